@@ -1,0 +1,35 @@
+# Two commands do all the set-up on a fresh machine with Python and git: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ROOMS := reference continual equivalence proofs systems
+READY := $(VENV)/.ready
+
+.PHONY: demo test check bench clean
+
+demo: $(READY)  ## verify real third-party streaming modules against their clip mode
+	$(BIN)/python -P examples/demo.py
+
+test: $(READY)  ## every test; branch coverage of reference/ and continual/ must stay above 95 %
+	$(BIN)/python -P -m pytest -n 2 -q --cov --cov-report=term --cov-fail-under=95
+
+# mypy does not follow the folder mapping of pyproject.toml: it is shown the installed tree as links
+check: $(READY)  ## lint, types, layering
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	rm -rf build/tree && mkdir -p build/tree/coequal
+	ln -s $(CURDIR)/coequal/* $(addprefix $(CURDIR)/,$(ROOMS)) build/tree/coequal/
+	cd build/tree && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p coequal
+	$(BIN)/python -P -m pytest -q tests/layout
+
+bench: $(READY)  ## speed of a step against continual-inference and against the clip-mode layer
+	$(BIN)/python -P benchmarks/step_time.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0 setuptools
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[continual-inference,test,dev]'
+	touch $@

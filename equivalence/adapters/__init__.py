@@ -1,0 +1,1 @@
+"""One file per third-party library whose streaming modules the harness recognises."""

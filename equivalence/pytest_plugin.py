@@ -1,0 +1,1 @@
+"""pytest plugin: nothing is registered until a test asks for it."""

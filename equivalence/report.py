@@ -1,0 +1,144 @@
+"""What the harness says: verdict, checks, findings, counterexample. Never a bare bool."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+
+class Verdict(StrEnum):
+    """DESIGN: proved and tested are good news; different has a counterexample; undecided has reasons."""
+
+    PROVED = "proved"
+    TESTED = "tested"
+    DIFFERENT = "different"
+    UNDECIDED = "undecided"
+
+
+Outcome = Literal["passed", "different", "skipped", "undecided", "waived"]
+Severity = Literal["info", "low", "medium", "high"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One named property and what became of it; `examples` counts the comparisons that could have failed."""
+
+    name: str
+    outcome: Outcome
+    examples: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about numerics or life cycle: reported, never a reason for `different`."""
+
+    name: str
+    severity: Severity
+    detail: str
+    allowed: bool = False
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """Where stream and clip part: shrunk, located, with a one-line reproduction that works."""
+
+    check: str
+    frame: int | None = None  # absolute index of the first differing output frame
+    module: str | None = None  # first submodule whose output differs, by its dotted name
+    expected: Any = None
+    got: Any = None
+    reproduce: str = ""
+    detail: str = ""
+    schedule: dict[str, Any] = field(default_factory=dict)  # length, batch, seed, chunks ...
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Which equality holds: `stream` (all frames, in order) or `window` (the last N frames), at which alignment."""
+
+    kind: Literal["stream", "window", "unknown"] = "unknown"
+    window: int | None = None
+    offset: int = 0
+    emits: str = "frames"
+
+
+@dataclass(frozen=True)
+class MeasuredTiming:
+    """Measured by perturbation, in input frames; None where it could not be measured."""
+
+    receptive_field: int | float | None = None
+    stride: int | None = None
+    delay: int | None = None
+    causal: bool | None = None
+
+
+@dataclass
+class Report:
+    """The answer to one `verify`: print it, read `.verdict`, or save `.to_json()`."""
+
+    target: str
+    verdict: Verdict
+    seconds: float = 0.0
+    relation: Relation = field(default_factory=Relation)
+    timing: MeasuredTiming = field(default_factory=MeasuredTiming)
+    checks: list[Check] = field(default_factory=list)
+    counterexample: Counterexample | None = None
+    quality: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, Any] = field(default_factory=dict)
+    proof: dict[str, Any] | None = None
+    findings: list[Finding] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)  # why `tested` and not `proved`, why `undecided`
+    notes: list[str] = field(default_factory=list)  # facts about the comparison: which clip, which backend ...
+    seed: int = 0
+
+    def exit_code(self, require: str | None = None) -> int:
+        """0 good, 1 different or a high finding that nobody allowed, 3 undecided (or tested where proved is required)."""
+        if self.verdict is Verdict.DIFFERENT:
+            return 1
+        if any(f.severity == "high" and not f.allowed for f in self.findings):
+            return 1
+        if self.verdict is Verdict.UNDECIDED:
+            return 3
+        if require == "proved" and self.verdict is not Verdict.PROVED:
+            return 3
+        return 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data, with the version of coequal."""
+        from importlib.metadata import version
+
+        data = asdict(self)
+        data["verdict"] = self.verdict.value
+        return {"coequal": version("coequal"), **data}
+
+    def to_json(self) -> str:
+        """The report as JSON; an infinite receptive field is written as the string "inf"."""
+        return json.dumps(_plain(self.to_dict()), indent=2, allow_nan=False)
+
+    def __str__(self) -> str:
+        lines = [f"{self.target}: {self.verdict.value} ({self.seconds:.1f} s)"]
+        lines += [f"  {c.name:<16}{c.outcome:<11}{c.examples:>5}  {c.detail}".rstrip() for c in self.checks]
+        lines += [f"  finding {f.name} [{f.severity}] {f.detail}" for f in self.findings]
+        lines += [f"  because {reason}" for reason in self.reasons]
+        if self.counterexample is not None:
+            c = self.counterexample
+            lines += [
+                f"  counterexample in {c.check}: frame {c.frame}, module {c.module}: {c.detail}",
+                f"  {c.reproduce}",
+            ]
+        return "\n".join(lines)
+
+
+def _plain(value: Any) -> Any:
+    """Finite JSON: non-finite floats become strings, tuples lists."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value

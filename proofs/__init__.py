@@ -1,0 +1,4 @@
+"""What is derived rather than sampled: exact arithmetic, operation counts, theorems, published claims.
+
+Layering rule: this package may import `coequal.reference` and `coequal.continual`.
+"""

@@ -1,6 +1,54 @@
 """coequal: does this streaming model compute the same function as its clip-mode original?
 
-Layering rule: the face may import every room of the house.
+    import coequal
+    report = coequal.verify(subject)                 # or coequal.verify(module, example=clip)
+    print(report)
+
+Layering rule: the face may import every room of the house. `import coequal` itself imports nothing heavy: each public name
+is fetched when it is first used, so that `coequal --help` need not wait for torch.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coequal.equivalence import strategies
+    from coequal.equivalence.campaign import check
+    from coequal.equivalence.errors import BadSubject
+    from coequal.equivalence.report import Report, Verdict
+    from coequal.equivalence.subject import Claim, Subject
+    from coequal.face import subject, verify
+
 __version__ = "0.1.0"
+
+__all__ = ["BadSubject", "Claim", "Report", "Subject", "Verdict", "__version__", "check", "strategies", "subject", "verify"]
+
+# public name -> the module it lives in ("" after the colon: the module itself)
+_HOMES = {
+    "BadSubject": "coequal.equivalence.errors:BadSubject",
+    "Claim": "coequal.equivalence.subject:Claim",
+    "Report": "coequal.equivalence.report:Report",
+    "Subject": "coequal.equivalence.subject:Subject",
+    "Verdict": "coequal.equivalence.report:Verdict",
+    "check": "coequal.equivalence.campaign:check",
+    "strategies": "coequal.equivalence.strategies:",
+    "subject": "coequal.face:subject",
+    "verify": "coequal.face:verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch a public name where it lives, once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'coequal' has no attribute {name!r}; public names: {', '.join(__all__)}")
+    module, _, attribute = _HOMES[name].partition(":")
+    home = import_module(module)
+    globals()[name] = getattr(home, attribute) if attribute else home
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    """The public names, fetched or not."""
+    return sorted({*globals(), *__all__})

@@ -1,6 +1,106 @@
-"""`coequal` on the command line."""
+"""`coequal` on the command line: verify, check, explain, systems."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from coequal.arguments import parser
 
 
-def main() -> int:
-    """Entry point of the console script."""
-    raise SystemExit("coequal: no command yet")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of the console script; returns the exit code (0, 1, 2 or 3)."""
+    options = parser().parse_args(arguments)
+    if options.command is None:
+        parser().print_help()
+        return 0
+    try:
+        return COMMANDS[options.command](options)
+    except KeyboardInterrupt:
+        return _complain("interrupted")
+    except BrokenPipeError:  # the reader of our output went away: `coequal explain conv | head`
+        sys.stderr.close()
+        return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Run the target in a process of its own, print its report, write the files asked for."""
+    from coequal import sandbox, text
+
+    replay = {key: getattr(options, key) for key in ("length", "batch", "scale", "chunks")}
+    request = {
+        "target": options.target,
+        "load": {key: getattr(options, key) for key in ("example", "window", "allow", "seed")},
+        "verify": {
+            **{"checks": options.only and tuple(options.only), "seed": options.seed, "effort": options.effort},
+            **{key: value for key, value in replay.items() if value is not None},
+        },
+    }
+    written = {"json": options.json, "html": options.html}
+    for path in filter(None, written.values()):
+        if not Path(path).parent.is_dir():
+            return _complain(f"cannot write {path}: no folder {Path(path).parent}")
+    try:
+        report = sandbox.run(request, options.timeout)
+    except sandbox.BadInput as error:
+        return _complain(str(error))
+    text.show(report, _console())
+    if options.json:
+        Path(options.json).write_text(report.to_json() + "\n")
+    if options.html:
+        from coequal import page
+
+        Path(options.html).write_text(page.html(report), encoding="utf-8")
+    return report.exit_code(options.require)
+
+
+def check(options: argparse.Namespace) -> int:
+    """Compare reference, torch.nn and continual on random architectures."""
+    from coequal import campaign
+
+    return campaign.run(options, _console(), _complain)
+
+
+def explain(options: argparse.Namespace) -> int:
+    """Print the lesson of one operator."""
+    from coequal import lesson
+
+    try:
+        lesson.show(options.operator, _console())
+    except lesson.UnknownOperator as error:
+        return _complain(str(error))
+    return 0
+
+
+def systems(options: argparse.Namespace) -> int:
+    """Print the catalogue."""
+    from coequal import lesson
+
+    lesson.catalogue(_console())
+    return 0
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "verify": verify,
+    "check": check,
+    "explain": explain,
+    "systems": systems,
+}
+
+
+def _console():
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def _complain(message: str) -> int:
+    """Bad input: one line on stderr, exit code 2."""
+    print(f"coequal: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

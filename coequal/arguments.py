@@ -1,0 +1,114 @@
+"""What the command line accepts: one parser, no imports beyond the standard library."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from coequal import __version__
+
+TARGET_HELP = (
+    "path/to/file.py:NAME or package.module:NAME; NAME is a coequal.Subject, a function without arguments that returns"
+    " one, or a module that an adapter recognises"
+)
+
+EXIT_CODES = """exit codes:
+  0  proved or tested, and no high finding that nobody allowed
+  1  different, or a high finding
+  2  bad input: one line on stderr says what to do
+  3  undecided, or tested where --require proved asks for more
+"""
+
+
+def shape(text: str) -> tuple[int, ...]:
+    """`1,3,16,32,32` -> (1, 3, 16, 32, 32)."""
+    try:
+        sizes = tuple(int(size) for size in text.replace("x", ",").split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise argparse.ArgumentTypeError(f"expected sizes of 1 or more, separated by commas, like 1,3,16; got {text!r}")
+    return sizes
+
+
+def natural(text: str) -> int:
+    """A whole number of at least 0."""
+    return _number(text, int, lambda n: n >= 0, "a whole number, 0 or more")
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    return _number(text, int, lambda n: n >= 1, "a whole number, 1 or more")
+
+
+def seconds(text: str) -> float:
+    """A time in seconds, more than 0."""
+    return _number(text, float, lambda t: 0 < t < 1e9, "seconds, more than 0")
+
+
+def _number(text: str, kind: Callable, fits: Callable, wanted: str) -> Any:
+    with contextlib.suppress(ValueError):
+        if fits(value := kind(text)):
+            return value
+    raise argparse.ArgumentTypeError(f"expected {wanted}; got {text!r}")
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument error is bad input: one line that says where the help is, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = _Parser(
+        prog="coequal",
+        description="Does this streaming model compute the same function as its clip-mode original?",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"coequal {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    _verify(commands)
+    _check(commands)
+    explain = commands.add_parser("explain", help="the lesson: equation and code of an operator")
+    explain.add_argument("operator", metavar="OPERATOR", help="a file or a class of the reference: conv, AvgPool, LSTM ...")
+    commands.add_parser("systems", help="the catalogue: operators of the reference and published systems")
+    return top
+
+
+def _verify(commands: Any) -> None:
+    command = commands.add_parser(
+        "verify",
+        help="compare a stream with its clip function",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = command.add_argument
+    add("target", metavar="TARGET", help=TARGET_HELP)
+    add("--require", choices=["proved"], help="exit with 3 unless the verdict is at least this")
+    add("--window", type=positive, metavar="N", help="compare with the clip of the last N frames")
+    add("--example", type=shape, metavar="SHAPE", help="clip for a module that brings none, like 1,3,16,32,32 (random)")
+    add("--allow", action="append", default=[], metavar="NAME", help="waive a check or finding; may be repeated")
+    add("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
+    add("--effort", choices=["quick", "normal"], default="normal", help="how many lengths, weights, schedules (normal)")
+    add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
+    add("--json", metavar="FILE", help="write the report as JSON")
+    add("--html", metavar="FILE", help="write the report as one self-contained page")
+    replay = command.add_argument_group("replay one comparison (printed with a counterexample)")
+    replay.add_argument("--only", nargs="+", metavar="CHECK", help="run these checks only")
+    replay.add_argument("--length", type=natural, metavar="L", help="frames in the clip")
+    replay.add_argument("--batch", type=positive, metavar="B", help="batch size")
+    replay.add_argument("--scale", type=float, metavar="X", help="scale of the drawn weights")
+    replay.add_argument("--chunks", type=shape, metavar="3,1,...", help="sizes of the chunks fed")
+
+
+def _check(commands: Any) -> None:
+    command = commands.add_parser("check", help="reference = torch.nn = continual on random architectures")
+    command.add_argument("operators", nargs="*", metavar="OPERATOR", help="names from `coequal systems`; none: all of them")
+    command.add_argument("--max-examples", type=positive, metavar="N", help="random configurations for each operator")
+    command.add_argument("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
+    command.add_argument("--json", metavar="FILE", help="write the result as JSON")

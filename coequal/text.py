@@ -1,0 +1,158 @@
+"""A report on the terminal: verdict first, then what it rests on. Plain text when piped."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from coequal.equivalence.report import Counterexample, MeasuredTiming, Relation, Report
+
+STYLES = {
+    **{"proved": "bold green", "tested": "bold green", "different": "bold red", "undecided": "bold yellow"},
+    **{"passed": "green", "skipped": "dim", "waived": "yellow"},
+    **{"high": "bold red", "medium": "yellow", "low": "cyan", "info": "dim"},
+}
+
+MEANING = {
+    "proved": "the stream computes its clip function, by exact arithmetic",
+    "tested": "no difference found in sampled streams; not a proof",
+    "different": "the stream does not compute its clip function",
+    "undecided": "it could not be run or observed well enough",
+}
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the report: verdict, relation, timing, checks, counterexample, findings, reasons, notes."""
+    verdict = report.verdict.value
+    console.print(Text.assemble((verdict, STYLES[verdict]), f"  {report.target}  ({report.seconds:.1f} s)"), soft_wrap=True)
+    console.print(_indented(Text(f"{MEANING[verdict]}")))
+    console.print()
+    console.print(_facts(report))
+    if report.checks:
+        console.print()
+        console.print(_checks(report))
+    if report.counterexample is not None:
+        console.print()
+        _counterexample(report.counterexample, console)
+    if report.findings:
+        console.print()
+        console.print(_findings(report))
+    for title, lines in (("why not more", report.reasons), ("notes", report.notes)):
+        if lines:
+            console.print()
+            console.print(_list(title, lines))
+
+
+def relation_in_words(relation: Relation) -> str:
+    """`stream-equal, from clip frame 0`; `window-equal(8), emits last`."""
+    if relation.kind == "unknown":
+        return "unknown"
+    equal = f"window-equal({relation.window})" if relation.kind == "window" else "stream-equal"
+    emits = "" if relation.kind == "stream" else f", emits {relation.emits}"
+    return f"{equal}{emits}, first emission stands for clip frame {relation.offset}"
+
+
+def timing_in_words(timing: MeasuredTiming) -> str:
+    """`receptive field 5, stride 1, delay 2 (frames), causal`, with `?` for what could not be measured."""
+    causal = {True: "causal", False: "looks ahead", None: "causality not measured"}[timing.causal]
+    field = number(timing.receptive_field)
+    return f"receptive field {field}, stride {number(timing.stride)}, delay {number(timing.delay)} (frames), {causal}"
+
+
+def number(value: Any) -> str:
+    """A number as people write it: `?` for None, `unbounded` for infinity, at most 4 digits of a fraction."""
+    if value is None:
+        return "?"
+    if isinstance(value, float):
+        return "unbounded" if math.isinf(value) else f"{value:.4g}"
+    return str(value)
+
+
+def quality_in_words(quality: dict[str, Any]) -> str:
+    """The scalar entries of the quality section, `name value`, in one line."""
+    scalars = {k: v for k, v in quality.items() if isinstance(v, (int, float, str))}
+    return ", ".join(f"{key.replace('_', ' ')} {number(value)}" for key, value in scalars.items())
+
+
+def _facts(report: Report) -> RenderableType:
+    rows = {
+        "relation": relation_in_words(report.relation),
+        "measured": timing_in_words(report.timing),
+        "quality": quality_in_words(report.quality),
+        "weights": quality_in_words(report.weights),
+        "proof": quality_in_words(report.proof or {}),
+        "seed": str(report.seed),
+    }
+    grid = _grid()
+    for name, text in rows.items():
+        if text:
+            grid.add_row(Text(name, "bold"), Text(text))
+    return _indented(grid)
+
+
+def _checks(report: Report) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    for name in ("check", "outcome"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("examples", justify="right", no_wrap=True)
+    table.add_column("detail")
+    for c in report.checks:
+        table.add_row(c.name, Text(c.outcome, STYLES.get(c.outcome, "")), str(c.examples), Text(c.detail))
+    return _indented(table)
+
+
+def _counterexample(found: Counterexample, console: Console) -> None:
+    grid = _grid()
+    for name, value in counterexample_rows(found):
+        grid.add_row(Text(name, "bold"), Text(value))
+    console.print(_indented(Text(f"counterexample, in the check {found.check}", "bold red")))
+    console.print(Padding(grid, (0, 0, 0, 4)))
+    if found.reproduce:  # one line, whatever its length: it is there to be copied
+        console.print(Text.assemble("    ", ("reproduce", "bold"), f"  {found.reproduce}"), soft_wrap=True)
+
+
+def counterexample_rows(found: Counterexample) -> list[tuple[str, str]]:
+    """Name and text of what a counterexample knows."""
+    rows = {
+        "frame": found.frame,
+        "module": found.module,
+        "expected": found.expected,
+        "got": found.got,
+        "what": found.detail,
+        "schedule": ", ".join(f"{key} {value}" for key, value in found.schedule.items()),
+    }
+    known = {name: value for name, value in rows.items() if value is not None}
+    return [(name, _short(value)) for name, value in known.items() if _short(value)]
+
+
+def _short(value: Any) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= 400 else f"{text[:400]} ..."
+
+
+def _findings(report: Report) -> RenderableType:
+    grid = _grid()
+    for f in report.findings:
+        allowed = " (allowed)" if f.allowed else ""
+        grid.add_row(Text(f.severity, STYLES[f.severity]), Text(f.name), Text(f"{f.detail}{allowed}"))
+    return _indented(Group(Text("findings", "bold"), Padding(grid, (0, 0, 0, 2))))
+
+
+def _list(title: str, lines: list[str]) -> RenderableType:
+    grid = _grid()
+    for line in lines:
+        grid.add_row("-", Text(line))
+    return _indented(Group(Text(title, "bold"), Padding(grid, (0, 0, 0, 2))))
+
+
+def _grid() -> Table:
+    return Table.grid(padding=(0, 2, 0, 0))
+
+
+def _indented(what: RenderableType) -> RenderableType:
+    return Padding(what, (0, 0, 0, 2))

@@ -1,0 +1,65 @@
+"""The child process of `coequal.sandbox`: loads the target, verifies it, leaves the answer in a file."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pickle
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from coequal.sandbox import ANSWER, FAULTS, REQUEST, STAGE
+
+
+def main(folder: Path) -> None:
+    """Read the request of the parent, answer it; `("report", Report)` or `("bad", one line)`."""
+    faults = (folder / FAULTS).open("w")
+    faulthandler.enable(faults)
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1, faults, all_threads=False)
+    request = pickle.loads((folder / REQUEST).read_bytes())
+    answer = pickle.dumps(_answer(folder, request))
+    (folder / "partial").write_bytes(answer)
+    (folder / "partial").rename(folder / ANSWER)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # threads or exit handlers that the user's code left behind cannot hold the answer back
+
+
+def _answer(folder: Path, request: dict[str, Any]) -> tuple[str, Any]:
+    """What `main` writes down. Whatever escapes here, SystemExit included, becomes one line."""
+    from coequal.blame import blame
+    from coequal.equivalence.errors import BadSubject
+
+    sys.path.append(str(Path.cwd()))  # at the end: the user's folder must not hide an installed library
+    try:
+        return "report", _report(folder, request)
+    except BadSubject as error:
+        return "bad", str(error)
+    except KeyboardInterrupt:
+        return "bad", f"{request['target']}: interrupted"
+    except BaseException as error:
+        if os.environ.get("COEQUAL_DEBUG"):
+            traceback.print_exc()
+        return "bad", f"{request['target']}: {blame(error)}"
+
+
+def _report(folder: Path, request: dict[str, Any]) -> Any:
+    (folder / STAGE).write_text("importing torch")
+    from coequal.target import load
+
+    (folder / STAGE).write_text("loading it")
+    subject = load(request["target"], **request["load"])
+    (folder / STAGE).write_text("verifying it")
+    from coequal.equivalence.verify import verify
+
+    left = request["deadline"] - time.time()
+    return verify(subject, target=request["target"], timeout=left, **request["verify"])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

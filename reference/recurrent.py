@@ -167,7 +167,8 @@ class _Recurrent:
 
     def parameters(self) -> dict[str, Shape]:
         """`weight_ih_l0 (G H, E)`, `weight_hh_l0 (G H, H)`, biases `(G H)`, `weight_hr_l0 (P, H)`; `G` gates; `_reverse`."""
-        rows, shapes = self.gates * self.hidden_size, {}
+        rows = self.gates * self.hidden_size
+        shapes: dict[str, Shape] = {}
         for layer, suffixes in enumerate(self._suffixes):
             for suffix in suffixes:
                 shapes[f"weight_ih_{suffix}"] = (rows, len(suffixes) * self.output_size if layer else self.input_size)

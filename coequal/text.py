@@ -111,7 +111,7 @@ def _counterexample(found: Counterexample, console: Console) -> None:
     for name, value in counterexample_rows(found):
         grid.add_row(Text(name, "bold"), Text(value))
     console.print(_indented(Text(f"counterexample, in the check {found.check}", "bold red")))
-    console.print(Padding(grid, (0, 0, 0, 4)))
+    console.print(Padding.indent(grid, 4))
     if found.reproduce:  # one line, whatever its length: it is there to be copied
         console.print(Text.assemble("    ", ("reproduce", "bold"), f"  {found.reproduce}"), soft_wrap=True)
 
@@ -140,14 +140,14 @@ def _findings(report: Report) -> RenderableType:
     for f in report.findings:
         allowed = " (allowed)" if f.allowed else ""
         grid.add_row(Text(f.severity, STYLES[f.severity]), Text(f.name), Text(f"{f.detail}{allowed}"))
-    return _indented(Group(Text("findings", "bold"), Padding(grid, (0, 0, 0, 2))))
+    return _indented(Group(Text("findings", "bold"), Padding.indent(grid, 2)))
 
 
 def _list(title: str, lines: list[str]) -> RenderableType:
     grid = _grid()
     for line in lines:
         grid.add_row("-", Text(line))
-    return _indented(Group(Text(title, "bold"), Padding(grid, (0, 0, 0, 2))))
+    return _indented(Group(Text(title, "bold"), Padding.indent(grid, 2)))
 
 
 def _grid() -> Table:
@@ -155,4 +155,4 @@ def _grid() -> Table:
 
 
 def _indented(what: RenderableType) -> RenderableType:
-    return Padding(what, (0, 0, 0, 2))
+    return Padding.indent(what, 2)

@@ -58,7 +58,9 @@ def relation_in_words(relation: Relation) -> str:
 
 
 def timing_in_words(timing: MeasuredTiming) -> str:
-    """`receptive field 5, stride 1, delay 2 (frames), causal`, with `?` for what could not be measured."""
+    """`receptive field 5, stride 1, delay 2 (frames), causal`, `?` for what could not be measured, empty if nothing could."""
+    if timing == MeasuredTiming():
+        return ""
     causal = {True: "causal", False: "looks ahead", None: "causality not measured"}[timing.causal]
     field = number(timing.receptive_field)
     return f"receptive field {field}, stride {number(timing.stride)}, delay {number(timing.delay)} (frames), {causal}"

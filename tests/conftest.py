@@ -1,0 +1,31 @@
+"""What all tests share: the comparison of rounded results, by bounds that are derived and never picked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+
+def _within(got: Any, expected: Any, magnitude: Any, operations: int) -> None:
+    got, expected = np.asarray(got), np.asarray(expected)
+    assert got.shape == expected.shape, f"shape {got.shape}, expected {expected.shape}"
+    coarser = max((a.dtype for a in (got, expected) if a.dtype.kind == "f"), key=lambda dtype: np.finfo(dtype).eps)
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(got[~finite], expected[~finite])
+    bound = np.broadcast_to(2 * operations * (np.finfo(coarser).eps / 2) * np.abs(magnitude), expected.shape)
+    excess = np.abs(got[finite].astype(np.longdouble) - expected[finite].astype(np.longdouble)) - bound[finite]
+    assert not (np.isnan(excess).any() or (excess > 0).any()), f"beyond the rounding bound by up to {np.max(excess)}"
+
+
+@pytest.fixture(scope="session")
+def within() -> Callable[[Any, Any, Any, int], None]:
+    """`within(got, expected, magnitude, operations)`: every element differs by at most `2 n u magnitude`.
+
+    n is the number of roundings on the longest path, u the unit roundoff of the coarser dtype, `magnitude` the same operator on absolute
+    values (Higham, "Accuracy and stability of numerical algorithms", section 3.1, for either of the two results). NaN and
+    infinity must stand in the same places.
+    """
+    return _within

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ROOMS := reference continual equivalence proofs systems
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check types bench clean
 
 demo: $(READY)  ## verify real third-party streaming modules against their clip mode
 	$(BIN)/python -P examples/demo.py
@@ -13,14 +13,16 @@ demo: $(READY)  ## verify real third-party streaming modules against their clip 
 test: $(READY)  ## every test, with branch coverage of reference/ and continual/
 	$(BIN)/python -P -m pytest -n 2 -q --cov --cov-report=term
 
-# mypy does not follow the folder mapping of pyproject.toml: it is shown the installed tree as links
-check: $(READY)  ## lint, types, layering
+check: $(READY) types  ## lint, types, layering
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -P -m pytest -q tests/layout/test_imports.py
+
+# mypy does not follow the folder mapping of pyproject.toml: it is shown the installed tree as links
+types: $(READY)
 	rm -rf build/tree && mkdir -p build/tree/coequal
 	ln -s $(CURDIR)/coequal/* $(addprefix $(CURDIR)/,$(ROOMS)) build/tree/coequal/
 	cd build/tree && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p coequal
-	$(BIN)/python -P -m pytest -q tests/layout
 
 bench: $(READY)  ## speed of a step against continual-inference and against the clip-mode layer
 	$(BIN)/python -P benchmarks/step_time.py

@@ -42,7 +42,7 @@ def verify(
     (`length`, `batch`, `scale`, `chunks`) repeats one comparison. BadSubject: it cannot be compared at all.
     """
     if isinstance(what, Subject):
-        given = {"example": example, "window": window}
+        given: dict[str, Any] = {"example": example, "window": window}
         chosen = dataclasses.replace(what, **{key: value for key, value in given.items() if value is not None})
     elif not isinstance(what, torch.nn.Module):
         raise BadSubject(f"verify: expected a coequal.Subject or a torch.nn.Module, got {type(what).__name__}")

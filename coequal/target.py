@@ -52,7 +52,7 @@ def subject_from(target: str, value: Any, clip: torch.Tensor | None, **overrides
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.nn.Module):
         value, clip = value[0], value[1] if clip is None else clip
     if isinstance(value, Subject):
-        given = {} if clip is None else {"example": clip}
+        given: dict[str, Any] = {} if clip is None else {"example": clip}
         return dataclasses.replace(value, **given, **overrides)
     if not isinstance(value, torch.nn.Module):
         raise BadSubject(f"{target} is of type {type(value).__name__}; expected {WANTED}")

@@ -58,7 +58,7 @@ def relation_in_words(relation: Relation) -> str:
 
 
 def timing_in_words(timing: MeasuredTiming) -> str:
-    """`receptive field 5, stride 1, delay 2 (frames), causal`, `?` for what could not be measured, empty if nothing could."""
+    """`receptive field 5, stride 1, delay 2 (frames), causal`, `?` for what is not known, empty if nothing is."""
     if timing == MeasuredTiming():
         return ""
     causal = {True: "causal", False: "looks ahead", None: "causality not measured"}[timing.causal]

@@ -7,6 +7,7 @@ branches), so a disturbance larger than everything else is never hidden.
 import functools
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from coequal.reference.compose import Identity, Parallel, Residual, Sequential
+from coequal.reference.conv import Conv
+from coequal.reference.pool import AvgPool, MaxPool
 from coequal.reference.timing import Timing
 
 HUGE = 10**60
@@ -73,13 +76,12 @@ class Everything:
 @st.composite
 def windows(draw, stride=None, growth=None):
     """A window; with `growth` its padding is such that L frames become `(L - 1 + growth) // stride + 1`, for any L."""
-    kernel, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    kernel, dilation = draw(st.integers(2 if growth == -1 else 1, 3)), draw(st.integers(1, 3))
     stride = draw(st.integers(1, 3)) if stride is None else stride
     span = (kernel - 1) * dilation + 1
     if growth is None:
         pads = (draw(st.integers(0, span + 1)), draw(st.integers(0, span + 1)))
     else:
-        assume(span - 1 + growth >= 0)
         start = draw(st.integers(0, span - 1 + growth))
         pads = (start, span - 1 + growth - start)
     return Window(kernel, stride, dilation, pads, draw(st.sampled_from(["sum", "max"])))
@@ -130,10 +132,13 @@ def trees(draw, unbounded=False):
 
 
 def run(tree, length, disturbed=None):
-    clip = np.array([[[2 + (7 * t) % 5 for t in range(length)]]], dtype=object)
+    clip = np.array([[[Fraction(2 + (7 * t) % 5) for t in range(length)]]], dtype=object)
     if disturbed is not None:
         clip[0, 0, disturbed] += HUGE
-    return list(tree({}, clip)[0, 0])
+    weights = {
+        name: np.arange(3, 3 + math.prod(shape)).astype(object).reshape(shape) for name, shape in tree.parameters().items()
+    }
+    return list(tree(weights, clip)[0, 0])
 
 
 def long_enough(tree, length):
@@ -143,11 +148,11 @@ def long_enough(tree, length):
         for layer in tree.layers:
             if not long_enough(layer, lengths[-1]):
                 return False
-            lengths.append(layer.output_shape((1, 1, lengths[-1]))[2])
+            lengths.append(layer.timing.output_length(lengths[-1]))
         return True
     if hasattr(tree, "branches"):
         return all(long_enough(branch, length) for branch in tree.branches.values())
-    return length > 0 and tree.output_shape((1, 1, length))[2] > 0
+    return length > 0 and tree.timing.output_length(length) > 0
 
 
 def dependence(tree, length):
@@ -161,7 +166,25 @@ def dependence(tree, length):
     return seen
 
 
-@given(trees(), st.integers(0, 2))
+@st.composite
+def operators(draw):
+    """A convolution or a pool of the reference, or a residual block of a convolution that keeps the length."""
+    kind = draw(st.sampled_from(["conv", "average", "maximum", "residual"]))
+    event(kind)
+    kernel, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    if kind == "residual":
+        beside = draw(st.sampled_from([None, Conv(1, 1, (1,), bias=False)]))
+        return Residual(Conv(1, 1, (2 * kernel - 1,), 1, (kernel - 1) * dilation, dilation, bias=False), beside)
+    stride = draw(st.integers(1, 3))
+    if kind == "conv":
+        return Conv(1, 1, (kernel,), stride, draw(st.integers(0, 3)), dilation, bias=False)
+    padding = draw(st.integers(0, kernel // 2))
+    if kind == "average":
+        return AvgPool((kernel,), stride, padding, count_include_pad=draw(st.booleans()))
+    return MaxPool((kernel,), stride, padding, dilation)
+
+
+@given(st.one_of(trees(), st.lists(operators(), min_size=1, max_size=3).map(Sequential)), st.integers(0, 2))
 @settings(deadline=None)
 def test_receptive_field_stride_and_padding_are_what_brute_force_sees(tree, extra):
     timing = tree.timing
@@ -181,7 +204,7 @@ def test_receptive_field_stride_and_padding_are_what_brute_force_sees(tree, extr
     event(f"stride {S}")
 
 
-@given(trees())
+@given(st.one_of(trees(), st.lists(operators(), min_size=1, max_size=3).map(Sequential)))
 @settings(deadline=None)
 def test_output_length_is_that_of_the_clip(tree):
     """For every length from 1 to beyond the receptive field: pad_end is right for all phases of the stride."""

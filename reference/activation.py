@@ -2,10 +2,12 @@
 
     y = f(x), element by element, so frame by frame and with any layout
 
-Those with exponentials are written so that nothing overflows: `exp` is only ever taken of what is not positive.
-Shapes: x and y `(...)`. PReLU has a parameter, one slope or one a channel (axis 1).
-Sources: the definitions of torch.nn; Hendrycks & Gimpel, arXiv 1606.08415 (GELU); Ramachandran et al., arXiv 1710.05941 (SiLU);
-Clevert et al., ICLR 2016 (ELU); Klambauer et al., NeurIPS 2017 (SELU); Misra, BMVC 2020 (Mish); Howard et al., ICCV 2019 (hard-swish).
+Those with exponentials are written so that nothing overflows: `exp` is only ever taken of what is not positive (but for
+CELU with a negative alpha, which overflows in torch too). Shapes: x and y `(...)`. PReLU has a parameter, one slope or one
+a channel (axis 1).
+Sources: the definitions of torch.nn; Hendrycks & Gimpel, arXiv 1606.08415 (GELU); Ramachandran et al., arXiv 1710.05941
+(SiLU); Clevert et al., ICLR 2016 (ELU); Klambauer et al., NeurIPS 2017 (SELU); Misra, BMVC 2020 (Mish); Howard et al.,
+ICCV 2019 (hard-swish).
 """
 
 from __future__ import annotations
@@ -24,7 +26,12 @@ SELU_ALPHA, SELU_SCALE = (
     1.6732632423543772848170429916717,
     1.0507009873554804934193349852946,
 )  # Klambauer et al., equation 14
-erf = np.vectorize(math.erf, otypes=[float])
+
+
+def erf(x: Array) -> Array:
+    """The error function (NumPy has none), in the precision of x up to float64."""
+    values = np.vectorize(math.erf, otypes=[float])(x)
+    return values.astype(x.dtype) if x.dtype.kind == "f" else values
 
 
 def sigmoid(x: Array) -> Array:
@@ -52,8 +59,8 @@ def gelu(x: Array, approximate: str = "none") -> Array:
 
 
 def celu(x: Array, alpha: float = 1.0) -> Array:
-    """`max(0, x) + min(0, alpha (exp(x / alpha) - 1))`; alpha may be negative."""
-    return np.maximum(x, 0) + np.minimum(0, alpha * np.expm1(np.where(x / alpha > 0, 0, x / alpha)))
+    """`x` where positive, `alpha (exp(x / alpha) - 1)` elsewhere (Barron, arXiv 1704.07483, equation 2)."""
+    return np.where(x > 0, x, alpha * np.expm1(negative(x) / alpha))
 
 
 # name in torch.nn -> (the function, default options); options are called as in torch.nn
@@ -107,8 +114,8 @@ def prelu(x: Array, weight: Array) -> Array:
 class Activation:
     """One of torch.nn's elementwise activations by its name there.
 
-    `options`: pairs `(name, value)` as in torch.nn, for example `Activation("GELU", (("approximate", "tanh"),))`. RReLU is that of
-    eval mode. PReLU has `num_parameters` and the parameter `weight`.
+    `options`: pairs `(name, value)` as in torch.nn, for example `Activation("GELU", (("approximate", "tanh"),))`. RReLU is
+    that of eval mode. PReLU has `num_parameters` and the parameter `weight`.
     """
 
     name: str

@@ -103,6 +103,19 @@ def scaled_dot_product_attention(
     return attend(q, k, v, together(mask, structure(q.shape[-2], k.shape[-2], causal=causal)), scale)
 
 
+def multihead_attention_loops(parameters: Parameters, clip: Array, num_heads: int, mask: Array) -> Array:
+    """Naive form of self-attention with one `in_proj_weight`: one head of one clip at a time; additive `mask (T, T)`."""
+    size = clip.shape[2] // num_heads
+    batch = []
+    for tokens in clip:  # (T, E)
+        q, k, v = np.split(tokens @ parameters["in_proj_weight"].T + parameters.get("in_proj_bias", 0), 3, axis=1)
+        parts = [slice(a * size, (a + 1) * size) for a in range(num_heads)]
+        scale = inverse_sqrt(size, clip)
+        heads = [scaled_dot_product_attention_loops(q[:, a], k[:, a], v[:, a], mask, scale) for a in parts]
+        batch.append(np.concatenate(heads, axis=1) @ parameters["out_proj.weight"].T + parameters.get("out_proj.bias", 0))
+    return np.stack(batch)
+
+
 @dataclass(frozen=True)
 class MultiheadAttention:
     """Self-attention over tokens `(B, T, E)`, parameters as in torch.nn.MultiheadAttention.

@@ -35,7 +35,10 @@ Cell = Callable[[Array, Array, State, Array | None], State]
 
 
 def sigmoid(x: Array) -> Array:
-    """`1 / (1 + exp(-x))`; where `exp` overflows the quotient is 0, its limit."""
+    """`1 / (1 + exp(-x))`; where `exp` overflows the quotient is 0, its limit.
+
+    Without a comparison, unlike `activation.sigmoid`, so that gates can be computed over a prime field too.
+    """
     with np.errstate(over="ignore"):
         return 1 / (1 + np.exp(-x))
 

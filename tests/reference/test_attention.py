@@ -12,8 +12,10 @@ from coequal.reference.attention import (
     MultiheadAttention,
     inverse_sqrt,
     minus_infinity,
+    multihead_attention_loops,
     scaled_dot_product_attention,
     scaled_dot_product_attention_loops,
+    structure,
 )
 from coequal.reference.layer import Layer
 from coequal.reference.timing import Timing
@@ -166,6 +168,17 @@ def test_every_mode_is_torch_with_its_mask(within, error_bound, case):
     assert layer.output_shape(clip.shape) == expected.shape
 
 
+@given(layers(modes=("full", "causal", "sliding")))
+@settings(deadline=None)
+def test_every_mode_is_its_loops(within, error_bound, case):
+    layer, parameters, clip, _ = case
+    length = clip.shape[1]
+    mask = structure(length, length, causal=layer.mode == "causal", window=layer.window if layer.mode == "sliding" else None)
+    mask = np.zeros((length, length)) if mask is None else mask
+    loops = multihead_attention_loops(parameters, clip, layer.num_heads, mask)
+    within(layer(parameters, clip), loops, error_bound(layer, parameters, clip), longest_sum(layer, length))
+
+
 @given(layers(modes=("full",), cross=True), st.data())
 @settings(deadline=None)
 def test_cross_attention_with_masks_is_torch(within, error_bound, case, data):
@@ -216,6 +229,8 @@ def test_extended_precision(within, error_bound, case):
     layer, parameters, clip, _ = case
     exact = layer({name: value.astype(np.longdouble) for name, value in parameters.items()}, clip.astype(np.longdouble))
     assert exact.dtype == np.longdouble
+    single = layer({name: value.astype(np.float32) for name, value in parameters.items()}, clip.astype(np.float32))
+    assert single.dtype == np.float32
     within(layer(parameters, clip), exact, error_bound(layer, parameters, clip), longest_sum(layer, clip.shape[1]))
 
 

@@ -166,6 +166,8 @@ def test_extended_precision(within, error_bound, case, seed):
     parameters, clip = drawn(layer, seed), np.random.default_rng(seed + 1).standard_normal((2, length, layer.d_model))
     exact = layer({name: value.astype(np.longdouble) for name, value in parameters.items()}, clip.astype(np.longdouble))
     assert exact.dtype == np.longdouble
+    single = layer({name: value.astype(np.float32) for name, value in parameters.items()}, clip.astype(np.float32))
+    assert single.dtype == np.float32
     within(layer(parameters, clip), exact, error_bound(tracking(layer), parameters, clip), longest_sum(layer, length))
 
 

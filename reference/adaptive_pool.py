@@ -3,10 +3,10 @@
     adaptive  y[b, c, j] = mean or max of x[b, c, floor(j L / L') .. ceil((j + 1) L / L') - 1]     (each axis alike)
     global    y[b, c]    = mean or max over time and space; with `window` N, over the last N frames and all of space
 
-An adaptive window depends on the length of the clip, so in time it needs the whole clip. A global pool with a window is an ordinary
-pool in time, of kernel N and stride 1: that is what its stream computes.
+An adaptive window depends on the length of the clip, so in time it needs the whole clip. A global pool with a window is an
+ordinary pool in time, of kernel N and stride 1: that is what its stream computes.
 
-Shapes: x `(B, C, T, H, W)`, adaptive `(B, C, T', H', W')`, global `(B, C, 1, 1, 1)`, with a window `(B, C, T - N + 1, 1, 1)`.
+Shapes: x `(B, C, T, H, W)`, adaptive `(B, C, T', H', W')`, global `(B, C, 1, 1, 1)`, or `T - N + 1` frames with a window.
 Source: torch.nn.AdaptiveAvgPool3d; Lin, Chen & Yan, "Network in network", ICLR 2014, section 3.2 (global).
 """
 

@@ -2,14 +2,15 @@
 
     y[b, o, t, h, w] = bias[o] + sum_{c, k, l, m} weight[o, c, k, l, m] * x[b, g(o) + c, t*S + k*D - P, h*.. , w*..]
 
-`c` runs over the C_in / G channels of the group of `o`, `g(o)` is the first of them; `k, l, m` run over the kernel; S, D and P are stride,
-dilation and padding of their axis. Elements outside of the clip are zero, or what `padding_mode` says (`reference/pad.py`).
+`c` runs over the C_in / G channels of the group of `o`, `g(o)` is the first of them; `k, l, m` run over the kernel; S, D
+and P are stride, dilation and padding of their axis. Elements outside of the clip are zero, or what `padding_mode` says
+(`reference/pad.py`).
 As in all of deep learning this is a cross-correlation: the kernel is not flipped.
 
-Shapes: x `(B, C_in, T, H, W)`, weight `(C_out, C_in / G, K_t, K_h, K_w)`, bias `(C_out,)`, y `(B, C_out, T', H', W')`; 1-D and 2-D
-have fewer axes. Multiply-adds for each output element: `C_in / G * K_t * K_h * K_w`.
-Source: Goodfellow, Bengio & Courville, "Deep learning", 2016, equation 9.6; Tran et al., "Learning spatiotemporal features with
-3D convolutional networks", ICCV 2015 (time as an axis).
+Shapes: x `(B, C_in, T, H, W)`, weight `(C_out, C_in / G, K_t, K_h, K_w)`, bias `(C_out,)`, y `(B, C_out, T', H', W')`;
+1-D and 2-D have fewer axes. Multiply-adds for each output element: `C_in / G * K_t * K_h * K_w`.
+Source: Goodfellow, Bengio & Courville, "Deep learning", 2016, equation 9.6; Tran et al., "Learning spatiotemporal features
+with 3D convolutional networks", ICCV 2015 (time as an axis).
 """
 
 from __future__ import annotations
@@ -48,9 +49,9 @@ def conv(x: Array, weight: Array, bias: Array | None, stride: Ints, dilation: In
     total: Array = 0
     for offset, seen in taps(x, weight.shape[2:], stride, dilation):  # seen: (B, C_in, T', H', W')
         shape = seen.shape[2:]
-        seen = seen.reshape(batch, groups, per_group, -1)  # (B, G, C_in / G, positions)
+        columns = seen.reshape(batch, groups, per_group, -1)  # (B, G, C_in / G, positions)
         matrix = weight[(..., *offset)].reshape(groups, outputs // groups, per_group)
-        total = total + np.matmul(matrix, seen)  # (B, G, C_out / G, positions)
+        total = total + np.matmul(matrix, columns)  # (B, G, C_out / G, positions)
     y = total.reshape(batch, outputs, *shape)
     return y if bias is None else y + bias.reshape(outputs, *[1] * len(shape))
 

@@ -1,9 +1,10 @@
 """Linear map of the last axis, and the table look-up that is a linear map of one-hot vectors.
 
     linear      y[..., o] = bias[o] + sum_i weight[o, i] * x[..., i]
-    embedding   y[..., e] = weight[x[..., ], e]
+    embedding   y[..., e] = weight[x[...], e]
 
-Shapes: x `(..., I)`, weight `(O, I)`, bias `(O,)`, y `(..., O)`; tokens `(B, T)` of integers, weight `(V, E)`, y `(B, T, E)`.
+Shapes: x `(..., I)`, weight `(O, I)`, bias `(O,)`, y `(..., O)`; tokens `(B, T)` of integers, weight `(V, E)`, y
+`(B, T, E)`.
 Multiply-adds for each output element: `I`, none for a look-up.
 Source: torch.nn.Linear, torch.nn.Embedding.
 """

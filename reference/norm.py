@@ -8,7 +8,7 @@
     layer       the last axes `normalized_shape`      that shape       frame by frame
     RMS         the last axes `normalized_shape`      that shape       frame by frame
     group       T, H, W and the channels of a group   (C,)             needs the whole clip
-    instance    T, H, W                               (C,)             needs the whole clip (unless its statistics are running)
+    instance    T, H, W                               (C,)             the whole clip, unless its statistics are running
 
 Shapes: `(B, C, T, H, W)` for batch, group and instance, tokens `(B, T, E)` for layer and RMS.
 Sources: Ioffe & Szegedy, ICML 2015 (batch, algorithm 2: inference); Ba, Kiros & Hinton, arXiv 1607.06450 (layer); Wu & He,

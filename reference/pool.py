@@ -2,16 +2,15 @@
 
     average   y[b, c, j] = 1 / n_j * sum_k x[b, c, j*S + k - P]
     maximum   y[b, c, j] = max_k x[b, c, j*S + k*D - P]
-    adaptive  y[b, c, j] = mean or max of x[b, c, floor(j L / L') .. ceil((j+1) L / L') - 1]
-    global    y[b, c]    = mean or max of everything, or of the last N frames
 
-(one index stands for all axes). Padding counts as zero for the mean and as minus infinity for the maximum. `n_j` is the number of
-elements of the window with the padding (`count_include_pad`), or without, or `divisor_override`. With `ceil_mode` a last window
-may hang over the end, if it starts inside the clip or its start padding; what hangs over the padding is never counted.
+(one index stands for all axes). Padding counts as zero for the mean and as minus infinity for the maximum. `n_j` is the
+number of elements of the window with the padding (`count_include_pad`), or without, or `divisor_override`. With `ceil_mode`
+a last window may hang over the end, if it starts inside the clip or its start padding; what hangs over the padding is never
+counted. Adaptive and global pooling: `reference/adaptive_pool.py`.
 
 Shapes: x `(B, C, T, H, W)`, y `(B, C, T', H', W')`. Additions (comparisons) for each output element: the size of the window.
-Source: LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 1998 (subsampling); Lin, Chen & Yan, "Network
-in network", ICLR 2014 (global); the window rules are those of torch.nn.
+Source: LeCun et al., "Gradient-based learning applied to document recognition", Proc. IEEE 1998 (subsampling); the window
+rules are those of torch.nn.
 """
 
 from __future__ import annotations

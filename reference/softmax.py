@@ -2,11 +2,11 @@
 
     y[i] = exp(x[i] - m) / sum_j exp(x[j] - m),     m = max_j x[j]
 
-The maximum cancels; it keeps the exponentials finite. An element of minus infinity gets the weight 0; a row of nothing else has no
-softmax (0 / 0): it is NaN, as in torch. The logarithm is taken before the division, `x - m - log(sum)`.
+The maximum cancels; it keeps the exponentials finite. An element of minus infinity gets the weight 0; a row of nothing
+else has no softmax (0 / 0): it is NaN, as in torch. The logarithm is taken before the division, `x - m - log(sum)`.
 Shapes: x and y `(...)`, along one axis.
-Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990; Blanchard, Higham & Higham,
-"Accurately computing the log-sum-exp and softmax functions", IMA J. Numer. Anal. 41, 2021, algorithm 3.2 (the shift).
+Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs", 1990; Blanchard, Higham &
+Higham, "Accurately computing the log-sum-exp and softmax functions", IMA J. Numer. Anal. 41, 2021, algorithm 3.2.
 """
 
 from __future__ import annotations

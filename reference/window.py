@@ -4,7 +4,7 @@ Along one axis a window of K taps, dilation D and stride S over L (padded) eleme
 
     y[j] sees x[j*S + k*D],  k = 0 .. K-1,          j = 0 .. L' - 1,   L' = floor((L - D*(K-1) - 1) / S) + 1
 
-Source: Dumoulin & Visin, "A guide to convolution arithmetic for deep learning", arXiv 1603.07285, relationship 6, with dilation.
+Source: Dumoulin & Visin, "A guide to convolution arithmetic for deep learning", arXiv 1603.07285, relationship 15.
 """
 
 from __future__ import annotations
@@ -74,5 +74,6 @@ def check_fits(what: str, extent: Sequence[int], outputs: Sequence[int]) -> None
     for letter, length, count in zip("THW", extent, outputs, strict=False):
         if count < 1:
             raise ValueError(
-                f"{what}: the window is longer than axis {letter}, {length} elements with its padding: give a longer clip or pad more"
+                f"{what}: the window is longer than axis {letter}, {length} elements with its padding:"
+                " give a longer clip or pad more"
             )

@@ -19,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return COMMANDS[options.command](options)
     except KeyboardInterrupt:
-        return _complain("interrupted")
+        _complain("interrupted")
+        return 130  # as shells say it
     except BrokenPipeError:  # the reader of our output went away: `coequal explain conv | head`
         sys.stderr.close()
         return 0

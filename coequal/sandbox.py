@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,9 +50,23 @@ def _child(folder: Path) -> Iterator[subprocess.Popen]:
     command = [sys.executable, "-P", "-m", "coequal.worker", str(folder)]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
-        yield child
+        with _terminable():
+            yield child
     finally:
         _end(child)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Within it, SIGTERM unwinds the stack as Ctrl-C does, so that the child does not outlive us."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _wait(child: subprocess.Popen, timeout: float) -> bool:

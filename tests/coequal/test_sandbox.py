@@ -1,6 +1,7 @@
 """A process of its own: whatever the user's code does, one line comes back, in time."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -92,3 +93,17 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(sandbox.tempfile, "tempdir", str(tmp_path))
     complaint("nothing/here.py:x")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_ending_the_command_ends_its_child(name: str, tmp_path: Path) -> None:
+    path, note = tmp_path / "endless.py", tmp_path / "pid"
+    path.write_text(f"import os, time\nopen({str(note)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n")
+    command = [Path(sys.executable).with_name("coequal"), "verify", f"{path}:x"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+        while not (note.exists() and note.read_text()):
+            time.sleep(0.05)
+        run.send_signal(getattr(signal, name))
+        assert run.communicate(timeout=30)[1] == "coequal: interrupted\n"
+    assert run.returncode == 130
+    assert not runs(int(note.read_text()))

@@ -28,10 +28,15 @@ SELU_ALPHA, SELU_SCALE = (
 )  # Klambauer et al., equation 14
 
 
+_erf = np.frompyfunc(math.erf, 1, 1)  # a ufunc: arrays of other number systems can answer it
+
+
 def erf(x: Array) -> Array:
     """The error function (NumPy has none), in the precision of x up to float64."""
-    values = np.vectorize(math.erf, otypes=[float])(x)
-    return values.astype(x.dtype) if x.dtype.kind == "f" else values
+    values = _erf(x)
+    if not isinstance(values, np.ndarray) or x.dtype == object:
+        return values
+    return values.astype(x.dtype if x.dtype.kind == "f" else float)
 
 
 def sigmoid(x: Array) -> Array:

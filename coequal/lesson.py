@@ -83,7 +83,7 @@ def show(operator: str, console: Console) -> None:
         console.print()
         console.print(Text(title, "bold"))
         if console.is_terminal:
-            console.print(Syntax(code, "python", background_color="default", word_wrap=True))
+            console.print(Syntax(code, "python", theme="ansi_dark", background_color="default", word_wrap=True))
         else:  # as it stands in the file
             console.print(Text(code), soft_wrap=True)
 

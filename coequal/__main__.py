@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Run the target in a process of its own, print its report, write the files asked for."""
-    from coequal import sandbox, text
+    from coequal import page, sandbox, text
 
     replay = {key: getattr(options, key) for key in ("length", "batch", "scale", "chunks")}
     request = {
@@ -39,8 +39,7 @@ def verify(options: argparse.Namespace) -> int:
             **{key: value for key, value in replay.items() if value is not None},
         },
     }
-    written = {"json": options.json, "html": options.html}
-    for path in filter(None, written.values()):
+    for path in filter(None, (options.json, options.html)):  # said now, not after ten minutes of work
         if not Path(path).parent.is_dir():
             return _complain(f"cannot write {path}: no folder {Path(path).parent}")
     try:
@@ -48,12 +47,13 @@ def verify(options: argparse.Namespace) -> int:
     except sandbox.BadInput as error:
         return _complain(str(error))
     text.show(report, _console())
-    if options.json:
-        Path(options.json).write_text(report.to_json() + "\n")
-    if options.html:
-        from coequal import page
-
-        Path(options.html).write_text(page.html(report), encoding="utf-8")
+    try:
+        if options.json:
+            Path(options.json).write_text(report.to_json() + "\n")
+        if options.html:
+            Path(options.html).write_text(page.html(report), encoding="utf-8")
+    except OSError as error:
+        return _complain(f"cannot write {error.filename}: {error.strerror}")
     return report.exit_code(options.require)
 
 
@@ -94,6 +94,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 def _console():
     from rich.console import Console
 
+    if hasattr(sys.stdout, "reconfigure"):  # a terminal or pipe that cannot show a letter gets a question mark
+        sys.stdout.reconfigure(errors="replace")
     return Console(highlight=False, markup=False, emoji=False)
 
 

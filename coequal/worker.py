@@ -32,14 +32,14 @@ def main(folder: Path) -> None:
 
 def _answer(folder: Path, request: dict[str, Any]) -> tuple[str, Any]:
     """What `main` writes down. Whatever escapes here, SystemExit included, becomes one line."""
-    from coequal.blame import blame
+    from coequal.blame import blame, located
     from coequal.equivalence.errors import BadSubject
 
     sys.path.append(str(Path.cwd()))  # at the end: the user's folder must not hide an installed library
     try:
         return "report", _report(folder, request)
     except BadSubject as error:
-        return "bad", str(error)
+        return "bad", located(error, request["target"])
     except KeyboardInterrupt:
         return "bad", f"{request['target']}: interrupted"
     except BaseException as error:

@@ -16,6 +16,7 @@ def _within(got: Any, expected: Any, magnitude: Any, operations: int) -> None:
     finite = np.isfinite(expected)
     np.testing.assert_array_equal(got[~finite], expected[~finite])
     bound = np.broadcast_to(2 * operations * (np.finfo(coarser).eps / 2) * np.abs(magnitude), expected.shape)
+    assert np.isfinite(bound[finite]).all(), "the bound is not finite where the expected value is: nothing could fail"
     excess = np.abs(got[finite].astype(np.longdouble) - expected[finite].astype(np.longdouble)) - bound[finite]
     assert (excess <= 0).all(), f"beyond the rounding bound by up to {np.max(excess)}"  # NaN is not <= 0
 

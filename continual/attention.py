@@ -39,6 +39,7 @@ class ContinualAttention(torch.nn.MultiheadAttention):
     mode: ClassVar[str]
     emits: ClassVar[str] = "frames"
     time = 1
+    window: Any  # frames; None in mode "causal" alone
 
     def __init__(
         self,
@@ -166,8 +167,7 @@ def refusal(attention: torch.nn.MultiheadAttention) -> tuple[str, str] | None:
 
 def twin_of(module: Any, cls: type | None = None) -> Any:
     """A copy of `module`, of class `cls`, that shares the very same parameters and buffers and nothing that can be set."""
-    cls = cls or type(module)
-    twin = cls.__new__(cls)
+    twin: Any = object.__new__(cls or type(module))
     twin.__dict__.update({name: copy.copy(v) if isinstance(v, dict) else v for name, v in module.__dict__.items()})
     twin._modules.update({name: twin_of(child) for name, child in module._modules.items() if child is not None})
     return twin

@@ -97,8 +97,8 @@ class TransformerEncoderLayer(torch.nn.TransformerEncoderLayer):
         return self.self_attn.emits
 
     @property
-    def window(self) -> int | None:
-        """That of the attention, in frames."""
+    def window(self) -> Any:
+        """That of the attention, in frames; None in mode "causal"."""
         return self.self_attn.window
 
     def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
@@ -180,7 +180,7 @@ class TransformerEncoder(torch.nn.TransformerEncoder):
         twin._arrange(attention_of(mode).mode, window)
         return twin
 
-    def _arrange(self, mode: str, window: int | None) -> None:
+    def _arrange(self, mode: str, window: Any) -> None:
         """Mode "single": all but the last layer see, and give, whole windows. Modes of the reference."""
         self.mode, self.window = mode, window
         if mode == "single":

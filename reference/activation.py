@@ -91,7 +91,7 @@ TABLE: dict[str, tuple[Callable[..., Array], dict[str, Any]]] = {
     "Softsign": (lambda x: x / (1 + np.abs(x)), {}),
     "Tanh": (np.tanh, {}),
     "Tanhshrink": (lambda x: x - np.tanh(x), {}),
-    "Threshold": (lambda x, threshold, value: np.where(x > threshold, x, value), {"threshold": 0.0, "value": 0.0}),
+    "Threshold": (lambda x, threshold, value: np.where(x <= threshold, value, x), {"threshold": 0.0, "value": 0.0}),
 }
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from coequal.reference.layer import Array, Parameters, Shape
 from coequal.reference.timing import Timing
-from coequal.reference.window import Ints, check_clip, check_fits, taps
+from coequal.reference.window import Ints, check_clip, check_fits, per_axis, taps
 
 Reduction = Callable[..., Array]
 
@@ -63,6 +63,16 @@ class _Adaptive:
 
     output_size: tuple[int | None, ...]
     reduce: str
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        if isinstance(self.output_size, int):
+            raise ValueError(
+                f"{name}: output_size says how many axes there are, so give a tuple, time first, got {self.output_size}"
+            )
+        sizes = tuple(self.output_size)
+        per_axis([1 if size is None else size for size in sizes], len(sizes), f"{name}: output_size")
+        object.__setattr__(self, "output_size", sizes)
 
     @property
     def timing(self) -> Timing | None:
@@ -110,6 +120,8 @@ class _Global:
     reduce: str
 
     def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise ValueError(f"{type(self).__name__}: rank counts the axes of time and space, at least 1, got {self.rank}")
         if self.window is not None and self.window < 1:
             raise ValueError(f"{type(self).__name__}: window counts frames, at least 1, got {self.window}")
 

@@ -82,11 +82,11 @@ class Conv:
             )
         rank = len(self.kernel_size)
         set_ = object.__setattr__
-        set_(self, "kernel_size", tuple(self.kernel_size))
+        set_(self, "kernel_size", per_axis(self.kernel_size, rank, "Conv: kernel_size"))
         set_(self, "stride", per_axis(self.stride, rank, "Conv: stride"))
         set_(self, "dilation", per_axis(self.dilation, rank, "Conv: dilation"))
         if not isinstance(self.padding, str):
-            set_(self, "padding", per_axis(self.padding, rank, "Conv: padding"))
+            set_(self, "padding", per_axis(self.padding, rank, "Conv: padding", least=0))
         self._check()
 
     def _check(self) -> None:
@@ -98,6 +98,8 @@ class Conv:
             raise ValueError(
                 f"Conv: padding_mode is one of {', '.join(map(repr, PADDING_MODES))}, got {self.padding_mode!r}"
             )
+        if self.groups < 1:
+            raise ValueError(f"Conv: groups must be at least 1, got {self.groups}")
         for what, channels in (("in_channels", self.in_channels), ("out_channels", self.out_channels)):
             if channels % self.groups:
                 raise ValueError(f"Conv: {what} must be a multiple of groups {self.groups}, got {channels}")

@@ -158,7 +158,7 @@ class GroupNorm(_ChannelNorm):
     statistics = False
 
     def __post_init__(self) -> None:
-        if self.num_channels % self.num_groups:
+        if self.num_groups < 1 or self.num_channels % self.num_groups:
             raise ValueError(f"GroupNorm: {self.num_channels} channels do not divide into {self.num_groups} groups")
 
     @property

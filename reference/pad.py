@@ -86,6 +86,10 @@ class Pad:
         object.__setattr__(self, "padding", tuple((int(a), int(b)) for a, b in self.padding))
         if self.mode not in MODES:
             raise ValueError(f"Pad: mode is one of {', '.join(map(repr, MODES))}, got {self.mode!r}")
+        if not self.padding:
+            raise ValueError(
+                "Pad: padding says how many axes there are: give a pair (before, after) for each, time first, got ()"
+            )
         if min(min(pair) for pair in self.padding) < 0:
             raise ValueError(
                 f"Pad: padding counts elements, so it is not negative, got {self.padding}: slice the clip instead"

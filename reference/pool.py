@@ -22,9 +22,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from coequal.reference.adaptive_pool import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
 from coequal.reference.layer import Array, Parameters, Shape
 from coequal.reference.timing import Timing
 from coequal.reference.window import Ints, check_clip, check_fits, per_axis, taps
+
+__all__ = ["AdaptiveAvgPool", "AdaptiveMaxPool", "AvgPool", "GlobalAvgPool", "GlobalMaxPool", "MaxPool"]
 
 
 def pooled(length: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False) -> int:
@@ -72,7 +75,10 @@ def avg_pool(x: Array, layer: AvgPool) -> Array:
     """Vectorised form: the sum of the taps, then one division."""
     shape = layer.output_shape(x.shape)[2:]
     seen = _surrounded(x, layer.window, shape, 0)
-    return _reduce(operator_add, seen, layer.window) / divisors(shape, x.shape[2:], layer)
+    counts = divisors(shape, x.shape[2:], layer)
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+        counts = counts.astype(x.dtype)  # NumPy would divide float32 by integers in float64
+    return _reduce(operator_add, seen, layer.window) / counts
 
 
 def max_pool_loops(x: Array, layer: MaxPool) -> Array:
@@ -133,9 +139,9 @@ class _Pool:
             )
         rank = len(self.kernel_size)
         set_ = object.__setattr__
-        set_(self, "kernel_size", tuple(self.kernel_size))
+        set_(self, "kernel_size", per_axis(self.kernel_size, rank, f"{name}: kernel_size"))
         set_(self, "stride", per_axis(self.kernel_size if self.stride is None else self.stride, rank, f"{name}: stride"))
-        set_(self, "padding", per_axis(self.padding, rank, f"{name}: padding"))
+        set_(self, "padding", per_axis(self.padding, rank, f"{name}: padding", least=0))
         if any(2 * p > k for p, k in zip(self.paddings, self.kernel_size, strict=True)):
             raise ValueError(f"{name}: padding is at most half of the kernel {self.kernel_size}, got {self.padding}")
 

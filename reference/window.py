@@ -18,8 +18,8 @@ from coequal.reference.layer import Array, Shape
 Ints = tuple[int, ...]
 
 
-def per_axis(value: int | Sequence[int], rank: int, what: str) -> Ints:
-    """One integer an axis; a single one holds for all.
+def per_axis(value: int | Sequence[int], rank: int, what: str, least: int = 1) -> Ints:
+    """One integer an axis, none below `least`; a single one holds for all.
 
     >>> per_axis(3, 2, "Conv: kernel_size")
     (3, 3)
@@ -27,6 +27,10 @@ def per_axis(value: int | Sequence[int], rank: int, what: str) -> Ints:
     values = (value,) * rank if isinstance(value, int) else tuple(value)
     if len(values) != rank:
         raise ValueError(f"{what} needs {rank} integers, one an axis, time first, got {value}")
+    if rank < 1:
+        raise ValueError(f"{what} says how many axes there are, and time is one of them: give at least one integer, got ()")
+    if min(values) < least:
+        raise ValueError(f"{what} must be at least {least} along every axis, got {values}")
     return values
 
 

@@ -1,6 +1,7 @@
 """Every elementwise activation of torch.nn: exact where it is piecewise linear, within a bound of its terms elsewhere."""
 
 import inspect
+import math
 
 import numpy as np
 import pytest
@@ -86,6 +87,39 @@ def test_agrees_with_scipy(within):
     within(gelu(POINTS), POINTS * scipy.special.ndtr(POINTS), bound, ROUNDINGS)
     within(softplus(POINTS, threshold=np.inf), np.logaddexp(POINTS, 0), bound, ROUNDINGS)
     within(Activation("LogSigmoid")({}, POINTS), scipy.special.log_expit(POINTS), bound, ROUNDINGS)
+
+
+def test_small_results_keep_their_digits(within):
+    """Relative bounds, where a careless formula cancels: `magnitude` is the result itself."""
+    x = POINTS[np.abs(POINTS) < 700]  # beyond, the exponential is subnormal
+    expit = scipy.special.expit(x)
+    pairs = {
+        "Sigmoid": expit,
+        "SiLU": x * expit,
+        "LogSigmoid": scipy.special.log_expit(x),
+        "Softplus": -scipy.special.log_expit(-x),
+        "ELU": np.where(x > 0, x, scipy.special.expm1(x)),
+        "Mish": x * np.tanh(-scipy.special.log_expit(-x)),
+        "Softsign": x / (1 + np.abs(x)),
+    }
+    for name, expected in pairs.items():
+        options = (("threshold", np.inf),) if name == "Softplus" else ()
+        within(Activation(name, options)({}, x), expected, expected, ROUNDINGS)
+    within(erf(x), scipy.special.erf(x), scipy.special.erf(x), 4)
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_nan_and_infinity_as_in_torch(name):
+    special = np.array([math.nan, math.inf, -math.inf])
+    options = {"threshold": 0.5, "value": -3.0} if name == "Threshold" else {}
+    expected = getattr(torch.nn, name)(**options).eval()(torch.from_numpy(special)).numpy()
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(Activation(name, tuple(options.items()))({}, special), expected)
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_single_precision_stays_single(name):
+    assert Activation(name)({}, POINTS.astype(np.float32)).dtype == np.float32
 
 
 @pytest.mark.parametrize("name", sorted(TABLE))

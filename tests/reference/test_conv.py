@@ -71,6 +71,22 @@ def test_agrees_with_scipy():
         np.testing.assert_array_equal(same[0, 0], scipy.ndimage.correlate(clip[0, 0], weight[0, 0], mode=name))
 
 
+@given(st.integers(1, 3), st.data(), st.integers(0, 2**32 - 1))
+def test_agrees_with_scipy_over_any_number_of_axes(rank, data, seed):
+    rng = np.random.default_rng(seed)
+    kernel = tuple(data.draw(st.integers(1, 3)) for _ in range(rank))
+    clip = integers(rng, (1, 1, *(k + data.draw(st.integers(0, 3)) for k in kernel)))
+    weight = integers(rng, (1, 1, *kernel))
+    valid = Conv(1, 1, kernel, bias=False)({"weight": weight}, clip)[0, 0]
+    np.testing.assert_array_equal(valid, scipy.signal.correlate(clip[0, 0], weight[0, 0], "valid", method="direct"))
+    flipped = np.flip(weight[0, 0])  # a convolution of mathematics turns the kernel around
+    np.testing.assert_array_equal(valid, scipy.signal.convolve(clip[0, 0], flipped, "valid", method="direct"))
+    odd = integers(rng, (1, 1, *[3] * rank))
+    same = Conv(1, 1, (3,) * rank, padding="same", bias=False)({"weight": odd}, clip)[0, 0]
+    np.testing.assert_array_equal(same, scipy.ndimage.correlate(clip[0, 0], odd[0, 0], mode="constant"))
+    np.testing.assert_array_equal(same, scipy.ndimage.convolve(clip[0, 0], np.flip(odd[0, 0]), mode="constant"))
+
+
 def test_runs_on_fractions():
     rng = np.random.default_rng(6)
     fractions = np.vectorize(lambda n, d: Fraction(int(n), int(d)), otypes=[object])
@@ -97,6 +113,15 @@ def test_timing():
     [
         (lambda: Conv(1, 1, 3), "give a tuple, time first, for example (3,)"),
         (lambda: Conv(1, 1, (3, 3), stride=(1,)), "Conv: stride needs 2 integers, one an axis, time first, got (1,)"),
+        (
+            lambda: Conv(1, 1, ()),
+            "kernel_size says how many axes there are, and time is one of them: give at least one integer",
+        ),
+        (lambda: Conv(1, 1, (3, 0)), "Conv: kernel_size must be at least 1 along every axis, got (3, 0)"),
+        (lambda: Conv(1, 1, (3,), stride=0), "Conv: stride must be at least 1 along every axis, got (0,)"),
+        (lambda: Conv(1, 1, (3,), dilation=0), "Conv: dilation must be at least 1 along every axis, got (0,)"),
+        (lambda: Conv(1, 1, (3,), padding=-1), "Conv: padding must be at least 0 along every axis, got (-1,)"),
+        (lambda: Conv(1, 1, (3,), groups=0), "Conv: groups must be at least 1, got 0"),
         (lambda: Conv(1, 1, (3,), padding="full"), "'same' or 'valid', got 'full'"),
         (lambda: Conv(1, 1, (3,), stride=2, padding="same"), "padding 'same' needs stride 1, got (2,)"),
         (

@@ -1,5 +1,7 @@
 """Linear map and embedding: loops = vectorised = torch, on small integers, so `==`."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +40,15 @@ def test_embedding(vocabulary, features, seed):
     assert layer.parameters() == {"weight": (vocabulary, features)}
     assert layer.timing == Timing()
     assert layer({"weight": table}, tokens[:, :0]).shape == (2, 0, features)
+
+
+def test_runs_on_fractions():
+    rng = np.random.default_rng(10)
+    draw = lambda *shape: np.vectorize(lambda n: Fraction(int(n), 7), otypes=[object])(rng.integers(-9, 10, shape))  # noqa: E731
+    clip, parameters = draw(2, 3, 4), {"weight": draw(5, 4), "bias": draw(5)}
+    got = Linear(4, 5)(parameters, clip)
+    assert {type(value) for value in got.ravel()} == {Fraction}
+    assert got.tolist() == linear_loops(clip, parameters["weight"], parameters["bias"]).tolist()
 
 
 def test_errors():

@@ -81,6 +81,7 @@ def test_timing():
     [
         (lambda: BatchNorm(2, track_running_stats=False), "the output depends on the rest of the batch: track them"),
         (lambda: GroupNorm(2, 3), "GroupNorm: 3 channels do not divide into 2 groups"),
+        (lambda: GroupNorm(0, 3), "GroupNorm: 3 channels do not divide into 0 groups"),
         (lambda: BatchNorm(2).output_shape((1, 3, 4)), "axis 1 (C) of the clip (B, C, T, ...) must have 2 channels"),
         (
             lambda: LayerNorm(4).output_shape((1, 2, 3)),

@@ -1,5 +1,7 @@
 """Padding: loops = vectorised = torch."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -26,6 +28,15 @@ def test_loops_vectorised_and_torch_agree_exactly(rank, mode, data, seed):
     assert layer.parameters() == {}
 
 
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_runs_on_fractions(mode):
+    rng = np.random.default_rng(9)
+    clip = np.vectorize(lambda n: Fraction(int(n), 7), otypes=[object])(rng.integers(-9, 10, (1, 2, 4, 3)))
+    got = Pad(((2, 1), (0, 2)), mode, Fraction(1, 3))({}, clip)
+    assert {type(value) for value in got.ravel()} == {Fraction}
+    assert got.tolist() == pad_loops(clip, ((2, 1), (0, 2)), mode, Fraction(1, 3)).tolist()
+
+
 def test_timing():
     assert Pad(((2, 1), (3, 3))).timing == Timing(1, 1, 2, 1)
     assert Pad(((0, 1),), "circular").timing is None
@@ -36,6 +47,10 @@ def test_timing():
     ("build", "message"),
     [
         (lambda: Pad(((1, 1),), "mirror"), "mode is one of 'constant', 'replicate', 'reflect', 'circular', got 'mirror'"),
+        (
+            lambda: Pad(()),
+            "Pad: padding says how many axes there are: give a pair (before, after) for each, time first, got ()",
+        ),
         (lambda: Pad(((1, -1),)), "not negative, got ((1, -1),): slice the clip instead"),
         (lambda: Pad(((1, 1),)).output_shape((1, 2, 3, 4)), "Pad: expected a clip (B, C, T), 3 axes, got 4 axes"),
     ],

@@ -1,6 +1,7 @@
 """Pooling: loops = vectorised = torch = scipy; integers whose means are exact, so `==`."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coequal.reference import pool
 from coequal.reference.adaptive_pool import (
     AdaptiveAvgPool,
     AdaptiveMaxPool,
@@ -36,7 +38,9 @@ def windows(draw, dilated=False):
     kernel, stride = axis(1, 3), axis(1, 3)
     padding = tuple(draw(st.integers(0, k // 2)) for k in kernel)
     dilation = axis(1, 2) if dilated else (1,) * rank
-    extent = tuple(d * (k - 1) + 1 + extra for k, d, extra in zip(kernel, dilation, axis(0, 4), strict=True))
+    # down to a clip that is shorter than the window, which fits by its padding alone
+    shortest = tuple(max(1, d * (k - 1) + 1 - 2 * p) for k, d, p in zip(kernel, dilation, padding, strict=True))
+    extent = tuple(n + extra for n, extra in zip(shortest, axis(0, 4), strict=True))
     return kernel, stride, padding, dilation, extent
 
 
@@ -45,6 +49,9 @@ def test_average(window, ceil, include, divisor, seed):
     kernel, stride, padding, _, extent = window
     layer = AvgPool(kernel, stride, padding, ceil, include, divisor if len(kernel) > 1 else None)
     clip = clip_of(seed, extent, MULTIPLE)
+    if len(kernel) == 3 and any(n < k for n, k in zip(extent, kernel, strict=True)):
+        np.testing.assert_array_equal(layer({}, clip), avg_pool_loops(clip, layer))
+        return  # torch's 3-D form alone refuses these, whatever the padding
     options = {} if len(kernel) == 1 else {"divisor_override": divisor}
     expected = AVG[len(kernel)](kernel, stride, padding, ceil, include, **options)(torch.from_numpy(clip)).numpy()
     got = layer({}, clip)
@@ -115,6 +122,43 @@ def test_agrees_with_scipy():
     np.testing.assert_array_equal(mean[0, 1] * 9, sums)
 
 
+def test_agrees_with_the_uniform_filter_of_scipy(within):
+    clip = clip_of(4, (9, 8))
+    mean = AvgPool((3, 5), stride=1, padding=(1, 2))
+    filtered = scipy.ndimage.uniform_filter(clip[1, 0], (3, 5), mode="constant")  # running sums along each axis
+    within(mean({}, clip)[1, 0], filtered, np.abs(clip).max(), 9 * 8)
+
+
+def test_runs_on_fractions():
+    rng = np.random.default_rng(7)
+    clip = np.vectorize(lambda n, d: Fraction(int(n), int(d)), otypes=[object])(
+        rng.integers(-9, 10, (1, 2, 5, 4)), rng.integers(1, 10, (1, 2, 5, 4))
+    )
+    for include in (True, False):
+        layer = AvgPool((3, 2), (2, 1), 1, ceil_mode=True, count_include_pad=include)
+        got = layer({}, clip)
+        assert {type(value) for value in got.ravel()} == {Fraction}
+        assert got.tolist() == avg_pool_loops(clip, layer).tolist()
+    got = AdaptiveAvgPool((2, 3))({}, clip)
+    assert {type(value) for value in got.ravel()} == {Fraction}
+    assert got.tolist() == adaptive_pool_loops(clip, (2, 3), "mean").tolist()
+    assert GlobalAvgPool(2)({}, clip)[0, 1, 0, 0] == sum(clip[0, 1].ravel()) / 20
+
+
+@pytest.mark.parametrize("ceil", [False, True])
+def test_single_precision_stays_single(ceil):
+    clip = clip_of(8, (6,)).astype(np.float32)
+    layer = AvgPool((4,), 3, 1, ceil, count_include_pad=False)
+    got = layer({}, clip)
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, AVG[1](4, 3, 1, ceil, False)(torch.from_numpy(clip)).numpy())
+
+
+def test_every_pool_is_found_in_one_place():
+    for kind in (AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool):
+        assert getattr(pool, kind.__name__) is kind
+
+
 def test_timing():
     assert AvgPool((4, 2)).timing == Timing(4, 4)
     assert MaxPool((3,), stride=2, padding=1, dilation=2).timing == Timing(5, 2, 1, 1)
@@ -127,6 +171,15 @@ def test_timing():
     [
         (lambda: AvgPool(3), "AvgPool: kernel_size says how many axes there are, so give a tuple, time first, got 3"),
         (lambda: MaxPool((3, 3), stride=(1, 1, 1)), "MaxPool: stride needs 2 integers"),
+        (lambda: MaxPool((3,), dilation=0), "MaxPool: dilation must be at least 1 along every axis, got (0,)"),
+        (lambda: AvgPool((0,)), "AvgPool: kernel_size must be at least 1 along every axis, got (0,)"),
+        (lambda: AvgPool((3,), padding=-1), "AvgPool: padding must be at least 0 along every axis, got (-1,)"),
+        (
+            lambda: AdaptiveAvgPool(3),
+            "AdaptiveAvgPool: output_size says how many axes there are, so give a tuple, time first",
+        ),
+        (lambda: AdaptiveMaxPool((None, 0)), "AdaptiveMaxPool: output_size must be at least 1 along every axis, got"),
+        (lambda: GlobalMaxPool(0), "GlobalMaxPool: rank counts the axes of time and space, at least 1, got 0"),
         (lambda: MaxPool((3,), padding=2), "padding is at most half of the kernel (3,), got (2,)"),
         (lambda: AvgPool((3,), divisor_override=0), "divisor_override must not be zero"),
         (lambda: AvgPool((3,)).output_shape((1, 1, 2)), "AvgPool: the window is longer than axis T, 2 elements"),

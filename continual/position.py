@@ -14,6 +14,8 @@ encoder over recycled positions is window-equal up to that shift, and not otherw
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -102,7 +104,7 @@ class RecyclingEncoding(_Encoding):
         super().__init__(embed_dim)
         self.num_embeds, self.offset = num_embeds, offset
         self.pe = torch.nn.Embedding(num_embeds, embed_dim) if learned else None
-        self.table = None if learned else torch.from_numpy(recycling_table(num_embeds, embed_dim, np.dtype(np.float64)))
+        self.table: Any = None if learned else torch.from_numpy(recycling_table(num_embeds, embed_dim, np.dtype(np.float64)))
 
     def encode(self, tokens: Tensor, first: int) -> Tensor:
         """`x[t] + W[(t + offset) mod M]`."""

@@ -1,0 +1,236 @@
+"""The workbench: one subject, made ready to be compared in double precision, and put back as it was."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from coequal.equivalence import quality
+from coequal.equivalence.compare import compare_stream, compare_windows
+from coequal.equivalence.errors import BadSubject
+from coequal.equivalence.runner import Player, StreamRaised, Trace, first_line
+from coequal.equivalence.schedule import Chunks, plan_of
+from coequal.equivalence.subject import Subject
+from coequal.equivalence.weights import borrowed, drawn, put
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True)
+class Example:
+    """One comparison: everything that it depends on. `scale` None means the weights the subject came with."""
+
+    length: int
+    batch: int
+    seed: int
+    scale: float | None = None
+    chunks: Chunks | None = None
+    variant: str = ""
+
+
+class Bench:
+    """Inputs, weights, clip runs, stream runs and comparisons of one subject. Use it as a context."""
+
+    def __init__(self, subject: Subject, seed: int = 0, dtype: torch.dtype | None = None) -> None:
+        self.subject, self.seed, self.wanted = subject, seed, dtype
+        self.plan = plan_of(subject.plan)
+        self.output_time = subject.time if subject.output_time is None else subject.output_time
+        self.floating = subject.example.is_floating_point()
+        self.dtype = torch.float64
+        self.coarsest = torch.float64
+        self.example_length = subject.example.shape[subject.time]
+        # what the baseline finds out, see verify.py
+        self.reach = subject.window or min(8, self.example_length)  # frames after which nothing new can happen
+        self.owed = 0  # frames that a stream without a flush may keep for itself
+        self.every_window = True  # in window mode: an emission at each frame
+        self.scale: float | None = None  # of the weights where an example does not choose: None, those given
+        self.exact = False  # nothing counts as rounding
+        self.one_row = False  # long streams with a single row
+
+    def legal(self, length: int) -> int:
+        """The greatest length up to `length` that the plan allows."""
+        return self.plan.legal(length)
+
+    # -- set-up ------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def ready(self) -> Iterator[Bench]:
+        """Double precision if the subject can compute in it, otherwise its own; everything is put back at the end."""
+        module = self.subject.modules
+        native = self.subject.example.dtype if self.floating else _native(module)
+        chosen = self.wanted or torch.float64
+        with contextlib.ExitStack() as stack:
+            attempt = stack.enter_context(contextlib.ExitStack())
+            attempt.enter_context(borrowed(module, chosen))
+            self.dtype = chosen
+            if chosen != native and not self._runs():
+                attempt.close()
+                stack.enter_context(borrowed(module, None))
+                self.dtype = native
+            self.coarsest = self.dtype
+            yield self
+
+    def _runs(self) -> bool:
+        """Whether clip and stream take the example in the chosen precision and answer in it."""
+        try:
+            with torch.no_grad():
+                x = self.cast(self.subject.example)
+                output = self.subject.clip(x.clone())
+                if not isinstance(output, Tensor) or (output.is_floating_point() and output.dtype != self.dtype):
+                    return False
+                Player(self.subject.stream(), self.subject.time, self.output_time).feed(x, self.plan_chunks(x))
+        except Exception:
+            return False
+        return True
+
+    def plan_chunks(self, x: Tensor, style: str = "smallest", seed: int = 0) -> Chunks | None:
+        """Chunk sizes for a whole clip; None: frame by frame."""
+        if style == "smallest" and self.plan.allows((1, 1)) and hasattr(self.subject.stream(), "step"):
+            return None
+        return self.plan.split(x.shape[self.subject.time], style, seed)
+
+    # -- inputs and weights --------------------------------------------------------------------------------------------
+
+    def cast(self, x: Tensor) -> Tensor:
+        """Floating-point inputs in the precision of the comparison; integers as they are."""
+        return x.detach().to(self.dtype) if x.is_floating_point() else x.detach()
+
+    def inputs(self, length: int, batch: int, seed: int) -> Tensor:
+        """A random clip like the example, with this many frames and rows. Values are those of single precision."""
+        subject, example = self.subject, self.subject.example
+        if subject.inputs is not None:
+            x = subject.inputs(length, batch, seed)
+            if not isinstance(x, Tensor):
+                raise BadSubject(
+                    f"Subject.inputs(length, batch, seed) returned {type(x).__name__}: expected a tensor, the clip"
+                )
+            return self.cast(x)
+        shape = list(example.shape)
+        shape[subject.time] = length
+        if subject.batch is not None:
+            shape[subject.batch] = batch
+        generator = torch.Generator().manual_seed(seed % 2**63)
+        if not self.floating:
+            low, high = (int(example.min()), int(example.max())) if example.numel() else (0, 1)
+            return torch.randint(low, max(high, low) + 1, shape, generator=generator).to(example.device, example.dtype)
+        spread = float(example.double().std()) if example.numel() > 1 else 1.0
+        spread = spread if 0 < spread < float("inf") else 1.0
+        return (torch.randn(shape, generator=generator) * spread).to(example.device, self.dtype)
+
+    @property
+    def batch(self) -> int:
+        """The example's number of rows."""
+        return 1 if self.subject.batch is None else self.subject.example.shape[self.subject.batch]
+
+    @contextlib.contextmanager
+    def weights(self, example: Example) -> Iterator[None]:
+        """Inside, the weights of an example: drawn at its scale, or those the subject came with."""
+        module = self.subject.modules
+        if module is None or example.scale is None:
+            yield
+            return
+        with borrowed(module, None):
+            put(module, drawn(module, example.seed, example.scale))
+            yield
+
+    # -- running -------------------------------------------------------------------------------------------------------
+
+    def clip(self, x: Tensor) -> Tensor | None:
+        """The clip function's output; None where it refuses this input (a clip shorter than the kernel, say)."""
+        try:
+            return self.clip_or_raise(x)
+        except ClipRaised:
+            return None
+
+    def clip_or_raise(self, x: Tensor) -> Tensor:
+        """The clip function's output. BadSubject: not a tensor, or another dtype; ClipRaised: it raised."""
+        try:
+            output = self.subject.clip(x.clone())
+        except BadSubject:
+            raise
+        except (Exception, SystemExit) as error:
+            raise ClipRaised(f"{type(error).__name__}: {first_line(error)}") from error
+        if not isinstance(output, Tensor):
+            raise BadSubject(
+                f"clip(x) returned {type(output).__name__}: expected a tensor (select one in the subject's clip)"
+            )
+        if output.is_floating_point() and x.is_floating_point() and output.dtype != x.dtype:
+            raise BadSubject(f"clip(x) returned {output.dtype} for an input of {x.dtype}: expected the same dtype")
+        return output.detach()
+
+    def player(self, *, keep: bool = False) -> Player:
+        """A fresh stream with nothing fed."""
+        try:
+            stream = self.subject.stream()
+        except (Exception, SystemExit) as error:
+            raise StreamRaised(f"stream() raised {type(error).__name__}: {first_line(error)}") from error
+        return Player(stream, self.subject.time, self.output_time, keep=keep)
+
+    def play(self, x: Tensor, chunks: Chunks | None = None) -> Trace:
+        """A whole clip through a fresh stream, then the flush."""
+        return self.player().feed(x, self.plan_chunks(x) if chunks is None else chunks).flush().trace
+
+    # -- comparing -----------------------------------------------------------------------------------------------------
+
+    def compare(
+        self, x: Tensor, trace: Trace, *, times: list[int] | None = None, wanted: Container[int] | None = None
+    ) -> int:
+        """Compare the emissions of a stream that was fed x with the clip function; Mismatch at the first difference.
+
+        Returns the number of frames compared. In window mode `times` are when the emissions are due, where that cannot be
+        seen, and `wanted` the numbers of frames fed after which an emission is compared (all).
+        """
+        if self.subject.window is not None:
+            return compare_windows(self, x, trace, times, wanted)
+        return compare_stream(self, x, trace)
+
+    def bound(self, x: Tensor, output: Tensor, window: tuple[int, int] | None = None) -> float:
+        """The greatest difference that is rounding, from how far the output moves with inputs and weights."""
+        if self.exact or not output.is_floating_point():
+            return 0.0
+        largest = _largest(output)
+        moved = self._moved(x, output)
+        return quality.bound(self.coarsest, moved, largest)
+
+    def bound_from_below(self, output: Tensor) -> float:
+        """What `bound` never falls below, at no cost."""
+        if self.exact or not output.is_floating_point():
+            return 0.0
+        return quality.bound(self.coarsest, 0.0, _largest(output))
+
+    def _moved(self, x: Tensor, output: Tensor) -> float:
+        """Amplification: the change of the output for a relative change of inputs and weights by `quality.PROBE`."""
+        module = self.subject.modules
+        with borrowed(module, None):
+            if module is not None:
+                named = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+                floats = {name: t for name, t in named.items() if t.is_floating_point() and torch.isfinite(t).all()}
+                put(module, {name: quality.perturbed(t.detach(), i) for i, (name, t) in enumerate(floats.items())})
+            other = self.clip(quality.perturbed(x, self.seed + 1))
+        if other is None or other.shape != output.shape:
+            return 0.0
+        return _largest(other - output) / quality.PROBE
+
+    def watch_formats(self, x: Tensor) -> torch.dtype:
+        """The coarsest format that the clip function casts its data to."""
+        with quality.Formats(self.dtype) as formats:
+            self.clip(x)
+        return formats.coarsest
+
+
+class ClipRaised(RuntimeError):
+    """The clip function refused an input."""
+
+
+def _native(module: torch.nn.Module | None) -> torch.dtype:
+    """The floating-point format of a module's parameters."""
+    found = next((p.dtype for p in module.parameters() if p.is_floating_point()), None) if module is not None else None
+    return torch.get_default_dtype() if found is None else found
+
+
+def _largest(x: Tensor) -> float:
+    finite = x[torch.isfinite(x)]
+    return float(finite.abs().max()) if finite.numel() else 0.0

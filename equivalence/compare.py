@@ -1,0 +1,191 @@
+"""Emissions against the clip function: by absolute index, counted, the first difference with its place.
+
+Two relations. *stream*: the emissions are the clip's frames from `offset` on, in order, none missing, none extra; after
+a flush they are all of them. *window*: the emission that appears at frame t, once N frames have been seen, is the clip
+function of the last N frames. NaN is never equal to anything.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from coequal.equivalence.runner import Trace
+
+if TYPE_CHECKING:
+    from coequal.equivalence.bench import Bench
+
+Tensor = torch.Tensor
+
+
+@dataclass
+class Mismatch(Exception):
+    """The first difference: which output frame, which element of it, expected against got."""
+
+    detail: str
+    frame: int | None = None
+    index: tuple[int, ...] = ()
+    expected: Any = None
+    got: Any = None
+    region: str = ""
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+def compare_stream(bench: Bench, x: Tensor, trace: Trace) -> int:
+    """Frame i of the stream is frame `offset + i` of the clip."""
+    output = bench.clip(x)
+    expected = [] if output is None else frames_of(bench, output)
+    offset = bench.subject.offset
+    pairs = list(zip(trace.frames, expected[offset:], strict=False))
+    limit = Limit(bench, x, output)
+    for i, (got, want) in enumerate(pairs):
+        if not limit.holds(got, want):
+            check_frame(got, want, limit.full, offset + i, _region(trace, i))
+    _check_count(bench, x, trace, expected, output is None)
+    return len(pairs)
+
+
+class Limit:
+    """The rounding bound of one clip run: from the output's magnitude, and where that does not do, its amplification."""
+
+    def __init__(self, bench: Bench, x: Tensor, output: Tensor | None) -> None:
+        self.bench, self.x, self.output = bench, x, output
+
+    @functools.cached_property
+    def quick(self) -> float:
+        """A bound that the full one never falls below."""
+        return 0.0 if self.output is None else self.bench.bound_from_below(self.output)
+
+    @functools.cached_property
+    def full(self) -> float:
+        """The greatest difference that is rounding."""
+        return 0.0 if self.output is None else self.bench.bound(self.x, self.output)
+
+    def holds(self, got: Tensor, want: Tensor) -> bool:
+        """Whether two frames agree within the bound that costs nothing."""
+        return close(got, want, self.quick)
+
+
+def _region(trace: Trace, i: int) -> str:
+    return "tail" if i >= len(trace.frames) - trace.flushed else "before the flush"
+
+
+def _check_count(bench: Bench, x: Tensor, trace: Trace, expected: list[Tensor], refused: bool) -> None:
+    """None missing, none extra. A stream that saw no frame cannot know what padding alone would give."""
+    length, offset = x.shape[bench.subject.time], bench.subject.offset
+    available, emitted = max(0, len(expected) - offset), len(trace.frames)
+    if emitted > available:
+        why = "the clip function refuses a clip this short" if refused else f"the clip has {len(expected)} frames"
+        raise Mismatch(
+            f"{emitted - available} frame(s) too many: the stream emitted {emitted} for {length} input frames, {why}",
+            offset + available, (), None, first_value(trace.frames[available]), "count",
+        )  # fmt: skip
+    if emitted < available and length > 0 and (trace.ended or available - emitted > bench.owed):
+        when = "after its flush" if trace.ended else f"and it owes at most {bench.owed} without a flush"
+        raise Mismatch(
+            f"{available - emitted} frame(s) missing: the stream emitted {emitted} of {available}"
+            f" for {length} input frames, {when}",
+            offset + emitted, (), first_value(expected[offset + emitted]), None, "count",
+        )  # fmt: skip
+
+
+def compare_windows(bench: Bench, x: Tensor, trace: Trace, times: list[int] | None, wanted: Container[int] | None) -> int:
+    """The emission at frame t is the clip function of the N frames up to t (less the offset), whole or its last frame."""
+    time, count = bench.subject.time, bench.subject.window or 1
+    seen, compared = trace.seen if times is None else times, 0
+    for got, fed in zip(trace.frames, seen, strict=False):
+        end = fed - bench.subject.offset
+        if end < count:
+            continue  # warm-up: the window is not full
+        if wanted is not None and fed not in wanted:
+            continue
+        window = x.narrow(time, end - count, count)
+        output = bench.clip(window)
+        if output is None:
+            raise Mismatch(f"the clip function refuses the window of {count} frames that ends with frame {end - 1}", fed - 1)
+        want = window_result(bench, output, got)
+        compared, limit = compared + 1, Limit(bench, window, output)
+        if not limit.holds(got, want):
+            check_frame(got, want, limit.full, fed - 1, "window")
+    if bench.every_window and times is None:
+        _check_every_window(x.shape[time], count + bench.subject.offset, trace)
+    return compared
+
+
+def _check_every_window(length: int, first: int, trace: Trace) -> None:
+    """One emission at each frame once the window is full, and no more."""
+    seen = [t for t in trace.seen if t >= first]
+    for t in range(first, length + 1):
+        if seen.count(t) != 1:
+            raise Mismatch(
+                f"{seen.count(t)} emissions at frame {t - 1}: one is due at each frame once {first} were seen", t - 1
+            )
+
+
+def window_result(bench: Bench, output: Tensor, got: Tensor) -> Tensor:
+    """What an emission is compared with: the clip's result for a window, whole, or its last frame, without the time axis."""
+    axis = bench.output_time
+    if bench.subject.emits == "window" or output.dim() <= axis or output.shape == got.shape:
+        return output
+    if bench.subject.emits == "last" or output.dim() == got.dim() + 1:
+        return output.select(axis, -1)
+    return output
+
+
+def frames_of(bench: Bench, output: Tensor) -> list[Tensor]:
+    """A clip's output, frame by frame."""
+    if output.dim() <= bench.output_time:
+        from coequal.equivalence.errors import BadSubject
+
+        raise BadSubject(
+            f"clip(x) returned shape {tuple(output.shape)}, which has no time axis {bench.output_time}: expected one output"
+            " frame a step (set output_time), or window=N if it is one result for N frames"
+        )
+    return list(output.unbind(bench.output_time))
+
+
+def close(got: Tensor, want: Tensor, limit: float) -> bool:
+    """Same shape and dtype, and no element further apart than `limit`; infinities must be equal, NaN never is."""
+    if got.shape != want.shape or got.dtype != want.dtype:
+        return False
+    return bool(_apart(got, want, limit).logical_not().all())
+
+
+def _apart(got: Tensor, want: Tensor, limit: float) -> Tensor:
+    if not want.is_floating_point() or limit == 0.0:
+        return got != want
+    return ((got - want).abs() <= limit).logical_not() & (got != want)
+
+
+def check_frame(got: Tensor, want: Tensor, limit: float, frame: int, region: str) -> None:
+    """Mismatch naming the first element that is further apart than rounding."""
+    if got.shape != want.shape:
+        raise Mismatch(
+            f"frame {frame} has shape {tuple(got.shape)}, the clip's frame (its time axis removed) {tuple(want.shape)}",
+            frame, (), list(want.shape), list(got.shape), region,
+        )  # fmt: skip
+    if got.dtype != want.dtype:
+        raise Mismatch(
+            f"frame {frame} is {got.dtype}, the clip's {want.dtype}", frame, (), str(want.dtype), str(got.dtype), region
+        )
+    apart = _apart(got, want, limit)
+    if not bool(apart.any()):
+        return
+    index = tuple(int(i) for i in apart.nonzero()[0])
+    expected, value = want[index].item(), got[index].item()
+    many = int(apart.sum())
+    detail = f"frame {frame}, element {list(index)}: expected {expected!r}, got {value!r}"
+    if want.is_floating_point():
+        detail += f" (rounding explains at most {limit:.1e}); {many} of {got.numel()} elements differ"
+    raise Mismatch(detail, frame, index, expected, value, region)
+
+
+def first_value(frame: Tensor) -> Any:
+    """The first element of a frame, for a report."""
+    return frame.flatten()[0].item() if frame.numel() else None

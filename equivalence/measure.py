@@ -1,0 +1,140 @@
+"""Timing, measured: which output frames move when one input frame is replaced at random, and when the stream emits them.
+
+Output j sees the input frames `j S - P ... j S - P + R - 1`, so frame m moves the outputs `ceil((m + P - R + 1) / S)
+... floor((m + P) / S)`: S consecutive frames in the middle of a long clip move R outputs in all. Constant changes are
+invisible to models that normalise, and small ones to rectifiers that are off: frames are replaced by random ones,
+several times.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+
+from coequal.equivalence import quality
+from coequal.equivalence.bench import Bench
+from coequal.equivalence.report import MeasuredTiming
+from coequal.equivalence.runner import StreamRaised, Trace
+
+LONGEST = 256  # frames; what is still moved at the end of such a clip has no bound that can be measured
+DRAWS = 3
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The output frames that one input frame moves; `outputs` is how many the clip has."""
+
+    frame: int
+    first: int | None
+    last: int | None
+    outputs: int
+    fading: bool = False  # what is left at the end is next to nothing: the influence decays, it does not end
+
+
+def reach(bench: Bench, length: int, frame: int) -> Reach:
+    """Which outputs of a clip of `length` frames move with input frame `frame`."""
+    time, moved, outputs = bench.subject.time, dict[int, float](), 0
+    for draw in range(DRAWS):
+        x = bench.inputs(length, bench.batch, bench.seed + 17 * draw)
+        other = x.clone()
+        other.select(time, frame).copy_(bench.inputs(length, bench.batch, bench.seed + 17 * draw + 5).select(time, frame))
+        before, after = bench.clip(x), bench.clip(other)
+        if before is None or after is None or before.dim() <= bench.output_time or before.shape != after.shape:
+            return Reach(frame, None, None, 0)
+        outputs = before.shape[bench.output_time]
+        changes = (after - before).abs().double().movedim(bench.output_time, 0).flatten(1).amax(1)
+        moved |= {j: max(moved.get(j, 0.0), c) for j, c in enumerate(changes.tolist()) if c != 0}
+    if not moved:
+        return Reach(frame, None, None, outputs)
+    fading = moved[max(moved)] < quality.cut(bench.dtype) * max(moved.values())
+    return Reach(frame, min(moved), max(moved), outputs, fading)
+
+
+def measure(bench: Bench) -> MeasuredTiming:
+    """Receptive field, stride, delay, causality; None where a quantity cannot be measured."""
+    with torch.no_grad():
+        return _window(bench) if bench.subject.window is not None else _stream(bench)
+
+
+def _stream(bench: Bench) -> MeasuredTiming:
+    stride, field, causal = _stride(bench), None, None
+    length = max(16, bench.legal(2 * bench.example_length))
+    while stride is not None and length <= LONGEST:
+        middle = [reach(bench, length, length // 2 + i) for i in range(stride)]
+        if any(r.last is None for r in middle):
+            if all(r.last is None for r in middle):
+                break
+        elif all(r.last < r.outputs - 1 for r in middle if r.last is not None):
+            fading = any(r.fading for r in middle)
+            field = math.inf if fading else sum(r.last - r.first + 1 for r in middle)  # type: ignore[operator]
+            causal = all(_in_time(r, stride) for r in middle)
+            break
+        if all(r.last is not None for r in middle):
+            causal = all(_in_time(r, stride) for r in middle)
+        length *= 2
+    if field is None and length > LONGEST:
+        field = math.inf
+    return MeasuredTiming(field, stride, _delay(bench, stride), causal)
+
+
+def _in_time(reach: Reach, stride: int) -> bool:
+    """No output before its own frame moves: nothing ahead is looked at."""
+    return reach.first is None or reach.first * stride >= reach.frame
+
+
+def _stride(bench: Bench) -> int | None:
+    """Input frames for each output frame, from how the clip's output grows; None for other than whole numbers."""
+    short, long = bench.legal(2 * bench.example_length + 8), bench.legal(4 * bench.example_length + 20)
+    counts = []
+    for length in (short, long):
+        output = bench.clip(bench.inputs(length, bench.batch, bench.seed))
+        if output is None or output.dim() <= bench.output_time:
+            return None
+        counts.append(output.shape[bench.output_time])
+    grown = counts[1] - counts[0]
+    if grown <= 0:
+        return None
+    stride = round((long - short) / grown)
+    return stride if stride >= 1 and abs((long - short) - stride * grown) < stride else None
+
+
+def _delay(bench: Bench, stride: int | None) -> int | None:
+    """The step (from 0) at which output 0 appears, or would."""
+    trace = _trace(bench, bench.legal(4 * bench.example_length + 20))
+    if trace is None or stride is None or len(trace.frames) <= trace.flushed:
+        return None
+    steady = (len(trace.frames) - trace.flushed) // 2  # past the burst that start padding may cause
+    return trace.seen[steady] - 1 - (bench.subject.offset + steady) * stride
+
+
+def _trace(bench: Bench, length: int) -> Trace | None:
+    try:
+        return bench.play(bench.inputs(length, bench.batch, bench.seed))
+    except StreamRaised:
+        return None
+
+
+def _window(bench: Bench) -> MeasuredTiming:
+    """In window mode: how far back in the window a frame matters, and when the emissions come."""
+    count, time = bench.subject.window or 1, bench.subject.time
+    x = bench.inputs(count, bench.batch, bench.seed)
+    before, first = bench.clip(x), None
+    for frame in range(count):
+        other = x.clone()
+        other.select(time, frame).copy_(bench.inputs(count, bench.batch, bench.seed + 5).select(time, frame))
+        after = bench.clip(other)
+        if before is not None and after is not None and before.shape == after.shape and bool((before != after).any()):
+            first = frame
+            break
+    trace = _trace(bench, 2 * count + 3)
+    times = [] if trace is None else [t for t in trace.seen[: len(trace.frames) - trace.flushed] if t >= count]
+    gaps = {b - a for a, b in itertools.pairwise(times)}
+    return MeasuredTiming(
+        receptive_field=None if first is None else count - first,
+        stride=gaps.pop() if len(gaps) == 1 else None,
+        delay=times[0] - 1 if times else None,
+        causal=True if times else None,
+    )

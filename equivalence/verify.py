@@ -1,0 +1,206 @@
+"""`verify`: baseline, timing, the named checks, findings; then the first counterexample is shrunk, located, and made
+repeatable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import torch
+
+from coequal.equivalence import baseline, findings
+from coequal.equivalence.bench import Bench, Example
+from coequal.equivalence.checks import CHECKS, Skip
+from coequal.equivalence.compare import Mismatch
+from coequal.equivalence.errors import BadSubject
+from coequal.equivalence.locate import first_differing_module
+from coequal.equivalence.measure import measure
+from coequal.equivalence.replay import command, examples_to_replay
+from coequal.equivalence.report import Check, Counterexample, Finding, Relation, Report, Verdict
+from coequal.equivalence.runner import StreamRaised
+from coequal.equivalence.schedule import Chunks
+from coequal.equivalence.shrink import shrink
+from coequal.equivalence.subject import Subject
+
+SHARE = {"quick": 6.0, "normal": 20.0}  # seconds after which a check stops trying further examples (never its first)
+NOT_PROVED = "exact arithmetic did not run: agreement was sampled, not proved"
+
+
+@dataclass
+class Attempt:
+    """What became of one check, with the example that failed."""
+
+    check: Check
+    example: Example | None = None
+    mismatch: Mismatch | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def verify(
+    subject: Subject,
+    *,
+    target: str | None = None,
+    seed: int = 0,
+    checks: Iterable[str] | None = None,
+    effort: str = "normal",
+    timeout: float | None = None,
+    length: int | None = None,
+    batch: int | None = None,
+    scale: float | None = None,
+    chunks: Chunks | None = None,
+) -> Report:
+    """Compare a subject's stream with its clip function.
+
+    `checks`: names of checks to run (all). `effort`: "quick" or "normal". `timeout`: seconds after which no further example
+    is tried. `length` (frames), `batch` (rows), `scale` (of drawn weights) and `chunks` repeat a single comparison with
+    `seed`. BadSubject: nothing can be compared, in one line.
+    """
+    begin = time.monotonic()
+    names = _names(checks)
+    if effort not in SHARE:
+        raise BadSubject(f"verify: effort is 'quick' or 'normal', got {effort!r}")
+    baseline.check_subject(subject)
+    replayed = {"length": length, "batch": batch, "scale": scale, "chunks": None if chunks is None else tuple(chunks)}
+    report = Report(target or subject.name or "subject", Verdict.UNDECIDED, seed=seed)
+    bench = Bench(subject, seed)
+    with _quiet_threads(), bench.ready(), torch.no_grad():
+        facts = baseline.establish(bench)
+        report.notes += [*subject.notes, *facts.notes]
+        report.findings += facts.findings
+        report.relation = Relation(
+            "stream" if subject.window is None else "window", subject.window, subject.offset, subject.emits
+        )
+        replaying = any(value is not None for value in replayed.values())
+        if not replaying:
+            report.timing = measure(bench)
+            bench.reach = baseline.reach_of(bench, report.timing)
+            baseline.owes(bench)
+        deadline = None if timeout is None else begin + 0.9 * timeout
+        attempts = _attempts(bench, names, effort, deadline, replayed if replaying else None)
+        report.checks = [attempt.check for attempt in attempts]
+        failed = next((a for a in attempts if a.mismatch is not None and a.check.outcome == "different"), None)
+        if failed is not None and not replaying:
+            failed = _smaller(bench, failed)
+        if not replaying and checks is None:
+            quality = findings.look(bench, report.timing, effort, failed is None)
+            report.findings += quality.findings
+            report.quality = quality.quality
+        report.weights = findings.describe_weights(bench)
+        if failed is not None:
+            report.counterexample = _counterexample(bench, failed, target)
+    report.findings = [_allowed(finding, subject) for finding in report.findings]
+    _conclude(report, facts.undecided)
+    report.seconds = time.monotonic() - begin
+    return report
+
+
+def _names(checks: Iterable[str] | None) -> tuple[str, ...]:
+    if checks is None:
+        return tuple(CHECKS)
+    names = (checks,) if isinstance(checks, str) else tuple(checks)
+    for name in names:
+        if name not in CHECKS:
+            raise BadSubject(f"there is no check {name!r}; checks: {', '.join(CHECKS)}")
+    return names
+
+
+class _quiet_threads:
+    """The user's random state is left as it was."""
+
+    def __enter__(self) -> None:
+        self.state = torch.get_rng_state()
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_rng_state(self.state)
+
+
+def _attempts(
+    bench: Bench, names: Iterable[str], effort: str, deadline: float | None, replayed: dict | None
+) -> list[Attempt]:
+    """Every check in turn. Once `values` differs the others could only say so again."""
+    attempts: list[Attempt] = []
+    for name in names:
+        if name in bench.subject.allow:
+            attempts.append(Attempt(Check(name, "waived", 0, "the subject allows it")))
+        elif attempts and attempts[0].check.name == "values" and attempts[0].check.outcome == "different":
+            attempts.append(Attempt(Check(name, "skipped", 0, "not run: `values` differs already")))
+        else:
+            attempts.append(_attempt(bench, name, effort, deadline, replayed))
+    return attempts
+
+
+def _attempt(bench: Bench, name: str, effort: str, deadline: float | None, replayed: dict | None) -> Attempt:
+    """One check over its examples, up to the first difference."""
+    spec, count, skipped, begin, notes = CHECKS[name], 0, [], time.monotonic(), []
+    examples = spec.examples(bench, effort) if replayed is None else examples_to_replay(bench, name, effort, replayed)
+    for tried, example in enumerate(examples):
+        late = deadline is not None and time.monotonic() > deadline
+        if tried and (late or time.monotonic() - begin > SHARE[effort]):
+            notes.append(f"stopped after {tried} examples: time")
+            break
+        outcome = compare_once(bench, name, example)
+        if isinstance(outcome, Mismatch):
+            return Attempt(Check(name, "different", count + 1, str(outcome)), example, outcome)
+        if isinstance(outcome, Skip):
+            skipped.append(str(outcome))
+        elif outcome > 0:
+            count += 1
+    if count == 0:
+        reason = skipped[0] if skipped else "no example had anything to compare"
+        return Attempt(Check(name, "skipped" if skipped else "undecided", 0, reason))
+    return Attempt(Check(name, "passed", count, "; ".join(notes + sorted(set(skipped))[:1])))
+
+
+def compare_once(bench: Bench, name: str, example: Example) -> int | Mismatch | Skip:
+    """One example of one check: frames compared, or the difference, or why it could not be asked."""
+    try:
+        with bench.weights(example):
+            return CHECKS[name].body(bench, example)
+    except (Mismatch, Skip) as outcome:
+        return outcome
+    except StreamRaised as error:
+        return Mismatch(str(error))
+
+
+def _smaller(bench: Bench, failed: Attempt) -> Attempt:
+    assert failed.example is not None
+    example, mismatch = shrink(
+        failed.example, lambda smaller: compare_once(bench, failed.check.name, smaller), bench.plan, failed.mismatch
+    )
+    return Attempt(failed.check, example, mismatch)
+
+
+def _counterexample(bench: Bench, failed: Attempt, target: str | None) -> Counterexample:
+    example, mismatch = failed.example, failed.mismatch
+    assert example is not None
+    assert mismatch is not None
+    module = first_differing_module(bench, failed.check.name, example)
+    return Counterexample(
+        check=failed.check.name,
+        frame=mismatch.frame,
+        module=module,
+        expected=mismatch.expected,
+        got=mismatch.got,
+        reproduce=command(target, failed.check.name, example),
+        detail=mismatch.detail,
+        schedule={key: value for key, value in vars(example).items() if value not in (None, "")},
+    )
+
+
+def _allowed(finding: Finding, subject: Subject) -> Finding:
+    return Finding(finding.name, finding.severity, finding.detail, allowed=finding.name in subject.allow)
+
+
+def _conclude(report: Report, undecided: list[str]) -> None:
+    """The verdict from the outcomes; a comparison that nothing could fail decides nothing."""
+    outcomes = [check.outcome for check in report.checks]
+    if "different" in outcomes:
+        report.verdict = Verdict.DIFFERENT
+    elif undecided or "passed" not in outcomes:
+        report.verdict = Verdict.UNDECIDED
+        report.reasons += undecided or [f"{c.name}: {c.detail}" for c in report.checks][:5]
+    else:
+        report.verdict = Verdict.TESTED
+        report.reasons.append(NOT_PROVED)

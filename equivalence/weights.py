@@ -1,0 +1,100 @@
+"""Weights: drawn afresh for each example, put back afterwards.
+
+Zero-initialised gates, codebooks and residual branches make a comparison vacuous, so every floating-point parameter is
+drawn; of the buffers only the running statistics of norms are, the rest (tables, masks, states) being no weights.
+Values are those of single precision, so that the same weights can be used in single and in double.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+Tensor = torch.Tensor
+STATISTICS = ("running_mean", "running_var")
+
+
+def tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Every parameter and buffer by its dotted name, shared ones once."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+@contextlib.contextmanager
+def borrowed(module: nn.Module | None, dtype: torch.dtype | None) -> Iterator[None]:
+    """Inside, floating-point tensors of the module are copies in `dtype` (None: their own), free to be drawn.
+
+    All of them, and every buffer a stream may have registered or replaced, are put back at the end.
+    """
+    if module is None:
+        yield
+        return
+    before = [(owner, dict(owner._parameters), dict(owner._buffers), owner.training) for owner in module.modules()]
+    data = {id(t): (t, t.data) for t in tensors(module).values()}
+    grads = {id(p): p.grad for p in module.parameters()}
+    try:
+        for tensor, kept in data.values():
+            target = dtype if dtype is not None and kept.is_floating_point() else kept.dtype
+            tensor.data = kept.to(target, copy=True)
+        yield
+    finally:
+        for owner, parameters, buffers, training in before:
+            owner._parameters.clear()
+            owner._parameters.update(parameters)
+            owner._buffers.clear()
+            owner._buffers.update(buffers)
+            owner.training = training
+        for tensor, kept in data.values():
+            tensor.data = kept
+            if isinstance(tensor, nn.Parameter):
+                tensor.grad = grads.get(id(tensor))
+
+
+def drawn(module: nn.Module, seed: int, scale: float = 1.0) -> dict[str, Tensor]:
+    """Random values for every floating-point parameter and running statistic, in the shapes of the module.
+
+    Matrices have variance `scale^2 / fan_in`, vectors called weight (norms) lie around `scale`, others in `scale * [-1, 1]`.
+    """
+    values: dict[str, Tensor] = {}
+    for index, (name, tensor) in enumerate(tensors(module).items()):
+        if not tensor.is_floating_point() or (not isinstance(tensor, nn.Parameter) and not name.endswith(STATISTICS)):
+            continue
+        generator = torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
+        values[name] = _draw(name, tensor, generator, scale).to(tensor.device, tensor.dtype)
+    return values
+
+
+def _draw(name: str, tensor: Tensor, generator: torch.Generator, scale: float) -> Tensor:
+    shape = tuple(tensor.shape)
+    if name.endswith("running_var"):
+        return torch.rand(shape, generator=generator) + 0.5
+    if tensor.dim() >= 2:
+        fan_in = max(1, tensor[0].numel())
+        return torch.randn(shape, generator=generator) * scale / fan_in**0.5
+    uniform = torch.rand(shape, generator=generator) * 2 - 1
+    return (1 + uniform / 2) * scale if name.endswith("weight") else uniform * scale
+
+
+def integers(module: nn.Module, seed: int, largest: int = 2) -> dict[str, Tensor]:
+    """Random small integers for every floating-point parameter; running statistics become mean 0 and variance 1."""
+    values: dict[str, Tensor] = {}
+    for index, (name, tensor) in enumerate(tensors(module).items()):
+        if not tensor.is_floating_point() or (not isinstance(tensor, nn.Parameter) and not name.endswith(STATISTICS)):
+            continue
+        generator = torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
+        value = torch.randint(-largest, largest + 1, tuple(tensor.shape), generator=generator)
+        values[name] = value.to(tensor.device, tensor.dtype)
+        if name.endswith(STATISTICS):
+            values[name] = torch.full_like(tensor, float(name.endswith("running_var")))
+    return values
+
+
+def put(module: nn.Module, values: dict[str, Tensor]) -> None:
+    """Write values into the tensors of a module, in place, as `load_state_dict` does."""
+    named = tensors(module)
+    with torch.no_grad():
+        for name, value in values.items():
+            if name in named:
+                named[name].copy_(value)

@@ -15,7 +15,8 @@ from coequal.reference.timing import Timing
 
 EXACT = {"Hardshrink", "Hardtanh", "LeakyReLU", "PReLU", "ReLU", "ReLU6", "Softshrink", "Threshold"}
 ROUNDINGS = 16  # no row of the table has more operations, an elementary function counting as two
-POINTS = np.concatenate([np.random.default_rng(1).normal(size=200) * 10.0 ** np.arange(-4, 4).repeat(25), [0.0, -0.0]])
+BORDERS = [0.0, -0.0, 0.25, -0.25, 0.5, -0.5, 1.0, -1.0, 1.25, -1.25, -2.0, 2.5, 3.0, -3.0, 6.0, 20.0]  # where pieces meet
+POINTS = np.concatenate([np.random.default_rng(1).normal(size=200) * 10.0 ** np.arange(-4, 4).repeat(25), BORDERS])
 # arguments that differ from the defaults
 OPTIONS = {
     "CELU": {"alpha": 0.4},

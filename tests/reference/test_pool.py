@@ -1,5 +1,6 @@
 """Pooling: loops = vectorised = torch = scipy; integers whose means are exact, so `==`."""
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -77,6 +78,30 @@ def check_shape_and_timing(layer, clip, got):
     assert layer.parameters() == {}
     if layer.timing is not None:
         assert got.shape[2] == layer.timing.output_length(clip.shape[2])
+
+
+@pytest.mark.parametrize("ceil", [False, True])
+@pytest.mark.parametrize("stride", [1, 2, 3, 5])
+def test_every_small_window_fits_or_is_refused_as_in_torch(stride, ceil):
+    """A last window that hangs over the end, starts in the padding, or is the only one of a clip shorter than itself."""
+    for length, kernel, dilation in itertools.product(range(1, 7), range(1, 5), range(1, 3)):
+        clip = clip_of(length, (length,), 12) - 400  # all negative
+        for pad in range(kernel // 2 + 1):
+            pairs = [
+                (MaxPool((kernel,), stride, pad, dilation, ceil), MAX[1](kernel, stride, pad, dilation, ceil_mode=ceil))
+            ]
+            if dilation == 1:
+                pairs.append((AvgPool((kernel,), stride, pad, ceil), AVG[1](kernel, stride, pad, ceil)))
+            for layer, module in pairs:
+                try:
+                    expected = module(torch.from_numpy(clip)).numpy()
+                except RuntimeError:
+                    with pytest.raises(ValueError, match="the window is longer than axis T"):
+                        layer({}, clip)
+                    continue
+                got = layer({}, clip)
+                np.testing.assert_array_equal(got, expected)
+                check_shape_and_timing(layer, clip, got)
 
 
 @given(st.integers(1, 3), st.data(), st.integers(0, 2**32 - 1))

@@ -33,6 +33,7 @@ def test_logarithm(count, seed, within):
 
 def test_a_large_score_does_not_overflow():
     np.testing.assert_array_equal(softmax(np.array([1e4, -1e4, 1e4])), [0.5, 0.0, 0.5])
+    np.testing.assert_array_equal(log_softmax(np.array([1e4, -1e4])), [0.0, -2e4])
 
 
 def test_masked_scores():

@@ -11,7 +11,7 @@ demo: $(READY)  ## verify real third-party streaming modules against their clip 
 	$(BIN)/python -P examples/demo.py
 
 test: $(READY)  ## every test, with branch coverage of reference/ and continual/
-	$(BIN)/python -P -m pytest -n 2 -q --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 -q --cov --cov-report=term
 
 check: $(READY) types  ## lint, types, layering
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ def verify(options: argparse.Namespace) -> int:
     replay = {key: getattr(options, key) for key in ("length", "batch", "scale", "chunks")}
     request = {
         "target": options.target,
+        "again": _again(options),
         "load": {key: getattr(options, key) for key in ("example", "window", "allow", "seed")},
         "verify": {
             **{"checks": options.only and tuple(options.only), "seed": options.seed, "effort": options.effort},
@@ -55,6 +57,14 @@ def verify(options: argparse.Namespace) -> int:
     except OSError as error:
         return _complain(f"cannot write {error.filename}: {error.strerror}")
     return report.exit_code(options.require)
+
+
+def _again(options: argparse.Namespace) -> str:
+    """The target with the options that change what is compared: the beginning of a line that repeats a comparison."""
+    words = [options.target]
+    words += [] if options.window is None else ["--window", str(options.window)]
+    words += [] if options.example is None else ["--example", ",".join(map(str, options.example))]
+    return shlex.join(words)
 
 
 def check(options: argparse.Namespace) -> int:

@@ -48,7 +48,9 @@ def blame(error: BaseException) -> str:
 def located(error: BaseException, target: str) -> str:
     """The message of an error of the harness, with the target and the user's line that it came from, if it says neither."""
     message = str(error)
-    cause = error.__cause__ or error
+    cause = error
+    while cause.__cause__ or cause.__context__:
+        cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
     frames = [f for f in traceback.extract_tb(cause.__traceback__) if is_users(f.filename)]
     if frames and frames[-1].filename not in message:
         message += f" ({frames[-1].filename}, line {frames[-1].lineno})"

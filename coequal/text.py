@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -28,6 +29,15 @@ MEANING = {
 
 def show(report: Report, console: Console) -> None:
     """Print the report: verdict, relation, timing, checks, counterexample, findings, reasons, notes."""
+    if console.is_terminal:
+        _show(report, console)
+        return
+    with console.capture() as captured:
+        _show(report, console)
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def _show(report: Report, console: Console) -> None:
     verdict = report.verdict.value
     console.print(Text.assemble((verdict, STYLES[verdict]), f"  {report.target}  ({report.seconds:.1f} s)"), soft_wrap=True)
     console.print(_indented(Text(f"{MEANING[verdict]}")))
@@ -103,8 +113,13 @@ def _checks(report: Report) -> RenderableType:
         table.add_column(name, no_wrap=True)
     table.add_column("examples", justify="right", no_wrap=True)
     table.add_column("detail")
+    skipped = Counter(c.detail for c in report.checks if c.outcome == "skipped")
     for c in report.checks:
-        table.add_row(c.name, Text(c.outcome, STYLES.get(c.outcome, "")), str(c.examples), Text(c.detail))
+        if c.outcome != "skipped" or skipped[c.detail] < 3:
+            table.add_row(c.name, Text(c.outcome, STYLES.get(c.outcome, "")), str(c.examples), Text(c.detail))
+    for detail, count in skipped.items():
+        if count > 2:
+            table.add_row(f"{count} more", Text("skipped", STYLES["skipped"]), "0", Text(detail))
     return _indented(table)
 
 

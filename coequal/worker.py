@@ -22,15 +22,15 @@ def main(folder: Path) -> None:
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, faults, all_threads=False)
     request = pickle.loads((folder / REQUEST).read_bytes())
-    answer = pickle.dumps(_answer(folder, request))
-    (folder / "partial").write_bytes(answer)
+    written = pickle.dumps(answer(folder, request))
+    (folder / "partial").write_bytes(written)
     (folder / "partial").rename(folder / ANSWER)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # threads or exit handlers that the user's code left behind cannot hold the answer back
 
 
-def _answer(folder: Path, request: dict[str, Any]) -> tuple[str, Any]:
+def answer(folder: Path, request: dict[str, Any]) -> tuple[str, Any]:
     """What `main` writes down. Whatever escapes here, SystemExit included, becomes one line."""
     from coequal.blame import blame, located
     from coequal.equivalence.errors import BadSubject
@@ -50,15 +50,20 @@ def _answer(folder: Path, request: dict[str, Any]) -> tuple[str, Any]:
 
 def _report(folder: Path, request: dict[str, Any]) -> Any:
     (folder / STAGE).write_text("importing torch")
-    from coequal.target import load
+    from coequal.target import known_names, load
 
     (folder / STAGE).write_text("loading it")
     subject = load(request["target"], **request["load"])
     (folder / STAGE).write_text("verifying it")
+    from coequal.equivalence.checks import CHECKS
+    from coequal.equivalence.findings import FINDINGS
     from coequal.equivalence.verify import verify
 
+    known_names(subject.allow, {*CHECKS, *FINDINGS})
     left = request["deadline"] - time.time()
-    return verify(subject, target=request["target"], timeout=left, **request["verify"])
+    report = verify(subject, target=request["again"], timeout=left, **request["verify"])
+    report.target = request["target"]
+    return report
 
 
 if __name__ == "__main__":

@@ -41,9 +41,26 @@ def _spelled(action: argparse.Action) -> str:
     return f"{name} {value}{more}".strip()
 
 
+def checks() -> str:
+    """The named checks and the question that each answers."""
+    from coequal.equivalence.checks import CHECKS
+
+    return table(("name", "question"), [(f"`{name}`", spec.question) for name, spec in CHECKS.items()])
+
+
+def findings() -> str:
+    """The named findings, with their severity."""
+    from coequal.equivalence.findings import FINDINGS
+
+    rows = [(f"`{name}`", severity, meaning) for name, (severity, meaning) in FINDINGS.items()]
+    return table(("name", "severity", "what was found"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "verify": lambda: options("verify"),
     "check": lambda: options("check"),
+    "checks": checks,
+    "findings": findings,
     "explain": lambda: options("explain"),
 }
 

@@ -65,6 +65,7 @@ class WarmStream(BlinkStream):
 
 def subject(kind: type[BlinkStream]) -> coequal.Subject:
     """Blink with one of its streams."""
+    torch.manual_seed(0)
     model = Blink().eval()
     return coequal.Subject(clip=model, stream=lambda: kind(model), example=torch.randn(1, 3, 8), time=2, modules=model)
 

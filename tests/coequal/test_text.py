@@ -110,3 +110,14 @@ def test_tensors_as_expected_and_got() -> None:
     found = Counterexample("values", 0, None, torch.tensor([1.5, -2.25]), torch.tensor([[0.5]]))
     rows = dict(text.counterexample_rows(found))
     assert rows == {"frame": "0", "expected": "tensor([ 1.5000, -2.2500])", "got": "tensor([[0.5000]])"}
+
+
+def test_checks_skipped_for_the_same_reason_share_a_line() -> None:
+    checks = [Check("values", "different", 1), *(Check(name, "skipped", 0, "not run") for name in ("batch", "fork", "long"))]
+    out = printed(Report("t", Verdict.DIFFERENT, checks=checks))
+    assert "  3 more  skipped           0  not run\n" in out
+    assert "fork" not in out
+
+
+def test_no_line_ends_in_blanks() -> None:
+    assert all(line == line.rstrip() for line in printed(report()).splitlines())

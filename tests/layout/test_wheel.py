@@ -90,3 +90,13 @@ def test_explains_an_operator(clean: Path, tmp_path: Path) -> None:
     """The lesson is read from files of the package: they are in the wheel."""
     said = run(str(clean / "bin" / "coequal"), "explain", "shift", cwd=tmp_path)
     assert "def temporal_shift_loops(" in said.stdout
+
+
+def test_verifies_a_stream(clean: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SMALL_VERIFY)
+    said = run(
+        str(clean / "bin" / "coequal"), "verify", "mine.py:subject", "--effort", "quick", "--html", "r.html", cwd=tmp_path
+    )
+    assert said.stdout.startswith("tested  mine.py:subject"), said.stdout + said.stderr
+    assert said.returncode == 0
+    assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")

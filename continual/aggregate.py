@@ -21,6 +21,9 @@ new key 1 N E, new query 2 N E, active chunk CHUNK N E, and amortised over a chu
 together (7 + CHUNK) N E, where N is rounded up to whole chunks. Memory: N / CHUNK + 7 times N E numbers. The step that
 completes a chunk does 4 CHUNK N E more than the others, and the first whole window 2 N^2 E once; no other step is slower.
 
+Layout. The ring is the last axis, `(G, features, N)` with `G` = batch times heads: whatever is done to all queries runs
+along contiguous memory, and the result is `(B, E, N)` without moving anything.
+
 Sources: online softmax: Milakov & Gimelshein, 2018; windows without inverses: Tangwongsan, Hirzel & Schneider, "Low-latency
 sliding-window aggregation in worst-case constant time", DEBS 2017; what is computed: Hedegaard, Bakhtiarnia & Iosifidis,
 "Continual Transformers", ICLR 2023, section 3.2 (which subtracts).
@@ -33,7 +36,7 @@ from typing import Any
 import torch
 
 Tensor = torch.Tensor
-Aggregate = tuple[Tensor, Tensor]  # top (G, L, 1), mixed (G, L, D + 1); G = batch times heads
+Aggregate = tuple[Tensor, Tensor]  # top (G, 1, L), mixed (G, D + 1, L)
 State = dict[str, Any]
 
 CHUNK = 8  # slots: fewer cost more memory (N / CHUNK suffixes), more cost more multiply-adds (CHUNK N E)
@@ -49,14 +52,14 @@ def put(buffer: Tensor, where: tuple[Any, ...], value: Tensor) -> Tensor:
 
 
 def aggregate(scores: Tensor, values: Tensor) -> Aggregate:
-    """Queries over keys: scores `(G, L, K)`, augmented values `(G, K, D + 1)`."""
+    """Queries over keys: scores `(G, K, L)`, augmented values `(G, D + 1, K)`."""
     top = highest(scores)
-    return top, torch.bmm(torch.exp(scores - top), values)
+    return top, torch.bmm(values, torch.exp(scores - top))
 
 
 def highest(scores: Tensor) -> Tensor:
-    """The largest score of each query, `(..., K) -> (..., 1)`; without gradient, since any `top` gives the same result."""
-    top = scores.amax(-1, keepdim=True)
+    """The largest score of each query, `(..., K, L) -> (..., 1, L)`; without gradient, since any `top` gives the same."""
+    top = scores.amax(-2, keepdim=True)
     return top.detach() if top.requires_grad else top
 
 
@@ -67,12 +70,12 @@ def merge(one: Aggregate, other: Aggregate) -> Aggregate:
 
 
 def begin(like: Tensor, window: int) -> State:
-    """State of a stream that has seen nothing; `like (G, 1, D)` is a query.
+    """State of a stream that has seen nothing; `like (G, D)` is a query.
 
     Keys and values are kept twice, one after the other: any run of slots in cyclic order is then a plain slice. Slots that
     round the window up to whole chunks are dead: `bias` takes their scores to the smallest number there is.
     """
-    groups, _, features = like.shape
+    groups, features = like.shape
     chunk = min(CHUNK, window)
     slots = -(-window // chunk) * chunk
     bias = like.new_zeros((1, 1, 2 * slots))
@@ -81,21 +84,22 @@ def begin(like: Tensor, window: int) -> State:
         "seen": 0,
         "chunk": chunk,
         "bias": bias,
-        "queries": like.new_zeros((groups, window, features)),
-        "keys": like.new_zeros((groups, 2 * slots, features)),
-        "values": like.new_ones((groups, 2 * slots, features + 1)),
+        "queries": like.new_zeros((groups, features, window)),
+        "keys": like.new_zeros((groups, features, 2 * slots)),
+        "values": like.new_ones((groups, features + 1, 2 * slots)),
     }
 
 
 def step(query: Tensor, key: Tensor, value: Tensor, state: State) -> tuple[Tensor | None, State]:
-    """One token `(G, 1, D)`, the query already scaled; out `(G, N, D)` in the order of the slots, None before `N` tokens."""
-    window, chunk, seen = state["queries"].shape[1], state["chunk"], state["seen"] + 1
+    """One token `(G, D)`, the query already scaled; out `(G, D, N)` in the order of the slots, None before `N` tokens."""
+    query, key, value = query.unsqueeze(-1), key.unsqueeze(-1), value.unsqueeze(-1)
+    window, chunk, seen = state["queries"].shape[2], state["chunk"], state["seen"] + 1
     slot = (seen - 1) % window
     state["seen"] = seen
-    state["queries"] = put(state["queries"], (slice(None), slice(slot, slot + 1)), query)
-    twice = slice(slot, None, state["keys"].shape[1] // 2)
-    state["keys"] = put(state["keys"], (slice(None), twice), key)
-    state["values"] = put(state["values"], (slice(None), twice, slice(value.shape[2])), value)
+    state["queries"] = put(state["queries"], (..., slice(slot, slot + 1)), query)
+    twice = slice(slot, None, state["keys"].shape[2] // 2)
+    state["keys"] = put(state["keys"], (..., twice), key)
+    state["values"] = put(state["values"], (slice(None), slice(value.shape[1]), twice), value)
     if seen < window:
         return None, state
     if seen == window:
@@ -107,32 +111,23 @@ def step(query: Tensor, key: Tensor, value: Tensor, state: State) -> tuple[Tenso
     return _emit(state), state
 
 
-def _keys(state: State, first: int, length: int) -> Tensor:
-    return state["keys"][:, first : first + length].transpose(1, 2)
-
-
-def _scores(queries: Tensor, first: int, length: int, state: State) -> Tensor:
-    """`(G, L, length)`: queries over the slots from `first` on, cyclically."""
-    return torch.baddbmm(state["bias"][..., first : first + length], queries, _keys(state, first, length))
-
-
 def _emit(state: State) -> Tensor:
-    """Every query over the active chunk and the rest. `scores (G, N, 1 + chunk)` holds the top of the rest in front."""
+    """Every query over the active chunk and the rest. `scores (G, 1 + chunk, N)` holds the top of the rest in front."""
     scores, first = state["scores"], state["active"]
     weights = torch.exp(scores - highest(scores))
-    active = state["values"][:, first : first + state["chunk"]]
-    mixed = torch.baddbmm(state["rest"] * weights[..., :1], weights[..., 1:], active)
-    return mixed[..., :-1] / mixed[..., -1:]
+    active = state["values"][..., first : first + state["chunk"]]
+    mixed = torch.addcmul(torch.bmm(active, weights[:, 1:]), state["rest"], weights[:, :1])
+    return mixed[:, :-1] / mixed[:, -1:]
 
 
 def _prime(state: State) -> None:
     """The first whole window: every query is new, chunk 0 becomes active."""
-    (groups, window, _), values = state["queries"].shape, state["values"]
-    chunks = values.shape[1] // 2 // state["chunk"]
-    state["tops"] = values.new_empty((groups, window, chunks))
-    state["suffixes"] = [values.new_empty((groups, window, values.shape[2])) for _ in range(chunks)]
+    (groups, _, window), values = state["queries"].shape, state["values"]
+    chunks = values.shape[2] // 2 // state["chunk"]
+    state["tops"] = values.new_empty((groups, chunks, window))
+    state["suffixes"] = [values.new_empty((groups, values.shape[1], window)) for _ in range(chunks)]
     lowest = torch.finfo(values.dtype).min  # not minus infinity: infinity less infinity is not a number
-    state["renewed"] = values.new_full((groups, window, 1), lowest), torch.zeros_like(state["suffixes"][0])
+    state["renewed"] = values.new_full((groups, 1, window), lowest), torch.zeros_like(state["suffixes"][0])
     _stack(0, window, 0, state)
     _activate(0, state)
 
@@ -140,27 +135,31 @@ def _prime(state: State) -> None:
 def _enter(query: Tensor, key: Tensor, slot: int, state: State) -> None:
     """A key is written into the active chunk: all queries meet it. A query is: it meets all keys."""
     first, chunk = state["active"], state["chunk"]
-    slots, here = state["keys"].shape[1] // 2, (slice(None), slice(slot, slot + 1))
-    column = torch.bmm(state["queries"], key.transpose(1, 2))
-    scores = put(state["scores"], (slice(None), slice(None), slice(slot - first + 1, slot - first + 2)), column)
-    row = _scores(query, first, slots, state)
+    slots, row = state["keys"].shape[2] // 2, slot - first + 1
+    scores = put(state["scores"], (slice(None), slice(row, row + 1)), torch.bmm(key.transpose(1, 2), state["queries"]))
+    column = _scores(query, first, slots, state)
     if chunk < slots:
-        top, mixed = aggregate(row[..., chunk:], state["values"][:, first + chunk : first + slots])
-        state["rest"] = put(state["rest"], here, mixed)
-        row = torch.cat([top, row[..., :chunk]], -1)
-        state["scores"] = put(scores, here, row)
+        top, mixed = aggregate(column[:, chunk:], state["values"][..., first + chunk : first + slots])
+        state["rest"] = put(state["rest"], (..., slice(slot, slot + 1)), mixed)
+        column = torch.cat([top, column[:, :chunk]], 1)
+        state["scores"] = put(scores, (..., slice(slot, slot + 1)), column)
     else:
-        state["scores"] = put(scores, (*here, slice(1, None)), row)
+        state["scores"] = put(scores, (slice(None), slice(1, None), slice(slot, slot + 1)), column)
+
+
+def _scores(queries: Tensor, first: int, length: int, state: State) -> Tensor:
+    """`(G, length, L)`: queries over the slots from `first` on, cyclically."""
+    run = slice(first, first + length)
+    return torch.baddbmm(state["bias"][..., run].transpose(1, 2), state["keys"][..., run].transpose(1, 2), queries)
 
 
 def _renew(low: int, high: int, state: State) -> None:
     """The active chunk is complete: it joins what older queries have seen renewed; its own queries get their suffixes."""
-    rows, chunk = (slice(None), slice(low, high)), state["chunk"]
-    renewed = merge(state["renewed"], aggregate(state["scores"][..., 1:], state["values"][:, low : low + chunk]))
-    lowest = torch.finfo(renewed[0].dtype).min
-    fresh = renewed[0].new_full((), lowest), renewed[1].new_zeros(())
-    state["renewed"] = put(renewed[0], rows, fresh[0]), put(renewed[1], rows, fresh[1])
-    first = (low + chunk) % (state["keys"].shape[1] // 2)
+    rows, chunk = (..., slice(low, high)), state["chunk"]
+    renewed = merge(state["renewed"], aggregate(state["scores"][:, 1:], state["values"][..., low : low + chunk]))
+    lowest = renewed[0].new_full((), torch.finfo(renewed[0].dtype).min)
+    state["renewed"] = put(renewed[0], rows, lowest), put(renewed[1], rows, torch.zeros_like(lowest))
+    first = (low + chunk) % (state["keys"].shape[2] // 2)
     _stack(low, high, first, state)
     _activate(first, state)
 
@@ -169,21 +168,21 @@ def _activate(first: int, state: State) -> None:
     """The chunk that starts at `first` is the next one to be overwritten."""
     which = first // state["chunk"]
     state["active"] = first
-    top, state["rest"] = merge((state["tops"][..., which : which + 1], state["suffixes"][which]), state["renewed"])
-    state["scores"] = torch.cat([top, _scores(state["queries"], first, state["chunk"], state)], -1)
+    top, state["rest"] = merge((state["tops"][:, which : which + 1], state["suffixes"][which]), state["renewed"])
+    state["scores"] = torch.cat([top, _scores(state["queries"], first, state["chunk"], state)], 1)
 
 
 def _stack(low: int, high: int, first: int, state: State) -> None:
     """Suffixes of the queries in slots `low ... high - 1` over the chunks in cyclic order from slot `first`."""
-    chunk, slots, rows = state["chunk"], state["keys"].shape[1] // 2, (slice(None), slice(low, high))
-    scores = _scores(state["queries"][rows], first, slots, state).unflatten(-1, (-1, chunk))  # (G, L, chunks, chunk)
-    tops = highest(scores).squeeze(-1)
-    values = state["values"][:, first : first + slots].unflatten(1, (-1, chunk))  # (G, chunks, chunk, D + 1)
-    mixed = torch.exp(scores - tops.unsqueeze(-1)).transpose(1, 2) @ values  # (G, chunks, L, D + 1)
-    onwards = tops.flip(-1).cummax(-1).values.flip(-1)  # over this chunk and all later ones
-    after = torch.nn.functional.pad(onwards[..., 1:], (0, 1), value=torch.finfo(tops.dtype).min)
-    kept, joined = (torch.exp(part - onwards).transpose(1, 2).unsqueeze(-1) for part in (after, tops))  # (G, chunks, L, 1)
-    state["tops"] = put(state["tops"], rows, after.roll(first // chunk, -1))
+    chunk, slots, rows = state["chunk"], state["keys"].shape[2] // 2, (..., slice(low, high))
+    scores = _scores(state["queries"][rows], first, slots, state).unflatten(1, (-1, chunk))  # (G, chunks, chunk, L)
+    tops = highest(scores)  # (G, chunks, 1, L)
+    values = state["values"][..., first : first + slots].unflatten(2, (-1, chunk)).transpose(1, 2)
+    mixed = values @ torch.exp(scores - tops)  # (G, chunks, D + 1, L)
+    onwards = tops.flip(1).cummax(1).values.flip(1)  # over this chunk and all later ones
+    after = torch.nn.functional.pad(onwards[:, 1:], (0, 0, 0, 0, 0, 1), value=torch.finfo(tops.dtype).min)
+    kept, joined = (torch.exp(part - onwards) for part in (after, tops))
+    state["tops"] = put(state["tops"], rows, after.squeeze(2).roll(first // chunk, 1))
     mixed, suffix = mixed * joined, torch.zeros_like(mixed[:, 0])
     for j in reversed(range(slots // chunk)):
         which = (first // chunk + j) % (slots // chunk)

@@ -124,11 +124,6 @@ class ContinualAttention(torch.nn.MultiheadAttention):
                 " dropout to 0"
             )
 
-    def _heads(self, tokens: Tensor) -> Tensor:
-        """`(B, L, E) -> (B A, L, E / A)`."""
-        batch, length, _ = tokens.shape
-        return tokens.view(batch, length, self.num_heads, self.head_dim).transpose(1, 2).flatten(0, 1)
-
     def _project_in(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Query (scaled), key and value of one token `(B, E)`, each `(B A, 1, E / A)`."""
         self._check(frame.shape, 2, "a frame (B, E)")
@@ -136,12 +131,6 @@ class ContinualAttention(torch.nn.MultiheadAttention):
         q, k, v = projected.view(frame.shape[0], 3, self.num_heads, self.head_dim).unbind(1)
         q, k, v = (x.reshape(-1, 1, self.head_dim) for x in (q, k, v))
         return q * (1 / math.sqrt(self.head_dim)), k, v
-
-    def _project_out(self, heads: Tensor) -> Tensor:
-        """`(B A, L, E / A) -> (B, L, E)`: the heads side by side, projected."""
-        length = heads.shape[1]
-        tokens = heads.unflatten(0, (-1, self.num_heads)).transpose(1, 2).reshape(-1, length, self.embed_dim)
-        return self.out_proj(tokens)
 
     def _attend(self, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """One query per head: `(B A, 1, D), (B A, K, D), (B A, K, D) -> (B, E)`."""
@@ -270,7 +259,7 @@ class RetroactiveMultiheadAttention(ContinualAttention):
     def start(self, frame: Tensor) -> State:
         """Rings of queries, keys and values; `frame (B, E)`."""
         groups = frame.shape[0] * self.num_heads
-        return aggregate.begin(frame.new_zeros((groups, 1, self.head_dim)), self.window)
+        return aggregate.begin(frame.new_zeros((groups, self.head_dim)), self.window)
 
     def step(self, frame: Tensor, state: State) -> tuple[Tensor | None, State]:
         """Token `(B, E)` in; the whole window `(B, N, E)` out."""
@@ -279,8 +268,10 @@ class RetroactiveMultiheadAttention(ContinualAttention):
 
     def step_in_slots(self, frame: Tensor, state: State) -> tuple[Tensor | None, State]:
         """As `step`, but token `t` is in row `t mod N`: cheaper where the order does not matter."""
-        heads, state = aggregate.step(*self._project_in(frame), state)
-        return (None if heads is None else self._project_out(heads)), state
+        heads, state = aggregate.step(*(x.squeeze(1) for x in self._project_in(frame)), state)
+        if heads is None:
+            return None, state
+        return self.out_proj(heads.view(frame.shape[0], self.embed_dim, -1).transpose(1, 2)), state
 
 
 def chronological(slots: Tensor, seen: int) -> Tensor:

@@ -20,14 +20,18 @@ def tokens(length, seed, dtype=np.float64):
     return np.random.default_rng(seed).standard_normal((3, GROUPS, length, FEATURES)).astype(dtype)
 
 
+def oldest_first(slots, t):
+    """What step `t` emits, `(G, D, N)`, as tokens `(G, N, D)`."""
+    return None if slots is None else slots.transpose(1, 2).roll(-((t + 1) % slots.shape[2]), 1)
+
+
 def run(q, k, v, window):
     """Emissions with their rows oldest first, and the state after each step."""
     q, k, v = (torch.as_tensor(x) for x in (q, k, v))
-    state, outputs = aggregate.begin(q[:, :1], window), []
+    state, outputs = aggregate.begin(q[:, 0], window), []
     for t in range(q.shape[1]):
-        now = slice(t, t + 1)
-        slots, state = aggregate.step(q[:, now], k[:, now], v[:, now], state)
-        outputs.append(None if slots is None else slots.roll(-((t + 1) % window), 1))
+        slots, state = aggregate.step(q[:, t], k[:, t], v[:, t], state)
+        outputs.append(oldest_first(slots, t))
     return outputs, state
 
 
@@ -136,11 +140,10 @@ def test_a_state_can_be_forked_and_saved(copied):
         _, state = run(q[:, :cut], k[:, :cut], v[:, :cut], 9)
         twin = copied(state)
         for t in range(cut, 60):
-            now = slice(t, t + 1)
-            one, state = aggregate.step(q[:, now], k[:, now], v[:, now], state)
+            one, state = aggregate.step(q[:, t], k[:, t], v[:, t], state)
             other = run(-q, k, v, 9)[0][0]  # an unrelated stream in between
             assert other is None
-            two, twin = aggregate.step(q[:, now], k[:, now], v[:, now], twin)
+            two, twin = aggregate.step(q[:, t], k[:, t], v[:, t], twin)
             assert (one is None and two is None) or torch.equal(one, two)
 
 
@@ -148,10 +151,10 @@ def test_emissions_do_not_change_afterwards():
     outputs, _ = run(*tokens(40, 2), 9)
     kept = [y.clone() for y in outputs if y is not None]
     q, k, v = (torch.from_numpy(x) for x in tokens(40, 2))
-    state, held = aggregate.begin(q[:, :1], 9), []
+    state, held = aggregate.begin(q[:, 0], 9), []
     for t in range(40):
-        y, state = aggregate.step(q[:, t : t + 1], k[:, t : t + 1], v[:, t : t + 1], state)
-        held.append(None if y is None else y.roll(-((t + 1) % 9), 1))
+        y, state = aggregate.step(q[:, t], k[:, t], v[:, t], state)
+        held.append(oldest_first(y, t))
         for tensor in (q, k, v):
             tensor[:, t] = torch.nan  # the caller may overwrite what was fed
     assert all(torch.equal(a, b) for a, b in zip(kept, (y for y in held if y is not None), strict=True))
@@ -162,8 +165,8 @@ def test_a_state_made_in_inference_mode_can_be_used_outside():
     expected, _ = run(q, k, v, 9)
     with torch.inference_mode():
         _, state = run(q[:, :29], k[:, :29], v[:, :29], 9)
-    y, _ = aggregate.step(q[:, 29:], k[:, 29:], v[:, 29:], state)
-    assert torch.equal(y.roll(-(30 % 9), 1), expected[-1])
+    y, _ = aggregate.step(q[:, 29], k[:, 29], v[:, 29], state)
+    assert torch.equal(oldest_first(y, 29), expected[-1])
 
 
 def cycle_macs(window):
@@ -172,7 +175,7 @@ def cycle_macs(window):
     _, state = run(q[:, : 2 * window], k[:, : 2 * window], v[:, : 2 * window], window)
     with FlopCounterMode(display=False) as counter:
         for t in range(2 * window, 3 * window):
-            _, state = aggregate.step(q[:, t : t + 1], k[:, t : t + 1], v[:, t : t + 1], state)
+            _, state = aggregate.step(q[:, t], k[:, t], v[:, t], state)
     return counter.get_total_flops() // 2
 
 

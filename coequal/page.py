@@ -13,7 +13,7 @@ from string import Template
 from typing import Any
 
 from coequal import __version__, text
-from coequal.equivalence.report import Counterexample, Finding, Report
+from coequal.equivalence.report import Check, Counterexample, Finding, Report
 
 TONES = {
     **{"proved": "good", "tested": "good", "passed": "good"},
@@ -30,8 +30,10 @@ def html(report: Report) -> str:
         "What was compared": _definitions(_facts(report)),
         "Counterexample": "" if report.counterexample is None else _counterexample(report.counterexample),
         "Findings": _findings(report.findings),
-        "Checks": _table(("check", "outcome", "examples", "detail"), [_check_row(c) for c in report.checks]),
-        "Quality over time": "".join(_figure(name, values) for name, values in series(report.quality).items()),
+        "Checks": _table(
+            ("check", "outcome", "examples", "detail"), [_check_row(c) for c in text.checks_worth_a_line(report.checks)]
+        ),
+        "Quality over time": _figures(report.quality),
         "Why not more": _list(report.reasons),
         "Notes": _list(report.notes),
     }
@@ -65,8 +67,9 @@ def _is_series(values: Any) -> bool:
 def _facts(report: Report) -> Iterable[tuple[str, str]]:
     yield "relation", text.relation_in_words(report.relation)
     yield "measured", text.timing_in_words(report.timing)
-    for name, section in (("quality", report.quality), ("weights", report.weights), ("proof", report.proof or {})):
-        yield name, text.quality_in_words(section)
+    yield "quality", text.quality_in_words(report.quality)
+    yield "weights", text.weights_in_words(report.weights)
+    yield "proof", text.quality_in_words(report.proof or {})
 
 
 def _definitions(rows: Iterable[tuple[str, str]]) -> str:
@@ -94,8 +97,12 @@ def _findings(findings: Sequence[Finding]) -> str:
     return _table(("severity", "finding", "detail"), rows)
 
 
-def _check_row(check: Any) -> tuple[str, ...]:
-    return f"<code>{escape(check.name)}</code>", _toned(check.outcome), str(check.examples), escape(check.detail)
+def _checks(checks: list[Check]) -> str:
+    rows = [
+        (f"<code>{escape(c.name)}</code>", _toned(c.outcome), str(c.examples), escape(c.detail))
+        for c in text.checks_worth_a_line(checks)
+    ]
+    return _table(("check", "outcome", "examples", "detail"), rows)
 
 
 def _toned(word: str) -> str:
@@ -122,7 +129,12 @@ def _list(lines: Sequence[str]) -> str:
     return f'<div class="card"><ul>{items}</ul></div>' if items else ""
 
 
-def _figure(name: str, values: list[float]) -> str:
+def _figures(quality: dict[str, Any]) -> str:
+    frames = quality.get("frames", "end")  # a curve may be coarser than one point a frame
+    return "".join(_figure(name, values, frames) for name, values in series(quality).items())
+
+
+def _figure(name: str, values: list[float], frames: Any) -> str:
     """One curve over time as SVG, its scale from 0 (or the least value) to the largest; gaps where not finite."""
     finite = [v for v in values if math.isfinite(v)]
     low, high = min(0.0, *finite), max(finite)
@@ -137,11 +149,11 @@ def _figure(name: str, values: list[float]) -> str:
         pen = "L"
     words = escape(name.replace("_", " "))
     return (
-        f'<figure class="card"><figcaption>{words}, against the output frame</figcaption>'
+        f'<figure class="card"><figcaption>{words}, over time</figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT + 18}" role="img" aria-label="{words}">'
         f'<path class="axis" d="M{MARGIN},10 V{HEIGHT} H{WIDTH}"/><path class="curve" d="{" ".join(path)}"/>'
         f'<text x="{MARGIN - 6}" y="16" text-anchor="end">{text.number(high)}</text>'
         f'<text x="{MARGIN - 6}" y="{HEIGHT}" text-anchor="end">{text.number(low)}</text>'
-        f'<text x="{MARGIN}" y="{HEIGHT + 16}">0</text>'
-        f'<text x="{WIDTH}" y="{HEIGHT + 16}" text-anchor="end">{len(values) - 1}</text></svg></figure>'
+        f'<text x="{MARGIN}" y="{HEIGHT + 16}">frame 0</text>'
+        f'<text x="{WIDTH}" y="{HEIGHT + 16}" text-anchor="end">{escape(text.number(frames))}</text></svg></figure>'
     )

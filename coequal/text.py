@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from coequal.equivalence.report import Counterexample, MeasuredTiming, Relation, Report
+from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, Relation, Report
 
 STYLES = {
     **{"proved": "bold green", "tested": "bold green", "different": "bold red", "undecided": "bold yellow"},
@@ -59,12 +59,13 @@ def _show(report: Report, console: Console) -> None:
 
 
 def relation_in_words(relation: Relation) -> str:
-    """`stream-equal, from clip frame 0`; `window-equal(8), emits last`."""
+    """`window-equal(8), emits last`; `stream-equal, first emission stands for clip frame 0`."""
     if relation.kind == "unknown":
         return "unknown"
-    equal = f"window-equal({relation.window})" if relation.kind == "window" else "stream-equal"
-    emits = "" if relation.kind == "stream" else f", emits {relation.emits}"
-    return f"{equal}{emits}, first emission stands for clip frame {relation.offset}"
+    if relation.kind == "window":
+        late = f", {relation.offset} frames late" if relation.offset else ""
+        return f"window-equal({relation.window}), emits {relation.emits}{late}"
+    return f"stream-equal, first emission stands for clip frame {relation.offset}"
 
 
 def timing_in_words(timing: MeasuredTiming) -> str:
@@ -91,12 +92,19 @@ def quality_in_words(quality: dict[str, Any]) -> str:
     return ", ".join(f"{key.replace('_', ' ')} {number(value)}" for key, value in scalars.items())
 
 
+def weights_in_words(weights: dict[str, Any]) -> str:
+    """`re-drawn: 4 tensors, 130 numbers`, or why they were left as they came."""
+    if weights.get("drawn"):
+        return f"re-drawn: {weights.get('tensors', '?')} tensors, {weights.get('numbers', '?')} numbers"
+    return f"as they came: {weights['why']}" if "why" in weights else quality_in_words(weights)
+
+
 def _facts(report: Report) -> RenderableType:
     rows = {
         "relation": relation_in_words(report.relation),
         "measured": timing_in_words(report.timing),
         "quality": quality_in_words(report.quality),
-        "weights": quality_in_words(report.weights),
+        "weights": weights_in_words(report.weights),
         "proof": quality_in_words(report.proof or {}),
         "seed": str(report.seed),
     }
@@ -113,14 +121,16 @@ def _checks(report: Report) -> RenderableType:
         table.add_column(name, no_wrap=True)
     table.add_column("examples", justify="right", no_wrap=True)
     table.add_column("detail")
-    skipped = Counter(c.detail for c in report.checks if c.outcome == "skipped")
-    for c in report.checks:
-        if c.outcome != "skipped" or skipped[c.detail] < 3:
-            table.add_row(c.name, Text(c.outcome, STYLES.get(c.outcome, "")), str(c.examples), Text(c.detail))
-    for detail, count in skipped.items():
-        if count > 2:
-            table.add_row(f"{count} more", Text("skipped", STYLES["skipped"]), "0", Text(detail))
+    for c in checks_worth_a_line(report.checks):
+        table.add_row(c.name, Text(c.outcome, STYLES.get(c.outcome, "")), str(c.examples), Text(c.detail))
     return _indented(table)
+
+
+def checks_worth_a_line(checks: list[Check]) -> list[Check]:
+    """The checks; three or more that were skipped for the same reason become one line, `14 more`, at the end."""
+    skipped = Counter(c.detail for c in checks if c.outcome == "skipped")
+    alone = [c for c in checks if c.outcome != "skipped" or skipped[c.detail] < 3]
+    return alone + [Check(f"{count} more", "skipped", 0, detail) for detail, count in skipped.items() if count > 2]
 
 
 def _counterexample(found: Counterexample, console: Console) -> None:

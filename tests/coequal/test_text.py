@@ -44,7 +44,7 @@ def test_says_everything_it_knows() -> None:
     out = printed(report())
     for words in (
         "different  a.py:b  (12.3 s)\n",
-        "relation  window-equal(8), emits last, first emission stands for clip frame 3",
+        "relation  window-equal(8), emits last, 3 frames late",
         "measured  receptive field unbounded, stride 1, delay 4 (frames), looks ahead",
         "quality   worst ratio 1.312",
         "counterexample, in the check values\n",
@@ -121,3 +121,9 @@ def test_checks_skipped_for_the_same_reason_share_a_line() -> None:
 
 def test_no_line_ends_in_blanks() -> None:
     assert all(line == line.rstrip() for line in printed(report()).splitlines())
+
+
+def test_weights_in_words() -> None:
+    assert text.weights_in_words({"drawn": True, "tensors": 4, "numbers": 130}) == "re-drawn: 4 tensors, 130 numbers"
+    assert text.weights_in_words({"drawn": False, "why": "no modules"}) == "as they came: no modules"
+    assert text.weights_in_words({}) == ""

@@ -125,9 +125,9 @@ def _prime(state: State) -> None:
     (groups, _, window), values = state["queries"].shape, state["values"]
     chunks = values.shape[2] // 2 // state["chunk"]
     state["tops"] = values.new_empty((groups, chunks, window))
-    state["suffixes"] = [values.new_empty((groups, values.shape[1], window)) for _ in range(chunks)]
+    state["suffixes"] = values.new_empty((groups, chunks, values.shape[1], window))
     lowest = torch.finfo(values.dtype).min  # not minus infinity: infinity less infinity is not a number
-    state["renewed"] = values.new_full((groups, 1, window), lowest), torch.zeros_like(state["suffixes"][0])
+    state["renewed"] = values.new_full((groups, 1, window), lowest), values.new_zeros((groups, values.shape[1], window))
     _stack(0, window, 0, state)
     _activate(0, state)
 
@@ -137,14 +137,18 @@ def _enter(query: Tensor, key: Tensor, slot: int, state: State) -> None:
     first, chunk = state["active"], state["chunk"]
     slots, row = state["keys"].shape[2] // 2, slot - first + 1
     scores = put(state["scores"], (slice(None), slice(row, row + 1)), torch.bmm(key.transpose(1, 2), state["queries"]))
-    column = _scores(query, first, slots, state)
+    met = torch.bmm(query.transpose(1, 2), state["keys"][..., first : first + slots])  # (G, 1, slots)
+    if slots > state["queries"].shape[2]:
+        met = met + state["bias"][..., first : first + slots]
     if chunk < slots:
-        top, mixed = aggregate(column[:, chunk:], state["values"][..., first + chunk : first + slots])
-        state["rest"] = put(state["rest"], (..., slice(slot, slot + 1)), mixed)
-        column = torch.cat([top, column[:, :chunk]], 1)
-        state["scores"] = put(scores, (..., slice(slot, slot + 1)), column)
+        others = met[..., chunk:]
+        top = others.amax(-1, keepdim=True).detach()
+        rest = torch.bmm(torch.exp(others - top), state["values"][..., first + chunk : first + slots].transpose(1, 2))
+        state["rest"] = put(state["rest"], (..., slot), rest.squeeze(1))
+        met = torch.cat([top, met[..., :chunk]], 2)
+        state["scores"] = put(scores, (..., slot), met.squeeze(1))
     else:
-        state["scores"] = put(scores, (slice(None), slice(1, None), slice(slot, slot + 1)), column)
+        state["scores"] = put(scores, (slice(None), slice(1, None), slot), met.squeeze(1))
 
 
 def _scores(queries: Tensor, first: int, length: int, state: State) -> Tensor:
@@ -168,7 +172,7 @@ def _activate(first: int, state: State) -> None:
     """The chunk that starts at `first` is the next one to be overwritten."""
     which = first // state["chunk"]
     state["active"] = first
-    top, state["rest"] = merge((state["tops"][:, which : which + 1], state["suffixes"][which]), state["renewed"])
+    top, state["rest"] = merge((state["tops"][:, which : which + 1], state["suffixes"][:, which]), state["renewed"])
     state["scores"] = torch.cat([top, _scores(state["queries"], first, state["chunk"], state)], 1)
 
 
@@ -183,8 +187,9 @@ def _stack(low: int, high: int, first: int, state: State) -> None:
     after = torch.nn.functional.pad(onwards[:, 1:], (0, 0, 0, 0, 0, 1), value=torch.finfo(tops.dtype).min)
     kept, joined = (torch.exp(part - onwards) for part in (after, tops))
     state["tops"] = put(state["tops"], rows, after.squeeze(2).roll(first // chunk, 1))
-    mixed, suffix = mixed * joined, torch.zeros_like(mixed[:, 0])
-    for j in reversed(range(slots // chunk)):
-        which = (first // chunk + j) % (slots // chunk)
-        state["suffixes"][which] = put(state["suffixes"][which], rows, suffix)
-        suffix = torch.addcmul(mixed[:, j], suffix, kept[:, j])
+    mixed, kept = (mixed * joined).unbind(1), kept.unbind(1)
+    suffixes = [torch.zeros_like(mixed[0])]
+    for one, factor in zip(mixed[:0:-1], kept[:0:-1], strict=True):
+        suffixes.append(torch.addcmul(one, suffixes[-1], factor))
+    in_order = torch.stack(suffixes[::-1], 1).roll(first // chunk, 1)  # by chunk, no longer by age
+    state["suffixes"] = put(state["suffixes"], rows, in_order)

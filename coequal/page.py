@@ -30,9 +30,7 @@ def html(report: Report) -> str:
         "What was compared": _definitions(_facts(report)),
         "Counterexample": "" if report.counterexample is None else _counterexample(report.counterexample),
         "Findings": _findings(report.findings),
-        "Checks": _table(
-            ("check", "outcome", "examples", "detail"), [_check_row(c) for c in text.checks_worth_a_line(report.checks)]
-        ),
+        "Checks": _checks(report.checks),
         "Quality over time": _figures(report.quality),
         "Why not more": _list(report.reasons),
         "Notes": _list(report.notes),

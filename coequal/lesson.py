@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
+from coequal.text import trimmed
+
 NOT_OPERATORS = {"__init__", "layer", "timing"}
 
 
@@ -121,9 +123,11 @@ def catalogue(console: Console) -> None:
     table = Table.grid(padding=(0, 2, 0, 0))
     for page in pages().values():
         layers = ", ".join(name for name in page.layers if name[0] != "_")
-        table.add_row(Text(page.name, "bold"), Text(f"{page.title}\n{layers}"))
-    console.print(Text("operators", "bold"))
-    console.print(table)
-    console.print()
-    console.print(Text("systems", "bold"))
-    console.print("none yet: no published network is in the catalogue of this version")
+        if layers:  # a file without any is shared by others
+            table.add_row(Text(page.name, "bold"), Text(f"{page.title}\n{layers}"))
+    with trimmed(console):
+        console.print(Text("operators", "bold"))
+        console.print(table)
+        console.print()
+        console.print(Text("systems", "bold"))
+        console.print("none yet: no published network is in the catalogue of this version")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -29,11 +31,18 @@ MEANING = {
 
 def show(report: Report, console: Console) -> None:
     """Print the report: verdict, relation, timing, checks, counterexample, findings, reasons, notes."""
-    if console.is_terminal:
+    with trimmed(console):
         _show(report, console)
+
+
+@contextlib.contextmanager
+def trimmed(console: Console) -> Iterator[None]:
+    """What is printed within it goes to a pipe without blanks at the ends of lines."""
+    if console.is_terminal:
+        yield
         return
     with console.capture() as captured:
-        _show(report, console)
+        yield
     console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 

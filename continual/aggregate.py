@@ -187,9 +187,9 @@ def _stack(low: int, high: int, first: int, state: State) -> None:
     after = torch.nn.functional.pad(onwards[:, 1:], (0, 0, 0, 0, 0, 1), value=torch.finfo(tops.dtype).min)
     kept, joined = (torch.exp(part - onwards) for part in (after, tops))
     state["tops"] = put(state["tops"], rows, after.squeeze(2).roll(first // chunk, 1))
-    mixed, kept = (mixed * joined).unbind(1), kept.unbind(1)
-    suffixes = [torch.zeros_like(mixed[0])]
-    for one, factor in zip(mixed[:0:-1], kept[:0:-1], strict=True):
+    by_chunk = (mixed * joined).unbind(1)
+    suffixes = [torch.zeros_like(by_chunk[0])]
+    for one, factor in zip(by_chunk[:0:-1], kept.unbind(1)[:0:-1], strict=True):
         suffixes.append(torch.addcmul(one, suffixes[-1], factor))
     in_order = torch.stack(suffixes[::-1], 1).roll(first // chunk, 1)  # by chunk, no longer by age
     state["suffixes"] = put(state["suffixes"], rows, in_order)

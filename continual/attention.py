@@ -124,16 +124,16 @@ class ContinualAttention(torch.nn.MultiheadAttention):
                 " dropout to 0"
             )
 
-    def _project_in(self, frame: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Query (scaled), key and value of one token `(B, E)`, each `(B A, 1, E / A)`."""
+    def _project_in(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """Query (scaled) `(B A, 1, D)`, and key and value `(2, B A, 1, D)`, of one token `(B, E)`."""
         self._check(frame.shape, 2, "a frame (B, E)")
         projected = linear(frame, self.in_proj_weight, self.in_proj_bias)
-        q, k, v = projected.view(frame.shape[0], 3, self.num_heads, self.head_dim).unbind(1)
-        q, k, v = (x.reshape(-1, 1, self.head_dim) for x in (q, k, v))
-        return q * (1 / math.sqrt(self.head_dim)), k, v
+        heads = projected.view(-1, 3, self.num_heads, self.head_dim).transpose(0, 1).reshape(3, -1, 1, self.head_dim)
+        return heads[0] * (1 / math.sqrt(self.head_dim)), heads[1:]
 
-    def _attend(self, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """One query per head: `(B A, 1, D), (B A, K, D), (B A, K, D) -> (B, E)`."""
+    def _attend(self, query: Tensor, kept: Tensor) -> Tensor:
+        """One query per head `(B A, 1, D)` over keys and values `(2, B A, K, D)`: `(B, E)`."""
+        keys, values = kept.unbind(0)
         weights = torch.softmax(torch.bmm(query, keys.transpose(1, 2)), -1)
         return self.out_proj(torch.bmm(weights, values).view(-1, self.embed_dim))
 
@@ -169,24 +169,21 @@ class SlidingMultiheadAttention(ContinualAttention):
 
     def start(self, frame: Tensor) -> State:
         """Rings of `window` keys and values; `frame (B, E)`."""
-        shape = (frame.shape[0] * self.num_heads, self.window, self.head_dim)
-        return {"seen": 0, "keys": frame.new_zeros(shape), "values": frame.new_zeros(shape)}
+        return {"seen": 0, "ring": frame.new_zeros((2, frame.shape[0] * self.num_heads, self.window, self.head_dim))}
 
     def step(self, frame: Tensor, state: State) -> tuple[Tensor | None, State]:
         """Token `(B, E)` in; the same token attended out."""
-        query, key, value = self._project_in(frame)
+        query, new = self._project_in(frame)
         slot = state["seen"] % self.window
         state["seen"] += 1
-        state["keys"] = put(state["keys"], (slice(None), slice(slot, slot + 1)), key)
-        state["values"] = put(state["values"], (slice(None), slice(slot, slot + 1)), value)
+        ring = state["ring"] = put(state["ring"], (..., slice(slot, slot + 1), slice(None)), new)
         if state["seen"] < self.window:
-            return self._early(query, state), state
-        return self._attend(query, state["keys"], state["values"]), state
+            return self._early(query, ring[:, :, : state["seen"]]), state
+        return self._attend(query, ring), state
 
-    def _early(self, query: Tensor, state: State) -> Tensor | None:
-        """The output while the window is not full: the tokens so far."""
-        seen = slice(0, state["seen"])
-        return self._attend(query, state["keys"][:, seen], state["values"][:, seen])
+    def _early(self, query: Tensor, ring: Tensor) -> Tensor | None:
+        """The output while the window is not full: `ring` holds the tokens so far."""
+        return self._attend(query, ring)
 
 
 class SingleOutputMultiheadAttention(SlidingMultiheadAttention):
@@ -194,7 +191,7 @@ class SingleOutputMultiheadAttention(SlidingMultiheadAttention):
 
     mode, emits = "single", "last"
 
-    def _early(self, query: Tensor, state: State) -> Tensor | None:
+    def _early(self, query: Tensor, ring: Tensor) -> Tensor | None:
         return None
 
     def _returned_from(self, length: int) -> int:
@@ -229,20 +226,16 @@ class CausalMultiheadAttention(ContinualAttention):
 
     def start(self, frame: Tensor) -> State:
         """Empty cache; `frame (B, E)`."""
-        shape = (frame.shape[0] * self.num_heads, 16, self.head_dim)
-        return {"seen": 0, "keys": frame.new_zeros(shape), "values": frame.new_zeros(shape)}
+        return {"seen": 0, "cache": frame.new_zeros((2, frame.shape[0] * self.num_heads, 16, self.head_dim))}
 
     def step(self, frame: Tensor, state: State) -> tuple[Tensor | None, State]:
         """Token `(B, E)` in; the same token attended out."""
-        query, key, value = self._project_in(frame)
-        now, state["seen"] = state["seen"], state["seen"] + 1
-        for name, new in (("keys", key), ("values", value)):
-            cache = state[name]
-            if now == cache.shape[1]:
-                cache = torch.cat([cache, torch.zeros_like(cache)], dim=1)
-            state[name] = put(cache, (slice(None), slice(now, now + 1)), new)
-        seen = slice(0, now + 1)
-        return self._attend(query, state["keys"][:, seen], state["values"][:, seen]), state
+        query, new = self._project_in(frame)
+        now, cache = state["seen"], state["cache"]
+        if now == cache.shape[2]:
+            cache = torch.cat([cache, torch.zeros_like(cache)], dim=2)
+        state["seen"], state["cache"] = now + 1, put(cache, (..., slice(now, now + 1), slice(None)), new)
+        return self._attend(query, state["cache"][:, :, : now + 1]), state
 
 
 class RetroactiveMultiheadAttention(ContinualAttention):
@@ -268,7 +261,8 @@ class RetroactiveMultiheadAttention(ContinualAttention):
 
     def step_in_slots(self, frame: Tensor, state: State) -> tuple[Tensor | None, State]:
         """As `step`, but token `t` is in row `t mod N`: cheaper where the order does not matter."""
-        heads, state = aggregate.step(*(x.squeeze(1) for x in self._project_in(frame)), state)
+        query, new = self._project_in(frame)
+        heads, state = aggregate.step(query.squeeze(1), new[0].squeeze(1), new[1].squeeze(1), state)
         if heads is None:
             return None, state
         return self.out_proj(heads.view(frame.shape[0], self.embed_dim, -1).transpose(1, 2)), state

@@ -48,11 +48,19 @@ class Bench:
         self.every_window = True  # in window mode: an emission at each frame
         self.scale: float | None = None  # of the weights where an example does not choose: None, those given
         self.exact = False  # nothing counts as rounding
+        self.worst: float | None = None  # while differences are measured, not judged: the greatest so far
+        self.lossy = (0.0, "")  # the greatest difference that was rounding, but beyond the clip's own
         self.one_row = False  # long streams with a single row
 
     def legal(self, length: int) -> int:
         """The greatest length up to `length` that the plan allows."""
         return self.plan.legal(length)
+
+    def alike(self, dtype: torch.dtype) -> Bench:
+        """The same subject in another precision, with what the baseline found out."""
+        other = Bench(self.subject, self.seed, dtype)
+        other.reach, other.owed, other.every_window, other.scale = self.reach, self.owed, self.every_window, self.scale
+        return other
 
     # -- set-up ------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ function of the last N frames. NaN is never equal to anything.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,11 @@ class Limit:
         return 0.0 if self.output is None else self.bench.bound(self.x, self.output)
 
     def holds(self, got: Tensor, want: Tensor) -> bool:
-        """Whether two frames agree within the bound that costs nothing."""
+        """Whether two frames agree within the bound that costs nothing (while differences are only measured: whatever)."""
+        if self.bench.worst is not None and got.shape == want.shape and want.is_floating_point():
+            distance = float((got.double() - want.double()).abs().max()) if want.numel() else 0.0
+            self.bench.worst = distance if math.isnan(distance) else max(self.bench.worst, distance)
+            return True
         return close(got, want, self.quick)
 
 

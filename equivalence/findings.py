@@ -36,6 +36,7 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
     "deepcopy": ("low", "the module or the stream cannot be deep-copied"),
     "pickle": ("low", "the module cannot be pickled"),
     "claimed-timing": ("medium", "what the library says of receptive field, delay or stride is not what is measured"),
+    "rounding": ("medium", "the stream loses more digits than its clip does: the difference shrinks with the precision"),
     "randomness": ("high", "the clip function or the stream gives two results for one input"),
     "vacuous": ("high", "the output does not depend on the input: no comparison could fail"),
     "loop-clip": ("medium", "the clip function is itself a loop over the step: equality with it says nothing"),
@@ -209,7 +210,7 @@ def drift(bench: Bench, looked: Looked) -> None:
     length = bench.legal(1040)
     x = bench.inputs(length, bench.batch, bench.seed + 903).float().double()
     oracle = [(frame, want) for frame, _, want in _emissions(bench, x)]
-    single = Bench(bench.subject, bench.seed, torch.float32)
+    single = bench.alike(torch.float32)
     with single.ready():
         if single.dtype != torch.float32:
             return
@@ -263,6 +264,11 @@ def _follow(stream: list[float], clip: list[float], looked: Looked) -> None:
             "drift",
             f"the error relative to the clip's own grows from {ratios[0]:.2g} to {ratios[-1]:.2g} in {len(stream)} frames",
         )
+
+
+def lossy(detail: str) -> Finding:
+    """The stream cancels digits that its clip keeps."""
+    return Finding("rounding", FINDINGS["rounding"][0], f"{FINDINGS['rounding'][1]} ({detail})")
 
 
 def describe_weights(bench: Bench) -> dict[str, Any]:

@@ -71,6 +71,16 @@ def bound(dtype: torch.dtype, amplification: float, largest: float) -> float:
     return cut(dtype) * max(amplification, largest)
 
 
+def shrinks(double: float, single: float) -> bool:
+    """Whether a difference is rounding because it shrinks with the unit: by more than `sqrt(u / u')` from single to double.
+
+    A difference between functions stays what it is. One that is not finite in double precision is no rounding.
+    """
+    if not math.isfinite(double):
+        return False
+    return not math.isfinite(single) or double <= single * math.sqrt(unit(torch.float64) / unit(torch.float32))
+
+
 def perturbed(x: Tensor, seed: int) -> Tensor:
     """`x (1 + r PROBE)`, r random in [-1, 1] for each element; integers as they are."""
     if not x.is_floating_point():

@@ -1,1 +1,1 @@
-"""One file per third-party library whose streaming modules the harness recognises."""
+"""One file for each library whose modules become subjects: `recognises(module)`, `subject(module, example, **overrides)`."""

@@ -1,0 +1,34 @@
+"""Adapter for our own continual modules: `coequal.continual`'s protocol, start / step / flush with explicit state."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from coequal.continual.module import Continual, Stream
+from coequal.equivalence.subject import Claim, Subject
+
+Tensor = torch.Tensor
+
+
+def recognises(module: nn.Module) -> bool:
+    """Whether a module has the members of the protocol, an inverted library of the same verbs not being enough."""
+    return isinstance(module, Continual) and type(module).__module__.startswith("coequal.")
+
+
+def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
+    """A Subject for a continual module; its clip function is the parent class's forward."""
+    time = 2 if module.time is None else module.time
+    timing = module.timing
+    fields: dict[str, Any] = {"time": time, "window": getattr(module, "window", None), "name": type(module).__name__}
+    if fields["window"] is not None:
+        fields["emits"] = getattr(module, "emits", "frames")
+    if timing is not None and fields["window"] is None:
+        delay = None if math.isinf(timing.receptive_field) else timing.delay
+        fields["claim"] = Claim(timing.receptive_field, delay, timing.stride)
+    return Subject(
+        clip=module.forward, stream=lambda: Stream(module), example=example, modules=module, **(fields | overrides)
+    )

@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from coequal.reference.position import frequencies, recycling_table, sinusoidal_table
 from coequal.reference.timing import Timing
 
 Tensor = torch.Tensor
+FLOAT64 = torch.empty(0, dtype=torch.float64).numpy().dtype  # the reference speaks NumPy
 
 
 class _Encoding(torch.nn.Module):
@@ -78,7 +78,7 @@ class SinusoidalEncoding(_Encoding):
 
     def __init__(self, embed_dim: int, length: int) -> None:
         super().__init__(embed_dim, length)
-        self.table = torch.from_numpy(sinusoidal_table(length, embed_dim, np.dtype(np.float64)))
+        self.table = torch.from_numpy(sinusoidal_table(length, embed_dim, FLOAT64))
 
     def encode(self, tokens: Tensor, first: int) -> Tensor:
         """`x[t] + P[t]`."""
@@ -104,7 +104,7 @@ class RecyclingEncoding(_Encoding):
         super().__init__(embed_dim)
         self.num_embeds, self.offset = num_embeds, offset
         self.pe = torch.nn.Embedding(num_embeds, embed_dim) if learned else None
-        self.table: Any = None if learned else torch.from_numpy(recycling_table(num_embeds, embed_dim, np.dtype(np.float64)))
+        self.table: Any = None if learned else torch.from_numpy(recycling_table(num_embeds, embed_dim, FLOAT64))
 
     def encode(self, tokens: Tensor, first: int) -> Tensor:
         """`x[t] + W[(t + offset) mod M]`."""
@@ -123,7 +123,7 @@ class RotaryEncoding(_Encoding):
             raise ValueError(f"RotaryEncoding: head_dim must be even, to make pairs, got {head_dim}")
         super().__init__(head_dim)
         self.base, self.interleaved = base, interleaved
-        self.frequencies = torch.from_numpy(frequencies(head_dim, base, np.dtype(np.float64)))  # radians per frame
+        self.frequencies = torch.from_numpy(frequencies(head_dim, base, FLOAT64))  # radians per frame
 
     _wanted = property(lambda self: f"E a multiple of head_dim = {self.features}")
 

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from coequal.equivalence.bench import Bench, ClipRaised, Example
-from coequal.equivalence.compare import frames_of
+from coequal.equivalence.compare import close, frames_of
 from coequal.equivalence.errors import BadSubject
 from coequal.equivalence.inside import modules_inside
 from coequal.equivalence.locate import listening
 from coequal.equivalence.report import Finding, MeasuredTiming
-from coequal.equivalence.runner import StreamRaised
+from coequal.equivalence.runner import StreamRaised, Trace
 from coequal.equivalence.schedule import plan_of
 from coequal.equivalence.subject import Subject
 
@@ -225,14 +225,43 @@ def _emits(bench: Bench, facts: Facts) -> None:
     count = bench.subject.window
     if count is None:
         return
-    trace = _trace(bench, bench.inputs(bench.legal(3 * count + 4), bench.batch, bench.seed))
+    x = bench.inputs(bench.legal(3 * count + 4), bench.batch, bench.seed)
+    trace = _trace(bench, x)
     times = [t for t in trace.seen if t >= count]
     gaps = {b - a for a, b in itertools.pairwise(times)}
+    if times and bench.subject.emits == "frames":
+        _align(bench, x, trace, facts)
     if not times:
         facts.undecided.append(f"the stream emitted nothing in {3 * count + 4} frames")
     elif len(gaps) == 1 and gaps != {1}:
         bench.every_window = False
         facts.notes.append(f"the stream emits at every {gaps.pop()}th frame")
+
+
+def _align(bench: Bench, x: Tensor, trace: Trace, facts: Facts) -> None:
+    """Which frame of the clip's result the emissions are: the last unless declared or found otherwise."""
+    count, axis, fits = bench.subject.window or 1, bench.output_time, set[int]()
+    full = ((frame, fed) for frame, fed in zip(trace.frames, trace.seen, strict=True) if fed >= count)
+    for i, (got, fed) in enumerate(full):
+        window = x.narrow(bench.subject.time, fed - count, count)
+        output = bench.clip(window)
+        if output is None or output.dim() != got.dim() + 1:
+            return
+        limit = bench.bound(window, output)
+        here = {k for k, frame in enumerate(output.unbind(axis)) if close(got, frame, limit)}
+        fits = here if i == 0 else fits & here
+    length = output.shape[axis]
+    if fits and length - 1 not in fits:
+        bench.frame_of_window = max(fits)
+        late = length - 1 - bench.frame_of_window
+        facts.findings.append(
+            Finding(
+                "alignment",
+                "low",
+                f"each emission is frame {bench.frame_of_window} of the clip of the last {count} frames, not its last: it stands"
+                f" for the frame {late} before the newest",
+            )
+        )
 
 
 def reach_of(bench: Bench, timing: MeasuredTiming) -> int:

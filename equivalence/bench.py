@@ -47,6 +47,7 @@ class Bench:
         self.owed = 0  # frames that a stream without a flush may keep for itself
         self.every_window = True  # in window mode: an emission at each frame
         self.scale: float | None = None  # of the weights where an example does not choose: None, those given
+        self.frame_of_window = -1  # in window mode, which frame of the clip's result an emission is
         self.exact = False  # nothing counts as rounding
         self.worst: float | None = None  # while differences are measured, not judged: the greatest so far
         self.lossy = (0.0, "")  # the greatest difference that was rounding, but beyond the clip's own
@@ -60,6 +61,7 @@ class Bench:
         """The same subject in another precision, with what the baseline found out."""
         other = Bench(self.subject, self.seed, dtype)
         other.reach, other.owed, other.every_window, other.scale = self.reach, self.owed, self.every_window, self.scale
+        other.frame_of_window = self.frame_of_window
         return other
 
     # -- set-up ------------------------------------------------------------------------------------------------------

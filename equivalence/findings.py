@@ -36,6 +36,7 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
     "deepcopy": ("low", "the module or the stream cannot be deep-copied"),
     "pickle": ("low", "the module cannot be pickled"),
     "claimed-timing": ("medium", "what the library says of receptive field, delay or stride is not what is measured"),
+    "alignment": ("low", "each emission is another frame of its window's clip than the last"),
     "rounding": ("medium", "the stream loses more digits than its clip does: the difference shrinks with the precision"),
     "randomness": ("high", "the clip function or the stream gives two results for one input"),
     "vacuous": ("high", "the output does not depend on the input: no comparison could fail"),

@@ -29,6 +29,5 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
     if timing is not None and fields["window"] is None:
         delay = None if math.isinf(timing.receptive_field) else timing.delay
         fields["claim"] = Claim(timing.receptive_field, delay, timing.stride)
-    return Subject(
-        clip=module.forward, stream=lambda: Stream(module), example=example, modules=module, **(fields | overrides)
-    )
+    fields |= {"clip": module.forward, "stream": lambda: Stream(module), "modules": module}
+    return Subject(example=example, **(fields | overrides))

@@ -156,14 +156,15 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
         raise BadSubject(
             f"{type(module).__name__} takes clips with time axis {time}, got an example of shape {tuple(example.shape)}"
         )
-    fields: dict[str, Any] = {"time": time, "batch": batch, "window": _window(module, attention)}
+    fields: dict[str, Any] = {"clip": _clip(module), "time": time, "batch": batch, "window": _window(module, attention)}
     fields |= {"name": type(module).__name__, "claim": _claim(module), "modules": module, "twin": _twin(module)}
     fields |= {
         "notes": ("the state lives in the module: each stream keeps its own with get_state and set_state",)
     } | overrides
     padded = fields["window"] is None and not _recurrent(module)
     kind = LibraryStream if fields["window"] is not None else ChunkedStream
-    return Subject(clip=_clip(module), stream=lambda: kind(module, time, padded), example=example, **fields)
+    fields = {"stream": lambda: kind(module, time, padded)} | fields
+    return Subject(example=example, **fields)
 
 
 def _clip(module: Any) -> Callable[[Tensor], Tensor]:

@@ -28,7 +28,6 @@ import torch
 
 from coequal.continual.aggregate import put
 from coequal.continual.attention import (
-    ContinualAttention,
     RetroactiveMultiheadAttention,
     SingleOutputMultiheadAttention,
     attention_of,
@@ -45,7 +44,7 @@ class TransformerEncoderLayer(torch.nn.TransformerEncoderLayer):
     """Attention and perceptron around shortcuts: the parent's constructor, then `mode` and `window`."""
 
     time = 1
-    self_attn: ContinualAttention
+    self_attn: Any  # one of the classes of attention.py
 
     def __init__(
         self,

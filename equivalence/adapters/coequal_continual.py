@@ -15,7 +15,7 @@ Tensor = torch.Tensor
 
 
 def recognises(module: nn.Module) -> bool:
-    """Whether a module has the members of the protocol, an inverted library of the same verbs not being enough."""
+    """Whether a module has the members of the protocol and is one of ours."""
     return isinstance(module, Continual) and type(module).__module__.startswith("coequal.")
 
 
@@ -23,9 +23,9 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
     """A Subject for a continual module; its clip function is the parent class's forward."""
     time = 2 if module.time is None else module.time
     timing = module.timing
-    fields: dict[str, Any] = {"time": time, "window": getattr(module, "window", None), "name": type(module).__name__}
-    if fields["window"] is not None:
-        fields["emits"] = getattr(module, "emits", "frames")
+    emits = getattr(module, "emits", "frames")
+    window = getattr(module, "window", None) if emits != "frames" else None  # a sliding window of attention is stream-equal
+    fields: dict[str, Any] = {"time": time, "window": window, "emits": emits, "name": type(module).__name__}
     if timing is not None and fields["window"] is None:
         delay = None if math.isinf(timing.receptive_field) else timing.delay
         fields["claim"] = Claim(timing.receptive_field, delay, timing.stride)

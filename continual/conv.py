@@ -1,0 +1,216 @@
+"""Convolution a frame at a time: what `coequal.reference.conv` computes, weight-compatible with torch.nn.Conv1d/2d/3d.
+
+Two forms of a step, of the same multiply-adds: `C_out C_in / G` times the taps that are frames, times kernel and output in
+space.
+
+    ring of inputs    y[j] = sum_k W_k * x[j S + k D - P]         the last K frames side by side as channels, one convolution
+    sums of outputs   a[j] += W_k * x[t]  where j + k = t + P     all taps side by side as output channels, one convolution
+
+The first moves `(K + 1) C_in` numbers for each position, the second `3 K C_out`; the cheaper one is taken (`form`), the
+second only with stride and dilation 1 and zero padding. Zero padding in time is never multiplied.
+Source: Hedegaard & Iosifidis, "Continual 3D convolutional neural networks for real-time processing of videos", ECCV 2022
+(sums of outputs).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from coequal.continual.streaming import State
+from coequal.continual.window import Geometry, Taps, Windowed
+
+Tensor = torch.Tensor
+CONVOLUTIONS = {0: F.conv1d, 1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+
+
+class _Conv(Windowed):
+    """What the three ranks share."""
+
+    in_channels: int
+    out_channels: int
+    kernel_size: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Any
+    dilation: tuple[int, ...]
+    groups: int
+    padding_mode: Any
+    weight: Tensor
+    bias: Tensor | None
+
+    @property
+    def geometry(self) -> Geometry:
+        """Time is the first axis."""
+        start, end = self._pads[0]
+        return Geometry(self.kernel_size[0], self.stride[0], self.dilation[0], start, end, self.padding_mode)
+
+    @property
+    def _pads(self) -> list[tuple[int, int]]:
+        """`(before, after)` of every axis; "same" puts the odd element after, as torch does."""
+        if self.padding == "valid":
+            return [(0, 0)] * len(self.kernel_size)
+        if self.padding == "same":
+            totals = [d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True)]
+            return [(total // 2, total - total // 2) for total in totals]
+        return [(p, p) for p in self.padding]
+
+    @property
+    def form(self) -> str:
+        """ "inputs" or "outputs": the ring or the sums."""
+        g = self.geometry
+        simple = (g.stride, g.dilation, g.mode, self.groups) == (1, 1, "zeros", 1) and g.kernel > 1 and g.start < g.kernel
+        return "outputs" if simple and 3 * g.kernel * self.out_channels < (g.kernel + 1) * self.in_channels else "inputs"
+
+    @property
+    def _depthwise(self) -> bool:
+        return self.groups == self.in_channels == self.out_channels
+
+    # -- ring of inputs ------------------------------------------------------------------------------------------------
+
+    def combine(self, taps: Taps, state: State) -> Tensor:
+        """One spatial convolution of all taps that are frames."""
+        present = [k for k, tap in enumerate(taps) if tap is not None]
+        frames = [taps[k] for k in present]
+        weight = self.weight if len(present) == len(taps) else self.weight[:, :, present]
+        if self._depthwise and self._pointwise:
+            return self._scaled(frames, weight)
+        if self._depthwise and frames[0].dim() == 4:
+            return self._depthwise_step(frames, weight)
+        stacked = frames[0] if len(frames) == 1 else torch.stack(frames, 2).flatten(1, 2)  # (B, C_in taps, ...)
+        return self._spatial(stacked, weight.flatten(1, 2))
+
+    @property
+    def _pointwise(self) -> bool:
+        """No extent in space: every position by itself."""
+        space = zip(self.kernel_size[1:], self.stride[1:], self._pads[1:], strict=True)
+        return all(axis == (1, 1, (0, 0)) for axis in space)
+
+    def _scaled(self, frames: list[Tensor], weight: Tensor) -> Tensor:
+        """`sum_k w_k x_k` for each channel: no convolution is needed."""
+        shape = (1, -1, *[1] * (frames[0].dim() - 2))
+        factors = weight.flatten(1).unbind(1)
+        if self.bias is None:
+            total = frames[0] * factors[0].view(shape)
+        else:
+            total = torch.addcmul(self.bias.view(shape), frames[0], factors[0].view(shape))
+        for frame, factor in zip(frames[1:], factors[1:], strict=True):
+            total = (
+                torch.addcmul(total, frame, factor.view(shape))
+                if total.requires_grad
+                else total.addcmul_(frame, factor.view(shape))
+            )
+        return total
+
+    def _depthwise_step(self, frames: list[Tensor], weight: Tensor) -> Tensor:
+        """Depthwise with space: torch's 3-D kernel on the window is the fastest there is."""
+        clip = self._space_padded(torch.stack(frames, 2))
+        padding = (0, *self._plain_padding)
+        return F.conv3d(
+            clip, weight, self.bias, (1, *self.stride[1:]), padding, (1, *self.dilation[1:]), self.groups
+        ).squeeze(2)
+
+    def _spatial(self, x: Tensor, weight: Tensor) -> Tensor:
+        """A convolution without time."""
+        if x.dim() == 2 and self.groups == 1:
+            return F.linear(x, weight.flatten(1), self.bias)
+        if x.dim() == 2:
+            return F.conv1d(x.unsqueeze(-1), weight.unsqueeze(-1), self.bias, groups=self.groups).squeeze(-1)
+        convolution = CONVOLUTIONS[x.dim() - 2]
+        x = self._space_padded(x)
+        return convolution(x, weight, self.bias, self.stride[1:], self._plain_padding, self.dilation[1:], self.groups)
+
+    @property
+    def _plain_padding(self) -> tuple[int, ...]:
+        """Padding in space that the convolution does itself: zeros, the same at both sides."""
+        plain = self.padding_mode == "zeros" and all(before == after for before, after in self._pads)
+        return tuple(before if plain else 0 for before, _ in self._pads[1:])
+
+    def _space_padded(self, x: Tensor) -> Tensor:
+        """Padding in space that it does not."""
+        pads = self._pads[1:]
+        plain = self.padding_mode == "zeros" and all(before == after for before, after in self._pads)
+        if plain or not any(before or after for before, after in pads):
+            return x
+        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+        flat = [side for pair in reversed(pads) for side in pair]
+        if x.dim() == 5:  # a stack of frames: time is not padded
+            folded = x.transpose(1, 2).flatten(0, 1)
+            return F.pad(folded, flat, mode).unflatten(0, (x.shape[0], x.shape[2])).transpose(1, 2)
+        return F.pad(x, flat, mode)
+
+    def nothing(self, state: State) -> Tensor:
+        """The bias, everywhere."""
+        like = state["like"]
+        extent = [
+            (n + sum(pads) - d * (k - 1) - 1) // s + 1
+            for n, pads, k, s, d in zip(
+                like.shape[2:], self._pads[1:], self.kernel_size[1:], self.stride[1:], self.dilation[1:], strict=True
+            )
+        ]
+        output = like.new_zeros((like.shape[0], self.out_channels, *extent))
+        return output if self.bias is None else output + self.bias.view(1, -1, *[1] * len(extent))
+
+    # -- sums of outputs -----------------------------------------------------------------------------------------------
+
+    def begin(self, frame: Tensor) -> State:
+        """A ring of inputs, or sums of the outputs to come."""
+        if self.form == "inputs":
+            return super().begin(frame)
+        return {"sums": [], "next": -self.geometry.start, "seen": 0}
+
+    def push(self, frame: Any, state: State) -> tuple[list[Tensor], State]:
+        """One frame, or None for one of zeros."""
+        return super().push(frame, state) if "ring" in state else self._add(frame, state)
+
+    def _add(self, frame: Any, state: State) -> tuple[list[Tensor], State]:
+        """All taps of one frame; output `t - k + P` gets tap k. Outputs before the first are not computed."""
+        kernel = self.kernel_size[0]
+        taps = min(kernel, state["seen"] + self.geometry.start + 1)
+        parts: list[Any] = [None] * taps if frame is None else self._parts(frame, taps)
+        state["seen"] += 1
+        sums = state["sums"]
+        sums += [None] * (taps - len(sums))
+        for i, part in enumerate(reversed(parts)):  # the oldest output gets the last tap
+            if part is not None:
+                sums[i] = part if sums[i] is None else sums[i] + part
+        if taps < kernel:
+            return [], state
+        return [self._biased(sums.pop(0), state)], state
+
+    def _parts(self, frame: Tensor, taps: int) -> list[Tensor]:
+        weight = self.weight[:, :, :taps].transpose(1, 2).transpose(0, 1).flatten(0, 1)  # (taps C_out, C_in, ...)
+        if frame.dim() == 2:
+            return list(F.linear(frame, weight.flatten(1)).chunk(taps, 1))
+        x = self._space_padded(frame)
+        y = CONVOLUTIONS[frame.dim() - 2](x, weight, None, self.stride[1:], self._plain_padding, self.dilation[1:])
+        return list(y.chunk(taps, 1))
+
+    def _biased(self, total: Any, state: State) -> Tensor:
+        if total is None:
+            return self.nothing(state)
+        return total.clone() if self.bias is None else total + self.bias.view(1, -1, *[1] * (total.dim() - 2))
+
+    def finish(self, state: State) -> list[Tensor]:
+        """End padding."""
+        if "ring" in state:
+            return super().finish(state)
+        due: list[Tensor] = []
+        if state["seen"]:
+            for _ in range(self.geometry.end):
+                due += self._add(None, state)[0]
+        return due
+
+
+class Conv1d(_Conv, nn.Conv1d):
+    """torch.nn.Conv1d on signals `(B, C, T)`, frames `(B, C)`."""
+
+
+class Conv2d(_Conv, nn.Conv2d):
+    """torch.nn.Conv2d on `(B, C, T, W)`, frames `(B, C, W)`: time is the first of its two axes."""
+
+
+class Conv3d(_Conv, nn.Conv3d):
+    """torch.nn.Conv3d on video `(B, C, T, H, W)`, frames `(B, C, H, W)`."""

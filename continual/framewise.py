@@ -1,0 +1,109 @@
+"""Layers that look at one frame at a time: activations, batch norm in eval mode, layer norm, linear, dropout in eval mode.
+
+Each is the torch.nn class of the same name with the stream's members: a step is the layer on one frame, and nothing is
+remembered. `TABLE` says for each what it does to a frame and which axis of its clips is time (None: any).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from coequal.continual import plain
+from coequal.continual.streaming import State, Streaming
+
+Tensor = torch.Tensor
+
+
+class Framewise(Streaming):
+    """Mixin: `on_frame` is the layer on one frame."""
+
+    def on_frame(self, frame: Tensor) -> Tensor:
+        """By default the parent's forward: elementwise functions, and those of the last axis, need not know of time."""
+        return super().forward(frame)  # type: ignore[misc]
+
+    def push(self, frame: Tensor, state: State) -> tuple[list[Tensor], State]:
+        """One frame in, one out: never the caller's own, which an in-place layer would overwrite."""
+        inplace = getattr(self, "inplace", False)
+        output = self.on_frame(frame.clone() if inplace else frame)
+        return [output.clone() if output is frame else output], state
+
+
+def _batch_norm(self: Any, frame: Tensor) -> Tensor:
+    return F.batch_norm(frame, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+
+
+def _softmax(self: Any, frame: Tensor) -> Tensor:
+    return self._function(frame, self.dim - 1 if self.dim > self.time else self.dim)
+
+
+def _same(self: Any, frame: Tensor) -> Tensor:
+    return frame.clone()
+
+
+ELEMENTWISE = (
+    *(
+        "CELU",
+        "ELU",
+        "GELU",
+        "Hardshrink",
+        "Hardsigmoid",
+        "Hardswish",
+        "Hardtanh",
+        "LeakyReLU",
+        "LogSigmoid",
+        "Mish",
+        "ReLU",
+    ),
+    *("ReLU6", "SELU", "SiLU", "Sigmoid", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Threshold"),
+)
+NORMS = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"]
+DROPOUTS = ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"]
+
+# name in torch.nn -> (time axis of its clips, the layer on a frame; None: the parent's forward)
+TABLE: dict[str, tuple[int | None, Callable[[Any, Tensor], Tensor] | None]] = {
+    **dict.fromkeys(ELEMENTWISE, (None, None)),
+    "PReLU": (None, None),
+    "RReLU": (None, None),
+    **dict.fromkeys(NORMS, (2, _batch_norm)),
+    **dict.fromkeys(DROPOUTS, (None, _same)),
+    "Identity": (None, _same),
+    "LayerNorm": (1, None),
+    "RMSNorm": (1, None),
+    "Linear": (1, None),
+    "Embedding": (1, None),
+    "Softmax": (2, _softmax),
+    "LogSoftmax": (2, _softmax),
+}
+FUNCTIONS = {"Softmax": staticmethod(F.softmax), "LogSoftmax": staticmethod(F.log_softmax)}
+
+
+def _classes() -> dict[str, type]:
+    """One class for each of torch.nn's in the table, of the same name."""
+    found: dict[str, type] = {}
+    for name, (time, on_frame) in TABLE.items():
+        members: dict[str, Any] = {"time": time, "__doc__": f"torch.nn.{name}, frame by frame.", "__module__": __name__}
+        members |= {} if on_frame is None else {"on_frame": on_frame}
+        members |= {"_function": FUNCTIONS[name]} if name in FUNCTIONS else {}
+        found[name] = type(name, (Framewise, getattr(nn, name)), members)
+    return found
+
+
+class BatchNorm(Framewise, plain.BatchNorm):
+    """`coequal.continual.plain.BatchNorm`, frame by frame."""
+
+    on_frame = _batch_norm
+
+
+class InstanceNorm(Framewise, plain.InstanceNorm):
+    """`coequal.continual.plain.InstanceNorm` with running statistics, frame by frame."""
+
+    on_frame = _batch_norm
+
+
+FRAMEWISE = _classes()
+globals().update(FRAMEWISE)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -24,7 +25,9 @@ import numpy
 import torch
 
 import continual as theirs
+from coequal.continual import plain
 from coequal.continual.attention import RetroactiveMultiheadAttention, SingleOutputMultiheadAttention
+from coequal.continual.convert import convert
 from coequal.continual.module import Stream
 from coequal.continual.transformer import TransformerEncoder
 
@@ -65,6 +68,66 @@ def encoder(depth: int, N: int, E: int, A: int, F: int) -> Contest:
     return stepping(theirs.TransformerEncoder(factory, depth).eval(), ours, tokens, lambda _: regular(window), N)
 
 
+def convolution(C: int, H: int, kernel: tuple[int, int, int], depthwise: bool) -> Contest:
+    """One 3-D convolution of C channels on H x H frames, padded in space alone."""
+    options = {"kernel_size": kernel, "padding": (0, kernel[1] // 2, kernel[2] // 2), "groups": C if depthwise else 1}
+    return video(torch.nn.Conv3d(C, C, **options), theirs.Conv3d(C, C, **options), C, H, kernel[0])
+
+
+def i3d_blocks(C: int, H: int, block: Callable[[Any, int], list[Any]]) -> Contest:
+    """Four residual blocks of a ResNet inflated in time, as in I3D (Carreira & Zisserman 2017); `block` gives the layers."""
+    regular = torch.nn.Sequential(*(plain.Residual(torch.nn.Sequential(*block(torch.nn, C))) for _ in range(4)))
+    other = theirs.Sequential(*(theirs.Residual(theirs.Sequential(*block(theirs, C))) for _ in range(4)))
+    return video(regular, other, C, H, 9)
+
+
+def basic(nn: Any, C: int) -> list[Any]:
+    """3x3x3 twice; `nn` is torch.nn or continual-inference."""
+    wide = {"kernel_size": 3, "padding": (1, 1, 1), "bias": False}
+    first, second = nn.Conv3d(C, C, **wide), nn.Conv3d(C, C, **wide)
+    return [first, torch.nn.BatchNorm3d(C), torch.nn.ReLU(), second, torch.nn.BatchNorm3d(C)]
+
+
+def bottleneck(nn: Any, C: int) -> list[Any]:
+    """3x1x1, 1x3x3, 1x1x1; `nn` is torch.nn or continual-inference."""
+    narrow = C // 4
+    return [
+        *(nn.Conv3d(C, narrow, kernel_size=(3, 1, 1), padding=(1, 0, 0), bias=False), torch.nn.BatchNorm3d(narrow)),
+        *(torch.nn.ReLU(), nn.Conv3d(narrow, narrow, kernel_size=(1, 3, 3), padding=(0, 1, 1), bias=False)),
+        *(torch.nn.BatchNorm3d(narrow), torch.nn.ReLU(), nn.Conv3d(narrow, C, kernel_size=(1, 1, 1), bias=False)),
+        torch.nn.BatchNorm3d(C),
+    ]
+
+
+def x3d_block(C: int, H: int) -> Contest:
+    """A bottleneck as in X3D (Feichtenhofer 2020): 1x1x1 to 2.25 C, depthwise 3x3x3, swish, 1x1x1, shortcut."""
+    return video(x3d_module(torch.nn, C), x3d_module(theirs, C), C, H, 3)
+
+
+def x3d_module(nn: Any, C: int) -> Any:
+    """The block; `nn` is torch.nn or continual-inference."""
+    wide = int(2.25 * C)
+    layers = [
+        *(nn.Conv3d(C, wide, kernel_size=1, bias=False), torch.nn.BatchNorm3d(wide), torch.nn.ReLU()),
+        nn.Conv3d(wide, wide, kernel_size=3, padding=1, groups=wide, bias=False),
+        *(
+            torch.nn.BatchNorm3d(wide),
+            torch.nn.SiLU(),
+            nn.Conv3d(wide, C, kernel_size=1, bias=False),
+            torch.nn.BatchNorm3d(C),
+        ),
+    ]
+    return (plain.Residual if nn is torch.nn else theirs.Residual)(nn.Sequential(*layers))
+
+
+def video(regular: torch.nn.Module, other: torch.nn.Module, C: int, H: int, window: int) -> Contest:
+    """A network on `(1, C, T, H, H)`; the clip that a step stands for has `window` frames."""
+    regular, other = regular.eval(), other.eval()
+    frames = torch.randn(16, 1, C, H, H)
+    clip = frames[:window].movedim(0, 2).contiguous()
+    return stepping(other, convert(regular), frames, lambda _: regular(clip), 8)
+
+
 def stepping(other: torch.nn.Module, ours: torch.nn.Module, frames: torch.Tensor, clip: Step, steps: int) -> Contest:
     """Both streams past their first window; a step takes the next frame."""
     stream, count = Stream(ours), len(frames)
@@ -83,6 +146,12 @@ def name(N: int, E: int, A: int, F: int | None = None) -> str:
 
 
 ROWS = [
+    Row("dense Conv3d 3x3x3", "C=64 28x28", 5, lambda: convolution(64, 28, (3, 3, 3), False)),
+    Row("depthwise Conv3d 3x3x3", "C=54 40x40", 2.3, lambda: convolution(54, 40, (3, 3, 3), True)),
+    Row("depthwise stem (5,1,1)", "C=24 80x80", 4.5, lambda: convolution(24, 80, (5, 1, 1), True)),
+    Row("four I3D-like blocks, 3x3x3 twice", "C=64 28x28", 6.5, lambda: i3d_blocks(64, 28, basic)),
+    Row("four I3D-like blocks, bottlenecks", "C=256 28x28", 6.5, lambda: i3d_blocks(256, 28, bottleneck)),
+    Row("X3D-like bottleneck", "C=24 40x40", 4.5, lambda: x3d_block(24, 40)),
     *(
         Row("single-output attention", name(*s), 2.5, lambda s=s: attention("single", *s))
         for s in (TINY, SMALL, AUDIO, VIDEO)

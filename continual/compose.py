@@ -138,8 +138,19 @@ class _SideBySide(_Container):
     def _combined(self, queues: list[list[Tensor]]) -> list[Tensor]:
         due = []
         while all(queues):
-            due.append(REDUCTIONS[self.reduce]([queue.pop(0) for queue in queues], self.channel_axis))
+            due.append(self._reduced([queue.pop(0) for queue in queues]))
         return due
+
+    def _reduced(self, frames: list[Tensor]) -> Tensor:
+        """The branches' frames as one; a sum is made in the memory of the first, which no branch holds any more."""
+        first, *others = frames
+        if (
+            self.reduce != "sum"
+            or torch.is_grad_enabled()
+            or any(f.shape != first.shape or f.dtype != first.dtype for f in others)
+        ):
+            return REDUCTIONS[self.reduce](frames, self.channel_axis)
+        return functools.reduce(Tensor.add_, others, first)
 
 
 class Parallel(_SideBySide, plain.Parallel):

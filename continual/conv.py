@@ -24,7 +24,29 @@ from coequal.continual.streaming import State
 from coequal.continual.window import Geometry, Taps, Windowed
 
 Tensor = torch.Tensor
+LARGE = 4_000_000  # multiply-adds, above which oneDNN wins (benchmarks/step_time.py, one thread)
 CONVOLUTIONS = {0: F.conv1d, 1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+
+
+def plus(total: Tensor, more: Tensor) -> Tensor:
+    """`total + more`, in the memory of `total`, which nobody else holds, unless gradients are recorded."""
+    if torch.is_grad_enabled() and (total.requires_grad or more.requires_grad):
+        return total + more
+    return total.add_(more)
+
+
+def convolve(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Tensor:
+    """A convolution over space. torch takes the slower of its two kernels for one row on one thread; this takes oneDNN's.
+
+    In single precision, on CPU, without gradients and where there is work to do; small ones are better off with the other.
+    """
+    plain = x.dtype == torch.float32 and x.device.type == "cpu" and x.dim() == 4 and groups == 1
+    recording = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
+    if plain and not recording and weight.numel() * x[0, 0].numel() > LARGE and torch.backends.mkldnn.is_available():
+        return torch.mkldnn_convolution(x, weight, bias, padding, stride, dilation, groups)
+    return CONVOLUTIONS[x.dim() - 2](x, weight, bias, stride, padding, dilation, groups)
 
 
 class _Conv(Windowed):
@@ -75,42 +97,10 @@ class _Conv(Windowed):
         present = [k for k, tap in enumerate(taps) if tap is not None]
         frames = [taps[k] for k in present]
         weight = self.weight if len(present) == len(taps) else self.weight[:, :, present]
-        if self._depthwise and self._pointwise:
-            return self._scaled(frames, weight)
-        if self._depthwise and frames[0].dim() == 4:
-            return self._depthwise_step(frames, weight)
+        if self._depthwise:
+            return self._of_window(torch.stack(frames, 2), weight)
         stacked = frames[0] if len(frames) == 1 else torch.stack(frames, 2).flatten(1, 2)  # (B, C_in taps, ...)
         return self._spatial(stacked, weight.flatten(1, 2))
-
-    @property
-    def _pointwise(self) -> bool:
-        """No extent in space: every position by itself."""
-        space = zip(self.kernel_size[1:], self.stride[1:], self._pads[1:], strict=True)
-        return all(axis == (1, 1, (0, 0)) for axis in space)
-
-    def _scaled(self, frames: list[Tensor], weight: Tensor) -> Tensor:
-        """`sum_k w_k x_k` for each channel: no convolution is needed."""
-        shape = (1, -1, *[1] * (frames[0].dim() - 2))
-        factors = weight.flatten(1).unbind(1)
-        if self.bias is None:
-            total = frames[0] * factors[0].view(shape)
-        else:
-            total = torch.addcmul(self.bias.view(shape), frames[0], factors[0].view(shape))
-        for frame, factor in zip(frames[1:], factors[1:], strict=True):
-            total = (
-                torch.addcmul(total, frame, factor.view(shape))
-                if total.requires_grad
-                else total.addcmul_(frame, factor.view(shape))
-            )
-        return total
-
-    def _depthwise_step(self, frames: list[Tensor], weight: Tensor) -> Tensor:
-        """Depthwise with space: torch's 3-D kernel on the window is the fastest there is."""
-        clip = self._space_padded(torch.stack(frames, 2))
-        padding = (0, *self._plain_padding)
-        return F.conv3d(
-            clip, weight, self.bias, (1, *self.stride[1:]), padding, (1, *self.dilation[1:]), self.groups
-        ).squeeze(2)
 
     def _spatial(self, x: Tensor, weight: Tensor) -> Tensor:
         """A convolution without time."""
@@ -118,9 +108,8 @@ class _Conv(Windowed):
             return F.linear(x, weight.flatten(1), self.bias)
         if x.dim() == 2:
             return F.conv1d(x.unsqueeze(-1), weight.unsqueeze(-1), self.bias, groups=self.groups).squeeze(-1)
-        convolution = CONVOLUTIONS[x.dim() - 2]
         x = self._space_padded(x)
-        return convolution(x, weight, self.bias, self.stride[1:], self._plain_padding, self.dilation[1:], self.groups)
+        return convolve(x, weight, self.bias, self.stride[1:], self._plain_padding, self.dilation[1:], self.groups)
 
     @property
     def _plain_padding(self) -> tuple[int, ...]:
@@ -136,7 +125,7 @@ class _Conv(Windowed):
             return x
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
         flat = [side for pair in reversed(pads) for side in pair]
-        if x.dim() == 5:  # a stack of frames: time is not padded
+        if x.dim() == len(pads) + 3:  # a stack of frames: time is not padded
             folded = x.transpose(1, 2).flatten(0, 1)
             return F.pad(folded, flat, mode).unflatten(0, (x.shape[0], x.shape[2])).transpose(1, 2)
         return F.pad(x, flat, mode)
@@ -153,6 +142,61 @@ class _Conv(Windowed):
         output = like.new_zeros((like.shape[0], self.out_channels, *extent))
         return output if self.bias is None else output + self.bias.view(1, -1, *[1] * len(extent))
 
+    # -- depthwise: a window that turns --------------------------------------------------------------------------------
+
+    @property
+    def _pointwise(self) -> bool:
+        """No extent in space: every position by itself."""
+        space = zip(self.kernel_size[1:], self.stride[1:], self._pads[1:], strict=True)
+        return all(axis == (1, 1, (0, 0)) for axis in space)
+
+    def _of_window(self, clip: Tensor, weight: Tensor) -> Tensor:
+        """The one output frame of a window `(B, C, K, ...)`: a product for each position, or torch's depthwise kernel."""
+        if self._pointwise:
+            products = torch.matmul(weight.flatten(2), clip.flatten(3) if clip.dim() > 3 else clip.unsqueeze(-1))
+            total = products.view(*clip.shape[:2], *clip.shape[3:])
+            return total if self.bias is None else plus(total, self.bias.view(1, -1, *[1] * (total.dim() - 2)))
+        clip = self._space_padded(clip)
+        if clip.dim() == 4:  # one axis in space: an axis of length one makes it two
+            return self._wide(
+                clip.unsqueeze(3), weight.unsqueeze(3), (1, *self.stride[1:]), (1, *self.dilation[1:])
+            ).squeeze(2)
+        return self._wide(clip, weight, self.stride[1:], self.dilation[1:])
+
+    def _wide(self, clip: Tensor, weight: Tensor, stride: Any, dilation: Any) -> Tensor:
+        padding = (*(0,) * (3 - len(self._plain_padding)), *self._plain_padding)
+        strides, dilations = (1,) * (3 - len(stride)) + tuple(stride), (1,) * (3 - len(dilation)) + tuple(dilation)
+        return F.conv3d(clip, weight, self.bias, strides, padding, dilations, self.groups).squeeze(2)
+
+    def _turns(self, frame: Any) -> bool:
+        """Whether the last K frames are kept in one tensor, in which the newest takes the place of the oldest."""
+        recording = torch.is_grad_enabled() and frame is not None and (frame.requires_grad or self.weight.requires_grad)
+        return self._depthwise and self.geometry.dilation == 1 and frame is not None and not recording
+
+    def _turn(self, frame: Tensor, state: State) -> tuple[list[Tensor], State]:
+        """Write the frame into its slot; the weights are turned to match."""
+        window, kernel = state.get("window"), self.kernel_size[0]
+        if window is None:
+            due, state = super().push(frame, state)
+            ring = state["ring"]
+            if len(ring) == kernel and all(tap is not None for tap in ring):
+                state["window"], state["slot"], state["ring"] = torch.stack(ring, 2), 0, []
+            return due, state
+        window.select(2, state["slot"]).copy_(frame)
+        state["slot"] = (state["slot"] + 1) % kernel
+        state["seen"], state["fed"] = state["seen"] + 1, state["fed"] + 1
+        if (state["fed"] - kernel) % self.stride[0]:
+            return [], state
+        return [self._of_window(window, self.weight.roll(state["slot"], 2))], state
+
+    def _unturned(self, state: State) -> State:
+        """Back to a list of frames, oldest first."""
+        window = state.pop("window", None)
+        if window is not None:
+            frames = window.unbind(2)
+            state["ring"] = [*frames[state["slot"] :], *frames[: state["slot"]]]
+        return state
+
     # -- sums of outputs -----------------------------------------------------------------------------------------------
 
     def begin(self, frame: Tensor) -> State:
@@ -163,7 +207,9 @@ class _Conv(Windowed):
 
     def push(self, frame: Any, state: State) -> tuple[list[Tensor], State]:
         """One frame, or None for one of zeros."""
-        return super().push(frame, state) if "ring" in state else self._add(frame, state)
+        if "sums" in state:
+            return self._add(frame, state)
+        return self._turn(frame, state) if self._turns(frame) else super().push(frame, self._unturned(state))
 
     def _add(self, frame: Any, state: State) -> tuple[list[Tensor], State]:
         """All taps of one frame; output `t - k + P` gets tap k. Outputs before the first are not computed."""
@@ -175,7 +221,7 @@ class _Conv(Windowed):
         sums += [None] * (taps - len(sums))
         for i, part in enumerate(reversed(parts)):  # the oldest output gets the last tap
             if part is not None:
-                sums[i] = part if sums[i] is None else sums[i] + part
+                sums[i] = part if sums[i] is None else plus(sums[i], part)
         if taps < kernel:
             return [], state
         return [self._biased(sums.pop(0), state)], state
@@ -185,18 +231,18 @@ class _Conv(Windowed):
         if frame.dim() == 2:
             return list(F.linear(frame, weight.flatten(1)).chunk(taps, 1))
         x = self._space_padded(frame)
-        y = CONVOLUTIONS[frame.dim() - 2](x, weight, None, self.stride[1:], self._plain_padding, self.dilation[1:])
+        y = convolve(x, weight, None, self.stride[1:], self._plain_padding, self.dilation[1:], 1)
         return list(y.chunk(taps, 1))
 
     def _biased(self, total: Any, state: State) -> Tensor:
         if total is None:
             return self.nothing(state)
-        return total.clone() if self.bias is None else total + self.bias.view(1, -1, *[1] * (total.dim() - 2))
+        return total if self.bias is None else plus(total, self.bias.view(1, -1, *[1] * (total.dim() - 2)))
 
     def finish(self, state: State) -> list[Tensor]:
         """End padding."""
-        if "ring" in state:
-            return super().finish(state)
+        if "sums" not in state:
+            return super().finish(self._unturned(state))
         due: list[Tensor] = []
         if state["seen"]:
             for _ in range(self.geometry.end):

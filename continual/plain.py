@@ -134,14 +134,14 @@ class BatchNorm(nn.modules.batchnorm._BatchNorm):
         """Any rank will do."""
 
 
-class InstanceNorm(nn.modules.instancenorm._InstanceNorm):
+class InstanceNorm(nn.InstanceNorm3d):
     """Instance norm of clips of any rank, `(B, C, T, ...)`."""
 
-    def _get_no_batch_dim(self) -> int:
-        return -1  # there always is a batch
-
-    def _check_input_dim(self, input: Tensor) -> None:
-        """Any rank will do."""
+    def forward(self, clip: Tensor) -> Tensor:
+        """With the clip's own statistics, or the running ones in eval mode where they are tracked."""
+        own = self.training or not self.track_running_stats
+        statistics = self.running_mean, self.running_var
+        return nn.functional.instance_norm(clip, *statistics, self.weight, self.bias, own, self.momentum or 0.0, self.eps)
 
 
 class _OutputsAlone:

@@ -1,0 +1,373 @@
+"""Hypothesis strategies for random architectures, their contents, and schedules: `coequal.strategies`.
+
+    from hypothesis import given, strategies as st
+    from coequal import strategies
+
+    @given(strategies.architectures("conv"), st.integers(0, 2**32 - 1))
+    def test_mine(architecture, seed):
+        clip = strategies.clip(architecture, seed)
+        parameters = strategies.weights(architecture.layer, seed)
+        expected = architecture.layer(parameters, clip)              # the reference, in NumPy
+        regular = strategies.twin(architecture.layer, parameters)    # the torch module with these weights
+
+Structure is drawn, smallest first, and valid by construction; one drawn seed fills the tensors. `hypothesis.event` notes
+each operator, so that `pytest --hypothesis-show-statistics` shows what was covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import event
+from hypothesis import strategies as st
+
+from coequal.continual.build import regular
+from coequal.reference import (
+    activation,
+    adaptive_pool,
+    attention,
+    compose,
+    conv,
+    linear,
+    norm,
+    pad,
+    pool,
+    position,
+    recurrent,
+    shift,
+    squeeze_excite,
+    transformer,
+)
+from coequal.reference.layer import Layer, Shape
+
+Draw = Callable[[st.SearchStrategy], Any]
+LETTERS = {1: "T", 2: "TW", 3: "THW"}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A layer, or tree of layers, with the shape of a clip that it takes; `window` for those whose stream needs one."""
+
+    layer: Layer
+    shape: Shape
+    window: int | None = None
+
+
+# -- contents ------------------------------------------------------------------------------------------------------------
+
+
+def clip(architecture: Architecture, seed: int, *, integer: bool = False) -> np.ndarray:
+    """A random clip of the architecture's shape, double precision; small integers if asked for. Tokens for an embedding."""
+    rng = np.random.default_rng([seed, 1])
+    if isinstance(architecture.layer, linear.Embedding):
+        return rng.integers(0, architecture.layer.num_embeddings, architecture.shape)
+    return _numbers(rng, architecture.shape, integer)
+
+
+def weights(layer: Layer, seed: int, *, integer: bool = False) -> dict[str, np.ndarray]:
+    """Random values for all parameters and buffers of a layer, by name; variances are positive."""
+    rng, values = np.random.default_rng([seed, 2]), dict[str, np.ndarray]()
+    for name, shape in layer.parameters().items():
+        if name.endswith("num_batches_tracked"):
+            values[name] = np.asarray(1)
+        elif name.endswith("running_var"):
+            values[name] = rng.random(shape) + 0.5
+        else:
+            values[name] = _numbers(rng, shape, integer) / (1 if integer else max(1, int(np.prod(shape[1:]))) ** 0.5)
+    return values
+
+
+def _numbers(rng: np.random.Generator, shape: Shape, integer: bool) -> np.ndarray:
+    return rng.integers(-3, 4, shape).astype(float) if integer else rng.normal(size=shape)
+
+
+def twin(layer: Layer, parameters: dict[str, np.ndarray]) -> torch.nn.Module:
+    """The torch module that a layer describes, in eval mode and double precision, with these parameters."""
+    module = regular(layer).double().eval()
+    module.load_state_dict({name: torch.as_tensor(value) for name, value in parameters.items()}, strict=True)
+    return module
+
+
+# -- structure -----------------------------------------------------------------------------------------------------------
+
+
+def _axes(draw: Draw, rank: int, low: int, high: int) -> tuple[int, ...]:
+    return tuple(draw(st.integers(low, high)) for _ in range(rank))
+
+
+def _clip_shape(draw: Draw, channels: int, extent: tuple[int, ...]) -> Shape:
+    return (draw(st.integers(1, 2)), channels, *extent)
+
+
+def _extent(draw: Draw, reach: tuple[int, ...], extra: int = 5) -> tuple[int, ...]:
+    """Long enough for a window of `reach`, in time a little longer."""
+    return tuple(max(3, n) + draw(st.integers(0, extra if i == 0 else 1)) for i, n in enumerate(reach))
+
+
+@st.composite
+def convolutions(draw: Draw) -> Architecture:
+    """Kernel, stride, dilation, padding and its mode, groups; 1 to 3 axes."""
+    rank = draw(st.integers(1, 3))
+    kernel, dilation, stride = _axes(draw, rank, 1, 3), _axes(draw, rank, 1, 2), _axes(draw, rank, 1, 3)
+    mode = draw(st.sampled_from(["zeros", "replicate", "reflect"]))
+    groups = draw(st.integers(1, 2))
+    channels = groups * draw(st.integers(1, 3)), groups * draw(st.integers(1, 2))
+    if draw(st.booleans()):
+        groups, channels = channels[0], (channels[0], channels[0])
+    layer = conv.Conv(*channels, kernel, stride, _axes(draw, rank, 0, 2), dilation, groups, draw(st.booleans()), mode)
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    return Architecture(layer, _clip_shape(draw, channels[0], _extent(draw, reach)))
+
+
+@st.composite
+def pools(draw: Draw) -> Architecture:
+    """Average and maximum, all their options, and global pooling over a window."""
+    rank = draw(st.integers(1, 3))
+    kernel = _axes(draw, rank, 1, 3)
+    padding = tuple(draw(st.integers(0, k // 2)) for k in kernel)
+    stride, ceil = _axes(draw, rank, 1, 3), draw(st.booleans())
+    kind = draw(st.sampled_from(["average", "maximum", "global average", "global maximum"]))
+    layer: Any
+    if kind == "average":
+        divisor = draw(st.sampled_from([None, 3])) if rank > 1 else None
+        layer = pool.AvgPool(kernel, stride, padding, ceil, draw(st.booleans()), divisor)
+    elif kind == "maximum":
+        layer = pool.MaxPool(kernel, stride, padding, _axes(draw, rank, 1, 2), ceil)
+    else:
+        cls = adaptive_pool.GlobalAvgPool if kind == "global average" else adaptive_pool.GlobalMaxPool
+        layer = cls(rank, draw(st.integers(1, 4)))
+    return Architecture(layer, _clip_shape(draw, 2, _extent(draw, (7,) * rank)))
+
+
+@st.composite
+def pads(draw: Draw) -> Architecture:
+    """Padding in time and space before a convolution: causal, lop-sided, of any mode."""
+    rank = draw(st.integers(1, 2))
+    sides = tuple((draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in range(rank))
+    mode = draw(st.sampled_from(["constant", "replicate", "reflect"]))
+    layers = (pad.Pad(sides, mode, draw(st.sampled_from([0.0, 2.0])) if mode == "constant" else 0.0),
+              conv.Conv(2, 2, _axes(draw, rank, 1, 3)))  # fmt: skip
+    return Architecture(compose.Sequential(layers), _clip_shape(draw, 2, _extent(draw, (4,) * rank)))
+
+
+@st.composite
+def norms(draw: Draw) -> Architecture:
+    """Those that look at one frame: batch norm, layer norm, RMS norm, instance norm with running statistics."""
+    size = draw(st.integers(1, 4))
+    tokens: list[Layer] = [norm.LayerNorm(size, bias=draw(st.booleans())), norm.RMSNorm(size, 1e-5)]
+    channels: list[Layer] = [
+        norm.BatchNorm(size, affine=draw(st.booleans())),
+        norm.InstanceNorm(size, track_running_stats=True),
+    ]
+    layer = draw(st.sampled_from(channels + tokens))
+    length = draw(st.integers(2, 6))
+    return Architecture(layer, (2, length, size) if layer.time == 1 else (2, size, length, 3))
+
+
+@st.composite
+def activations(draw: Draw) -> Architecture:
+    """Every elementwise activation of torch.nn."""
+    name = draw(st.sampled_from(sorted({*activation.TABLE, "PReLU"})))
+    options = (("threshold", 0.5), ("value", -1.0)) if name == "Threshold" else ()
+    return Architecture(activation.Activation(name, options), (2, 3, draw(st.integers(1, 5)), 2))
+
+
+@st.composite
+def linears(draw: Draw) -> Architecture:
+    """Linear maps and embeddings of tokens."""
+    sizes, length = _axes(draw, 2, 1, 4), draw(st.integers(1, 6))
+    if draw(st.booleans()):
+        return Architecture(linear.Embedding(sizes[0], sizes[1]), (2, length))
+    return Architecture(linear.Linear(sizes[0], sizes[1], draw(st.booleans())), (2, length, sizes[0]))
+
+
+@st.composite
+def recurrents(draw: Draw) -> Architecture:
+    """RNN, LSTM, GRU; layers, bias, projection."""
+    sizes, depth, bias = _axes(draw, 2, 1, 3), draw(st.integers(1, 2)), draw(st.booleans())
+    kind = draw(st.sampled_from(["RNN", "LSTM", "GRU"]))
+    layer: Layer
+    if kind == "RNN":
+        layer = recurrent.RNN(sizes[0], sizes[1], depth, bias, nonlinearity=draw(st.sampled_from(["tanh", "relu"])))
+    elif kind == "LSTM":
+        layer = recurrent.LSTM(sizes[0], sizes[1], depth, bias, proj_size=draw(st.integers(0, sizes[1] - 1)))
+    else:
+        layer = recurrent.GRU(sizes[0], sizes[1], depth, bias)
+    return Architecture(layer, (2, draw(st.integers(1, 7)), sizes[0]))
+
+
+@st.composite
+def attentions(draw: Draw) -> Architecture:
+    """Causal, sliding, single-output and retroactive attention."""
+    heads, window = draw(st.integers(1, 2)), draw(st.integers(1, 4))
+    mode = draw(st.sampled_from(["causal", "sliding", "single", "full"]))
+    width = heads * draw(st.integers(1, 3))
+    kept = None if mode == "causal" else window
+    layer = attention.MultiheadAttention(width, heads, draw(st.booleans()), mode=mode, window=kept)
+    return Architecture(layer, (2, window + draw(st.integers(0, 6)), width), kept if mode == "full" else None)
+
+
+@st.composite
+def transformers(draw: Draw) -> Architecture:
+    """Encoders of one to three layers, pre- and post-norm."""
+    heads, window = draw(st.integers(1, 2)), draw(st.integers(1, 4))
+    mode = draw(st.sampled_from(["causal", "sliding", "single", "full"]))
+    width, kept = heads * draw(st.integers(1, 2)), None if mode == "causal" else window
+    layer = transformer.TransformerEncoderLayer(
+        width, heads, draw(st.integers(1, 4)), draw(st.sampled_from(["relu", "gelu"])),
+        norm_first=draw(st.booleans()), mode=mode, window=kept,
+    )  # fmt: skip
+    depth = draw(st.integers(1, 3))
+    whole = transformer.TransformerEncoder(layer, depth, draw(st.booleans()))
+    return Architecture(whole, (2, window + draw(st.integers(0, 5)), width), kept if mode == "full" else None)
+
+
+@st.composite
+def positions(draw: Draw) -> Architecture:
+    """Sinusoidal, learned, recycling and rotary encodings."""
+    width, length = 2 * draw(st.integers(1, 3)), draw(st.integers(1, 8))
+    layers: list[Layer] = [
+        position.SinusoidalEncoding(width, 8),
+        position.LearnedEncoding(width, 8),
+        position.RecyclingEncoding(width, draw(st.integers(1, 5)), draw(st.booleans())),
+        position.RotaryEncoding(width, interleaved=draw(st.booleans())),
+    ]
+    return Architecture(draw(st.sampled_from(layers)), (2, length, width))
+
+
+@st.composite
+def squeezes(draw: Draw) -> Architecture:
+    """Gates from a frame, or from the last frames."""
+    window = draw(st.sampled_from([None, 1, 2, 4]))
+    layer = squeeze_excite.SqueezeExcite(3, 2, "frame" if window is None else "window", window)
+    return Architecture(layer, _clip_shape(draw, 3, _extent(draw, (3, 2))))
+
+
+@st.composite
+def shifts(draw: Draw) -> Architecture:
+    """Uni- and bidirectional temporal shift."""
+    channels = draw(st.integers(4, 8))
+    return Architecture(shift.TemporalShift(4, draw(st.booleans())), _clip_shape(draw, channels, _extent(draw, (1, 1))))
+
+
+@st.composite
+def trees(draw: Draw, depth: int = 3) -> Architecture:
+    """Random networks on `(B, C, T)` or `(B, C, T, W)`: stacks of layers, residual and parallel blocks, strides."""
+    rank = draw(st.integers(1, 2))
+    channels = draw(st.integers(1, 3))
+    layers, width, reach = [], channels, 1
+    for _ in range(draw(st.integers(1, depth))):
+        layer, width = draw(_blocks(rank, width))
+        layers.append(layer)
+        reach += 6
+    shape = (2, channels, 2 * reach + draw(st.integers(0, 8)), *[6] * (rank - 1))
+    return Architecture(compose.Sequential(tuple(layers)), shape)
+
+
+@st.composite
+def _blocks(draw: Draw, rank: int, width: int) -> tuple[Layer, int]:
+    """One block and the channels that come out of it."""
+    return draw(st.sampled_from(BLOCKS))(draw, rank, width)
+
+
+def _stride(draw: Draw, rank: int) -> tuple[int, ...]:
+    return (draw(st.integers(1, 2)), *[1] * (rank - 1))
+
+
+def _conv_block(draw: Draw, rank: int, width: int) -> tuple[Layer, int]:
+    out = draw(st.integers(1, 3))
+    return _same(draw, rank, width, out, _stride(draw, rank)), out
+
+
+def _activation_block(draw: Draw, rank: int, width: int) -> tuple[Layer, int]:
+    return activation.Activation(draw(st.sampled_from(["ReLU", "GELU", "SiLU"]))), width
+
+
+def _norm_block(draw: Draw, rank: int, width: int) -> tuple[Layer, int]:
+    return norm.BatchNorm(width), width
+
+
+def _pool_block(draw: Draw, rank: int, width: int) -> tuple[Layer, int]:
+    cls = draw(st.sampled_from([pool.AvgPool, pool.MaxPool]))
+    return cls((3,) * rank, _stride(draw, rank), 1), width
+
+
+def _residual_block(draw: Draw, rank: int, width: int) -> tuple[Layer, int]:
+    return compose.Residual(_same(draw, rank, width, width)), width
+
+
+def _parallel_block(draw: Draw, rank: int, width: int) -> tuple[Layer, int]:
+    out, reduce = draw(st.integers(1, 3)), draw(st.sampled_from(["sum", "product", "concatenate"]))
+    branches = tuple(_same(draw, rank, width, out) for _ in range(2))
+    return compose.Parallel(branches, reduce), out * (2 if reduce == "concatenate" else 1)
+
+
+def _shortcut_block(draw: Draw, rank: int, width: int) -> tuple[Layer, int]:
+    out, stride = draw(st.integers(1, 3)), (2, *[1] * (rank - 1))
+    return compose.Residual(_same(draw, rank, width, out, stride), conv.Conv(width, out, (1,) * rank, stride)), out
+
+
+def _squeeze_block(draw: Draw, rank: int, width: int) -> tuple[Layer, int]:
+    return squeeze_excite.SqueezeExcite(width, 2, "window", draw(st.integers(1, 3))), width
+
+
+BLOCKS = [
+    *(_conv_block, _activation_block, _norm_block, _pool_block),
+    *(_residual_block, _parallel_block, _shortcut_block, _squeeze_block),
+]
+
+
+def _same(draw: Draw, rank: int, width: int, out: int, stride: Any = 1) -> conv.Conv:
+    """A convolution that keeps the length, but for its stride."""
+    kernel = tuple(draw(st.sampled_from([1, 3])) for _ in range(rank))
+    return conv.Conv(width, out, kernel, stride, tuple(k // 2 for k in kernel))
+
+
+# operator, as its file in every room is called -> strategy
+OPERATORS: dict[str, Callable[[], st.SearchStrategy[Architecture]]] = {
+    "activation": activations,
+    "attention": attentions,
+    "compose": trees,
+    "conv": convolutions,
+    "linear": linears,
+    "norm": norms,
+    "pad": pads,
+    "pool": pools,
+    "position": positions,
+    "recurrent": recurrents,
+    "shift": shifts,
+    "squeeze_excite": squeezes,
+    "transformer": transformers,
+}
+
+
+@st.composite
+def architectures(draw: Draw, operator: str | None = None) -> Architecture:
+    """A random architecture of one operator, or of any; the layer takes clips of the drawn shape."""
+    name = draw(st.sampled_from(sorted(OPERATORS))) if operator is None else operator
+    drawn = draw(OPERATORS[name]().filter(fits))
+    event(f"operator: {type(drawn.layer).__name__}")
+    return drawn
+
+
+def fits(architecture: Architecture) -> bool:
+    """Whether the layer takes the shape: a stride may have left too few frames for a layer after it."""
+    try:
+        architecture.layer.output_shape(architecture.shape)
+    except ValueError:
+        return False
+    return True
+
+
+@st.composite
+def schedules(draw: Draw, length: int, largest: int | None = None) -> tuple[int, ...]:
+    """Chunk sizes that add up to `length`."""
+    chunks: list[int] = []
+    while sum(chunks) < length:
+        left = length - sum(chunks)
+        chunks.append(draw(st.integers(1, left if largest is None else min(left, largest))))
+    return tuple(chunks)

@@ -10,8 +10,8 @@ READY := $(VENV)/.ready
 demo: $(READY)  ## verify real third-party streaming modules against their clip mode
 	$(BIN)/python -P examples/demo.py
 
-test: $(READY)  ## every test, with branch coverage of reference/ and continual/
-	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 -q --cov --cov-report=term
+test: $(READY)  ## every test; branch coverage of reference/ and continual/ must stay above 95 %
+	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 -q --cov --cov-report=term --cov-fail-under=95
 
 check: $(READY) types  ## lint, types, layering
 	$(BIN)/ruff check .

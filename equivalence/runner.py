@@ -4,7 +4,6 @@ is fed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,20 +46,25 @@ class Player:
 
     def feed(self, frames: Tensor, chunks: Chunks | None = None) -> Player:
         """Feed `frames` (time axis kept) in chunks of these sizes, one by one unless given."""
-        sizes = self._sizes(frames.shape[self.time], chunks)
+        sizes = (1,) * frames.shape[self.time] if chunks is None else chunks
         start = 0
-        for size in sizes:
+        for i, size in enumerate(sizes):
             piece = frames.narrow(self.time, start, size)
-            self._feed_step(piece.select(self.time, 0)) if self._steps(size, chunks) else self._feed_chunk(piece)
+            if size == 1 and self._steps(i, chunks):
+                self._feed_step(piece.select(self.time, 0))
+            elif hasattr(self.stream, "chunk") or not hasattr(self.stream, "step"):
+                self._feed_chunk(piece)
+            else:
+                for frame in piece.unbind(self.time):
+                    self._feed_step(frame)
             start += size
         return self
 
-    def _sizes(self, length: int, chunks: Chunks | None) -> Sequence[int]:
-        return (1,) * length if chunks is None else chunks
-
-    def _steps(self, size: int, chunks: Chunks | None) -> bool:
-        """Single frames go to `step` if there is one."""
-        return hasattr(self.stream, "step") and (size == 1 or not hasattr(self.stream, "chunk"))
+    def _steps(self, position: int, chunks: Chunks | None) -> bool:
+        """Single frames go to `step`; those of a schedule to `step` and to `chunk` in turns, where there are both."""
+        if not hasattr(self.stream, "step"):
+            return False
+        return chunks is None or not hasattr(self.stream, "chunk") or position % 2 == 1
 
     def _feed_step(self, frame: Tensor) -> None:
         frame = self._hand(frame)

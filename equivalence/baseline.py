@@ -32,6 +32,7 @@ class Facts:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
+    random: bool = False  # two runs of the clip function on one input differ: nothing can be compared
 
 
 def check_subject(subject: Subject) -> None:
@@ -88,7 +89,7 @@ def establish(bench: Bench) -> Facts:
         )
     facts.notes.append(f"compared in {str(bench.dtype).removeprefix('torch.')}")
     facts.notes.append(_which_clip(bench))
-    _random(bench, window, output, facts)
+    _random(bench, window, facts)
     _vacuous(bench, window, facts)
     _looped(bench, window, facts)
     _emits(bench, facts)
@@ -124,14 +125,15 @@ def _same_shape(expected: list[Tensor], got: list[Tensor]) -> None:
         )
 
 
-def _random(bench: Bench, x: Tensor, output: Tensor, facts: Facts) -> None:
+def _random(bench: Bench, x: Tensor, facts: Facts) -> None:
     """Dropout, or any other randomness, is found and named."""
-    again = bench.clip(x)
-    if again is not None and not torch.equal(again, output) and not torch.isnan(output).any():
+    output, again = bench.clip(x), bench.clip(x)  # in a row: a stream in between may have changed the module
+    if output is not None and again is not None and not torch.equal(again, output) and not torch.isnan(output).any():
         facts.findings.append(
             Finding("randomness", "high", f"the clip function gives two results for one input{_culprit(bench, x)}")
         )
         facts.undecided.append("the clip function is random: two runs on the same input differ")
+        facts.random = True
         return
     traces = [_trace(bench, x) for _ in range(2)]
     same = all(torch.equal(a, b) for a, b in zip(traces[0].frames, traces[1].frames, strict=False))
@@ -240,7 +242,7 @@ def _emits(bench: Bench, facts: Facts) -> None:
 
 def _align(bench: Bench, x: Tensor, trace: Trace, facts: Facts) -> None:
     """Which frame of the clip's result the emissions are: the last unless declared or found otherwise."""
-    count, axis, fits = bench.subject.window or 1, bench.output_time, set[int]()
+    count, axis, fits, length = bench.subject.window or 1, bench.output_time, set[int](), 0
     full = ((frame, fed) for frame, fed in zip(trace.frames, trace.seen, strict=True) if fed >= count)
     for i, (got, fed) in enumerate(full):
         window = x.narrow(bench.subject.time, fed - count, count)
@@ -249,8 +251,7 @@ def _align(bench: Bench, x: Tensor, trace: Trace, facts: Facts) -> None:
             return
         limit = bench.bound(window, output)
         here = {k for k, frame in enumerate(output.unbind(axis)) if close(got, frame, limit)}
-        fits = here if i == 0 else fits & here
-    length = output.shape[axis]
+        fits, length = here if i == 0 else fits & here, output.shape[axis]
     if fits and length - 1 not in fits:
         bench.frame_of_window = max(fits)
         late = length - 1 - bench.frame_of_window
@@ -258,8 +259,8 @@ def _align(bench: Bench, x: Tensor, trace: Trace, facts: Facts) -> None:
             Finding(
                 "alignment",
                 "low",
-                f"each emission is frame {bench.frame_of_window} of the clip of the last {count} frames, not its last: it stands"
-                f" for the frame {late} before the newest",
+                f"each emission is frame {bench.frame_of_window} of the clip of the last {count} frames, not its last:"
+                f" it stands for the frame {late} before the newest",
             )
         )
 

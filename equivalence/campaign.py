@@ -1,8 +1,8 @@
 """`check`: reference = torch.nn = continual on random architectures, operator by operator.
 
 Three programs by three hands: the NumPy reference, the torch module with the same parameters, and that module converted and
-fed a frame at a time. On small integers, operators that neither divide nor round must agree with `==`; everything else within
-rounding (`quality.py`).
+fed a frame at a time. On small integers, operators that neither divide nor round must agree with `==`; everything else
+within rounding (`quality.py`).
 """
 
 from __future__ import annotations

@@ -33,6 +33,11 @@ class Reach:
     outputs: int
     fading: bool = False  # what is left at the end is next to nothing: the influence decays, it does not end
 
+    @property
+    def count(self) -> int:
+        """How many outputs it moves, from the first to the last."""
+        return 0 if self.first is None or self.last is None else self.last - self.first + 1
+
 
 def reach(bench: Bench, length: int, frame: int) -> Reach:
     """Which outputs of a clip of `length` frames move with input frame `frame`."""
@@ -69,7 +74,7 @@ def _stream(bench: Bench) -> MeasuredTiming:
                 break
         elif all(r.last < r.outputs - 1 for r in middle if r.last is not None):
             fading = any(r.fading for r in middle)
-            field = math.inf if fading else sum(r.last - r.first + 1 for r in middle)  # type: ignore[operator]
+            field = math.inf if fading else sum(r.count for r in middle)
             causal = all(_in_time(r, stride) for r in middle)
             break
         if all(r.last is not None for r in middle):

@@ -78,7 +78,7 @@ def verify(
             bench.reach = baseline.reach_of(bench, report.timing)
             baseline.owes(bench)
         deadline = None if timeout is None else begin + 0.9 * timeout
-        attempts = _attempts(bench, names, effort, deadline, replayed if replaying else None)
+        attempts = _attempts(bench, () if facts.random else names, effort, deadline, replayed if replaying else None)
         report.checks = [attempt.check for attempt in attempts]
         failed = next((a for a in attempts if a.mismatch is not None and a.check.outcome == "different"), None)
         if failed is not None and not replaying:

@@ -213,8 +213,8 @@ def encoder_gelu() -> coequal.Subject:
 
 # why a row is different, found by reading the library's code; printed only where the row is different
 WHY = {
-    "encoder_two_layers": "the ring of the first layer's shortcut holds `delay + 1` tokens, but its index wraps after `delay`: from"
-    " the second lap on, the shortcut adds tokens in the wrong order.",
+    "encoder_two_layers": "the ring of the first layer's shortcut holds `delay + 1` tokens, its index wraps after `delay`:"
+    " from the second lap on, the shortcut adds tokens in the wrong order.",
     "encoder_gelu": "the library's table of activations maps the name 'gelu' to relu.",
 }
 

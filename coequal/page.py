@@ -27,7 +27,7 @@ WIDTH, HEIGHT, MARGIN = 640, 150, 48  # of a curve, in SVG units
 def html(report: Report) -> str:
     """The page."""
     sections = {
-        "What was compared": _definitions(_facts(report)),
+        "What was compared": _definitions(text.facts(report).items()),
         "Counterexample": "" if report.counterexample is None else _counterexample(report.counterexample),
         "Findings": _findings(report.findings),
         "Checks": _checks(report.checks),
@@ -60,14 +60,6 @@ def _is_series(values: Any) -> bool:
         and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
         and any(math.isfinite(v) for v in values)
     )
-
-
-def _facts(report: Report) -> Iterable[tuple[str, str]]:
-    yield "relation", text.relation_in_words(report.relation)
-    yield "measured", text.timing_in_words(report.timing)
-    yield "quality", text.quality_in_words(report.quality)
-    yield "weights", text.weights_in_words(report.weights)
-    yield "proof", text.quality_in_words(report.proof or {})
 
 
 def _definitions(rows: Iterable[tuple[str, str]]) -> str:

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, Relation, Report
+from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, RegionVerdict, Relation, Report
 
 STYLES = {
     **{"proved": "bold green", "tested": "bold green", "different": "bold red", "undecided": "bold yellow"},
@@ -95,10 +95,32 @@ def number(value: Any) -> str:
     return str(value)
 
 
+def regions_in_words(regions: dict[str, RegionVerdict]) -> str:
+    """`head equal (40 frames), interior equal (312), tail different (3 of 22)`; empty in window mode."""
+    seen = {name: region for name, region in regions.items() if region.frames}
+    return ", ".join(
+        f"{name} {r.outcome} ({f'{r.different:,} of ' if r.different else ''}{r.frames:,}{' frames' if not i else ''})"
+        for i, (name, r) in enumerate(seen.items())
+    )
+
+
 def quality_in_words(quality: dict[str, Any]) -> str:
     """The scalar entries of the quality section, `name value`, in one line."""
     scalars = {k: v for k, v in quality.items() if isinstance(v, (int, float, str))}
     return ", ".join(f"{key.replace('_', ' ')} {number(value)}" for key, value in scalars.items())
+
+
+def short_clip_in_words(quality: dict[str, Any]) -> str:
+    """What the clip that the model is usually fed would have given instead: how many frames, how far off."""
+    short = quality.get("short_clip")
+    if not short:
+        return ""
+    if not short["affected"]:
+        return f"clips of {short['length']} frames alone give the stream's frames"
+    return (
+        f"fed alone, {short['affected']} of the {short['frames']} frames of a {short['length']}-frame clip are not the"
+        f" stream's: off by up to {short['error']:.2g} of the largest value"
+    )
 
 
 def weights_in_words(weights: dict[str, Any]) -> str:
@@ -108,19 +130,25 @@ def weights_in_words(weights: dict[str, Any]) -> str:
     return f"as they came: {weights['why']}" if "why" in weights else quality_in_words(weights)
 
 
-def _facts(report: Report) -> RenderableType:
+def facts(report: Report) -> dict[str, str]:
+    """Name and text of what was found out, without what is empty."""
     rows = {
         "relation": relation_in_words(report.relation),
         "measured": timing_in_words(report.timing),
+        "regions": regions_in_words(report.regions),
         "quality": quality_in_words(report.quality),
+        "short clip": short_clip_in_words(report.quality),
         "weights": weights_in_words(report.weights),
         "proof": quality_in_words(report.proof or {}),
         "seed": str(report.seed),
     }
+    return {name: text for name, text in rows.items() if text}
+
+
+def _facts(report: Report) -> RenderableType:
     grid = _grid()
-    for name, text in rows.items():
-        if text:
-            grid.add_row(Text(name, "bold"), Text(text))
+    for name, text in facts(report).items():
+        grid.add_row(Text(name, "bold"), Text(text))
     return _indented(grid)
 
 
@@ -156,6 +184,7 @@ def counterexample_rows(found: Counterexample) -> list[tuple[str, str]]:
     """Name and text of what a counterexample knows."""
     rows = {
         "frame": found.frame,
+        "region": found.region or None,
         "module": found.module,
         "expected": found.expected,
         "got": found.got,

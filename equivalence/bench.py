@@ -11,6 +11,7 @@ import torch
 from coequal.equivalence import quality
 from coequal.equivalence.compare import compare_stream, compare_windows
 from coequal.equivalence.errors import BadSubject
+from coequal.equivalence.regions import Regions
 from coequal.equivalence.runner import Player, StreamRaised, Trace, first_line
 from coequal.equivalence.schedule import Chunks, plan_of
 from coequal.equivalence.subject import Subject
@@ -52,6 +53,7 @@ class Bench:
         self.worst: float | None = None  # while differences are measured, not judged: the greatest so far
         self.lossy = (0.0, "")  # the greatest difference that was rounding, but beyond the clip's own
         self.one_row = False  # long streams with a single row
+        self.regions = Regions()  # what was compared, by region of the stream
 
     def legal(self, length: int) -> int:
         """The greatest length up to `length` that the plan allows."""
@@ -61,7 +63,7 @@ class Bench:
         """The same subject in another precision, with what the baseline found out."""
         other = Bench(self.subject, self.seed, dtype)
         other.reach, other.owed, other.every_window, other.scale = self.reach, self.owed, self.every_window, self.scale
-        other.frame_of_window = self.frame_of_window
+        other.frame_of_window, other.regions = self.frame_of_window, Regions(self.regions.timing)
         return other
 
     # -- set-up ------------------------------------------------------------------------------------------------------

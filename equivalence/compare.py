@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,12 +44,19 @@ def compare_stream(bench: Bench, x: Tensor, trace: Trace) -> int:
     expected = [] if output is None else frames_of(bench, output)
     offset = bench.subject.offset
     pairs = list(zip(trace.frames, expected[offset:], strict=False))
-    limit = Limit(bench, x, output)
+    limit, length = Limit(bench, x, output), x.shape[bench.subject.time]
+    differences = []
     for i, (got, want) in enumerate(pairs):
-        if not limit.holds(got, want):
-            check_frame(got, want, limit.full, offset + i, _region(trace, i))
+        difference = None if limit.holds(got, want) else difference_of(got, want, limit.full, offset + i)
+        if difference is not None:
+            difference.region = bench.regions.of(offset + i, length)
+            differences.append(difference)
+        if bench.worst is None:
+            bench.regions.note(offset + i, length, difference is None)
     if output is not None:  # a clip that clip mode refuses says nothing
-        _check_count(bench, x, trace, expected)
+        differences += _count_difference(bench, length, trace, expected)
+    if differences:
+        raise differences[0]
     return len(pairs)
 
 
@@ -78,26 +85,25 @@ class Limit:
         return close(got, want, self.quick)
 
 
-def _region(trace: Trace, i: int) -> str:
-    return "tail" if i >= len(trace.frames) - trace.flushed else "before the flush"
-
-
-def _check_count(bench: Bench, x: Tensor, trace: Trace, expected: list[Tensor]) -> None:
+def _count_difference(bench: Bench, length: int, trace: Trace, expected: list[Tensor]) -> Iterator[Mismatch]:
     """None missing, none extra. A stream that saw no frame cannot know what padding alone would give."""
-    length, offset = x.shape[bench.subject.time], bench.subject.offset
+    offset = bench.subject.offset
     available, emitted = max(0, len(expected) - offset), len(trace.frames)
     if emitted > available:
-        raise Mismatch(
+        yield Mismatch(
             f"{emitted - available} frame(s) too many: the stream emitted {emitted} for {length} input frames,"
             f" the clip has {len(expected)}",
-            offset + available, (), None, first_value(trace.frames[available]), "count",
+            offset + available, (), None, first_value(trace.frames[available]), "tail",
         )  # fmt: skip
     if emitted < available and length > 0 and (trace.ended or available - emitted > bench.owed):
         when = "after its flush" if trace.ended else f"and it owes at most {bench.owed} without a flush"
-        raise Mismatch(
+        region = bench.regions.of(offset + emitted, length)
+        if bench.worst is None:
+            bench.regions.note(offset + emitted, length, same=False)
+        yield Mismatch(
             f"{available - emitted} frame(s) missing: the stream emitted {emitted} of {available}"
             f" for {length} input frames, {when}",
-            offset + emitted, (), first_value(expected[offset + emitted]), None, "count",
+            offset + emitted, (), first_value(expected[offset + emitted]), None, region,
         )  # fmt: skip
 
 
@@ -117,8 +123,9 @@ def compare_windows(bench: Bench, x: Tensor, trace: Trace, times: list[int] | No
             raise Mismatch(f"the clip function refuses the window of {count} frames that ends with frame {end - 1}", fed - 1)
         want = window_result(bench, output, got)
         compared, limit = compared + 1, Limit(bench, window, output)
-        if not limit.holds(got, want):
-            check_frame(got, want, limit.full, fed - 1, "window")
+        difference = None if limit.holds(got, want) else difference_of(got, want, limit.full, fed - 1)
+        if difference is not None:
+            raise difference
     if bench.every_window and times is None:
         _check_every_window(x.shape[time], count + bench.subject.offset, trace)
     return compared
@@ -169,27 +176,25 @@ def _apart(got: Tensor, want: Tensor, limit: float) -> Tensor:
     return ((got - want).abs() <= limit).logical_not() & (got != want)
 
 
-def check_frame(got: Tensor, want: Tensor, limit: float, frame: int, region: str) -> None:
-    """Mismatch naming the first element that is further apart than rounding."""
+def difference_of(got: Tensor, want: Tensor, limit: float, frame: int) -> Mismatch | None:
+    """The first element that is further apart than rounding; None: there is none."""
     if got.shape != want.shape:
-        raise Mismatch(
+        return Mismatch(
             f"frame {frame} has shape {tuple(got.shape)}, the clip's frame (its time axis removed) {tuple(want.shape)}",
-            frame, (), list(want.shape), list(got.shape), region,
+            frame, (), list(want.shape), list(got.shape),
         )  # fmt: skip
     if got.dtype != want.dtype:
-        raise Mismatch(
-            f"frame {frame} is {got.dtype}, the clip's {want.dtype}", frame, (), str(want.dtype), str(got.dtype), region
-        )
+        return Mismatch(f"frame {frame} is {got.dtype}, the clip's {want.dtype}", frame, (), str(want.dtype), str(got.dtype))
     apart = _apart(got, want, limit)
     if not bool(apart.any()):
-        return
+        return None
     index = tuple(int(i) for i in apart.nonzero()[0])
     expected, value = want[index].item(), got[index].item()
     many = int(apart.sum())
     detail = f"frame {frame}, element {list(index)}: expected {expected!r}, got {value!r}"
     if want.is_floating_point():
         detail += f" (rounding explains at most {limit:.1e}); {many} of {got.numel()} elements differ"
-    raise Mismatch(detail, frame, index, expected, value, region)
+    return Mismatch(detail, frame, index, expected, value)
 
 
 def first_value(frame: Tensor) -> Any:

@@ -122,6 +122,28 @@ def _trace(bench: Bench, length: int) -> Trace | None:
         return None
 
 
+def short_clip(bench: Bench, timing: MeasuredTiming) -> dict[str, float] | None:
+    """A clip as long as the example, fed alone, against the same frames of a longer clip: how many of its output frames are
+    not the same, and by how much, relative to the largest value. None where the two cannot be aligned.
+
+    The stream computes the longer one. With padding in time the two agree only where the receptive field fits inside.
+    """
+    if bench.subject.window is not None or timing.stride is None:
+        return None
+    time, stride, length = bench.subject.time, timing.stride, bench.example_length
+    start = stride * -(-bench.reach // stride)
+    x = bench.inputs(start + length + bench.reach, bench.batch, bench.seed + 29)
+    long, short = bench.clip(x), bench.clip(x.narrow(time, start, length))
+    if long is None or short is None or not short.numel():
+        return None
+    frames = short.shape[bench.output_time]
+    same_place = long.narrow(bench.output_time, start // stride, frames)
+    largest = float(same_place.abs().max())
+    off = (short - same_place).abs().double().movedim(bench.output_time, 0).flatten(1).amax(1)
+    affected = int((off > quality.bound(bench.coarsest, 0.0, largest)).sum())
+    return {"length": length, "frames": frames, "affected": affected, "error": float(off.max()) / (largest or 1.0)}
+
+
 def _window(bench: Bench) -> MeasuredTiming:
     """In window mode: how far back in the window a frame matters, and when the emissions come."""
     count, time = bench.subject.window or 1, bench.subject.time

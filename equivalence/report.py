@@ -53,6 +53,7 @@ class Counterexample:
     got: Any = None
     reproduce: str = ""
     detail: str = ""
+    region: str = ""  # of the stream: head, interior, tail
     schedule: dict[str, Any] = field(default_factory=dict)  # length, batch, seed, chunks ...
 
 
@@ -76,6 +77,15 @@ class MeasuredTiming:
     causal: bool | None = None
 
 
+@dataclass(frozen=True)
+class RegionVerdict:
+    """Head, interior or tail of the streams that were compared: `outcome` is equal, different or not compared."""
+
+    outcome: str
+    frames: int = 0
+    different: int = 0
+
+
 @dataclass
 class Report:
     """The answer to one `verify`: print it, read `.verdict`, or save `.to_json()`."""
@@ -86,6 +96,7 @@ class Report:
     relation: Relation = field(default_factory=Relation)
     timing: MeasuredTiming = field(default_factory=MeasuredTiming)
     checks: list[Check] = field(default_factory=list)
+    regions: dict[str, RegionVerdict] = field(default_factory=dict)  # head, interior, tail; empty in window mode
     counterexample: Counterexample | None = None
     quality: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, Any] = field(default_factory=dict)

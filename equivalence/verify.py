@@ -4,6 +4,7 @@ repeatable.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from coequal.equivalence.checks import CHECKS, Skip
 from coequal.equivalence.compare import Mismatch
 from coequal.equivalence.errors import BadSubject
 from coequal.equivalence.locate import first_differing_module
-from coequal.equivalence.measure import measure
+from coequal.equivalence.measure import measure, short_clip
+from coequal.equivalence.regions import Regions
 from coequal.equivalence.replay import command, examples_to_replay
-from coequal.equivalence.report import Check, Counterexample, Finding, Relation, Report, Verdict
+from coequal.equivalence.report import Check, Counterexample, Finding, RegionVerdict, Relation, Report, Verdict
 from coequal.equivalence.runner import StreamRaised
 from coequal.equivalence.schedule import Chunks
 from coequal.equivalence.shrink import shrink
@@ -76,10 +78,13 @@ def verify(
         if not replaying:
             report.timing = measure(bench)
             bench.reach = baseline.reach_of(bench, report.timing)
+            bench.regions = Regions(report.timing)
             baseline.owes(bench)
         deadline = None if timeout is None else begin + 0.9 * timeout
         attempts = _attempts(bench, () if facts.random else names, effort, deadline, replayed if replaying else None)
         report.checks = [attempt.check for attempt in attempts]
+        if subject.window is None and not replaying:
+            report.regions = _regions(bench)
         failed = next((a for a in attempts if a.mismatch is not None and a.check.outcome == "different"), None)
         if failed is not None and not replaying:
             failed = _smaller(bench, failed)
@@ -87,6 +92,8 @@ def verify(
             quality = findings.look(bench, report.timing, effort, failed is None)
             report.findings += quality.findings
             report.quality = quality.quality
+            if (short := short_clip(bench, report.timing)) is not None:
+                report.quality["short_clip"] = short
         report.weights = findings.describe_weights(bench)
         if bench.lossy[0]:
             report.findings.append(findings.lossy(bench.lossy[1]))
@@ -116,6 +123,17 @@ class _quiet_threads:
 
     def __exit__(self, *_: object) -> None:
         torch.set_rng_state(self.state)
+
+
+def _regions(bench: Bench) -> dict[str, RegionVerdict]:
+    """Verdicts of head, interior and tail. A check ends at its first difference: here whole streams are counted."""
+    for i in range(3):
+        length = bench.legal(3 * bench.reach + 4 + i)
+        example = Example(length, bench.batch, bench.seed + 700 + i, bench.scale)
+        with contextlib.suppress(Mismatch, StreamRaised), bench.weights(example):
+            x = bench.inputs(length, example.batch, example.seed)
+            bench.compare(x, bench.play(x))
+    return bench.regions.verdicts()
 
 
 def _attempts(
@@ -216,6 +234,7 @@ def _counterexample(bench: Bench, failed: Attempt, target: str | None) -> Counte
         got=mismatch.got,
         reproduce=command(target, failed.check.name, example),
         detail=mismatch.detail,
+        region=mismatch.region,
         schedule={key: value for key, value in vars(example).items() if value not in (None, "")},
     )
 

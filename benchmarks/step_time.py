@@ -27,7 +27,7 @@ import torch
 import continual as theirs
 from coequal.continual import plain
 from coequal.continual.attention import RetroactiveMultiheadAttention, SingleOutputMultiheadAttention
-from coequal.continual.convert import convert
+from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
 from coequal.continual.transformer import TransformerEncoder
 

@@ -1,6 +1,6 @@
 """`regular`: the plain torch module that computes what a reference layer describes, with the same parameter names.
 
-`coequal.continual.convert` makes it continual. The values of the parameters are torch's initial ones; load others with
+`coequal.continual.conversion` makes it continual. The values of the parameters are torch's initial ones; load others with
 `load_state_dict`.
 """
 

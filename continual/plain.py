@@ -1,5 +1,5 @@
 """Clip-mode modules that torch.nn lacks, as small plain modules: the regular twins of some reference layers, and what users
-write by hand. `coequal.continual.convert` knows them; their parameters are named as the reference's.
+write by hand. `coequal.continual.conversion` knows them; their parameters are named as the reference's.
 """
 
 from __future__ import annotations

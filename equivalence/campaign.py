@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from coequal.continual.convert import convert
+from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
 from coequal.equivalence import quality, strategies
 from coequal.equivalence.errors import BadSubject

@@ -1,8 +1,9 @@
 """Head, interior and tail of a stream get separate verdicts: a mistake in the padding is not one in the arithmetic.
 
 Output j sees the input frames `j S - P ... j S - P + R - 1` (R receptive field, S stride, P padding at the start, all as
-measured). *Head*: some of them lie before the first frame. *Tail*: some lie behind the last one, or the flush emitted it.
-*Interior*: the rest, and every frame where memory is unbounded. Without a measured timing there are no regions.
+measured). *Head*: some of them lie before the first frame. *Tail*: some lie behind the last one. *Both ends*: head and tail
+at once, the clip being shorter than the receptive field. *Interior*: the rest, and every frame where memory is unbounded.
+Without a measured timing there are no regions.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 
 from coequal.equivalence.report import MeasuredTiming, RegionVerdict
 
-REGIONS = ("head", "interior", "tail")
+REGIONS = ("head", "interior", "tail", "both ends")
 
 
 @dataclass
@@ -31,9 +32,10 @@ class Regions:
         if span is None or stride is None or delay is None:
             return ""
         first = frame * stride - (span - 1 - delay)
-        if first < 0:
-            return "head"
-        return "tail" if first + span > length else "interior"
+        before, behind = first < 0, first + span > length
+        if before and behind:
+            return "both ends"
+        return "head" if before else "tail" if behind else "interior"
 
     def note(self, frame: int, length: int, same: bool) -> None:
         """One frame was compared."""

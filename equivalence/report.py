@@ -53,8 +53,8 @@ class Counterexample:
     got: Any = None
     reproduce: str = ""
     detail: str = ""
-    region: str = ""  # of the stream: head, interior, tail
     schedule: dict[str, Any] = field(default_factory=dict)  # length, batch, seed, chunks ...
+    region: str = ""  # of the stream: head, interior, tail, both ends
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,9 @@ def candidates(example: Example, plan: Plan) -> Iterator[Example]:
 def _fewer_chunks(example: Example, plan: Plan) -> Iterator[Example]:
     chunks = example.chunks or ()
     shorter = [chunks[:n] for n in range(1, len(chunks))] + [chunks[n:] for n in range(1, len(chunks))]
-    shorter += [(*chunks[:i], size - 1, *chunks[i + 1 :]) for i, size in enumerate(chunks) if size > 1]
+    for i, size in enumerate(chunks):
+        sizes = {1, plan.unit, size // 2, size - plan.unit, size - 1, *(plan.sizes or ())}
+        shorter += [(*chunks[:i], less, *chunks[i + 1 :]) for less in sorted(sizes) if 0 < less < size]
     for fewer in shorter:
         if plan.allows(fewer):
             yield replace(example, length=sum(fewer), chunks=fewer)

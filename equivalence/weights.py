@@ -36,6 +36,7 @@ def borrowed(module: nn.Module | None, dtype: torch.dtype | None) -> Iterator[No
     grads = {id(p): p.grad for p in module.parameters()}
     try:
         for tensor, kept in data.values():
+            tensor.grad = None  # a gradient of another precision may not stay
             target = dtype if dtype is not None and kept.is_floating_point() else kept.dtype
             tensor.data = kept.to(target, copy=True)
         yield

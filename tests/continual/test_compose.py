@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from coequal.continual import plain
-from coequal.continual.convert import convert
+from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
 from coequal.reference.timing import Timing
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coequal.continual.conv import Conv1d, Conv2d, Conv3d, _Conv
-from coequal.continual.convert import convert
+from coequal.continual.conversion import convert
 from coequal.continual.module import Continual, Stream
 from coequal.reference.timing import Timing
 

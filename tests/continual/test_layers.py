@@ -6,7 +6,7 @@ from torch import nn
 
 from coequal.continual import framewise, pad, plain
 from coequal.continual.build import regular
-from coequal.continual.convert import convert
+from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
 from coequal.continual.streaming import Streaming
 from coequal.reference import conv, norm, pool

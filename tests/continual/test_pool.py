@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coequal.continual import adaptive_pool, pool
-from coequal.continual.convert import NotStreamable, convert
+from coequal.continual.conversion import NotStreamable, convert
 from coequal.reference.timing import Timing
 
 MULTIPLE = 5040.0**2  # of every divisor of the windows drawn here

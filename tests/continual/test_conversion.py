@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from coequal.continual import plain
-from coequal.continual.convert import How, NotStreamable, convert, register, twin
+from coequal.continual.conversion import How, NotStreamable, convert, register, twin
 from coequal.continual.framewise import Framewise
 from coequal.continual.module import Continual, Stream
 

@@ -58,7 +58,7 @@ def convert(module: nn.Module, *, window: int | None = None, mode: str | None = 
 @functools.singledispatch
 def _convert(module: nn.Module, how: How) -> Any:
     raise NotStreamable(
-        how.path, module, "it is of a class without a converter", "register one with coequal.continual.convert.register"
+        how.path, module, "it is of a class without a converter", "register one with coequal.continual.conversion.register"
     )
 
 

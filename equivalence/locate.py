@@ -57,30 +57,51 @@ def _noting(call: Callable, calls: Calls, name: str, busy: list[bool]) -> Callab
     return noting
 
 
-def first_differing_module(bench: Bench, check: str, example: Example) -> str | None:
-    """The first submodule, in the order in which the clip completes them, whose frames differ; None: none can be told."""
-    root = bench.subject.modules
-    if root is None or check not in LOCATABLE or bench.subject.window is not None:
+def first_differing_module(bench: Bench, check: str, example: Example, frame: int | None) -> str | None:
+    """The first submodule, in the order in which the clip completes them, whose frames differ; None: none can be told.
+
+    `frame` is where the outputs part; in window mode the clip is the window that ends there, and what every submodule gave
+    last is compared.
+    """
+    root, subject = bench.subject.modules, bench.subject
+    if root is None or check not in LOCATABLE or (subject.window is not None and frame is None):
         return None
     with bench.weights(example):
-        x = bench.inputs(example.length, example.batch, example.seed)
-        clip_calls: Calls = {}
-        stream_calls: Calls = {}
+        x = clip = bench.inputs(example.length, example.batch, example.seed)
+        if subject.window is not None and frame is not None:
+            x = x.narrow(subject.time, 0, frame + 1)
+            clip = x.narrow(subject.time, frame + 1 - subject.offset - subject.window, subject.window)
+        clip_calls, stream_calls = Calls(), Calls()
         with listening(root, clip_calls):
-            bench.clip(x)
-        player = bench.player()
-        inside = modules_inside(player.stream) or [root]
-        with contextlib.ExitStack() as stack:
-            for module in inside:
-                stack.enter_context(listening(module, stream_calls))
-            try:
-                player.feed(x, bench.plan_chunks(x)).flush()
-            except StreamRaised:
-                return None
+            bench.clip(clip)
+        try:
+            _listen(bench, x, root, stream_calls)
+        except StreamRaised:
+            return None
+    differs = _differs if subject.window is None else _differs_at_last
     for name, outputs in clip_calls.items():
-        if len(outputs) == 1 and name in stream_calls and _differs(bench, outputs[0], stream_calls[name]):
+        if len(outputs) == 1 and name in stream_calls and differs(bench, outputs[0], stream_calls[name]):
             return name or type(root).__name__
     return None
+
+
+def _listen(bench: Bench, x: Tensor, root: nn.Module, calls: Calls) -> None:
+    """Play x and note what the modules of the stream give."""
+    player = bench.player()
+    with contextlib.ExitStack() as stack:
+        for module in modules_inside(player.stream) or [root]:
+            stack.enter_context(listening(module, calls))
+        player.feed(x, bench.plan_chunks(x))
+        if bench.subject.window is None:
+            player.flush()
+
+
+def _differs_at_last(bench: Bench, clip: Tensor, steps: list[Tensor]) -> bool:
+    """Whether what a submodule gave last is neither its result for the window nor the last frame of it."""
+    got = steps[-1]
+    limit = quality.bound(bench.coarsest, 0.0, float(clip.abs().max()) if clip.numel() else 0.0)
+    options = [clip] if got.shape == clip.shape else _frames(bench, clip, got)[-1:]
+    return bool(options) and not close(got, options[0], limit)
 
 
 def _differs(bench: Bench, clip: Tensor, steps: list[Tensor]) -> bool:

@@ -225,7 +225,7 @@ def _counterexample(bench: Bench, failed: Attempt, target: str | None) -> Counte
     example, mismatch = failed.example, failed.mismatch
     assert example is not None
     assert mismatch is not None
-    module = first_differing_module(bench, failed.check.name, example)
+    module = first_differing_module(bench, failed.check.name, example, mismatch.frame)
     return Counterexample(
         check=failed.check.name,
         frame=mismatch.frame,

@@ -51,6 +51,30 @@ def test_the_first_module_that_differs_is_named(name):
     assert report.counterexample.module == name
 
 
+@pytest.mark.parametrize("name", ["stem", "blocks.0", "head"])
+def test_in_window_mode_too(name):
+    net, twin = Net(), Net()
+    twin.load_state_dict(net.state_dict())
+    twin.double()
+    with torch.no_grad():
+        twin.get_submodule(name).weight[0] *= 2
+
+    class Stream:
+        def __init__(self):
+            self.net, self.frames = twin, []
+
+        def step(self, frame):
+            self.frames = [*self.frames, self.net(frame)][-3:]
+            return torch.stack(self.frames, 1).mean(1) if len(self.frames) == 3 else None
+
+    subject = coequal.Subject(
+        clip=lambda x: net(x).mean(1), stream=Stream, example=torch.randn(2, 5, 3), time=1, modules=net, window=3
+    )
+    report = verify(subject, effort="quick", checks=["values"])
+    assert report.verdict == "different"
+    assert report.counterexample.module == name
+
+
 def test_a_difference_outside_of_every_module_is_not_blamed_on_one():
     net = Net()
 

@@ -20,19 +20,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from coequal.continual.depthwise import Depthwise, plus
 from coequal.continual.streaming import State
-from coequal.continual.window import Geometry, Taps, Windowed
+from coequal.continual.window import Geometry, Taps
 
 Tensor = torch.Tensor
 LARGE = 4_000_000  # multiply-adds, above which oneDNN wins (benchmarks/step_time.py, one thread)
 CONVOLUTIONS = {0: F.conv1d, 1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
-
-
-def plus(total: Tensor, more: Tensor) -> Tensor:
-    """`total + more`, in the memory of `total`, which nobody else holds, unless gradients are recorded."""
-    if torch.is_grad_enabled() and (total.requires_grad or more.requires_grad):
-        return total + more
-    return total.add_(more)
 
 
 def convolve(
@@ -49,28 +43,21 @@ def convolve(
     return CONVOLUTIONS[x.dim() - 2](x, weight, bias, stride, padding, dilation, groups)
 
 
-class _Conv(Windowed):
+class _Conv(Depthwise):
     """What the three ranks share."""
 
     in_channels: int
     out_channels: int
-    kernel_size: tuple[int, ...]
-    stride: tuple[int, ...]
     padding: Any
-    dilation: tuple[int, ...]
-    groups: int
-    padding_mode: Any
-    weight: Tensor
-    bias: Tensor | None
 
     @property
     def geometry(self) -> Geometry:
         """Time is the first axis."""
-        start, end = self._pads[0]
+        start, end = self.pads[0]
         return Geometry(self.kernel_size[0], self.stride[0], self.dilation[0], start, end, self.padding_mode)
 
     @property
-    def _pads(self) -> list[tuple[int, int]]:
+    def pads(self) -> list[tuple[int, int]]:
         """`(before, after)` of every axis; "same" puts the odd element after, as torch does."""
         if self.padding == "valid":
             return [(0, 0)] * len(self.kernel_size)
@@ -87,7 +74,8 @@ class _Conv(Windowed):
         return "outputs" if simple and 3 * g.kernel * self.out_channels < (g.kernel + 1) * self.in_channels else "inputs"
 
     @property
-    def _depthwise(self) -> bool:
+    def depthwise(self) -> bool:
+        """Every channel by itself."""
         return self.groups == self.in_channels == self.out_channels
 
     # -- ring of inputs ------------------------------------------------------------------------------------------------
@@ -97,8 +85,8 @@ class _Conv(Windowed):
         present = [k for k, tap in enumerate(taps) if tap is not None]
         frames = [taps[k] for k in present]
         weight = self.weight if len(present) == len(taps) else self.weight[:, :, present]
-        if self._depthwise:
-            return self._of_window(torch.stack(frames, 2), weight)
+        if self.depthwise:
+            return self.of_window(torch.stack(frames, 2), weight)
         stacked = frames[0] if len(frames) == 1 else torch.stack(frames, 2).flatten(1, 2)  # (B, C_in taps, ...)
         return self._spatial(stacked, weight.flatten(1, 2))
 
@@ -108,19 +96,19 @@ class _Conv(Windowed):
             return F.linear(x, weight.flatten(1), self.bias)
         if x.dim() == 2:
             return F.conv1d(x.unsqueeze(-1), weight.unsqueeze(-1), self.bias, groups=self.groups).squeeze(-1)
-        x = self._space_padded(x)
-        return convolve(x, weight, self.bias, self.stride[1:], self._plain_padding, self.dilation[1:], self.groups)
+        x = self.space_padded(x)
+        return convolve(x, weight, self.bias, self.stride[1:], self.plain_padding, self.dilation[1:], self.groups)
 
     @property
-    def _plain_padding(self) -> tuple[int, ...]:
+    def plain_padding(self) -> tuple[int, ...]:
         """Padding in space that the convolution does itself: zeros, the same at both sides."""
-        plain = self.padding_mode == "zeros" and all(before == after for before, after in self._pads)
-        return tuple(before if plain else 0 for before, _ in self._pads[1:])
+        plain = self.padding_mode == "zeros" and all(before == after for before, after in self.pads)
+        return tuple(before if plain else 0 for before, _ in self.pads[1:])
 
-    def _space_padded(self, x: Tensor) -> Tensor:
+    def space_padded(self, x: Tensor) -> Tensor:
         """Padding in space that it does not."""
-        pads = self._pads[1:]
-        plain = self.padding_mode == "zeros" and all(before == after for before, after in self._pads)
+        pads = self.pads[1:]
+        plain = self.padding_mode == "zeros" and all(before == after for before, after in self.pads)
         if plain or not any(before or after for before, after in pads):
             return x
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
@@ -136,66 +124,11 @@ class _Conv(Windowed):
         extent = [
             (n + sum(pads) - d * (k - 1) - 1) // s + 1
             for n, pads, k, s, d in zip(
-                like.shape[2:], self._pads[1:], self.kernel_size[1:], self.stride[1:], self.dilation[1:], strict=True
+                like.shape[2:], self.pads[1:], self.kernel_size[1:], self.stride[1:], self.dilation[1:], strict=True
             )
         ]
         output = like.new_zeros((like.shape[0], self.out_channels, *extent))
         return output if self.bias is None else output + self.bias.view(1, -1, *[1] * len(extent))
-
-    # -- depthwise: a window that turns --------------------------------------------------------------------------------
-
-    @property
-    def _pointwise(self) -> bool:
-        """No extent in space: every position by itself."""
-        space = zip(self.kernel_size[1:], self.stride[1:], self._pads[1:], strict=True)
-        return all(axis == (1, 1, (0, 0)) for axis in space)
-
-    def _of_window(self, clip: Tensor, weight: Tensor) -> Tensor:
-        """The one output frame of a window `(B, C, K, ...)`: a product for each position, or torch's depthwise kernel."""
-        if self._pointwise:
-            products = torch.matmul(weight.flatten(2), clip.flatten(3) if clip.dim() > 3 else clip.unsqueeze(-1))
-            total = products.view(*clip.shape[:2], *clip.shape[3:])
-            return total if self.bias is None else plus(total, self.bias.view(1, -1, *[1] * (total.dim() - 2)))
-        clip = self._space_padded(clip)
-        if clip.dim() == 4:  # one axis in space: an axis of length one makes it two
-            return self._wide(
-                clip.unsqueeze(3), weight.unsqueeze(3), (1, *self.stride[1:]), (1, *self.dilation[1:])
-            ).squeeze(2)
-        return self._wide(clip, weight, self.stride[1:], self.dilation[1:])
-
-    def _wide(self, clip: Tensor, weight: Tensor, stride: Any, dilation: Any) -> Tensor:
-        padding = (*(0,) * (3 - len(self._plain_padding)), *self._plain_padding)
-        strides, dilations = (1,) * (3 - len(stride)) + tuple(stride), (1,) * (3 - len(dilation)) + tuple(dilation)
-        return F.conv3d(clip, weight, self.bias, strides, padding, dilations, self.groups).squeeze(2)
-
-    def _turns(self, frame: Any) -> bool:
-        """Whether the last K frames are kept in one tensor, in which the newest takes the place of the oldest."""
-        recording = torch.is_grad_enabled() and frame is not None and (frame.requires_grad or self.weight.requires_grad)
-        return self._depthwise and self.geometry.dilation == 1 and frame is not None and not recording
-
-    def _turn(self, frame: Tensor, state: State) -> tuple[list[Tensor], State]:
-        """Write the frame into its slot; the weights are turned to match."""
-        window, kernel = state.get("window"), self.kernel_size[0]
-        if window is None:
-            due, state = super().push(frame, state)
-            ring = state["ring"]
-            if len(ring) == kernel and all(tap is not None for tap in ring):
-                state["window"], state["slot"], state["ring"] = torch.stack(ring, 2), 0, []
-            return due, state
-        window.select(2, state["slot"]).copy_(frame)
-        state["slot"] = (state["slot"] + 1) % kernel
-        state["seen"], state["fed"] = state["seen"] + 1, state["fed"] + 1
-        if (state["fed"] - kernel) % self.stride[0]:
-            return [], state
-        return [self._of_window(window, self.weight.roll(state["slot"], 2))], state
-
-    def _unturned(self, state: State) -> State:
-        """Back to a list of frames, oldest first."""
-        window = state.pop("window", None)
-        if window is not None:
-            frames = window.unbind(2)
-            state["ring"] = [*frames[state["slot"] :], *frames[: state["slot"]]]
-        return state
 
     # -- sums of outputs -----------------------------------------------------------------------------------------------
 
@@ -209,7 +142,7 @@ class _Conv(Windowed):
         """One frame, or None for one of zeros."""
         if "sums" in state:
             return self._add(frame, state)
-        return self._turn(frame, state) if self._turns(frame) else super().push(frame, self._unturned(state))
+        return super().push(frame, state)
 
     def _add(self, frame: Any, state: State) -> tuple[list[Tensor], State]:
         """All taps of one frame; output `t - k + P` gets tap k. Outputs before the first are not computed."""
@@ -230,8 +163,8 @@ class _Conv(Windowed):
         weight = self.weight[:, :, :taps].transpose(1, 2).transpose(0, 1).flatten(0, 1)  # (taps C_out, C_in, ...)
         if frame.dim() == 2:
             return list(F.linear(frame, weight.flatten(1)).chunk(taps, 1))
-        x = self._space_padded(frame)
-        y = convolve(x, weight, None, self.stride[1:], self._plain_padding, self.dilation[1:], 1)
+        x = self.space_padded(frame)
+        y = convolve(x, weight, None, self.stride[1:], self.plain_padding, self.dilation[1:], 1)
         return list(y.chunk(taps, 1))
 
     def _biased(self, total: Any, state: State) -> Tensor:
@@ -242,7 +175,7 @@ class _Conv(Windowed):
     def finish(self, state: State) -> list[Tensor]:
         """End padding."""
         if "sums" not in state:
-            return super().finish(self._unturned(state))
+            return super().finish(state)
         due: list[Tensor] = []
         if state["seen"]:
             for _ in range(self.geometry.end):

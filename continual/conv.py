@@ -78,6 +78,11 @@ class _Conv(Depthwise):
         """Every channel by itself."""
         return self.groups == self.in_channels == self.out_channels
 
+    def enter(self, frame: Tensor) -> Tensor:
+        """A copy of the frame, unless no later output sees it."""
+        g = self.geometry
+        return frame if (g.kernel, g.start, g.end) == (1, 0, 0) else super().enter(frame)
+
     # -- ring of inputs ------------------------------------------------------------------------------------------------
 
     def combine(self, taps: Taps, state: State) -> Tensor:

@@ -118,7 +118,7 @@ def short_clip_in_words(quality: dict[str, Any]) -> str:
     if not short["affected"]:
         return f"clips of {short['length']} frames alone give the stream's frames"
     return (
-        f"fed alone, {short['affected']} of the {short['frames']} frames of a {short['length']}-frame clip are not the"
+        f"fed alone, {short['affected']} of the {short['frames']} frames of a clip of {short['length']} are not the"
         f" stream's: off by up to {short['error']:.2g} of the largest value"
     )
 

@@ -75,7 +75,7 @@ def check(
             near = get_close_matches(name, strategies.OPERATORS, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise BadSubject(
-                f"check: there is no operator {name!r}{hint} Operators: {', '.join(sorted(strategies.OPERATORS))}"
+                f"check: there is no operator {name!r}{hint}; operators: {', '.join(sorted(strategies.OPERATORS))}"
             )
     return CampaignResult([_operator(name, max_examples, seed, progress) for name in chosen])
 

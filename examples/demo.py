@@ -250,6 +250,7 @@ def table(reports: list[tuple[str, Factory, coequal.Report]]) -> object:
     grid = Table(
         "what", "equal to", "field", "delay", "verdict", "findings", "s", box=None, pad_edge=False, header_style="bold"
     )
+    grid.columns[0].overflow = "fold"
     for column in (2, 3, 6):
         grid.columns[column].justify = "right"
     for what, _, report in reports:

@@ -1,4 +1,4 @@
-"""What all tests share: the comparison of rounded results, by bounds that are derived and never picked."""
+"""What all tests share: one thread, and the comparison of rounded results, by bounds that are derived and never picked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+
+torch.set_num_threads(1)  # small tensors: two workers of two threads each would only wait for one another
 
 
 def _within(got: Any, expected: Any, magnitude: Any, operations: int) -> None:

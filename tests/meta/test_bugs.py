@@ -25,14 +25,6 @@ F64 = torch.float64
 ROUNDINGS = 2000  # far more than any of these networks has on one path
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 # -- networks with a right stream, which the bugs are planted in ---------------------------------------------------------
 
 

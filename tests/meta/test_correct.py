@@ -20,14 +20,6 @@ from coequal.equivalence.verify import verify
 Tensor = torch.Tensor
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def conv(*options: Any, **more: Any) -> nn.Conv1d:
     torch.manual_seed(0)
     return nn.Conv1d(*options, **more)

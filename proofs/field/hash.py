@@ -1,0 +1,89 @@
+"""Free functions: a keyed hash of all residues jointly; equal arguments, and in effect only those, have equal values.
+
+A function of which nothing is known but that it is one becomes `F(x) = H(x mod p_1, ..., x mod p_r)`, drawn afresh for each
+prime over its full range. The residues are joined by two independent multiply-add sums modulo 2^64 (Dietzfelbinger,
+"Universal hashing and k-wise independent random variables via integer arithmetic without primes", STACS 1996) and mixed
+by the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). The primes take
+their residues from the two sums in turns, so that a collision of one sum alone is seen by half of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator, Sequence
+
+import torch
+
+Tensor = torch.Tensor
+Pair = tuple[Tensor, Tensor]  # two independent 64-bit digests
+WORD = 1 << 64
+BLOCK = 1 << 15  # elements hashed at a time: all that a block needs stays in the cache
+PACK = float(1 << 21)  # two residues below 2^20 in magnitude make one exact float64
+
+
+@functools.lru_cache(maxsize=100_000)
+def key(seed: int, *names: object) -> int:
+    """64 key bits, as the int64 with the same bits: of the draw's seed, and of what they are for."""
+    digest = hashlib.blake2b(repr((seed, *names)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
+
+
+def signed(word: int) -> int:
+    """The int64 with the same bits: torch multiplies int64 modulo 2^64."""
+    return word - WORD if word >= WORD // 2 else word
+
+
+def _shift(x: Tensor, bits: int) -> Tensor:
+    """Logical shift right of int64."""
+    return (x >> bits).bitwise_and_((1 << (64 - bits)) - 1)
+
+
+def mix(x: Tensor) -> Tensor:
+    """SplitMix64's finaliser: a bijection of 64 bits whose every output bit depends on every input bit."""
+    x = (x ^ _shift(x, 30)).mul_(signed(0xBF58476D1CE4E5B9))
+    x = x.bitwise_xor_(_shift(x, 27)).mul_(signed(0x94D049BB133111EB))
+    return x.bitwise_xor_(_shift(x, 31))
+
+
+def digests(arguments: Sequence[Tensor], seed: int) -> Pair:
+    """Two independent 64-bit digests, element by element, of arguments `(r, *shape)` of one shape."""
+    words = list(_words(arguments))
+    sums = []
+    for half in range(2):
+        total = torch.full(words[0].shape, key(seed, "start", half, len(words)), device=words[0].device)
+        for position, word in enumerate(words):
+            total.add_(word * (key(seed, "factor", half, position) | 1))
+        sums.append(mix(total))
+    return sums[0], sums[1]
+
+
+def _words(arguments: Sequence[Tensor]) -> Iterator[Tensor]:
+    """Residues two by two as int64: `a + 2^21 b` is exact."""
+    for argument in arguments:
+        for index in range(0, argument.shape[0], 2):
+            word = argument[index]
+            if index + 1 < argument.shape[0]:
+                word = torch.add(word, argument[index + 1], alpha=PACK)
+            yield word.to(torch.int64)
+
+
+def spread(pair: Pair, primes: tuple[int, ...], seed: int, name: object, out: Tensor | None = None) -> Tensor:
+    """One residue a prime, each over the whole field and centred, from two digests: `(r, *shape)` float64."""
+    shape = (len(primes), *pair[0].shape)
+    planes = torch.empty(shape, dtype=torch.float64, device=pair[0].device) if out is None else out
+    for index, p in enumerate(primes):
+        word = mix(pair[index % 2] ^ key(seed, name, "prime", index))
+        planes[index] = _shift(word, 12).remainder_(p).sub_(p // 2)  # 52 bits: the bias is below p / 2^52
+    return planes
+
+
+def free(name: object, arguments: Sequence[Tensor], primes: tuple[int, ...], seed: int) -> Tensor:
+    """The free function `name` of arguments `(r, *shape)`, element by element: `(len(primes), *shape)`."""
+    shape = arguments[0].shape[1:]
+    flat = [argument.reshape(argument.shape[0], -1) for argument in arguments]
+    out = torch.empty((len(primes), flat[0].shape[1]), dtype=torch.float64, device=flat[0].device)
+    for start in range(0, out.shape[1], BLOCK):
+        block = slice(start, start + BLOCK)
+        spread(digests([f[:, block] for f in flat], seed), primes, seed, name, out[:, block])
+    return out.view(len(primes), *shape)

@@ -1,0 +1,122 @@
+"""Primes for exact arithmetic: few enough bits that float64 matrix products of residues stay exact.
+
+Residues are centred, `|a| <= (p - 1) / 2`. A dot product of length K is then at most `K (p - 1)^2 / 4` in magnitude; it must
+stay below 2^52, half of what float64 holds exactly, so that the reduction modulo p (`residue.py`) is exact too.
+
+All primes are 3 modulo 4, so that every square has one root which is a square itself, as positive numbers have a positive root.
+
+A *chain* `p_0 > p_1 > ...` has `p_{i+1} | p_i - 1`: then `g^x mod p_0`, with g of order p_1, depends on `x mod p_1` alone, and
+`x -> g^x` turns sums into products. That is the homomorphic exponential.
+"""
+
+from __future__ import annotations
+
+import random
+
+EXACT = 2**52  # largest magnitude that `reduce` maps exactly, see residue.py
+WIDEST = 20  # bits of the primes when nothing demands fewer
+STEPS = (3, 4, 5, 6)  # bits by which the primes of a chain shrink: the fewest that square roots allow
+TRIES = 2000
+NARROWEST = 8
+
+
+def is_prime(n: int) -> bool:
+    """Deterministic Miller-Rabin, exact for n < 3.3e24 (Sorenson & Webster, Math. Comp. 86, 2017)."""
+    witnesses = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
+    if n < 2 or any(n % q == 0 for q in witnesses):
+        return n in witnesses
+    odd, twos = n - 1, 0
+    while odd % 2 == 0:
+        odd, twos = odd // 2, twos + 1
+    return all(_passes(n, witness, odd, twos) for witness in witnesses)
+
+
+def _passes(n: int, witness: int, odd: int, twos: int) -> bool:
+    power = pow(witness, odd, n)
+    if power in (1, n - 1):
+        return True
+    return any((power := power * power % n) == n - 1 for _ in range(twos - 1))
+
+
+def bits_for(longest: int) -> int:
+    """Bits of a prime p with `longest * (p - 1)^2 / 4 < 2^52`, at most 20.
+
+    >>> bits_for(1000), bits_for(1 << 20)
+    (20, 16)
+    """
+    bits = WIDEST
+    while longest * 4 ** (bits - 1) >= EXACT:
+        bits -= 1
+    if bits < NARROWEST:
+        raise ValueError(f"a dot product of {longest} terms leaves primes of {bits} bits: too few for a useful bound")
+    return bits
+
+
+def draw(count: int, seed: int, *, longest: int = 1, roots: tuple[int, ...] = (), levels: int = 1) -> tuple[int, ...]:
+    """`count` random chains of `levels` distinct primes, the first of each just below 2^bits; all first primes, then all second.
+
+    Every integer of `roots` is a square modulo each prime: half the odd primes suit each independent root, so random
+    candidates are tried until enough do.
+    """
+    bits, rng = bits_for(longest), random.Random(seed)
+    chains: list[list[int]] = []
+    taken: set[int] = set()
+    for _ in range(count):
+        chain = _chain(bits, levels, roots, rng, taken)
+        taken.update(chain)
+        chains.append(chain)
+    return tuple(chain[level] for level in range(levels) for chain in chains)
+
+
+def _chain(bits: int, levels: int, roots: tuple[int, ...], rng: random.Random, taken: set[int]) -> list[int]:
+    """From the smallest prime up: each next one is `2 k q + 1` for the one below it."""
+    for step in STEPS:
+        lowest = bits - step * (levels - 1)
+        if lowest < NARROWEST:
+            raise ValueError(f"a chain of {levels} primes below 2^{bits} leaves {lowest} bits for the last: too few")
+        for _ in range(TRIES):
+            chain = [_random_prime(lowest, roots, rng)]
+            while len(chain) < levels and (above := _above(chain[0], lowest + step * len(chain), roots, rng)):
+                chain.insert(0, above)
+            if len(chain) == levels and not taken & set(chain):
+                return chain
+    raise ValueError(f"no {levels} primes below 2^{bits} make all of {roots} squares; give fewer square roots")
+
+
+def _random_prime(bits: int, roots: tuple[int, ...], rng: random.Random) -> int:
+    for _ in range(1_000_000):
+        candidate = rng.randrange(2 ** (bits - 1) + 2 ** (bits - 2), 2**bits) | 3
+        if is_prime(candidate) and all(is_square(root, candidate) for root in roots):
+            return candidate
+    raise ValueError(f"no prime of {bits} bits makes all of {roots} squares; give fewer square roots")
+
+
+def _above(q: int, bits: int, roots: tuple[int, ...], rng: random.Random) -> int | None:
+    """A prime `2 k q + 1`, k odd, of so many bits; None where there is none."""
+    factors = list(range(2 ** (bits - 2) // q | 1, (2**bits - 2) // (2 * q) + 1, 2))
+    rng.shuffle(factors)
+    for k in factors:
+        candidate = 2 * k * q + 1
+        if is_prime(candidate) and all(is_square(root, candidate) for root in roots):
+            return candidate
+    return None
+
+
+def of_order(q: int, p: int) -> int:
+    """An element of order q modulo p, for primes with `q | p - 1`."""
+    return next(g for x in range(2, p) if (g := pow(x, (p - 1) // q, p)) != 1)
+
+
+def is_square(a: int, p: int) -> bool:
+    """Euler's criterion; zero is a square."""
+    return a % p == 0 or pow(a, (p - 1) // 2, p) == 1
+
+
+def sqrt_mod(a: int, p: int) -> int:
+    """The principal square root of `a` modulo a prime `p = 3 mod 4`: the one that is a square itself; ValueError: there is none.
+
+    Principal roots behave as positive ones do: they have principal roots in turn, and their products are principal.
+    """
+    if not is_square(a, p):
+        raise ValueError(f"{a} is not a square modulo {p}")
+    return pow(a, (p + 1) // 4, p)

@@ -1,0 +1,298 @@
+"""Arithmetic on residues: `(r, *shape)` float64 tensors, one plane a prime, centred: `|a| <= (p - 1) / 2`.
+
+Sums of products are computed in float64 and reduced after; `longest` terms of `p^2 / 4` stay below 2^52, so nothing rounds.
+Minus infinity is NaN in every plane. With chains of primes (homomorphic exponential) a value has as many planes as it is known
+modulo: those of the first primes, at least.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from coequal.proofs.field import bound
+from coequal.proofs.field import constants as lifting
+from coequal.proofs.field import hash as hashing
+from coequal.proofs.field.degree import CONSTANT, VARIABLE, Degree, Degrees
+from coequal.proofs.field.number import Number, ZeroDivisor, modulo, number_of
+from coequal.proofs.field.primes import EXACT, draw, of_order
+
+Tensor = torch.Tensor
+
+
+class NotDecided(Exception):
+    """The program does something that has no meaning over a field; the text names the operation and says why."""
+
+
+class TooLong(ArithmeticError):
+    """A dot product longer than the primes allow: draw smaller ones."""
+
+    def __init__(self, longest: int) -> None:
+        super().__init__(f"a dot product of {longest} terms needs smaller primes")
+        self.longest = longest
+
+
+@dataclass
+class Value:
+    """Residues of a tensor, and what is known of them.
+
+    `degree`: the greatest of its elements. `names`: for maxima, the digests of the members of the set that each element is
+    the greatest of, `(2, members, *shape)`. `masked`: some elements may be minus infinity.
+    """
+
+    planes: Tensor
+    degree: Degree = VARIABLE
+    names: Tensor | None = None
+    masked: bool = False
+
+    @property
+    def shape(self) -> torch.Size:
+        """Without the axis of primes."""
+        return self.planes.shape[1:]
+
+    @property
+    def dim(self) -> int:
+        """Number of axes of the tensor."""
+        return self.planes.dim() - 1
+
+    def minus_infinity(self) -> Tensor:
+        """Where it is."""
+        return self.planes[0].isnan()
+
+
+@dataclass
+class Field:
+    """One draw: primes, the key of everything random, and what the bound needs to know of the run."""
+
+    primes: tuple[int, ...]
+    seed: int
+    literal: bool = False
+    levels: int = 1  # of the chains; more than one: the exponential is homomorphic
+    degrees: Degrees = field(default_factory=Degrees)
+    applications: int = 0  # of free functions, element by element
+    assumptions: dict[str, str] = field(default_factory=dict)
+    longest: int = 1
+    canaries: int = 0  # dot products compared with Python's integers
+
+    @classmethod
+    def drawn(cls, seed: int, *, count: int = 4, longest: int = 1, roots: tuple[int, ...] = (), **options: object) -> Field:
+        """With `count` random primes (chains, if `levels` asks for them) that suit dot products of `longest` terms."""
+        levels = int(options.get("levels", 1))  # type: ignore[call-overload]
+        return cls(draw(count, seed, longest=longest, roots=roots, levels=levels), seed, **options)  # type: ignore[arg-type]
+
+    @property
+    def count(self) -> int:
+        """Primes of the first level: everything is known modulo these."""
+        return len(self.primes) // self.levels
+
+    @property
+    def wrong(self) -> float:
+        """The probability that different functions were called equal in this draw."""
+        lowest = self.primes[-self.count :]
+        return bound.wrong(self.applications, self.degrees.greatest, lowest)
+
+    # -- numbers -------------------------------------------------------------------------------------------------------
+
+    def moduli(self, like: Tensor) -> Tensor:
+        """The primes, shaped to broadcast against `(r, *shape)`."""
+        primes = torch.tensor(self.primes[: like.shape[0]], dtype=torch.float64, device=like.device)
+        return primes.view(-1, *[1] * (like.dim() - 1))
+
+    def number(self, value: float, device: torch.device | str = "cpu") -> Tensor:
+        """Residues `(len(primes),)` of a constant; NotDecided for NaN and plus infinity."""
+        if math.isnan(value) or value == math.inf:
+            raise NotDecided(f"the constant {value}")
+        if value <= lifting.MASK:
+            if value != -math.inf:
+                self.assumptions.setdefault("mask", "finite mask values below -1e30 stand for minus infinity")
+            return torch.full((len(self.primes),), math.nan, dtype=torch.float64, device=device)
+        meant = number_of(float(value), literal=self.literal)
+        self._assume(meant, float(value))
+        return torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64, device=device)
+
+    def _assume(self, meant: Number, value: float) -> None:
+        if not meant.exact:
+            self.assumptions.setdefault(repr(value), f"the constant {value!r} stands for {meant}")
+
+    def scalar(self, value: float, device: torch.device | str = "cpu") -> Value:
+        """A constant without axes."""
+        planes = self.number(value, device)
+        return Value(planes, CONSTANT, masked=bool(planes[0].isnan()))
+
+    def constants(self, tensor: Tensor) -> Value:
+        """A tensor of constants."""
+        planes = lifting.residues(tensor, self.primes, self.number, literal=self.literal)
+        return Value(planes, CONSTANT, masked=bool((tensor <= lifting.MASK).any()))
+
+    def whole(self, n: int, device: torch.device | str = "cpu", *, inverse: bool = False) -> Value:
+        """A whole number, or its inverse, exactly."""
+        if inverse and any(n % p == 0 for p in self.primes):
+            raise ZeroDivisor(f"{n} is zero modulo a prime")
+        residues = [pow(n, -1, p) if inverse else n % p for p in self.primes]
+        centred = [a - p if a > p // 2 else a for a, p in zip(residues, self.primes, strict=True)]
+        return Value(torch.tensor(centred, dtype=torch.float64, device=device), CONSTANT)
+
+    # -- ring and field ------------------------------------------------------------------------------------------------
+
+    def reduce(self, x: Tensor) -> Tensor:
+        """`x mod p`, centred and in place, for integers `|x| < 2^52`; exact.
+
+        `x / p` is `1 / 2p > 2^-21` or more away from a tie, since p is odd, and its rounding error is below that.
+        """
+        if x.dim() > 1 and x.numel() > 1 << 16:
+            for plane, p in zip(x.unbind(0), self.primes, strict=False):
+                for part in _parts(plane):
+                    part.sub_(part.div(p).round_().mul_(p))
+            return x
+        p = self.moduli(x)
+        return x.sub_(x.div(p).round_().mul_(p))
+
+    def terms(self, count: int) -> None:
+        """A sum of `count` products comes: TooLong where it would round."""
+        self.longest = max(self.longest, count)
+        if count * (max(self.primes) - 1) ** 2 // 4 >= EXACT:
+            raise TooLong(count)
+
+    def plus(self, a: Value, b: Value) -> Value:
+        """Elementwise, broadcast; minus infinity stays what it is."""
+        x, y = aligned(a.planes, b.planes)
+        return Value(self.reduce(x + y), a.degree.plus(b.degree), masked=a.masked or b.masked)
+
+    def minus(self, a: Value, b: Value) -> Value:
+        """Elementwise, broadcast. NotDecided where minus infinity would be taken away."""
+        if b.masked:
+            raise NotDecided("minus infinity is subtracted")
+        x, y = aligned(a.planes, b.planes)
+        return Value(self.reduce(x - y), a.degree.plus(b.degree), masked=a.masked)
+
+    def times(self, a: Value, b: Value) -> Value:
+        """Elementwise, broadcast."""
+        x, y = aligned(a.planes, b.planes)
+        return Value(self.reduce(x * y), a.degree.times(b.degree))
+
+    def inverse(self, a: Value) -> Value:
+        """`1 / a` by Fermat; ZeroDivisor where a is zero modulo a prime."""
+        if bool((a.planes == 0).any()):
+            raise ZeroDivisor("division by an element that is zero modulo a prime")
+        planes = torch.stack([_power(plane, p - 2, p) for plane, p in zip(a.planes, self.primes, strict=False)])
+        return Value(planes, self.degrees.inverse(a.degree, max(1, a.planes[0].numel())))
+
+    def over(self, a: Value, b: Value) -> Value:
+        """`a / b`."""
+        return self.times(a, self.inverse(b))
+
+    def power(self, a: Value, exponent: int) -> Value:
+        """A whole power."""
+        if exponent < 0:
+            return self.inverse(self.power(a, -exponent))
+        planes = torch.stack([_power(plane, exponent, p) for plane, p in zip(a.planes, self.primes, strict=False)])
+        degree = CONSTANT
+        for _ in range(exponent):
+            degree = degree.times(a.degree)
+        return Value(planes, degree)
+
+    def scaled(self, a: Value, factor: float) -> Value:
+        """Times a constant; minus infinity may only be made larger in magnitude."""
+        if factor == 1:
+            return a
+        if a.masked and factor <= 0:
+            raise NotDecided(f"minus infinity times {factor}")
+        product = self.times(a, self.scalar(factor, a.planes.device))
+        product.masked = a.masked
+        return product
+
+    def divided(self, a: Value, count: int) -> Value:
+        """Over a whole number."""
+        return a if count == 1 else self.times(a, self.whole(count, a.planes.device, inverse=True))
+
+    def sum(self, a: Value, axes: Sequence[int] | None = None, *, keep: bool = False) -> Value:
+        """Over axes of the tensor (None: all), not counting that of the primes."""
+        dims = tuple(axis % max(1, a.dim) + 1 for axis in (range(a.dim) if axes is None else axes))
+        if not dims or a.dim == 0:
+            return a
+        count = math.prod(a.planes.shape[d] for d in dims)
+        if count * max(self.primes) // 2 >= EXACT:
+            raise TooLong(count)
+        return Value(self.reduce(a.planes.sum(dims, keepdim=keep)), a.degree)
+
+    def mean(self, a: Value, axes: Sequence[int] | None = None, *, keep: bool = False) -> Value:
+        """Over axes of the tensor (None: all)."""
+        chosen = range(a.dim) if axes is None else axes
+        count = math.prod(a.shape[axis] for axis in chosen)
+        return self.divided(self.sum(a, axes, keep=keep), count)
+
+    def bilinear(self, call: Callable[[Tensor, Tensor], Tensor], a: Value, b: Value, terms: int) -> Value:
+        """A sum of `terms` products `a b`, computed plane by plane by torch's own float64 kernel."""
+        self.terms(terms)
+        pairs = zip(a.planes.unbind(0), b.planes.unbind(0), strict=False)
+        planes = torch.stack([call(x, y) for x, y in pairs])
+        return Value(self.reduce(planes), a.degree.times(b.degree))
+
+    # -- functions -----------------------------------------------------------------------------------------------------
+
+    def free(self, name: object, *arguments: Value, at_zero: float | None = None) -> Value:
+        """A free function of its arguments; `at_zero`: its value where the argument is the constant zero, if it is known."""
+        self.degrees.compared(*(a.degree for a in arguments))
+        planes = torch.broadcast_tensors(*aligned(*(a.planes[: self.count] for a in arguments)))
+        self.applications += planes[0][0].numel()
+        result = hashing.free(name, planes, self.primes, self.seed)
+        if at_zero is not None and bool((zero := (planes[0] == 0).all(0)).any()):
+            known = self.number(at_zero, result.device)
+            result.masked_fill_(zero, 0.0).add_(zero * known.view(-1, *[1] * (result.dim() - 1)))
+        return Value(result, VARIABLE)
+
+    def exponential(self, a: Value) -> Value:
+        """`E(a)`, zero at minus infinity and one at zero: a free function, or with chains of primes a homomorphism."""
+        finite = Value(a.planes.nan_to_num(0.0), a.degree) if a.masked else a
+        image = self.free("exp", finite, at_zero=1.0) if self.levels == 1 else self._power_of_generator(finite)
+        if a.masked:
+            image.planes.masked_fill_(a.minus_infinity(), 0.0)
+        return image
+
+    def _power_of_generator(self, a: Value) -> Value:
+        """`g^x mod p_i` for x modulo the next prime of the chain: known modulo one level less than x is."""
+        known = a.planes.shape[0] - self.count
+        if known < self.count:
+            raise NotDecided(f"exponentials nested {self.levels} deep, which chains of {self.levels} primes do not reach")
+        self.degrees.compared(a.degree)
+        self.applications += a.planes[0].numel()
+        planes = torch.empty((known, *a.shape), dtype=torch.float64, device=a.planes.device)
+        for i in range(known):
+            p, q = self.primes[i], self.primes[i + self.count]
+            table = _powers(of_order(q, p), q, p).to(a.planes.device)
+            planes[i] = table[a.planes[i + self.count].to(torch.int64).remainder_(q)]
+        return Value(planes, VARIABLE)
+
+
+def _powers(g: int, q: int, p: int) -> Tensor:
+    """`g^0 ... g^(q-1) mod p`, centred."""
+    table, power = [0.0] * q, 1
+    for exponent in range(q):
+        table[exponent] = float(power - p if power > p // 2 else power)
+        power = power * g % p
+    return torch.tensor(table, dtype=torch.float64)
+
+
+def _power(x: Tensor, exponent: int, p: int) -> Tensor:
+    result = torch.ones_like(x)
+    while exponent:
+        if exponent & 1:
+            result = result.mul_(x)
+            result.sub_(result.div(p).round_().mul_(p))
+        x, exponent = x * x, exponent >> 1
+        x.sub_(x.div(p).round_().mul_(p))
+    return result
+
+
+def _parts(plane: Tensor, size: int = 1 << 16) -> Sequence[Tensor]:
+    """A plane in pieces that stay in the cache, where it is contiguous."""
+    return plane.view(-1).split(size) if plane.is_contiguous() else (plane,)
+
+
+def aligned(*planes: Tensor) -> tuple[Tensor, ...]:
+    """Axes of length one after that of the primes, so that broadcasting aligns the last axes; the planes that all have."""
+    most, known = max(p.dim() for p in planes), min(p.shape[0] for p in planes)
+    return tuple(p[:known].reshape(known, *[1] * (most - p.dim()), *p.shape[1:]) for p in planes)

@@ -1,0 +1,176 @@
+"""Sums, differences, quotients and powers, element by element and along axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from coequal.proofs.field.meanings import CONGRUENCE, FREE, RATIONAL, RING, means
+from coequal.proofs.field.residue import Field, NotDecided, Value
+
+Axes = Any
+
+
+def value(f: Field, x: Any, like: Value | None = None) -> Value:
+    """A Value, of a number too."""
+    return x if isinstance(x, Value) else f.scalar(x, "cpu" if like is None else like.planes.device)
+
+
+def pair(f: Field, a: Any, b: Any) -> tuple[Value, Value]:
+    """Two Values, of which at least one was one."""
+    like = a if isinstance(a, Value) else b
+    return value(f, a, like), value(f, b, like)
+
+
+@means("add", says="x + alpha y", keeps=RING, masked=True)
+def add(f: Field, a: Any, b: Any, *, alpha: float = 1) -> Value:
+    a, b = pair(f, a, b)
+    return f.plus(a, f.scaled(b, alpha))
+
+
+@means("sub", says="x - alpha y", keeps=RING, masked=True)
+def sub(f: Field, a: Any, b: Any, *, alpha: float = 1) -> Value:
+    a, b = pair(f, a, b)
+    return f.minus(a, f.scaled(b, alpha))
+
+
+@means("rsub", says="y - alpha x", keeps=RING, masked=True)
+def rsub(f: Field, a: Any, b: Any, alpha: float = 1) -> Value:
+    return sub(f, b, a, alpha=alpha)
+
+
+@means("neg", says="-x", keeps=RING)
+def neg(f: Field, a: Value) -> Value:
+    return Value(-a.planes, a.degree)
+
+
+@means("mul", says="x y", keeps=RING, masked=True)
+def mul(f: Field, a: Any, b: Any) -> Value:
+    a, b = pair(f, a, b)
+    for one, other in ((a, b), (b, a)):
+        if one.masked and other.dim == 0 and not other.masked and other.degree.excess == 0:
+            product = f.times(Value(one.planes, one.degree), other)  # the sign is that of scales: see `scaled`
+            product.masked = True
+            return product
+    if a.masked or b.masked:
+        raise NotDecided("minus infinity is multiplied")
+    return f.times(a, b)
+
+
+@means("div", says="x / y, by the inverse in each field; a zero divisor means: draw again", keeps=RATIONAL, masked=True)
+def div(f: Field, a: Any, b: Any, *, rounding_mode: str | None = None) -> Value:
+    if rounding_mode is not None:
+        raise NotDecided(f"a quotient rounded by {rounding_mode!r}")
+    a, b = pair(f, a, b)
+    return mul(f, a, f.inverse(b))
+
+
+@means("reciprocal", says="1 / x", keeps=RATIONAL)
+def reciprocal(f: Field, a: Value) -> Value:
+    return f.inverse(a)
+
+
+@means("square", says="x^2", keeps=RING)
+def square(f: Field, a: Value) -> Value:
+    return f.times(a, a)
+
+
+@means("addcmul", says="x + c y z", keeps=RING)
+def addcmul(f: Field, a: Value, b: Value, c: Value, *, value: float = 1) -> Value:
+    return f.plus(a, f.scaled(f.times(b, c), value))
+
+
+@means("addcdiv", says="x + c y / z", keeps=RATIONAL)
+def addcdiv(f: Field, a: Value, b: Value, c: Value, *, value: float = 1) -> Value:
+    return f.plus(a, f.scaled(f.over(b, c), value))
+
+
+@means("lerp", says="x + w (y - x)", keeps=RING)
+def lerp(f: Field, a: Value, b: Value, weight: Any) -> Value:
+    return f.plus(a, f.times(f.minus(b, a), value(f, weight, a)))
+
+
+@means("rsqrt", says="R(x), a free function, zero nowhere", keeps=CONGRUENCE, source=FREE)
+def rsqrt(f: Field, a: Value) -> Value:
+    return f.free("rsqrt", a)
+
+
+@means("sqrt", says="1 / R(x), so that sqrt and rsqrt are inverse to one another", keeps=CONGRUENCE, source=FREE)
+def sqrt(f: Field, a: Value) -> Value:
+    root = f.inverse(rsqrt(f, a))
+    return Value(root.planes.masked_fill((a.planes == 0).all(0), 0.0), root.degree)
+
+
+@means("pow", says="whole powers exactly, halves by sqrt and rsqrt, others as free functions", keeps=RATIONAL)
+def power(f: Field, base: Any, exponent: Any) -> Value:
+    if isinstance(base, Value) and not isinstance(exponent, Value):
+        if float(exponent).is_integer() and abs(exponent) <= 64:
+            return f.power(base, int(exponent))
+        if exponent in (0.5, -0.5):
+            return (sqrt if exponent > 0 else rsqrt)(f, base)
+        return f.free(("pow", float(exponent)), base)
+    base, exponent = pair(f, base, exponent)
+    return f.free("pow", base, exponent)
+
+
+@means("sum", says="the sum over axes", keeps=RING)
+def sum_(f: Field, a: Value, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Value:
+    return f.sum(a, _axes(dim), keep=keepdim)
+
+
+@means("mean", says="the sum over axes, over the count", keeps=RATIONAL)
+def mean(f: Field, a: Value, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Value:
+    return f.mean(a, _axes(dim), keep=keepdim)
+
+
+def _axes(dim: Axes) -> list[int] | None:
+    """None and an empty list mean all axes."""
+    if dim is None or dim == []:
+        return None
+    return [dim] if isinstance(dim, int) else list(dim)
+
+
+@means("cumsum", says="all partial sums along an axis", keeps=RING)
+def cumsum(f: Field, a: Value, dim: int, *, dtype: Any = None) -> Value:
+    f.terms(a.shape[dim])
+    return Value(f.reduce(a.planes.cumsum(_behind(a, dim))), a.degree)
+
+
+@means("cumprod", "prod.dim_int", says="all partial products along an axis; or the whole one", keeps=RING, by_name=True)
+def cumprod(f: Field, operation: Any, a: Value, dim: int, keepdim: bool = False, *, dtype: Any = None) -> Value:
+    axis, parts = _behind(a, dim), list[Value]()
+    for plane in a.planes.unbind(axis):
+        now = Value(plane, a.degree)
+        parts.append(f.times(parts[-1], now) if parts else now)
+    if "cumprod" in str(operation):
+        return Value(torch.stack([p.planes for p in parts], axis), parts[-1].degree)
+    last = parts[-1].planes
+    return Value(last.unsqueeze(axis) if keepdim else last, parts[-1].degree)
+
+
+def _behind(a: Value, dim: int) -> int:
+    """An axis of the tensor, counted among those of its planes."""
+    return dim % max(1, a.dim) + 1
+
+
+@means("var.correction", "var_mean.correction", "std.correction", "std_mean.correction", by_name=True,
+       says="sum of (x - mean)^2 over n - correction; its root by sqrt", keeps=RATIONAL)  # fmt: skip
+def variance(
+    f: Field, operation: Any, a: Value, dim: Axes = None, *, correction: float | None = 1, keepdim: bool = False
+) -> Any:
+    axes = _axes(dim)
+    middle = f.mean(a, axes, keep=True)
+    count = a.planes[0].numel() // max(1, middle.planes[0].numel())
+    spread = f.sum(square(f, f.minus(a, middle)), axes, keep=keepdim)
+    result = f.divided(spread, count - int(1 if correction is None else correction))
+    name = str(operation)
+    result = sqrt(f, result) if "std" in name else result
+    return (result, f.mean(a, axes, keep=keepdim)) if "_mean" in name else result
+
+
+@means("linalg_vector_norm", says="sqrt of the sum of squares (order 2 alone)", keeps=RATIONAL)
+def vector_norm(f: Field, a: Value, ord: float = 2, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Value:
+    if ord != 2:
+        raise NotDecided(f"a norm of order {ord}")
+    return sqrt(f, f.sum(square(f, a), _axes(dim), keep=keepdim))

@@ -1,0 +1,180 @@
+"""Functions of one argument, known by congruence alone; exponentials and softmax."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from coequal.proofs.field.meanings import CONGRUENCE, FREE, means
+from coequal.proofs.field.residue import Field, NotDecided, Value
+from coequal.proofs.field.rules.algebra import value
+from coequal.proofs.field.rules.products import mm
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a function besides: its value at zero, and at minus infinity; None: nothing."""
+
+    at_zero: float | None = None
+    at_minus_infinity: float | None = None
+
+
+UNARY: dict[str, Known] = {
+    "relu": Known(0.0, 0.0),
+    "gelu": Known(0.0, 0.0),
+    "silu": Known(0.0, 0.0),
+    "mish": Known(0.0, 0.0),
+    "sigmoid": Known(0.5, 0.0),
+    "tanh": Known(0.0, -1.0),
+    "erf": Known(0.0, -1.0),
+    "softplus": Known(None, 0.0),
+    "elu": Known(0.0),
+    "celu": Known(0.0),
+    "hardswish": Known(0.0, 0.0),
+    "hardsigmoid": Known(0.5, 0.0),
+    "leaky_relu": Known(0.0),
+    "log_sigmoid_forward": Known(),
+    "softshrink": Known(0.0),
+    "hardshrink": Known(0.0),
+    "threshold": Known(),
+    "abs": Known(0.0),
+    "sin": Known(0.0),
+    "cos": Known(1.0),
+    "tan": Known(0.0),
+    "asin": Known(0.0),
+    "acos": Known(),
+    "atan": Known(0.0),
+    "sinh": Known(0.0),
+    "cosh": Known(1.0),
+    "asinh": Known(0.0),
+    "log": Known(),
+    "log2": Known(),
+    "log10": Known(),
+    "log1p": Known(0.0),
+    "exp2": Known(1.0, 0.0),
+    "expm1": Known(0.0, -1.0),
+    "erfc": Known(1.0),
+    "logit": Known(),
+    "special_expit": Known(0.5),
+}
+
+
+@means(*UNARY, says="a free function F of x and of its options; F(0) where the function's value there is known",
+       keeps=CONGRUENCE, source=FREE, masked=True, by_name=True)  # fmt: skip
+def unary(f: Field, operation: Any, a: Value, *options: Any, **named: Any) -> Any:
+    name = operation.overloadpacket.__name__
+    known = UNARY[name]
+    label = (name, *_complete(operation, options, named)) if len(operation._schema.arguments) > 1 else name
+    if a.masked and known.at_minus_infinity is None:
+        raise NotDecided(f"{name} of minus infinity")
+    plain = Value(a.planes.nan_to_num(0.0), a.degree) if a.masked else a
+    result = f.free(label, plain, at_zero=known.at_zero if not _moves_zero(name, label) else None)
+    if a.masked:
+        number = f.number(known.at_minus_infinity or 0.0, a.planes.device).view(-1, *[1] * a.dim)
+        result.planes = torch.where(a.minus_infinity(), number, result.planes)
+    return (result, a) if name == "log_sigmoid_forward" else result
+
+
+def _complete(operation: Any, options: tuple, named: dict) -> tuple:
+    """All options in the order of the schema, defaults filled in: two spellings of a function have one name."""
+    places = operation._schema.arguments[1:]
+    given = dict(zip([p.name for p in places], options, strict=False)) | named
+    return tuple(repr(given.get(p.name, p.default_value)) for p in places)
+
+
+def _moves_zero(name: str, label: Any) -> bool:
+    """Whether the options may change the value at zero (threshold)."""
+    return name == "threshold"
+
+
+@means("_prelu_kernel", says="a free function of x and of the slope", keeps=CONGRUENCE, source=FREE)
+def prelu(f: Field, a: Value, slope: Value) -> Value:
+    return f.free("prelu", a, slope, at_zero=None)
+
+
+@means("glu", says="x[first half] sigmoid(x[second half])", keeps=CONGRUENCE, source=FREE)
+def glu(f: Field, a: Value, dim: int = -1) -> Value:
+    left, gate = a.planes.chunk(2, dim % a.dim + 1)
+    return f.times(Value(left, a.degree), f.free("sigmoid", Value(gate, a.degree), at_zero=0.5))
+
+
+@means("exp", says="E(x), a free function with E(0) = 1 and E(-inf) = 0; optionally a homomorphism, E(x + y) = E(x) E(y)",
+       keeps=CONGRUENCE, source=FREE, masked=True)  # fmt: skip
+def exp(f: Field, a: Value) -> Value:
+    return f.exponential(a)
+
+
+@means(
+    "_softmax",
+    "_safe_softmax",
+    by_name=True,
+    masked=True,
+    says="E(x_i) / sum_j E(x_j)",
+    keeps="adding, removing, permuting terms",
+)
+def softmax(f: Field, operation: Any, a: Value, dim: int, *_: Any, **__: Any) -> Value:
+    terms = f.exponential(a)
+    total = f.sum(terms, [dim], keep=True)
+    empty = (total.planes == 0).all(0)
+    if "safe" in str(operation) and bool(empty.any()):
+        total.planes = total.planes.masked_fill(empty, 1.0)  # the terms are all zero
+    elif a.masked and bool(a.minus_infinity().all(dim).any()):
+        raise NotDecided("softmax of a row that is masked out entirely, which is NaN")
+    return f.over(terms, total)
+
+
+@means("_log_softmax", says="x_i - log sum_j E(x_j), log a free function", keeps="adding, removing, permuting terms")
+def log_softmax(f: Field, a: Value, dim: int, *_: Any) -> Value:
+    return f.minus(a, f.free("log", f.sum(f.exponential(a), [dim], keep=True)))
+
+
+@means("logsumexp", says="log sum_j E(x_j)", keeps="adding, removing, permuting terms", masked=True)
+def logsumexp(f: Field, a: Value, dim: Any, keepdim: bool = False) -> Value:
+    axes = [dim] if isinstance(dim, int) else list(dim)
+    return f.free("log", f.sum(f.exponential(a), axes, keep=keepdim))
+
+
+@means("isnan", "isinf", "isneginf", "isposinf", "isfinite", by_name=True, masked=True,
+       says="numbers are finite; minus infinity is where a mask put it", keeps="all")  # fmt: skip
+def classify(f: Field, operation: Any, a: Value) -> Tensor:
+    masked = a.minus_infinity() if a.masked else torch.zeros(a.shape, dtype=torch.bool, device=a.planes.device)
+    name = operation.overloadpacket.__name__
+    return {"isinf": masked, "isneginf": masked, "isfinite": ~masked}.get(name, torch.zeros_like(masked))
+
+
+@means("nan_to_num", says="x, which is finite", keeps="all")
+def nan_to_num(f: Field, a: Value, *_: Any, **__: Any) -> Value:
+    return a
+
+
+@means("_scaled_dot_product_flash_attention_for_cpu", masked=True,
+       says="softmax(scale q k^T + mask) v, scale 1 / sqrt(features) unless given", keeps="adding, removing, permuting keys",
+       source="Vaswani et al., Attention is all you need, NeurIPS 2017, equation 1")  # fmt: skip
+def attention(
+    f: Field,
+    q: Value,
+    k: Value,
+    v: Value,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    attn_mask: Any = None,
+    scale: float | None = None,
+) -> tuple[Value, Value]:
+    if dropout_p:
+        raise NotDecided("dropout in attention is random")
+    factor = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
+    scores = f.scaled(mm(f, q, Value(k.planes.transpose(-1, -2), k.degree)), factor)
+    if is_causal:
+        ahead = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.planes.device).triu(1)
+        scores = Value(scores.planes.masked_fill(ahead, torch.nan), scores.degree, masked=True)
+    if isinstance(attn_mask, Tensor):
+        scores = Value(scores.planes.masked_fill(~attn_mask, torch.nan), scores.degree, masked=True)
+    elif attn_mask is not None:
+        scores = f.plus(scores, value(f, attn_mask, scores))
+    return mm(f, softmax(f, "_safe_softmax", scores, -1), v), logsumexp(f, scores, -1)

@@ -1,0 +1,274 @@
+"""The torch front end: unmodified programs run over a field.
+
+`Exact` is a dispatch mode. An operation that touches no data (inputs, weights, and what was computed from them) runs as it is:
+shapes, masks, positions, integer tensors, zero states. Any other is evaluated by its rule in the table of meanings; views
+stay views; in-place operations write; what has neither rule nor decomposition refuses with its name and the line it was
+called from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from coequal.proofs.field import rules  # noqa: F401  fills the table
+from coequal.proofs.field.meanings import MEANINGS, REFUSED, Meaning
+from coequal.proofs.field.residue import Field, NotDecided, Value
+from coequal.proofs.field.rules.maxima import Unknown
+from coequal.proofs.field.storage import Store
+from coequal.proofs.field.symbols import Symbols
+
+Tensor = torch.Tensor
+HERE = str(Path(__file__).resolve().parents[2])
+
+# ask for shape, format or device of a tensor alone: the answer does not depend on data
+SHAPES = {
+    "empty_like", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "new_empty", "new_zeros", "new_ones",
+    "new_full", "new_empty_strided", "sym_size", "sym_stride", "sym_numel", "sym_storage_offset", "is_same_size", "size",
+    "stride", "_has_compatible_shallow_copy_type", "_fused_sdp_choice", "set_",
+}  # fmt: skip
+# change how a tensor looks at its storage, nothing in it
+VIEWS_IN_PLACE = {"transpose_", "t_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_", "as_strided_", "detach_"}
+# of constants, too, one float gives one float, whatever tensor it stands in: see `_alike`
+ELEMENTWISE = {"sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "tanh", "sigmoid", "erf",
+               "reciprocal"}  # fmt: skip
+LANES = 64  # more than any vector unit has
+
+
+class Exact(TorchDispatchMode):
+    """Inside, torch computes over `field`; `symbols` says which floats are variables."""
+
+    def __init__(self, field: Field, symbols: Symbols | None = None) -> None:
+        super().__init__()
+        self.field = field
+        self.store = Store(field, symbols or Symbols(field.seed))
+        self.executed: dict[str, int] = {}  # operations on data, by name
+
+    # -- entering ------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Exact]:
+        """Within it, torch computes over the field: no gradients, no fused paths."""
+        fused, cudnn = torch.backends.mha.get_fastpath_enabled(), torch.backends.cudnn.enabled
+        torch.backends.mha.set_fastpath_enabled(False)
+        torch.backends.cudnn.enabled = False  # its convolutions may be Winograd's or Fourier's
+        try:
+            with torch.no_grad(), _Python(self), self:
+                yield self
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fused)
+            torch.backends.cudnn.enabled = cudnn
+
+    # -- what the harness asks ---------------------------------------------------------------------------------------------
+
+    def value(self, tensor: Tensor) -> Value:
+        """The residues of a tensor; constants are lifted."""
+        return self.store.read(tensor)
+
+    def same(self, a: Tensor, b: Tensor) -> Tensor:
+        """Element by element, whether two tensors of one shape are equal in all residues (integers: equal)."""
+        if not a.is_floating_point() or not b.is_floating_point():
+            return torch.eq(a, b)
+        x, y = self.store.read(a), self.store.read(b)
+        self.field.degrees.compared(x.degree, y.degree)
+        known = min(x.planes.shape[0], y.planes.shape[0])
+        p, q = x.planes[:known].nan_to_num(torch.inf), y.planes[:known].nan_to_num(torch.inf)
+        return (p == q).all(0)
+
+    # -- dispatch ----------------------------------------------------------------------------------------------------------
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        if any(getattr(t.untyped_storage(), "unknown", None) is self for t in tensors):
+            raise self._refusal(func, "indices of a maximum depend on data")
+        name = func.overloadpacket.__name__
+        data = [t for t in tensors if t.is_floating_point() and self.store.find(t) is not None]
+        if not data or name in SHAPES:
+            return self._plain(func, name, args, kwargs)
+        if _is_view(func) or name in VIEWS_IN_PLACE:
+            return func(*args, **kwargs)
+        try:
+            return self._on_data(func, name, args, kwargs, data[0])
+        except NotDecided as error:
+            raise self._refusal(func, str(error)) from None
+
+    def _plain(self, func: Any, name: str, args: tuple, kwargs: dict) -> Any:
+        """Constants: torch's own floats."""
+        if name.rstrip("_") in ELEMENTWISE and "out" not in kwargs:
+            result = _alike(func, args, kwargs)
+        else:
+            result = func(*args, **kwargs)
+        if not _is_view(func) and name != "set_" and not func._schema.is_mutable:
+            for leaf in tree_leaves(result):
+                if isinstance(leaf, Tensor):
+                    self.store.mark_constant(leaf)
+        return result
+
+    def _on_data(self, func: Any, name: str, args: tuple, kwargs: dict, like: Tensor) -> Any:
+        self.executed[name] = self.executed.get(name, 0) + 1
+        if func._schema.is_mutable:
+            return self._in_place(func, name, args, kwargs, like)
+        meaning = MEANINGS.get(f"{name}.{func._overloadname}") or MEANINGS.get(name)
+        if meaning is None:
+            return self._decomposed(func, name, args, kwargs)
+        result = self._evaluated(meaning, func, args, kwargs)
+        dtype = kwargs.get("dtype") or _dtype(args, kwargs)
+        if name == "_to_copy" and dtype.is_floating_point and torch.finfo(dtype).bits < 64:
+            self.field.assumptions.setdefault("casts", "casts to coarser floating-point formats count as exact")
+        return self._given(result, dtype, like.device)
+
+    def _evaluated(self, meaning: Meaning, func: Any, args: tuple, kwargs: dict) -> Any:
+        args, kwargs = tree_map(self._lifted, (args, kwargs))
+        if not meaning.masked and any(isinstance(x, Value) and x.masked for x in tree_leaves((args, kwargs))):
+            raise NotDecided("minus infinity is among its arguments")
+        with torch._C._DisableTorchDispatch():  # the rules compute on planes, which are nobody's tensors
+            return (
+                meaning.rule(self.field, func, *args, **kwargs)
+                if meaning.by_name
+                else meaning.rule(self.field, *args, **kwargs)
+            )
+
+    def _lifted(self, leaf: Any) -> Any:
+        return self.store.read(leaf) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
+
+    def _given(self, result: Any, dtype: torch.dtype, device: torch.device) -> Any:
+        """What a rule returned, as the program's tensors."""
+        if isinstance(result, Value):
+            return self.store.fresh(result, dtype, device)
+        if isinstance(result, Unknown):
+            indices = torch.zeros(result.shape, dtype=torch.int64, device=device)
+            indices.untyped_storage().unknown = self  # type: ignore[attr-defined]
+            return indices
+        if isinstance(result, (tuple, list)):
+            return type(result)(self._given(part, dtype, device) for part in result)
+        return result
+
+    def _in_place(self, func: Any, name: str, args: tuple, kwargs: dict, like: Tensor) -> Any:
+        """`x.op_(...)` and `op(..., out=x)`: the functional operation, then a write."""
+        outs = [kwargs[a.name] for a in func._schema.arguments if a.kwarg_only and a.is_out and a.name in kwargs]
+        if outs:
+            kept = {key: value for key, value in kwargs.items() if not any(value is out for out in outs)}
+            with self:
+                results = getattr(torch.ops.aten, name)(*args, **kept)
+            for out, result in zip(outs, results if isinstance(results, tuple) else (results,), strict=True):
+                self.store.write(out, self.store.read(result))
+            return outs[0] if len(outs) == 1 else tuple(outs)
+        target = args[0]
+        if not target.is_floating_point():
+            raise NotDecided("data is written into a tensor of whole numbers")
+        if name == "copy_":
+            value = self.store.read(args[1])
+        elif name in ("zero_", "fill_"):
+            value = self.field.scalar(0.0) if name == "zero_" else self._lifted_number(args[1])
+        elif name.endswith("_"):
+            with self:
+                value = self.store.read(getattr(torch.ops.aten, name[:-1])(*args, **kwargs))
+        else:
+            raise NotDecided("it changes its arguments")
+        self.store.write(target, value)
+        return target
+
+    def _lifted_number(self, x: Any) -> Value:
+        return self.store.read(x) if isinstance(x, Tensor) else self.field.scalar(float(x))
+
+    def _decomposed(self, func: Any, name: str, args: tuple, kwargs: dict) -> Any:
+        """By torch's own decomposition into core operations, where there is one."""
+        if name in REFUSED:
+            raise NotDecided(REFUSED[name])
+        from torch._decomp import decomposition_table
+
+        with self:
+            if func in decomposition_table:
+                return decomposition_table[func](*args, **kwargs)
+            result = func.decompose(*args, **kwargs)
+        if result is NotImplemented:
+            raise NotDecided("it has no meaning here yet")
+        return result
+
+    def _refusal(self, func: Any, why: str) -> NotDecided:
+        name = f"{func.overloadpacket.__name__}"
+        return NotDecided(why if why.startswith("aten.") else f"aten.{name}: {why}{_place()}")
+
+
+class _Python(TorchFunctionMode):
+    """What bypasses the dispatcher: deep copies, and looks at a tensor's memory."""
+
+    def __init__(self, exact: Exact) -> None:
+        super().__init__()
+        self.exact = exact
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        if func is Tensor.__deepcopy__:
+            return self._deepcopy(*args)
+        if func in LOOKS and self.exact.store.find(args[0]) is not None:
+            raise NotDecided(f"Tensor.{getattr(func, '__name__', func)}: the program looks at a value{_place()}")
+        return func(*args, **kwargs)
+
+    def _deepcopy(self, tensor: Tensor, memo: dict) -> Tensor:
+        twin = Tensor.__deepcopy__(tensor, memo)
+        if tensor.is_floating_point():
+            self.exact.store.copy_storage(tensor, twin)
+        return twin
+
+
+LOOKS = {
+    Tensor.numpy,
+    Tensor.tolist,
+    Tensor.__array__,
+    Tensor.__reduce_ex__,
+    Tensor.data_ptr,
+    Tensor.__repr__,
+    Tensor.__format__,
+}
+
+
+def _is_view(func: Any) -> bool:
+    returns = func._schema.returns
+    return bool(returns) and not func._schema.is_mutable and any(r.alias_info is not None for r in returns)
+
+
+def _dtype(args: tuple, kwargs: dict) -> torch.dtype:
+    """The format that torch would give the result."""
+    floats = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+    dtype = floats[0].dtype
+    for other in floats[1:]:
+        dtype = torch.promote_types(dtype, other.dtype) if other.dim() else dtype
+    return dtype
+
+
+def _alike(func: Callable, args: tuple, kwargs: dict) -> Any:
+    """A function of one tensor of constants, computed so that equal floats have equal values: torch's vectorised code and the
+    code for the last few elements may differ by a rounding, so there are no last few.
+    """
+    tensors = [a for a in args if isinstance(a, Tensor)]
+    if (
+        len(tensors) != 1
+        or tensors[0] is not next(a for a in args if isinstance(a, Tensor))
+        or not tensors[0].is_floating_point()
+    ):
+        return func(*args, **kwargs)
+    x = tensors[0]
+    flat = x.detach().reshape(-1)
+    padded = torch.cat([flat, flat.new_ones(-flat.numel() % LANES)]).contiguous()
+    functional = getattr(torch.ops.aten, func.overloadpacket.__name__.rstrip("_"))  # type: ignore[attr-defined]
+    result = functional(*[padded if a is x else a for a in args], **kwargs)[: flat.numel()].view(x.shape)
+    return x.copy_(result) if func._schema.is_mutable else result  # type: ignore[attr-defined]
+
+
+def _place() -> str:
+    """` (file.py, line 7)`: the innermost line that is neither torch's nor the prover's."""
+    ours = (f"{HERE}/proofs", f"{HERE}/equivalence")
+    for frame in reversed(traceback.extract_stack()):
+        if "/torch/" not in frame.filename and not frame.filename.startswith((*ours, "<")):
+            return f" ({Path(frame.filename).name}, line {frame.lineno})"
+    return ""

@@ -16,6 +16,7 @@ from coequal.equivalence.runner import Player, StreamRaised, Trace, first_line
 from coequal.equivalence.schedule import Chunks, plan_of
 from coequal.equivalence.subject import Subject
 from coequal.equivalence.weights import borrowed, drawn, put
+from coequal.proofs.field.errors import Undisturbed
 
 Tensor = torch.Tensor
 
@@ -161,7 +162,7 @@ class Bench:
         """The clip function's output. BadSubject: not a tensor, or another dtype; ClipRaised: it raised."""
         try:
             output = self.subject.clip(x.clone())
-        except BadSubject:
+        except (BadSubject, Undisturbed):
             raise
         except (Exception, SystemExit) as error:
             raise ClipRaised(f"{type(error).__name__}: {first_line(error)}") from error
@@ -177,6 +178,8 @@ class Bench:
         """A fresh stream with nothing fed."""
         try:
             stream = self.subject.stream()
+        except Undisturbed:
+            raise
         except (Exception, SystemExit) as error:
             raise StreamRaised(f"stream() raised {type(error).__name__}: {first_line(error)}") from error
         return Player(stream, self.subject.time, self.output_time, keep=keep)

@@ -11,6 +11,7 @@ import torch
 
 from coequal.equivalence.errors import BadSubject
 from coequal.equivalence.schedule import Chunks
+from coequal.proofs.field.errors import Undisturbed
 
 Tensor = torch.Tensor
 
@@ -96,7 +97,7 @@ class Player:
     def _call(self, method: str, *arguments: Tensor) -> Any:
         try:
             return getattr(self.stream, method)(*arguments)
-        except BadSubject:
+        except (BadSubject, Undisturbed):
             raise
         except (Exception, SystemExit) as error:
             what = (

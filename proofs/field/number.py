@@ -14,6 +14,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from coequal.proofs.field.errors import NeedsRoot, ZeroDivisor
 from coequal.proofs.field.primes import is_square, sqrt_mod
 
 
@@ -26,18 +27,6 @@ class Simple:
 
 
 DOUBLE, SINGLE = Simple(10_000, 8), Simple(128, 3)
-
-
-class ZeroDivisor(ArithmeticError):
-    """A denominator that is zero modulo a prime: draw again."""
-
-
-class NeedsRoot(ArithmeticError):
-    """A constant is a square root that the primes do not have: draw primes that do."""
-
-    def __init__(self, root: int) -> None:
-        super().__init__(f"sqrt({root}) does not exist modulo these primes")
-        self.root = root
 
 
 @dataclass(frozen=True)

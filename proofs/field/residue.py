@@ -17,22 +17,11 @@ from coequal.proofs.field import bound
 from coequal.proofs.field import constants as lifting
 from coequal.proofs.field import hash as hashing
 from coequal.proofs.field.degree import CONSTANT, VARIABLE, Degree, Degrees
-from coequal.proofs.field.number import Number, ZeroDivisor, modulo, number_of
+from coequal.proofs.field.errors import NotDecided, TooLong, ZeroDivisor
+from coequal.proofs.field.number import Number, modulo, number_of
 from coequal.proofs.field.primes import EXACT, draw, of_order
 
 Tensor = torch.Tensor
-
-
-class NotDecided(Exception):
-    """The program does something that has no meaning over a field; the text names the operation and says why."""
-
-
-class TooLong(ArithmeticError):
-    """A dot product longer than the primes allow: draw smaller ones."""
-
-    def __init__(self, longest: int) -> None:
-        super().__init__(f"a dot product of {longest} terms needs smaller primes")
-        self.longest = longest
 
 
 @dataclass

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from coequal.proofs.field.degree import CONSTANT, VARIABLE, Degree
-from coequal.proofs.field.residue import Field, NotDecided, Value
+from coequal.proofs.field.errors import NotDecided
+from coequal.proofs.field.residue import Field, Value
 from coequal.proofs.field.rules.moves import names_of, widened
 from coequal.proofs.field.symbols import Symbols
 

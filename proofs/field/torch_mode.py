@@ -20,8 +20,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from coequal.proofs.field import rules  # noqa: F401  fills the table
+from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import MEANINGS, REFUSED, Meaning
-from coequal.proofs.field.residue import Field, NotDecided, Value
+from coequal.proofs.field.residue import Field, Value
 from coequal.proofs.field.rules.maxima import Unknown
 from coequal.proofs.field.storage import Store
 from coequal.proofs.field.symbols import Symbols

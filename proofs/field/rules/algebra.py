@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import CONGRUENCE, FREE, RATIONAL, RING, means
-from coequal.proofs.field.residue import Field, NotDecided, Value
+from coequal.proofs.field.residue import Field, Value
 
 Axes = Any
 

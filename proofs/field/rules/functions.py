@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import CONGRUENCE, FREE, means
-from coequal.proofs.field.residue import Field, NotDecided, Value
+from coequal.proofs.field.residue import Field, Value
 from coequal.proofs.field.rules.algebra import value
 from coequal.proofs.field.rules.products import mm
 

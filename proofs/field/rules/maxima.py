@@ -13,8 +13,9 @@ import torch
 
 from coequal.proofs.field import hash as hashing
 from coequal.proofs.field.degree import VARIABLE
+from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import means
-from coequal.proofs.field.residue import Field, NotDecided, Value, aligned
+from coequal.proofs.field.residue import Field, Value, aligned
 from coequal.proofs.field.rules.algebra import neg, pair
 from coequal.proofs.field.rules.moves import ABSENT, names_of, widened
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import RATIONAL, means
-from coequal.proofs.field.residue import Field, NotDecided, Value
+from coequal.proofs.field.residue import Field, Value
 from coequal.proofs.field.rules.algebra import rsqrt, square
 
 

@@ -13,16 +13,13 @@ from typing import Any
 
 import torch
 
+from coequal.proofs.field.errors import NotDecided, NotExact
 from coequal.proofs.field.meanings import RING, means
-from coequal.proofs.field.residue import Field, NotDecided, Value
+from coequal.proofs.field.residue import Field, Value
 
 Tensor = torch.Tensor
 Products = Iterable[tuple[int, int]]
 CANARIES = 64  # dot products that are recomputed, at most, in one draw
-
-
-class NotExact(ArithmeticError):
-    """The backend does not compute plain sums of products: nothing can be proved on it."""
 
 
 def watched(f: Field, call: Callable[..., Tensor], a: Value, b: Value, terms: int, products: Callable) -> Value:

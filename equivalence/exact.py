@@ -21,6 +21,7 @@ from coequal.proofs.field.torch_mode import Exact
 
 Tensor = torch.Tensor
 REDRAWS = 30
+SMALL = 1 << 16  # numbers in the example
 
 
 @dataclass(frozen=True)
@@ -121,12 +122,23 @@ def over_field(bench: Bench, draw: Draw) -> Iterator[ExactBench]:
                 put(module, {name: exact.store.symbols.fresh(t.detach().contiguous()) for name, t in weights.items()})
             else:
                 exact.field.assumptions["weights"] = "the subject names no modules: weights are the numbers they came with"
-            with exact.running():
+            with exact.running(), one_thread(bench):
                 yield ExactBench(bench, exact)
     except ValueError as error:
         if "symbols" not in str(error):
             raise
         raise NotDecided(str(error)) from None
+
+
+@contextlib.contextmanager
+def one_thread(bench: Bench) -> Iterator[None]:
+    """Small tensors gain nothing from a second thread, and lose much where the machine is busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if bench.subject.example.numel() < SMALL else threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def redrawing(draw: Draw) -> Iterator[tuple[Draw, list[Redraw]]]:

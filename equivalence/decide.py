@@ -23,7 +23,7 @@ from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
 
 BOUND = 2.0**-40
 DRAWS = 12
-SECONDS = {"quick": 6.0, "normal": 30.0}  # after which no further length is tried (never the first)
+SECONDS = {"quick": 15.0, "normal": 45.0}  # after which no further length is tried (never the first)
 DEEPEST = 4  # nested exponentials that chains of primes are drawn for
 MANY = 8  # primes where the bound is weak
 HOMOMORPHISM = (
@@ -183,7 +183,7 @@ def _first(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision,
 
 
 def _homomorphic(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float) -> Draw:
-    """Programs that shift exponentials by a maximum need `exp(a - b) = exp(a) / exp(b)`: the same again, with chains of primes."""
+    """The same again with chains of primes: programs that shift exponentials by a maximum need `exp(a - b) = exp(a) / exp(b)`."""
     before = replace(decision)
     for levels in range(2, DEEPEST + 1):
         try:

@@ -1,9 +1,9 @@
 """All lengths at once: the induction of `proofs/theorems/induction.py`, its premises checked over a field.
 
-Let the stream's memory after n frames be a function of the last R frames alone (two unrelated beginnings give the same memory),
-and P frames later the same function of *its* last R frames, numbers that only count frames aside. Let its step use those counts
-only modulo divisors of P. Then what the stream does between frame n and frame n + P it does for ever, and if all lengths up to
-n + P agree, so do all lengths. For windows R is the length of the window.
+Let the stream's memory after n frames be a function of the last R frames alone (two unrelated beginnings give the same
+memory), and P frames later the same function of *its* last R frames, numbers that only count frames aside. Let its step use
+those counts only modulo divisors of P. Then what the stream does between frame n and frame n + P it does for ever, and if
+all lengths up to n + P agree, so do all lengths. For windows R is the length of the window.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The torch front end: unmodified programs run over a field.
 
-`Exact` is a dispatch mode. An operation that touches no data (inputs, weights, and what was computed from them) runs as it is:
-shapes, masks, positions, integer tensors, zero states. Any other is evaluated by its rule in the table of meanings; views
+`Exact` is a dispatch mode. An operation that touches no data (inputs, weights, and what was computed from them) runs as it
+is: shapes, masks, positions, integer tensors, zero states. Any other is evaluated by its rule in the table of meanings; views
 stay views; in-place operations write; what has neither rule nor decomposition refuses with its name and the line it was
 called from.
 """
@@ -39,10 +39,21 @@ SHAPES = {
 # change how a tensor looks at its storage, nothing in it
 VIEWS_IN_PLACE = {"transpose_", "t_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_", "as_strided_", "detach_"}
 # of constants, too, one float gives one float, whatever tensor it stands in: see `_alike`
-ELEMENTWISE = {"sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "tanh", "sigmoid", "erf",
-               "reciprocal"}  # fmt: skip
+ELEMENTWISE = {"sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "tanh", "sigmoid",
+               "erf", "reciprocal"}  # fmt: skip
 # take integers as rows to look up, or copy them
-LOOK_UPS = {"embedding", "index_select", "index", "gather", "clone", "_to_copy", "cat", "stack", "copy_", "slice_scatter"} | SHAPES
+LOOK_UPS = {
+    "embedding",
+    "index_select",
+    "index",
+    "gather",
+    "clone",
+    "_to_copy",
+    "cat",
+    "stack",
+    "copy_",
+    "slice_scatter",
+} | SHAPES
 LANES = 64  # more than any vector unit has
 
 
@@ -288,8 +299,9 @@ def _dtype(args: tuple, kwargs: dict) -> torch.dtype:
 
 
 def _alike(func: Callable, args: tuple, kwargs: dict) -> Any:
-    """A function of one tensor of constants, computed so that equal floats have equal values: torch's vectorised code and the
-    code for the last few elements may differ by a rounding, so there are no last few.
+    """A function of one tensor of constants, computed so that equal floats have equal values.
+
+    Torch's vectorised code and its code for the last few elements may differ by a rounding, so there are no last few.
     """
     tensors = [a for a in args if isinstance(a, Tensor)]
     if (

@@ -58,7 +58,9 @@ class Induction:
 def induct(exact: ExactBench, timing: MeasuredTiming, until: float, known: Induction | None = None) -> Induction:
     """Look for start and period, or check those that are `known` from another draw."""
     reach = exact.subject.window or timing.receptive_field
-    if reach is None or math.isinf(reach):
+    if reach is None:
+        return Induction(False, "the receptive field could not be measured: the memory was not followed")
+    if math.isinf(reach):
         return Induction(False, "the stream remembers everything: no finite memory to follow")
     search = _Search(exact, int(reach), timing.stride or 1, until)
     try:
@@ -161,8 +163,23 @@ class _Search:
             elif type(cell.content) is int and 1 < cell.content <= most:
                 sizes.add(cell.content)
         unit = math.lcm(self.stride, self.exact.plan.unit)
+        sizes |= self._moduli(first, unit)
         periods = {math.lcm(unit, n, m) for n in sizes for m in sizes}
         return sorted(n for n in periods if n <= LONGEST)[:CANDIDATES]
+
+    def _moduli(self, first: list[Cell], unit: int) -> set[int]:
+        """What the stream takes its frame number modulo of, as far as a few frames show."""
+        start = self.span + unit
+        later = self._after(self._legal(start + unit), 2)
+        grown = [
+            i
+            for i, (a, b) in enumerate(zip(first, later, strict=False))
+            if type(a.content) is int and type(b.content) is int and b.content > a.content
+        ]
+        try:
+            return self._watched(self._legal(start), unit, grown).moduli
+        except Fails:
+            return set()
 
     # -- memories --------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ Tensor = torch.Tensor
 PLAIN = (int, float, complex, str, bytes, bool, type(None))
 FIXED = (type, types.ModuleType, types.BuiltinFunctionType, torch.dtype, torch.device, torch.Size, torch.Generator)
 DEEPEST = 12
+LIBRARIES = ("builtins", "torch", "collections", "typing", "abc", "coequal", "weakref", "functools", "dataclasses")
 
 
 class Unobservable(Exception):
@@ -73,6 +74,7 @@ def _parts(thing: Any, path: str) -> Iterator[tuple[str, Any, Callable | None]]:
     elif hasattr(thing, "__dict__") and not isinstance(thing, (types.GeneratorType, Iterator)):
         yield from ((f".{name}", value, _onto(thing, name)) for name, value in vars(thing).items())
         yield from _slots(thing)
+        yield from _shared(type(thing))
     elif hasattr(type(thing), "__slots__"):
         yield from _slots(thing)
     elif isinstance(thing, types.GeneratorType) or hasattr(thing, "__next__"):
@@ -85,6 +87,18 @@ def _slots(thing: Any) -> Iterator[tuple[str, Any, Callable | None]]:
         for name in (names,) if isinstance(names, str) else names:
             if hasattr(thing, name) and not name.startswith("__"):
                 yield f".{name}", getattr(thing, name), _onto(thing, name)
+
+
+def _shared(kind: type) -> Iterator[tuple[str, Any, Callable | None]]:
+    """What all objects of a user's class share: its own lists and the like, and what its methods have closed over."""
+    for base in kind.__mro__:
+        if base.__module__.partition(".")[0] in LIBRARIES:
+            continue
+        for name, value in vars(base).items():
+            if isinstance(value, types.FunctionType) or (
+                isinstance(value, (list, dict, set, deque, Tensor)) and not name.startswith("__")
+            ):
+                yield f".{base.__name__}.{name}", value, None
 
 
 HOOKS = ("_parameters", "_buffers", "_modules", "training")

@@ -16,7 +16,7 @@ import random
 EXACT = 2**52  # largest magnitude that `reduce` maps exactly, see residue.py
 WIDEST = 20  # bits of the primes when nothing demands fewer
 STEPS = (3, 4, 5, 6)  # bits by which the primes of a chain shrink: the fewest that square roots allow
-TRIES = 2000
+TRIES = 60
 NARROWEST = 8
 
 

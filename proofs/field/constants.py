@@ -48,7 +48,7 @@ def dyadic(x: Tensor, primes: tuple[int, ...]) -> Tensor:
 def near_simple(x: Tensor) -> Tensor:
     """Floats that `number_of` may take for another number: within two units of a simple rational, or of a root of one."""
     magnitude = x.abs()
-    single = (x.to(torch.float32).to(torch.float64) == x) & (magnitude < 2.0**100)
+    single = (x.to(torch.float32).to(torch.float64) == x) & (magnitude < 2.0**100) & (magnitude > 2.0**-100)
     unit = torch.exp2(torch.frexp(magnitude)[1].double() - torch.where(single, 24.0, 53.0))
     near = torch.zeros_like(x, dtype=torch.bool)
     for simple, where in ((SINGLE, single), (DOUBLE, ~single)):
@@ -62,8 +62,9 @@ def _rational(x: Tensor, within: Tensor, simple: Simple) -> Tensor:
     """Whether a convergent with a small enough denominator is near (Khinchin, "Continued fractions", section 2)."""
     before, now = (torch.zeros_like(x), torch.ones_like(x)), (torch.ones_like(x), torch.floor(x))
     rest, near = x - now[1], torch.zeros_like(x, dtype=torch.bool)
+    greatest = simple.size / x.sqrt()  # as in `number._near`
     for _ in range(20):
-        near |= (now[0] <= simple.denominator) & ((x - now[1] / now[0]).abs() <= within)
+        near |= (now[0] <= greatest) & ((x - now[1] / now[0]).abs() <= within)
         digit = torch.floor(1 / rest.clamp_min(1e-300))
         rest = 1 / rest.clamp_min(1e-300) - digit
         before, now = now, (digit * now[0] + before[0], digit * now[1] + before[1])

@@ -3,8 +3,8 @@
 A program writes 0.1, 1e-5 or `1 / sqrt(32)` and means that number; the float is its rounding. A float within one unit in the
 last place of a simple rational, or of a root of one, stands for it, unless constants are taken literally (attention in torch
 scales queries and keys by the fourth root each). A value
-that single precision holds exactly is taken for a number rounded to single precision, of which far fewer are simple: simple
-numbers must stay so rare that hardly any other float is near one.
+that single precision holds exactly is taken for a number rounded to single precision, of which far fewer are simple (of the
+roots, those of whole numbers and of their inverses): simple numbers must stay so rare that hardly any other float is near one.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from coequal.proofs.field.primes import is_square, sqrt_mod
 
 @dataclass(frozen=True)
 class Simple:
-    """What counts as simple in a format: the greatest denominator, and the digits of a decimal."""
+    """What counts as simple in a format: numerator times denominator at most `size^2`, or so many decimal digits."""
 
-    denominator: int
+    size: int
     digits: int
 
 
@@ -59,7 +59,7 @@ def number_of(value: float, *, literal: bool = False) -> Number:
 
 def in_single(value: float) -> bool:
     """Whether single precision holds the value."""
-    return value % 2.0 ** (math.frexp(value)[1] - 24) == 0.0 and abs(value) < 2.0**100
+    return 2.0**-100 < abs(value) < 2.0**100 and value % 2.0 ** (math.frexp(value)[1] - 24) == 0.0
 
 
 def spacing(value: float) -> float:
@@ -69,15 +69,30 @@ def spacing(value: float) -> float:
 
 def _simple(value: float, exact: Fraction, simple: Simple) -> Number | None:
     unit = Fraction(spacing(value))
-    for candidate in (exact.limit_denominator(simple.denominator), Fraction(f"{value:.{simple.digits}g}")):
+    for candidate in (_near(exact, simple), Fraction(f"{value:.{simple.digits}g}")):
         if candidate and abs(candidate - exact) <= unit:
             return Number(candidate, exact=candidate == exact)
     return None
 
 
+def _near(exact: Fraction, simple: Simple) -> Fraction:
+    """The nearest rational n / d with `n d <= N^2`; zero where there is none.
+
+    Of those there are about `N^2` a binade, however large the numbers: with `d <= N` alone, any float above a thousand would be
+    near one.
+    """
+    size = abs(float(exact))
+    limit = int(simple.size / math.sqrt(size)) if simple.size**-2 < size else 0
+    return exact.limit_denominator(limit) if limit else Fraction(0)
+
+
 def _root(value: float, simple: Simple, index: int) -> Number | None:
-    power = Fraction(value**index).limit_denominator(simple.denominator)
+    if not 2.0**-100 < abs(value) < 2.0**100:  # no simple number, and its powers might overflow
+        return None
+    power = _near(Fraction(value**index), simple)
     if power <= 0 or abs(math.copysign(float(power) ** (1 / index), value) - value) > spacing(value):
+        return None
+    if simple is SINGLE and 1 not in (power.numerator, power.denominator):
         return None
     n, d = power.numerator, power.denominator  # (n / d)^(1/k) = (n d^(k-1))^(1/k) / d
     return Number(Fraction(1 if value > 0 else -1, d), n * d ** (index - 1), index, exact=False)

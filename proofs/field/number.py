@@ -2,9 +2,9 @@
 
 A program writes 0.1, 1e-5 or `1 / sqrt(32)` and means that number; the float is its rounding. A float within one unit in the
 last place of a simple rational, or of a root of one, stands for it, unless constants are taken literally (attention in torch
-scales queries and keys by the fourth root each). A value
-that single precision holds exactly is taken for a number rounded to single precision, of which far fewer are simple (of the
-roots, those of whole numbers and of their inverses): simple numbers must stay so rare that hardly any other float is near one.
+scales queries and keys by the fourth root each). A value that single precision holds exactly is taken for a number rounded to
+single precision, of which far fewer are simple (of the roots, those of whole numbers and of their inverses): simple numbers
+must stay so rare that hardly any other float is near one.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Simple:
 
 
 DOUBLE, SINGLE = Simple(10_000, 8), Simple(128, 3)
+WIDEST_ROOT = 1024  # of single precision: roots of widths that attention scales by
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ def _simple(value: float, exact: Fraction, simple: Simple) -> Number | None:
 def _near(exact: Fraction, simple: Simple) -> Fraction:
     """The nearest rational n / d with `n d <= N^2`; zero where there is none.
 
-    Of those there are about `N^2` a binade, however large the numbers: with `d <= N` alone, any float above a thousand would be
-    near one.
+    Of those there are about `N^2` a binade, however large the numbers: with `d <= N` alone, any float above a thousand would
+    be near one.
     """
     size = abs(float(exact))
     limit = int(simple.size / math.sqrt(size)) if simple.size**-2 < size else 0
@@ -89,12 +90,13 @@ def _near(exact: Fraction, simple: Simple) -> Fraction:
 def _root(value: float, simple: Simple, index: int) -> Number | None:
     if not 2.0**-100 < abs(value) < 2.0**100:  # no simple number, and its powers might overflow
         return None
-    power = _near(Fraction(value**index), simple)
-    if power <= 0 or abs(math.copysign(float(power) ** (1 / index), value) - value) > spacing(value):
+    power, size, unit = _near(Fraction(value**index), simple), abs(Fraction(value)), Fraction(spacing(value))
+    if power <= 0 or not (size - unit) ** index <= power <= (size + unit) ** index:
         return None
-    if simple is SINGLE and 1 not in (power.numerator, power.denominator):
+    n, d = power.numerator, power.denominator
+    if simple is SINGLE and (min(n, d) > 1 or max(n, d) > WIDEST_ROOT):
         return None
-    n, d = power.numerator, power.denominator  # (n / d)^(1/k) = (n d^(k-1))^(1/k) / d
+    # (n / d)^(1/k) = (n d^(k-1))^(1/k) / d
     return Number(Fraction(1 if value > 0 else -1, d), n * d ** (index - 1), index, exact=False)
 
 

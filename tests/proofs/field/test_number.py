@@ -57,7 +57,7 @@ def test_one_unit_in_the_last_place_is_near_two_are_not() -> None:
 
 @pytest.mark.parametrize("magnitude", [2.0**e for e in range(-20, 40, 3)])
 def test_hardly_any_double_is_taken_for_another_number(magnitude: float) -> None:
-    """Simple numbers a binade: at most 3 N^2 fractions and as many roots of each index, 10^8 decimals; each takes 3 floats."""
+    """Simple numbers a binade: at most 3 N^2 fractions, as many roots of each index, 10^8 decimals; each takes 3 floats."""
     rng = random.Random(int(math.log2(magnitude)))
     taken = [v for _ in range(200) if not number_of(v := rng.uniform(magnitude, 2 * magnitude)).exact]
     expected = 200 * 3 * (9 * DOUBLE.size**2 + 10**DOUBLE.digits) / 2**52

@@ -2,7 +2,7 @@
 
 A program writes 0.1, 1e-5 or `1 / sqrt(32)` and means that number; the float is its rounding. A float within one unit in the
 last place of a simple rational, or of a root of one, stands for it, unless constants are taken literally (attention in torch
-scales queries and keys by the fourth root each). A value that single precision holds exactly is taken for a number rounded to
+scales queries and keys by the fourth root each). A value that single precision holds exactly is taken for one rounded to
 single precision, of which far fewer are simple (of the roots, those of whole numbers and of their inverses): simple numbers
 must stay so rare that hardly any other float is near one.
 """
@@ -104,12 +104,12 @@ def _root(value: float, simple: Simple, index: int) -> Number | None:
 def prime_factors(n: int) -> tuple[int, ...]:
     """With repetition: roots are taken prime by prime, so that sqrt(6) = sqrt(2) sqrt(3)."""
     factors, q = [], 2
-    while n > 1:
+    while q * q <= n:
         while n % q == 0:
             factors.append(q)
             n //= q
         q += 1
-    return tuple(factors)
+    return (*factors, n) if n > 1 else tuple(factors)
 
 
 @functools.lru_cache(maxsize=1_000_000)

@@ -6,8 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from coequal.proofs.field.number import DOUBLE, SINGLE, NeedsRoot, Number, ZeroDivisor, modulo, number_of, spacing
-from coequal.proofs.field.primes import draw
+from coequal.proofs.field.errors import NeedsRoot, ZeroDivisor
+from coequal.proofs.field.number import DOUBLE, SINGLE, Number, modulo, number_of, prime_factors, spacing
+from coequal.proofs.field.primes import draw, is_prime
 
 SIMPLE = [
     ("1/10", 0.1),
@@ -98,6 +99,14 @@ def test_products_of_roots_are_roots_of_products() -> None:
         assert (two * three - six) % p == 0
         assert (two * two - 2) % p == 0
         assert (modulo(number_of(1 / math.sqrt(2)), p) * two - 1) % p == 0
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("n", [1, 2, 12, 97, 2**20 * 3, 99_999_989, 9_973**4, 99_999_989 * 7])
+def test_prime_factors_multiply_to_the_number(n: int) -> None:
+    factors = prime_factors(n)
+    assert math.prod(factors) == n
+    assert all(is_prime(q) for q in factors)
 
 
 def test_a_root_that_is_not_there_is_asked_for() -> None:

@@ -34,14 +34,14 @@ def test_it_is_a_probability(degree: int) -> None:
     assert wrong(10**9, degree, PRIMES) == 1.0
 
 
-def test_collisions_of_the_hash_are_within_it() -> None:
-    """Each sum: 2^-43, and 2^-22 where half of the residues coincide; then the other half of the primes is left."""
-    q = [Fraction(1, p) for p in PRIMES]
-    even, odd = q[0] * q[2], q[1] * q[3]
-    half = max(even, odd)
-    each = Fraction(1, 2**43) + half / 2**22
-    both = Fraction(1, 2**86) + half / 2**44
-    assert wrong(0, 1, PRIMES) >= float(q[0] * q[1] * q[2] * q[3] + 2 * each * half + both) * (1 - 2**-40)
+@given(st.integers(0, 10**7), st.integers(1, 50))
+def test_collisions_of_the_hash_are_within_it(applications: int, degree: int) -> None:
+    """A collision of one prime's word, and then a pair that agrees in all others; of all words at once."""
+    pairs = Fraction(1 + applications * (applications + 1) // 2)
+    q = [Fraction(degree, p) for p in PRIMES]
+    one_lost = sum(pairs / 2**62 * min(1, pairs * math.prod(q[:i] + q[i + 1 :])) for i in range(4))
+    at_once = pairs * (Fraction(1, 2**43) + q[0] * q[2] / 2**22) ** 2
+    assert wrong(applications, degree, PRIMES) >= float(min(1, one_lost + at_once)) * (1 - 2**-40)
 
 
 def test_four_primes_and_a_hundred_thousand_activations() -> None:

@@ -43,7 +43,7 @@ def test_the_longest_dot_product_stays_exact(longest: int) -> None:
 
 
 def test_too_long_a_dot_product_is_said() -> None:
-    with pytest.raises(ValueError, match="leaves primes of 7 bits"):
+    with pytest.raises(ValueError, match="leaves primes of 6 bits"):
         bits_for(2**40)
 
 

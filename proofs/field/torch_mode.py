@@ -72,24 +72,26 @@ class Exact(TorchDispatchMode):
 
     def value(self, tensor: Tensor) -> Value:
         """The residues of a tensor; constants are lifted."""
-        return self.store.read(tensor)
+        with torch._C._DisableTorchDispatch():
+            return self.store.read(tensor)
 
     def same(self, a: Tensor, b: Tensor) -> Tensor:
         """Element by element, whether two tensors of one shape are equal in all residues (integers: equal)."""
         if not a.is_floating_point() or not b.is_floating_point():
             return torch.eq(a, b)
-        x, y = self.store.read(a), self.store.read(b)
+        x, y = self.value(a), self.value(b)
         self.field.degrees.compared(x.degree, y.degree)
         known = min(x.planes.shape[0], y.planes.shape[0])
-        p, q = x.planes[:known].nan_to_num(torch.inf), y.planes[:known].nan_to_num(torch.inf)
-        return (p == q).all(0)
+        with torch._C._DisableTorchDispatch():
+            p, q = x.planes[:known].nan_to_num(torch.inf), y.planes[:known].nan_to_num(torch.inf)
+            return (p == q).all(0)
 
     # -- dispatch ----------------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        if any(getattr(t.untyped_storage(), "unknown", None) is self for t in tensors):
+        if any(getattr(t.untyped_storage(), "unknown", None) is self for t in tensors) and not _is_view(func):
             raise self._refusal(func, "indices of a maximum depend on data")
         name = func.overloadpacket.__name__
         data = [t for t in tensors if t.is_floating_point() and self.store.find(t) is not None]

@@ -15,7 +15,9 @@ Axes = Any
 
 
 def value(f: Field, x: Any, like: Value | None = None) -> Value:
-    """A Value, of a number too."""
+    """A Value, of a number or of a tensor of whole numbers, too."""
+    if isinstance(x, torch.Tensor):
+        return f.constants(x)
     return x if isinstance(x, Value) else f.scalar(x, "cpu" if like is None else like.planes.device)
 
 
@@ -49,7 +51,7 @@ def neg(f: Field, a: Value) -> Value:
 
 @means("mul", says="x y", keeps=RING, masked=True)
 def mul(f: Field, a: Any, b: Any) -> Value:
-    factors = [x for x in (a, b) if not isinstance(x, Value)]
+    factors = [x for x in (a, b) if isinstance(x, (int, float))]
     a, b = pair(f, a, b)
     for one, other in ((a, b), (b, a)):
         if one.masked and other.dim == 0 and not other.masked and other.degree == CONSTANT and min(factors, default=1) > 0:

@@ -16,11 +16,11 @@ Tensor = torch.Tensor
 ABSENT = -(1 << 63)  # the name of minus infinity: no member at all
 
 MOVES = (
-    "clone", "contiguous", "_to_copy", "lift_fresh_copy", "_unsafe_view", "cat", "stack", "repeat", "roll", "flip",
+    "clone", "_to_copy", "lift_fresh_copy", "_unsafe_view", "cat", "stack", "repeat", "roll", "flip",
     "index", "index_select", "gather", "take", "take_along_dim", "embedding", "constant_pad_nd", "reflection_pad1d",
     "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d", "replication_pad3d", "pad", "where",
     "masked_fill", "masked_scatter", "masked_select", "index_put", "_index_put_impl", "_unsafe_index", "index_copy",
-    "index_fill", "scatter", "slice_scatter", "select_scatter", "as_strided_scatter", "diagonal_scatter", "tril", "triu",
+    "index_fill", "scatter", "slice_scatter", "select_scatter", "diagonal_scatter", "tril", "triu",
     "fill", "copy", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "im2col", "upsample_nearest1d",
     "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d",
     "_reshape_copy", "view_copy", "expand_copy", "slice_copy", "diag_embed", "repeat_interleave", "unsafe_split", "unsafe_chunk",

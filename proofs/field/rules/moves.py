@@ -9,6 +9,7 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 
 from coequal.proofs.field import hash as hashing
 from coequal.proofs.field.degree import CONSTANT, Degree
+from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import means
 from coequal.proofs.field.residue import Field, Value
 
@@ -26,6 +27,8 @@ MOVES = (
     "_reshape_copy", "view_copy", "expand_copy", "slice_copy", "diag_embed", "repeat_interleave", "unsafe_split", "unsafe_chunk",
     "unsafe_split_with_sizes", "split_with_sizes_copy", "rot90", "narrow_copy", "select_copy", "unfold_copy",
 )  # fmt: skip
+# fill in zeros that no argument names, or have no kernel for names: what they move is no set any more
+NAMELESS = {"tril", "triu", "im2col", "diag_embed", *(name for name in MOVES if "upsample" in name)}
 
 
 @means(*MOVES, says="elements are moved, repeated, dropped, or filled in with constants; conditions and indices are no data",
@@ -37,11 +40,22 @@ def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
     values = [leaf for leaf in leaves if isinstance(leaf, Value)]
     known = min(v.planes.shape[0] for v in values)
     moved = [_call(operation, leaves, spec, lambda v, i=i: v.planes[i]) for i in range(known)]
-    names = _names_moved(f, operation, leaves, spec) if any(v.names is not None for v in values) else None
+    named = operation.overloadpacket.__name__ not in NAMELESS and any(v.names is not None for v in values)
+    names = _names_moved(f, operation, leaves, spec) if named else None
     degree = CONSTANT
     for v in values:
         degree = degree.plus(v.degree)
+    if _accumulates(operation, args, kwargs):
+        if any(v.masked for v in values):
+            raise NotDecided("minus infinity is added up")
+        return Value(f.reduce(torch.stack(moved)), degree)
     return _gathered(moved, names, degree, any(v.masked for v in values))
+
+
+def _accumulates(operation: Any, args: tuple, kwargs: dict) -> bool:
+    """Whether what falls on the same place is added up (index_put)."""
+    places = [a.name for a in operation._schema.arguments]
+    return bool((dict(zip(places, args, strict=False)) | kwargs).get("accumulate", False))
 
 
 def _call(operation: Any, leaves: list, spec: Any, plane: Any) -> Any:

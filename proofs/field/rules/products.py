@@ -45,8 +45,10 @@ def mm(f: Field, a: Value, b: Value) -> Value:
     return watched(f, torch.matmul, a, b, a.shape[-1], _row_by_column)
 
 
-@means("addmm", "baddbmm", says="beta c + alpha x y", keeps=RING)
+@means("addmm", "baddbmm", says="beta c + alpha x y", keeps=RING, masked=True)
 def addmm(f: Field, c: Value, a: Value, b: Value, *, beta: float = 1, alpha: float = 1) -> Value:
+    if a.masked or b.masked:  # c alone may be a mask
+        raise NotDecided("minus infinity is multiplied")
     return f.plus(f.scaled(c, beta), f.scaled(mm(f, a, b), alpha))
 
 

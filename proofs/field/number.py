@@ -26,8 +26,7 @@ class Simple:
     digits: int
 
 
-DOUBLE, SINGLE = Simple(10_000, 8), Simple(128, 3)
-WIDEST_ROOT = 1024  # of single precision: roots of widths that attention scales by
+DOUBLE, SINGLE = Simple(10_000, 8), Simple(32, 3)
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def _root(value: float, simple: Simple, index: int) -> Number | None:
     if power <= 0 or not (size - unit) ** index <= power <= (size + unit) ** index:
         return None
     n, d = power.numerator, power.denominator
-    if simple is SINGLE and (min(n, d) > 1 or max(n, d) > WIDEST_ROOT):
+    if simple is SINGLE and min(n, d) > 1:
         return None
     # (n / d)^(1/k) = (n d^(k-1))^(1/k) / d
     return Number(Fraction(1 if value > 0 else -1, d), n * d ** (index - 1), index, exact=False)

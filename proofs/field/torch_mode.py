@@ -42,7 +42,21 @@ VIEWS_IN_PLACE = {"transpose_", "t_", "squeeze_", "unsqueeze_", "swapaxes_", "sw
 ELEMENTWISE = {"sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "tanh", "sigmoid", "erf",
                "reciprocal"}  # fmt: skip
 # take integers as rows to look up, or copy them
-LOOK_UPS = {"embedding", "index_select", "index", "gather", "clone", "_to_copy", "cat", "stack", "copy_", "slice_scatter"} | SHAPES
+LOOK_UPS = {
+    "embedding",
+    "index_select",
+    "index",
+    "gather",
+    "clone",
+    "_to_copy",
+    "cat",
+    "stack",
+    "copy_",
+    "slice_scatter",
+} | SHAPES
+# random on constants, too; and views of data that would be taken for constants
+DROPOUT = {"bernoulli", "bernoulli_", "native_dropout"}
+COMPLEX = {"view_as_complex", "view_as_real"}
 LANES = 64  # more than any vector unit has
 
 
@@ -118,6 +132,8 @@ class Exact(TorchDispatchMode):
         if drawn and name not in LOOK_UPS and not _is_view(func):
             self.integers_used.add(name)
         data = [t for t in tensors if t.is_floating_point() and self.store.find(t) is not None]
+        if name in DROPOUT or (data and (name in COMPLEX or _name(func) == "view.dtype")):
+            raise self._refusal(func, REFUSED.get(name, "the program looks at the bits of a value"))
         if not data or name in SHAPES:
             result = self._plain(func, name, args, kwargs)
             if drawn:
@@ -146,11 +162,13 @@ class Exact(TorchDispatchMode):
         self.executed[name] = self.executed.get(name, 0) + 1
         if func._schema.is_mutable:
             return self._in_place(func, name, args, kwargs, like)
-        meaning = MEANINGS.get(f"{name}.{func._overloadname}") or MEANINGS.get(name)
+        meaning = MEANINGS.get(_name(func)) or MEANINGS.get(name)
         if meaning is None:
             return self._decomposed(func, name, args, kwargs)
-        result = self._evaluated(meaning, func, args, kwargs)
         dtype = kwargs.get("dtype") or _dtype(args, kwargs)
+        if not dtype.is_floating_point:
+            raise NotDecided("data is cast to whole numbers")
+        result = self._evaluated(meaning, func, args, kwargs)
         if name == "_to_copy" and dtype.is_floating_point and torch.finfo(dtype).bits < 64:
             self.field.assumptions.setdefault("casts", "casts to coarser floating-point formats count as exact")
         return self._given(result, dtype, like.device)
@@ -258,6 +276,11 @@ LOOKS = {
     Tensor.__repr__,
     Tensor.__format__,
 }
+
+
+def _name(func: Any) -> str:
+    """With the overload."""
+    return f"{func.overloadpacket.__name__}.{func._overloadname}"
 
 
 def _is_view(func: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A laboratory: tensors that hold known residues and count as data, so that rules are compared with torch on whole numbers."""
+"""A laboratory: tensors that hold known residues and count as data, so that rules meet torch on whole numbers."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_whole_powers(exponent: int) -> None:
 def test_products_of_matrices() -> None:
     rng = random.Random(4)
     x, y = ([[Fraction(rng.randrange(-(10**9), 10**9)) for _ in range(9)] for _ in range(n)] for n in (5, 6))
-    a, b = (Value(known(sum(m, [])).planes.view(4, -1, 9)) for m in (x, y))
+    a, b = (Value(known([n for row in m for n in row]).planes.view(4, -1, 9)) for m in (x, y))
     product = FIELD.bilinear(lambda s, t: s @ t.T, a, b, 9)
     truth = [sum(s * t for s, t in zip(row, column, strict=True)) for row in x for column in y]
     equals(Value(product.planes.reshape(4, -1)), truth)

@@ -1,4 +1,4 @@
-"""Every entry of the table of meanings is exercised: the exact ones against torch on whole numbers, the free ones by congruence.
+"""Every entry of the table of meanings is exercised: exact ones against torch on whole numbers, free ones by congruence.
 
 An operation in `EXACT` runs on data whose residues are those of whole numbers (or of halves and quarters), and must give the
 residues of what torch gives for the numbers themselves. An operation in `FREE` gives equal values for equal arguments, and
@@ -336,7 +336,7 @@ def test_every_meaning_is_exercised() -> None:
 def calls(operation: Any, name: str) -> bool:
     """Whether the entry of that name is the one that the operation looks up."""
     packet = operation.overloadpacket.__name__
-    return name == packet or name == f"{packet}.{operation._overloadname}"
+    return name in (packet, f"{packet}.{operation._overloadname}")
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -368,12 +368,19 @@ ALSO: dict[str, Case] = {
     "mean over no power of two": case(aten.mean.dim, n(7, 3), [0]),
     "cumsum of a matrix along the first axis": case(aten.cumsum.default, n(3, 4), 0),
     "depthwise": case(aten.convolution.default, n(2, 3, 9), n(3, 1, 2), n(3), [2], [1], [2], False, [0], 3),
-    "depthwise in three dimensions":
-        case(aten.convolution.default, n(1, 2, 4, 5, 6), n(2, 1, 2, 3, 2), None, [1, 2, 1], [1, 0, 1], [1, 1, 2], False, [0] * 3, 2),
-    "depthwise with two channels out": case(aten.convolution.default, n(2, 3, 9), n(6, 1, 2), n(6), [1], [1], [1], False, [0], 3),
-    "three dimensions": case(aten.convolution.default, n(1, 2, 4, 5, 6), n(3, 2, 2, 3, 2), n(3), [1, 2, 1], [1, 0, 1], [1] * 3, False, [0] * 3, 1),
+    "depthwise in three dimensions": case(
+        aten.convolution.default, n(1, 2, 4, 5, 6), n(2, 1, 2, 3, 2), None, [1, 2, 1], [1, 0, 1], [1] * 3, False, [0] * 3, 2
+    ),
+    "depthwise with two channels out": case(
+        aten.convolution.default, n(2, 3, 9), n(6, 1, 2), n(6), [1], [1], [1], False, [0], 3
+    ),
+    "three dimensions": case(
+        aten.convolution.default, n(1, 2, 4, 5, 6), n(3, 2, 2, 3, 2), n(3), [1, 2, 1], [1, 0, 1], [1] * 3, False, [0] * 3, 1
+    ),
     "transposed": case(aten.convolution.default, n(2, 3, 5), n(3, 4, 2), n(4), [2], [1], [1], True, [1], 1),
-    "transposed in groups": case(aten.convolution.default, n(2, 4, 3, 5), n(4, 3, 2, 2), n(6), [2, 1], [0, 1], [1, 2], True, [1, 0], 2),
+    "transposed in groups": case(
+        aten.convolution.default, n(2, 4, 3, 5), n(4, 3, 2, 2), n(6), [2, 1], [0, 1], [1, 2], True, [1, 0], 2
+    ),
     "pool with a divisor": case(aten.avg_pool2d.default, n(1, 2, 4, 4), [2, 2], [2, 2], [0, 0], False, True, 8),
     "pool in one dimension that counts no padding": case(aten.avg_pool1d.default, n(2, 3, 8), [4], [2], [2], True, False),
     "pool over three": case(aten.avg_pool1d.default, n(2, 3, 8), [3], [2], [1], True, True),
@@ -435,18 +442,23 @@ def test_free_at_zero(name: str, lab) -> None:
         assert torch.equal(got, lab.field.constants(truth).planes)
 
 
+UNKNOWN_AT_MINUS_INFINITY = {  # refused, though torch has a value there
+    "elu", "celu", "threshold", "atan", "erfc", "special_expit", "log_sigmoid_forward", "softshrink",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("name", UNARY)
 def test_free_at_minus_infinity(name: str, lab) -> None:
     """Torch's limit there, or a refusal."""
     operation, (_, *options), kwargs = FREE[name]
     masked = torch.tensor([2.0, -math.inf], dtype=F64)
     truth = first(operation(masked, *options, **kwargs))[1]
-    try:
+    if math.isfinite(truth) and name not in UNKNOWN_AT_MINUS_INFINITY:
         got = lab.planes(first(lab.dispatched(operation, masked, *options, **kwargs)))[:, 1]
-    except NotDecided as error:
-        assert "of minus infinity" in str(error)
-        return
-    assert torch.equal(got, lab.field.constants(truth[None]).planes[:, 0])
+        assert torch.equal(got, lab.field.constants(truth[None]).planes[:, 0])
+    else:
+        with pytest.raises(NotDecided, match=f"{name} of minus infinity"):
+            lab.dispatched(operation, masked, *options, **kwargs)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

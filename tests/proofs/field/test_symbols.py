@@ -60,7 +60,7 @@ def test_residues_are_centred_and_of_the_number_alone() -> None:
 
 
 def test_formats_without_a_code() -> None:
-    with pytest.raises(ValueError, match="no code in torch.float16: expected one of torch.float64, torch.float32"):
+    with pytest.raises(ValueError, match=r"no code in torch\.float16: expected one of torch\.float64, torch\.float32"):
         Symbols(1).fresh(torch.empty(3, dtype=torch.float16))
 
 

@@ -62,7 +62,7 @@ def test_redraws_add_up() -> None:
 
 
 def test_thrown_away_draws_measured() -> None:
-    """Wrong or zero divisor: among the first accepted of at most two draws, wrong ones are no more frequent than twice the bound."""
+    """Among the first accepted of at most two draws, wrong ones are no more frequent than twice the bound."""
     rng, p, degree, accepted, wrong_ones = random.Random(3), 103, 5, 0, 0
     for _ in range(50_000):
         for _ in range(2):
@@ -79,7 +79,7 @@ def test_thrown_away_draws_measured() -> None:
 
 
 def test_the_pool_of_primes() -> None:
-    """About 2^18 / (2 ln 2^20) of them (Dirichlet); a coefficient of a thousand bits is a multiple of all four hardly ever."""
+    """About 2^18 / (2 ln 2^20) (Dirichlet); a coefficient of a thousand bits is hardly ever a multiple of all four."""
     assert abs(pool() / (2**18 / (2 * math.log(7 * 2**17))) - 1) < 0.02
     smallest = 3 * 2**6
     primes = [p for p in range(smallest, 2**8) if p % 4 == 3 and all(p % q for q in range(2, 16))]

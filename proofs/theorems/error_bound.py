@@ -112,7 +112,7 @@ def planted(degree: int) -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 def pairs(count: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The product of `F(x_i) - F(x_j)` over all pairs of `count` arguments along the last axis: zero as soon as two collide."""
+    """The product of `F(x_i) - F(x_j)` over all pairs of `count` arguments on the last axis: zero as soon as two collide."""
 
     def program(x: torch.Tensor) -> torch.Tensor:
         image = torch.tanh(x)

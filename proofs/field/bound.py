@@ -4,14 +4,15 @@ A run applies free functions m times, element by element. Draw inputs, weights a
 random. If the two programs are different functions of these, then the first place where equal residues hide a difference is
 a pair of applications whose arguments are different but agree, or an output. The difference of two arguments is a non-zero
 rational function whose numerator has at most degree D, and a random point is a zero of it modulo p with probability at most
-D / p (Schwartz 1980; Zippel 1979; DeMillo & Lipton 1978). All r primes must agree at once, so for each pair
+D / p (Schwartz 1980; Zippel 1979; DeMillo & Lipton 1978). All r primes must agree at once:
 
     M = 1 + m (m + 1) / 2 pairs      P(wrong "equal") <= M prod_i D / p_i
 
-(m (m - 1) / 2 pairs of applications, m comparisons of an argument with zero, where some functions have a known value, and the
-output). The hash adds to that: among M pairs of arguments, two 64-bit words that one prime takes its residue from collide with
-probability at most M 2^-62, which loses that prime; with k primes lost the others are left. The two sums below all words collide
-at once with probability at most M (2^-43 + 2^-22 half)^2, half the D^2 / p p' of two primes. Independent draws multiply.
+(m (m - 1) / 2 pairs of applications, m comparisons of an argument with zero, where some functions have a known value, and
+the output). The hash adds to that: among M pairs of arguments, two 64-bit words that one prime takes its residue from
+collide with probability at most M 2^-62, which loses that prime; with k primes lost the others are left. The two sums
+below all words collide at once with probability at most M (2^-43 + 2^-22 half)^2, half the D^2 / p p' of two primes.
+Independent draws multiply.
 
 The proof, and a program that is wrong exactly as often as this says it may be: `proofs/theorems/error_bound.py`.
 """

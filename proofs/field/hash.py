@@ -3,8 +3,9 @@
 A function of which nothing is known but that it is one becomes `F(x) = H(x mod p_1, ..., x mod p_r)`, drawn afresh for each
 prime over its full range. The residues are joined by two independent multiply-add sums modulo 2^64 (Dietzfelbinger,
 "Universal hashing and k-wise independent random variables via integer arithmetic without primes", STACS 1996) and mixed
-by the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). Each prime
-takes its residue from a combination of the two of its own, so that 64 bits that collide are lost to one prime alone.
+by the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). Each
+prime takes its residue from a combination of the two of its own, so that 64 bits that collide are lost to one prime
+alone.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def dyadic(x: Tensor, primes: tuple[int, ...]) -> Tensor:
 def near_simple(x: Tensor) -> Tensor:
     """Floats that `number_of` may take for another number: within two units of a simple rational, or of a root of one."""
     magnitude = x.abs()
-    single = (x.to(torch.float32).to(torch.float64) == x) & (magnitude < 2.0**100) & (magnitude > 2.0**-100)
+    single = (x.to(torch.float32).to(torch.float64) == x) & (magnitude < 2.0**100) & (magnitude >= 2.0**-126)
     unit = torch.exp2(torch.frexp(magnitude)[1].double() - torch.where(single, 24.0, 53.0))
     near = torch.zeros_like(x, dtype=torch.bool)
     for simple, where in ((SINGLE, single), (DOUBLE, ~single)):

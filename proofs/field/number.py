@@ -58,8 +58,10 @@ def number_of(value: float, *, literal: bool = False) -> Number:
 
 
 def in_single(value: float) -> bool:
-    """Whether single precision holds the value."""
-    return 2.0**-100 < abs(value) < 2.0**100 and value % 2.0 ** (math.frexp(value)[1] - 24) == 0.0
+    """Whether single precision holds the value as a normal number."""
+    if not 2.0**-126 <= abs(value) < 2.0**100:
+        return False
+    return value % 2.0 ** (math.frexp(value)[1] - 24) == 0.0
 
 
 def spacing(value: float) -> float:

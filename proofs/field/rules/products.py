@@ -47,7 +47,7 @@ def mm(f: Field, a: Value, b: Value) -> Value:
 
 @means("addmm", "baddbmm", says="beta c + alpha x y", keeps=RING, masked=True)
 def addmm(f: Field, c: Value, a: Value, b: Value, *, beta: float = 1, alpha: float = 1) -> Value:
-    if a.masked or b.masked:  # c alone may be a mask
+    if a.masked or b.masked:
         raise NotDecided("minus infinity is multiplied")
     return f.plus(f.scaled(c, beta), f.scaled(mm(f, a, b), alpha))
 

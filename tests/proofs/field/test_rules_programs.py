@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from coequal.proofs.field.torch_mode import ELEMENTWISE
+
 Tensor = torch.Tensor
 F64 = torch.float64
 
@@ -539,3 +541,17 @@ def test_nothing_is_assumed_where_nothing_is(lab) -> None:
     with lab.running():
         (x * 0.5).double()
     assert lab.field.assumptions == {}
+
+
+@pytest.mark.parametrize("name", sorted(ELEMENTWISE))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_functions_of_constants_depend_on_the_float_alone(lab, name: str, dtype: torch.dtype) -> None:
+    """A table of positions and one of its rows: bit for bit the same, whatever vector unit computes it."""
+    table = torch.rand(37, 13, dtype=dtype, generator=lab.generator) + 0.1
+    call = (lambda x: torch.pow(x, 0.3)) if name == "pow" else getattr(torch, name)
+    with lab.running():
+        whole = call(table)
+        for i in (0, 17, 36):
+            assert torch.equal(call(table[i]), whole[i])
+            assert torch.equal(call(table[i, 3:4]), whole[i, 3:4])
+            assert torch.equal(call(table.t())[5], whole[:, 5])

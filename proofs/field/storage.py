@@ -47,7 +47,8 @@ class Store:
         """The residues of a tensor's storage in this run; symbols are lifted when they are first met; None: a constant."""
         storage = tensor.untyped_storage()
         if isinstance(tensor, torch.nn.Parameter):
-            storage.literal = True  # type: ignore[attr-defined]  a weight that is no symbol is the number that it is
+            # a weight that is no symbol is the number that it is
+            storage.literal = True  # type: ignore[attr-defined]
         found = getattr(storage, "residues", None)
         if found is not None and found.owner is self:
             return found

@@ -1,9 +1,9 @@
 """The torch front end: unmodified programs run over a field.
 
 `Exact` is a dispatch mode. An operation that touches no data (inputs, weights, and what was computed from them) runs as it
-is: shapes, masks, positions, integer tensors, zero states. Any other is evaluated by its rule in the table of meanings; views
-stay views; in-place operations write; what has neither rule nor decomposition refuses with its name and the line it was
-called from.
+is: shapes, masks, positions, integer tensors, zero states. Any other is evaluated by its rule in the table of meanings;
+views stay views; in-place operations write; what has neither rule nor decomposition refuses with its name and the line it
+was called from.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ SHAPES = {
 # change how a tensor looks at its storage, nothing in it
 VIEWS_IN_PLACE = {"transpose_", "t_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_", "as_strided_", "detach_"}
 # of constants, too, one float gives one float, whatever tensor it stands in: see `_alike`
-ELEMENTWISE = {"sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "tanh", "sigmoid",
-               "erf", "reciprocal"}  # fmt: skip
+ELEMENTWISE = {"sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "tanh",
+               "sigmoid", "erf", "reciprocal"}  # fmt: skip
 # take integers as rows to look up, or copy them
 LOOK_UPS = {
     "embedding",

@@ -233,7 +233,8 @@ def _regions(f: Field, a: Value, axis: int, count: int) -> Value:
 
 
 @means("clamp", "clamp_min", "clamp_max", "hardtanh", by_name=True,
-       says="relu where the bounds are those of relu, else a free function", keeps="same argument and bounds, same value")  # fmt: skip
+       says="relu where the bounds are those of relu, else a free function",
+       keeps="same argument and bounds, same value")  # fmt: skip
 def clamp(f: Field, operation: Any, a: Value, low: Any = None, high: Any = None, **named: Any) -> Value:
     name = str(operation)
     low, high = named.get("min", low), named.get("max", high)

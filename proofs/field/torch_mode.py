@@ -134,6 +134,8 @@ class Exact(TorchDispatchMode):
         data = [t for t in tensors if t.is_floating_point() and self.store.find(t) is not None]
         if name in DROPOUT or (data and (name in COMPLEX or _name(func) == "view.dtype")):
             raise self._refusal(func, REFUSED.get(name, "the program looks at the bits of a value"))
+        if data and any(t.is_complex() for t in tensors):
+            raise self._refusal(func, "complex numbers")
         if not data or name in SHAPES:
             result = self._plain(func, name, args, kwargs)
             if drawn:

@@ -18,6 +18,8 @@ def value(f: Field, x: Any, like: Value | None = None) -> Value:
     """A Value, of a number or of a tensor of whole numbers, too."""
     if isinstance(x, torch.Tensor):
         return f.constants(x)
+    if isinstance(x, complex):
+        raise NotDecided("complex numbers")
     return x if isinstance(x, Value) else f.scalar(x, "cpu" if like is None else like.planes.device)
 
 

@@ -49,6 +49,8 @@ REFUSALS: dict[str, tuple[Callable[[Tensor], object], str, str]] = {
     "dropout": (lambda x: functional.dropout(x, 0.5, training=True), "aten.bernoulli_", "it is random"),
     "bernoulli": (lambda x: x.bernoulli(), "aten.bernoulli", "it is random"),
     "complex numbers": (lambda x: torch.view_as_complex(x.view(3, 2, 2)), "aten.view_as_complex", "complex numbers"),
+    "complex constants": (lambda x: x * torch.ones(4, dtype=torch.complex128), "aten.mul", "complex numbers"),
+    "complex factors": (lambda x: x * 1j, "aten.mul", "complex numbers"),
     "Fourier transform": (lambda x: torch.fft.rfft(x, dim=1), "aten._fft_r2c", "complex numbers"),
     "other views of the bits": (lambda x: x.view(torch.int64), "aten.view", "looks at the bits"),
     "cast to flags": (lambda x: x.bool(), "aten._to_copy", "data is cast to whole numbers"),

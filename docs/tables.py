@@ -56,12 +56,32 @@ def findings() -> str:
     return table(("name", "severity", "what was found"), rows)
 
 
+def meanings() -> str:
+    """What every operation means over a field."""
+    from coequal.proofs.field import rules  # noqa: F401  fills the table
+    from coequal.proofs.field.meanings import TABLE
+
+    rows = [(", ".join(f"`{name}`" for name in m.names), m.says, m.keeps, m.source) for m in TABLE]
+    return table(("operation", "meaning", "keeps", "source"), rows)
+
+
+def refused() -> str:
+    """What has no meaning over a field, by reason."""
+    from coequal.proofs.field.meanings import REFUSED
+
+    reasons = dict.fromkeys(REFUSED.values())
+    rows = [(", ".join(f"`{name}`" for name in REFUSED if REFUSED[name] == reason), reason) for reason in reasons]
+    return table(("operation", "why"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "verify": lambda: options("verify"),
     "check": lambda: options("check"),
     "checks": checks,
     "findings": findings,
     "explain": lambda: options("explain"),
+    "meanings": meanings,
+    "refused": refused,
 }
 
 

@@ -48,10 +48,16 @@ CONSTANT, VARIABLE = Degree(0), Degree(1)
 
 @dataclass
 class Degrees:
-    """The divisors of a run, and the greatest degree that two values were compared at."""
+    """The divisors of a run, and the greatest degrees of what was compared."""
 
     divisors: list[int] = field(default_factory=list)  # degree of each, of all its elements together
-    greatest: int = 1
+    numerators: int = 1
+    denominators: int = 0
+
+    @property
+    def greatest(self) -> int:
+        """Of the numerator of a difference `n/d - m/e = (n e - m d) / (d e)` of any two values that were compared."""
+        return self.numerators + self.denominators
 
     def denominator(self, degree: Degree) -> int:
         """Degree of the common denominator."""
@@ -69,9 +75,7 @@ class Degrees:
         return Degree(self.denominator(degree) - self.total(degree), frozenset({(len(self.divisors) - 1, 1)}))
 
     def compared(self, *degrees: Degree) -> None:
-        """Values of these degrees were told apart, or hashed: their difference is a polynomial of at most that degree.
-
-        The difference of two fractions has the product of their denominators below it: twice the greatest degree bounds it.
-        """
+        """Values of these degrees were told apart, or hashed: each may be met by any other."""
         for degree in degrees:
-            self.greatest = max(self.greatest, self.total(degree) + self.denominator(degree))
+            self.numerators = max(self.numerators, self.total(degree))
+            self.denominators = max(self.denominators, self.denominator(degree))

@@ -3,8 +3,9 @@
 A function of which nothing is known but that it is one becomes `F(x) = H(x mod p_1, ..., x mod p_r)`, drawn afresh for each
 prime over its full range. The residues are joined by two independent multiply-add sums modulo 2^64 (Dietzfelbinger,
 "Universal hashing and k-wise independent random variables via integer arithmetic without primes", STACS 1996) and mixed
-by the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). The
-primes take their residues from the two sums in turns, so that a collision of one sum alone is seen by half of them.
+by the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). Each
+prime takes its residue from a combination of the two of its own, so that 64 bits that collide are lost to one prime
+alone.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def spread(pair: Pair, primes: tuple[int, ...], seed: int, name: object, out: Te
     shape = (len(primes), *pair[0].shape)
     planes = torch.empty(shape, dtype=torch.float64, device=pair[0].device) if out is None else out
     for index, p in enumerate(primes):
-        word = mix(pair[index % 2] ^ key(seed, name, "prime", index))
+        own = torch.add(pair[0], pair[1], alpha=key(seed, "combination", index) | 1)
+        word = mix(own.bitwise_xor_(key(seed, name, "prime", index)))
         planes[index] = _shift(word, 12).remainder_(p).sub_(p // 2)  # 52 bits: the bias is below p / 2^52
     return planes
 

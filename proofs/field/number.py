@@ -2,9 +2,9 @@
 
 A program writes 0.1, 1e-5 or `1 / sqrt(32)` and means that number; the float is its rounding. A float within one unit in the
 last place of a simple rational, or of a root of one, stands for it, unless constants are taken literally (attention in torch
-scales queries and keys by the fourth root each). A value
-that single precision holds exactly is taken for a number rounded to single precision, of which far fewer are simple (of
-roots those of n and of 1 / n): simple numbers must stay so rare that hardly any other float is near one.
+scales queries and keys by the fourth root each). A value that single precision holds exactly is taken for one rounded to
+single precision, of which far fewer are simple (of the roots, those of whole numbers and of their inverses): simple numbers
+must stay so rare that hardly any other float is near one.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from coequal.proofs.field.primes import is_square, sqrt_mod
 
 @dataclass(frozen=True)
 class Simple:
-    """What counts as simple in a format: the greatest denominator, and the digits of a decimal."""
+    """What counts as simple in a format: numerator times denominator at most `size^2`, or so many decimal digits."""
 
-    denominator: int
+    size: int
     digits: int
 
 
@@ -71,19 +71,33 @@ def spacing(value: float) -> float:
 
 def _simple(value: float, exact: Fraction, simple: Simple) -> Number | None:
     unit = Fraction(spacing(value))
-    for candidate in (exact.limit_denominator(simple.denominator), Fraction(f"{value:.{simple.digits}g}")):
+    for candidate in (_near(exact, simple), Fraction(f"{value:.{simple.digits}g}")):
         if candidate and abs(candidate - exact) <= unit:
             return Number(candidate, exact=candidate == exact)
     return None
 
 
+def _near(exact: Fraction, simple: Simple) -> Fraction:
+    """The nearest rational n / d with `n d <= N^2`; zero where there is none.
+
+    Of those there are about `N^2` a binade, however large the numbers: with `d <= N` alone, any float above a thousand would
+    be near one.
+    """
+    size = abs(float(exact))
+    limit = int(simple.size / math.sqrt(size)) if simple.size**-2 < size else 0
+    return exact.limit_denominator(limit) if limit else Fraction(0)
+
+
 def _root(value: float, simple: Simple, index: int) -> Number | None:
-    power = Fraction(value**index).limit_denominator(4096)
-    if simple is SINGLE and 1 not in (power.numerator, power.denominator):
+    if not 2.0**-100 < abs(value) < 2.0**100:  # no simple number, and its powers might overflow
         return None
-    if power <= 0 or abs(math.copysign(float(power) ** (1 / index), value) - value) > spacing(value):
+    power, size, unit = _near(Fraction(value**index), simple), abs(Fraction(value)), Fraction(spacing(value))
+    if power <= 0 or not (size - unit) ** index <= power <= (size + unit) ** index:
         return None
-    n, d = power.numerator, power.denominator  # (n / d)^(1/k) = (n d^(k-1))^(1/k) / d
+    n, d = power.numerator, power.denominator
+    if simple is SINGLE and min(n, d) > 1:
+        return None
+    # (n / d)^(1/k) = (n d^(k-1))^(1/k) / d
     return Number(Fraction(1 if value > 0 else -1, d), n * d ** (index - 1), index, exact=False)
 
 
@@ -91,12 +105,12 @@ def _root(value: float, simple: Simple, index: int) -> Number | None:
 def prime_factors(n: int) -> tuple[int, ...]:
     """With repetition: roots are taken prime by prime, so that sqrt(6) = sqrt(2) sqrt(3)."""
     factors, q = [], 2
-    while n > 1:
+    while q * q <= n:
         while n % q == 0:
             factors.append(q)
             n //= q
         q += 1
-    return tuple(factors)
+    return (*factors, n) if n > 1 else tuple(factors)
 
 
 @functools.lru_cache(maxsize=1_000_000)

@@ -3,7 +3,8 @@
 Residues are centred, `|a| <= (p - 1) / 2`. A dot product of length K is then at most `K (p - 1)^2 / 4` in magnitude; it must
 stay below 2^52, half of what float64 holds exactly, so that the reduction modulo p (`residue.py`) is exact too.
 
-All primes are 3 modulo 4, so that every square has one root that is a square itself, as positive numbers have a positive root.
+All primes are 3 modulo 4, so that every square has one root that is a square itself, as positive numbers have a positive
+root.
 
 A *chain* `p_0 > p_1 > ...` has `p_{i+1} | p_i - 1`: then `g^x mod p_0`, with g of order p_1, depends on `x mod p_1` alone,
 and `x -> g^x` turns sums into products. That is the homomorphic exponential.

@@ -146,8 +146,8 @@ class Field:
                 for part in _parts(plane):
                     part.sub_(part.div(p).round_().mul_(p))
             return x
-        p = self.moduli(x)
-        return x.sub_(x.div(p).round_().mul_(p))
+        moduli = self.moduli(x)
+        return x.sub_(x.div(moduli).round_().mul_(moduli))
 
     def terms(self, count: int) -> None:
         """A sum of `count` products comes: TooLong where it would round."""

@@ -47,7 +47,8 @@ class Store:
         """The residues of a tensor's storage in this run; symbols are lifted when they are first met; None: a constant."""
         storage = tensor.untyped_storage()
         if isinstance(tensor, torch.nn.Parameter):
-            storage.literal = True  # type: ignore[attr-defined]  a weight that is no symbol is the number that it is
+            # a weight that is no symbol is the number that it is
+            storage.literal = True  # type: ignore[attr-defined]
         found = getattr(storage, "residues", None)
         if found is not None and found.owner is self:
             return found
@@ -105,8 +106,7 @@ class Store:
         known = value.planes.shape[0]
         if known < held.planes.shape[0]:
             held.planes = held.planes[:known]
-        shape = (held.planes.shape[0], *tensor.shape)
-        _view(held.planes, tensor).copy_(value.planes[: held.planes.shape[0]].expand(shape))
+        _view(held.planes, tensor).copy_(_spread(value.planes[: held.planes.shape[0]], 1, tensor))
         self._write_names(held, tensor, value)
         whole = tensor.numel() == held.planes.shape[-1]  # nothing of what was there is left
         held.degree = value.degree if whole else held.degree.plus(value.degree)
@@ -120,7 +120,7 @@ class Store:
         new = names_of(self.field, value)
         members = max(new.shape[1], held.names.shape[1])
         held.names = widened(held.names, members).contiguous()
-        _view(held.names, tensor).copy_(widened(new, members).expand(2, members, *tensor.shape))
+        _view(held.names, tensor).copy_(_spread(widened(new, members), 2, tensor))
 
     def fresh(self, value: Value, dtype: torch.dtype, device: torch.device) -> Tensor:
         """A new tensor that holds a value."""
@@ -148,6 +148,14 @@ def _whole(tensor: Tensor) -> Tensor:
     """All of a tensor's storage, flat, in its own format."""
     size = tensor.untyped_storage().nbytes() // tensor.element_size()
     return tensor.detach().as_strided((size,), (1,), 0)
+
+
+def _spread(planes: Tensor, lead: int, tensor: Tensor) -> Tensor:
+    """`(*lead, *shape)` broadcast to the shape of the tensor, whose last axes it has."""
+    missing = tensor.dim() - (planes.dim() - lead)
+    return planes.reshape(*planes.shape[:lead], *[1] * missing, *planes.shape[lead:]).expand(
+        *planes.shape[:lead], *tensor.shape
+    )
 
 
 def _view(planes: Tensor, tensor: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """The torch front end: unmodified programs run over a field.
 
 `Exact` is a dispatch mode. An operation that touches no data (inputs, weights, and what was computed from them) runs as it
-is: shapes, masks, positions, integer tensors, zero states. Any other is evaluated by its rule in the table of meanings; views
-stay views; in-place operations write; what has neither rule nor decomposition refuses with its name and the line it was
-called from.
+is: shapes, masks, positions, integer tensors, zero states. Any other is evaluated by its rule in the table of meanings;
+views stay views; in-place operations write; what has neither rule nor decomposition refuses with its name and the line it
+was called from.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ SHAPES = {
 # change how a tensor looks at its storage, nothing in it
 VIEWS_IN_PLACE = {"transpose_", "t_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_", "as_strided_", "detach_"}
 # of constants, too, one float gives one float, whatever tensor it stands in: see `_alike`
-ELEMENTWISE = {"sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "tanh", "sigmoid",
-               "erf", "reciprocal"}  # fmt: skip
+ELEMENTWISE = {"sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "tanh",
+               "sigmoid", "erf", "reciprocal"}  # fmt: skip
 # take integers as rows to look up, or copy them
 LOOK_UPS = {
     "embedding",
@@ -54,6 +54,9 @@ LOOK_UPS = {
     "copy_",
     "slice_scatter",
 } | SHAPES
+# random on constants, too; and views of data that would be taken for constants
+DROPOUT = {"bernoulli", "bernoulli_", "native_dropout"}
+COMPLEX = {"view_as_complex", "view_as_real"}
 LANES = 64  # more than any vector unit has
 
 
@@ -129,6 +132,10 @@ class Exact(TorchDispatchMode):
         if drawn and name not in LOOK_UPS and not _is_view(func):
             self.integers_used.add(name)
         data = [t for t in tensors if t.is_floating_point() and self.store.find(t) is not None]
+        if name in DROPOUT or (data and (name in COMPLEX or _name(func) == "view.dtype")):
+            raise self._refusal(func, REFUSED.get(name, "the program looks at the bits of a value"))
+        if data and any(t.is_complex() for t in tensors):
+            raise self._refusal(func, "complex numbers")
         if not data or name in SHAPES:
             result = self._plain(func, name, args, kwargs)
             if drawn:
@@ -157,11 +164,13 @@ class Exact(TorchDispatchMode):
         self.executed[name] = self.executed.get(name, 0) + 1
         if func._schema.is_mutable:
             return self._in_place(func, name, args, kwargs, like)
-        meaning = MEANINGS.get(f"{name}.{func._overloadname}") or MEANINGS.get(name)
+        meaning = MEANINGS.get(_name(func)) or MEANINGS.get(name)
         if meaning is None:
             return self._decomposed(func, name, args, kwargs)
-        result = self._evaluated(meaning, func, args, kwargs)
         dtype = kwargs.get("dtype") or _dtype(args, kwargs)
+        if not dtype.is_floating_point:
+            raise NotDecided("data is cast to whole numbers")
+        result = self._evaluated(meaning, func, args, kwargs)
         if name == "_to_copy" and dtype.is_floating_point and torch.finfo(dtype).bits < 64:
             self.field.assumptions.setdefault("casts", "casts to coarser floating-point formats count as exact")
         return self._given(result, dtype, like.device)
@@ -272,6 +281,11 @@ LOOKS = {
     Tensor.__repr__,
     Tensor.__format__,
 }
+
+
+def _name(func: Any) -> str:
+    """With the overload."""
+    return f"{func.overloadpacket.__name__}.{func._overloadname}"
 
 
 def _tensors(args: Iterable[Any]) -> Iterator[Tensor]:

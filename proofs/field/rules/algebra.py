@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from coequal.proofs.field.degree import CONSTANT
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import CONGRUENCE, FREE, RATIONAL, RING, means
 from coequal.proofs.field.residue import Field, Value
@@ -14,7 +15,11 @@ Axes = Any
 
 
 def value(f: Field, x: Any, like: Value | None = None) -> Value:
-    """A Value, of a number too."""
+    """A Value, of a number or of a tensor of whole numbers, too."""
+    if isinstance(x, torch.Tensor):
+        return f.constants(x)
+    if isinstance(x, complex):
+        raise NotDecided("complex numbers")
     return x if isinstance(x, Value) else f.scalar(x, "cpu" if like is None else like.planes.device)
 
 
@@ -48,9 +53,10 @@ def neg(f: Field, a: Value) -> Value:
 
 @means("mul", says="x y", keeps=RING, masked=True)
 def mul(f: Field, a: Any, b: Any) -> Value:
+    factors = [x for x in (a, b) if isinstance(x, (int, float))]
     a, b = pair(f, a, b)
     for one, other in ((a, b), (b, a)):
-        if one.masked and other.dim == 0 and not other.masked and other.degree.excess == 0:
+        if one.masked and other.dim == 0 and not other.masked and other.degree == CONSTANT and min(factors, default=1) > 0:
             product = f.times(Value(one.planes, one.degree), other)  # the sign is that of scales: see `scaled`
             product.masked = True
             return product

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from coequal.proofs.field import hash as hashing
-from coequal.proofs.field.degree import VARIABLE
+from coequal.proofs.field.degree import VARIABLE, Degree
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import means
 from coequal.proofs.field.residue import Field, Value, aligned
@@ -30,7 +30,7 @@ class Unknown:
         self.shape = shape
 
 
-def greatest(f: Field, members: Tensor, planes: Tensor) -> Value:
+def greatest(f: Field, members: Tensor, planes: Tensor, degree: Degree) -> Value:
     """Of sets `(2, members, *shape)`; `planes` `(r, members, *shape)` are residues of candidates, for sets of one."""
     ordered = members.sort(1).values
     again = torch.zeros_like(ordered, dtype=torch.bool)
@@ -52,7 +52,7 @@ def greatest(f: Field, members: Tensor, planes: Tensor) -> Value:
         result = result.masked_fill(empty, torch.nan)
     width = max(1, int(count.max())) if count.numel() else 1
     names = ordered.sort(1, descending=True).values[:, :width]  # ABSENT is the least: members first
-    return Value(result, VARIABLE, torch.where(names == ABSENT, names[:, :1], names), masked)
+    return Value(result, VARIABLE.plus(degree), torch.where(names == ABSENT, names[:, :1], names), masked)
 
 
 def _first_present(members: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def over_axes(f: Field, a: Value, axes: list[int], keep: bool) -> Value:
     names = held.permute(0, 1, *[axis + 2 for axis in order]).flatten(1, 1 + len(axes))
     planes = a.planes.permute(0, *[axis + 1 for axis in order]).flatten(1, len(axes))
     planes = planes.unsqueeze(1).expand(-1, width, *[-1] * (planes.dim() - 1)).reshape(count, -1, *planes.shape[2:])
-    result = greatest(f, names, planes)
+    result = greatest(f, names, planes, a.degree)
     if keep:
         shape = [1 if axis in axes else n for axis, n in enumerate(a.shape)]
         result.planes = result.planes.view(result.planes.shape[0], *shape)
@@ -115,7 +115,7 @@ def maximum(f: Field, a: Value, b: Value) -> Value:
     held = [names_of(f, v) for v in (a, b)]
     names = [n.reshape(2, n.shape[1], *[1] * (len(shape) - n.dim() + 2), *n.shape[2:]).expand(-1, -1, *shape) for n in held]
     members = [p.unsqueeze(1).expand(-1, n.shape[1], *shape) for p, n in zip(planes, names, strict=True)]
-    return greatest(f, torch.cat(names, 1), torch.cat(members, 1))
+    return greatest(f, torch.cat(names, 1), torch.cat(members, 1), a.degree.plus(b.degree))
 
 
 @means("minimum", "min.other", "fmin", says="-max(-x, -y)", keeps="order of minima")
@@ -133,7 +133,7 @@ def cummax(f: Field, a: Value, dim: int) -> tuple[Value, Unknown]:
     width = max(names_of(f, r).shape[1] for r in results)
     names = torch.stack([widened(names_of(f, r), width) for r in results], axis + 2)
     planes = torch.stack([r.planes for r in results], axis + 1)
-    return Value(planes, VARIABLE, names, any(r.masked for r in results)), Unknown(a.shape)
+    return Value(planes, results[-1].degree, names, any(r.masked for r in results)), Unknown(a.shape)
 
 
 @means("max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices", by_name=True,
@@ -170,7 +170,7 @@ def max_pool(
     lead = planes.dim() - index.dim() - 1
     names = names.movedim(2 + lead, 2).flatten(1, 2)
     planes = planes.movedim(1 + lead, 1).unsqueeze(1).expand(-1, width, taps, *[-1] * (lead + rank)).flatten(1, 2)
-    result = greatest(f, names, planes)
+    result = greatest(f, names, planes, a.degree)
     return result, Unknown(result.shape)
 
 
@@ -229,11 +229,12 @@ def _regions(f: Field, a: Value, axis: int, count: int) -> Value:
         pieces.append(over_axes(f, part, [axis], True))
     width = max(names_of(f, p).shape[1] for p in pieces)
     names = torch.cat([widened(names_of(f, p), width) for p in pieces], axis + 2)
-    return Value(torch.cat([p.planes for p in pieces], axis + 1), VARIABLE, names, any(p.masked for p in pieces))
+    return Value(torch.cat([p.planes for p in pieces], axis + 1), pieces[0].degree, names, any(p.masked for p in pieces))
 
 
 @means("clamp", "clamp_min", "clamp_max", "hardtanh", by_name=True,
-       says="relu where the bounds are those of relu, else a free function", keeps="same argument and bounds, same value")  # fmt: skip
+       says="relu where the bounds are those of relu, else a free function",
+       keeps="same argument and bounds, same value")  # fmt: skip
 def clamp(f: Field, operation: Any, a: Value, low: Any = None, high: Any = None, **named: Any) -> Value:
     name = str(operation)
     low, high = named.get("min", low), named.get("max", high)

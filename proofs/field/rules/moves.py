@@ -9,6 +9,7 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 
 from coequal.proofs.field import hash as hashing
 from coequal.proofs.field.degree import CONSTANT, Degree
+from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import means
 from coequal.proofs.field.residue import Field, Value
 
@@ -16,16 +17,18 @@ Tensor = torch.Tensor
 ABSENT = -(1 << 63)  # the name of minus infinity: no member at all
 
 MOVES = (
-    "clone", "contiguous", "_to_copy", "lift_fresh_copy", "_unsafe_view", "cat", "stack", "repeat", "roll", "flip",
+    "clone", "_to_copy", "lift_fresh_copy", "_unsafe_view", "cat", "stack", "repeat", "roll", "flip",
     "index", "index_select", "gather", "take", "take_along_dim", "embedding", "constant_pad_nd", "reflection_pad1d",
     "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d", "replication_pad3d", "pad", "where",
     "masked_fill", "masked_scatter", "masked_select", "index_put", "_index_put_impl", "_unsafe_index", "index_copy",
-    "index_fill", "scatter", "slice_scatter", "select_scatter", "as_strided_scatter", "diagonal_scatter", "tril", "triu",
+    "index_fill", "scatter", "slice_scatter", "select_scatter", "diagonal_scatter", "tril", "triu",
     "fill", "copy", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "im2col", "upsample_nearest1d",
     "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d",
     "_reshape_copy", "view_copy", "expand_copy", "slice_copy", "diag_embed", "repeat_interleave", "unsafe_split",
     "unsafe_chunk", "unsafe_split_with_sizes", "split_with_sizes_copy", "rot90", "narrow_copy", "select_copy", "unfold_copy",
 )  # fmt: skip
+# fill in zeros that no argument names, or have no kernel for names: what they move is no set any more
+NAMELESS = {"tril", "triu", "im2col", "diag_embed", *(name for name in MOVES if "upsample" in name)}
 
 
 @means(*MOVES, says="elements are moved, repeated, dropped, or filled in with constants; conditions and indices are no data",
@@ -37,11 +40,22 @@ def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
     values = [leaf for leaf in leaves if isinstance(leaf, Value)]
     known = min(v.planes.shape[0] for v in values)
     moved = [_call(operation, leaves, spec, lambda v, i=i: v.planes[i]) for i in range(known)]
-    names = _names_moved(f, operation, leaves, spec) if any(v.names is not None for v in values) else None
+    named = operation.overloadpacket.__name__ not in NAMELESS and any(v.names is not None for v in values)
+    names = _names_moved(f, operation, leaves, spec) if named else None
     degree = CONSTANT
     for v in values:
         degree = degree.plus(v.degree)
+    if _accumulates(operation, args, kwargs):
+        if any(v.masked for v in values):
+            raise NotDecided("minus infinity is added up")
+        return Value(f.reduce(torch.stack(moved)), degree)
     return _gathered(moved, names, degree, any(v.masked for v in values))
+
+
+def _accumulates(operation: Any, args: tuple, kwargs: dict) -> bool:
+    """Whether what falls on the same place is added up (index_put)."""
+    places = [a.name for a in operation._schema.arguments]
+    return bool((dict(zip(places, args, strict=False)) | kwargs).get("accumulate", False))
 
 
 def _call(operation: Any, leaves: list, spec: Any, plane: Any) -> Any:
@@ -98,6 +112,7 @@ def names_of(f: Field, v: Value) -> Tensor:
     """`(2, members, *shape)`: the members that each element is the greatest of; itself, unless it is a maximum."""
     if v.names is not None:
         return v.names
+    f.applications += v.planes[0].numel()  # two members that are confused make two sets equal
     pair = hashing.digests([v.planes[: f.count].nan_to_num(0.0)], hashing.key(f.seed, "member"))
     names = torch.stack(pair).unsqueeze(1)
     return names.masked_fill(v.minus_infinity(), ABSENT) if v.masked else names

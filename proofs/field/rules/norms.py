@@ -53,6 +53,8 @@ def group_norm(
        source="Ioffe & Szegedy, Batch normalization, ICML 2015")  # fmt: skip
 def batch_norm(f: Field, operation: Any, a: Value, weight: Value | None, bias: Value | None, *rest: Any) -> tuple:
     name = str(operation)
+    mean: Any
+    var: Any
     mean, var = (rest[0], rest[1]) if "no_stats" not in name else (None, None)
     eps = rest[-1]
     training = "no_training" not in name and "no_update" not in name and bool(rest[-3])

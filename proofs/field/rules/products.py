@@ -36,7 +36,8 @@ def watched(f: Field, call: Callable[..., Tensor], a: Value, b: Value, terms: in
 
 def _row_by_column(x: Tensor, y: Tensor, index: tuple[int, ...]) -> Products:
     *batch, i, j = index
-    row, column = x[(*batch, i)], y[(*batch, slice(None), j)]
+    before: list[Any] = batch
+    row, column = x[(*before, i)], y[(*before, slice(None), j)]
     return zip(map(int, row.tolist()), map(int, column.tolist()), strict=True)
 
 
@@ -138,7 +139,11 @@ def _depthwise(
     known = min(padded.shape[0], w.planes.shape[0])
     total = padded.new_zeros((known, *padded.shape[1:3], *sizes))
     for taps in itertools.product(*map(range, w.shape[2:])):
-        where = [slice(d * k, d * k + s * (n - 1) + 1, s) for d, k, s, n in zip(dilation, taps, stride, sizes, strict=True)]
-        factor = w.planes[(slice(0, known), slice(None), 0, *taps)].view(known, 1, -1, *[1] * len(sizes))
-        total.addcmul_(padded[(slice(0, known), slice(None), slice(None), *where)], factor)
+        where: list[Any] = [
+            slice(d * k, d * k + s * (n - 1) + 1, s) for d, k, s, n in zip(dilation, taps, stride, sizes, strict=True)
+        ]
+        tap: Any = (slice(0, known), slice(None), 0, *taps)
+        factor = w.planes[tap].view(known, 1, -1, *[1] * len(sizes))
+        place: Any = (slice(0, known), slice(None), slice(None), *where)
+        total.addcmul_(padded[place], factor)
     return Value(f.reduce(total), x.degree.times(w.degree))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from coequal.equivalence import quality
-from coequal.equivalence.compare import compare_stream, compare_windows
+from coequal.equivalence.compare import Limit, compare_stream, compare_windows, first_value
 from coequal.equivalence.errors import BadSubject
 from coequal.equivalence.regions import Regions
 from coequal.equivalence.runner import Player, StreamRaised, Trace, first_line
@@ -201,6 +201,14 @@ class Bench:
         if self.subject.window is not None:
             return compare_windows(self, x, trace, times, wanted)
         return compare_stream(self, x, trace)
+
+    def limit(self, x: Tensor, output: Tensor | None) -> Limit:
+        """What tells a difference from rounding, for the output of one clip run."""
+        return Limit(self, x, output)
+
+    def shown(self, frame: Tensor) -> object:
+        """The first element of a frame, for a report."""
+        return first_value(frame)
 
     def bound(self, x: Tensor, output: Tensor, window: tuple[int, int] | None = None) -> float:
         """The greatest difference that is rounding, from how far the output moves with inputs and weights."""

@@ -44,10 +44,10 @@ def compare_stream(bench: Bench, x: Tensor, trace: Trace) -> int:
     expected = [] if output is None else frames_of(bench, output)
     offset = bench.subject.offset
     pairs = list(zip(trace.frames, expected[offset:], strict=False))
-    limit, length = Limit(bench, x, output), x.shape[bench.subject.time]
+    limit, length = bench.limit(x, output), x.shape[bench.subject.time]
     differences = []
     for i, (got, want) in enumerate(pairs):
-        difference = None if limit.holds(got, want) else difference_of(got, want, limit.full, offset + i)
+        difference = limit.difference(got, want, offset + i)
         if difference is not None:
             difference.region = bench.regions.of(offset + i, length)
             differences.append(difference)
@@ -76,6 +76,10 @@ class Limit:
         """The greatest difference that is rounding."""
         return 0.0 if self.output is None else self.bench.bound(self.x, self.output)
 
+    def difference(self, got: Tensor, want: Tensor, frame: int) -> Mismatch | None:
+        """How two frames differ beyond rounding; None: they do not."""
+        return None if self.holds(got, want) else difference_of(got, want, self.full, frame)
+
     def holds(self, got: Tensor, want: Tensor) -> bool:
         """Whether two frames agree within the bound that costs nothing (while differences are only measured: whatever)."""
         if self.bench.worst is not None and got.shape == want.shape and want.is_floating_point():
@@ -93,7 +97,7 @@ def _count_difference(bench: Bench, length: int, trace: Trace, expected: list[Te
         yield Mismatch(
             f"{emitted - available} frame(s) too many: the stream emitted {emitted} for {length} input frames,"
             f" the clip has {len(expected)}",
-            offset + available, (), None, first_value(trace.frames[available]), "tail",
+            offset + available, (), None, bench.shown(trace.frames[available]), "tail",
         )  # fmt: skip
     if emitted < available and length > 0 and (trace.ended or available - emitted > bench.owed):
         when = "after its flush" if trace.ended else f"and it owes at most {bench.owed} without a flush"
@@ -103,7 +107,7 @@ def _count_difference(bench: Bench, length: int, trace: Trace, expected: list[Te
         yield Mismatch(
             f"{available - emitted} frame(s) missing: the stream emitted {emitted} of {available}"
             f" for {length} input frames, {when}",
-            offset + emitted, (), first_value(expected[offset + emitted]), None, region,
+            offset + emitted, (), bench.shown(expected[offset + emitted]), None, region,
         )  # fmt: skip
 
 
@@ -122,8 +126,8 @@ def compare_windows(bench: Bench, x: Tensor, trace: Trace, times: list[int] | No
         if output is None:
             raise Mismatch(f"the clip function refuses the window of {count} frames that ends with frame {end - 1}", fed - 1)
         want = window_result(bench, output, got)
-        compared, limit = compared + 1, Limit(bench, window, output)
-        difference = None if limit.holds(got, want) else difference_of(got, want, limit.full, fed - 1)
+        compared += 1
+        difference = bench.limit(window, output).difference(got, want, fed - 1)
         if difference is not None:
             raise difference
     if bench.every_window and times is None:
@@ -178,13 +182,8 @@ def _apart(got: Tensor, want: Tensor, limit: float) -> Tensor:
 
 def difference_of(got: Tensor, want: Tensor, limit: float, frame: int) -> Mismatch | None:
     """The first element that is further apart than rounding; None: there is none."""
-    if got.shape != want.shape:
-        return Mismatch(
-            f"frame {frame} has shape {tuple(got.shape)}, the clip's frame (its time axis removed) {tuple(want.shape)}",
-            frame, (), list(want.shape), list(got.shape),
-        )  # fmt: skip
-    if got.dtype != want.dtype:
-        return Mismatch(f"frame {frame} is {got.dtype}, the clip's {want.dtype}", frame, (), str(want.dtype), str(got.dtype))
+    if (other := kind_difference(got, want, frame)) is not None:
+        return other
     apart = _apart(got, want, limit)
     if not bool(apart.any()):
         return None
@@ -195,6 +194,18 @@ def difference_of(got: Tensor, want: Tensor, limit: float, frame: int) -> Mismat
     if want.is_floating_point():
         detail += f" (rounding explains at most {limit:.1e}); {many} of {got.numel()} elements differ"
     return Mismatch(detail, frame, index, expected, value)
+
+
+def kind_difference(got: Tensor, want: Tensor, frame: int) -> Mismatch | None:
+    """Two frames of different shapes or formats."""
+    if got.shape != want.shape:
+        return Mismatch(
+            f"frame {frame} has shape {tuple(got.shape)}, the clip's frame (its time axis removed) {tuple(want.shape)}",
+            frame, (), list(want.shape), list(got.shape),
+        )  # fmt: skip
+    if got.dtype != want.dtype:
+        return Mismatch(f"frame {frame} is {got.dtype}, the clip's {want.dtype}", frame, (), str(want.dtype), str(got.dtype))
+    return None
 
 
 def first_value(frame: Tensor) -> Any:

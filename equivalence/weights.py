@@ -22,6 +22,11 @@ def tensors(module: nn.Module) -> dict[str, Tensor]:
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
+def is_weight(name: str, tensor: Tensor) -> bool:
+    """Whether a tensor of a module is drawn: a floating-point parameter, or a running statistic."""
+    return tensor.is_floating_point() and (isinstance(tensor, nn.Parameter) or name.endswith(STATISTICS))
+
+
 @contextlib.contextmanager
 def borrowed(module: nn.Module | None, dtype: torch.dtype | None) -> Iterator[None]:
     """Inside, floating-point tensors of the module are copies in `dtype` (None: their own), free to be drawn.
@@ -60,7 +65,7 @@ def drawn(module: nn.Module, seed: int, scale: float = 1.0) -> dict[str, Tensor]
     """
     values: dict[str, Tensor] = {}
     for index, (name, tensor) in enumerate(tensors(module).items()):
-        if not tensor.is_floating_point() or (not isinstance(tensor, nn.Parameter) and not name.endswith(STATISTICS)):
+        if not is_weight(name, tensor):
             continue
         generator = torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
         values[name] = _draw(name, tensor, generator, scale).to(tensor.device, tensor.dtype)
@@ -82,7 +87,7 @@ def integers(module: nn.Module, seed: int, largest: int = 2) -> dict[str, Tensor
     """Random small integers for every floating-point parameter; running statistics become mean 0 and variance 1."""
     values: dict[str, Tensor] = {}
     for index, (name, tensor) in enumerate(tensors(module).items()):
-        if not tensor.is_floating_point() or (not isinstance(tensor, nn.Parameter) and not name.endswith(STATISTICS)):
+        if not is_weight(name, tensor):
             continue
         generator = torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
         value = torch.randint(-largest, largest + 1, tuple(tensor.shape), generator=generator)

@@ -103,6 +103,12 @@ class LibraryStream:
         self._follow(pending, 0 if output is None else 1)
         return output
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """All that this stream remembers (a copy)."""
+        late = None if self.late is None else self.late.taken()
+        return {"module": self.session.taken(), "late": late, "pending": self.pending, "emitted": self.emitted}
+
     def _follow(self, frames: Tensor | None, emitted: int) -> None:
         """The session that lags behind takes what was pending."""
         if self.late is not None and self.pending is not None:

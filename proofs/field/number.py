@@ -3,8 +3,8 @@
 A program writes 0.1, 1e-5 or `1 / sqrt(32)` and means that number; the float is its rounding. A float within one unit in the
 last place of a simple rational, or of a root of one, stands for it, unless constants are taken literally (attention in torch
 scales queries and keys by the fourth root each). A value
-that single precision holds exactly is taken for a number rounded to single precision, of which far fewer are simple: simple
-numbers must stay so rare that hardly any other float is near one.
+that single precision holds exactly is taken for a number rounded to single precision, of which far fewer are simple (of
+roots those of n and of 1 / n): simple numbers must stay so rare that hardly any other float is near one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Simple:
     digits: int
 
 
-DOUBLE, SINGLE = Simple(10_000, 8), Simple(128, 3)
+DOUBLE, SINGLE = Simple(10_000, 8), Simple(32, 3)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,9 @@ def _simple(value: float, exact: Fraction, simple: Simple) -> Number | None:
 
 
 def _root(value: float, simple: Simple, index: int) -> Number | None:
-    power = Fraction(value**index).limit_denominator(simple.denominator)
+    power = Fraction(value**index).limit_denominator(4096)
+    if simple is SINGLE and 1 not in (power.numerator, power.denominator):
+        return None
     if power <= 0 or abs(math.copysign(float(power) ** (1 / index), value) - value) > spacing(value):
         return None
     n, d = power.numerator, power.denominator  # (n / d)^(1/k) = (n d^(k-1))^(1/k) / d

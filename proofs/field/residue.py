@@ -65,6 +65,8 @@ class Field:
     assumptions: dict[str, str] = field(default_factory=dict)
     longest: int = 1
     canaries: int = 0  # dot products compared with Python's integers
+    undefined: bool = False  # something was divided by zero: NaN is not minus infinity then, and spreads
+    used: set[object] = field(default_factory=set)  # names of the free functions that were applied
 
     @classmethod
     def drawn(cls, seed: int, *, count: int = 4, longest: int = 1, roots: tuple[int, ...] = (), **options: object) -> Field:
@@ -102,6 +104,13 @@ class Field:
         self._assume(meant, float(value))
         return torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64, device=device)
 
+    def _literally(self, value: float) -> Tensor:
+        """The very float; minus infinity as ever."""
+        if not math.isfinite(value) or value <= lifting.MASK:
+            return self.number(value)
+        meant = number_of(float(value), literal=True)
+        return torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64)
+
     def _assume(self, meant: Number, value: float) -> None:
         if not meant.exact:
             self.assumptions.setdefault(repr(value), f"the constant {value!r} stands for {meant}")
@@ -111,9 +120,10 @@ class Field:
         planes = self.number(value, device)
         return Value(planes, CONSTANT, masked=bool(planes[0].isnan()))
 
-    def constants(self, tensor: Tensor) -> Value:
+    def constants(self, tensor: Tensor, *, literal: bool = False) -> Value:
         """A tensor of constants."""
-        planes = lifting.residues(tensor, self.primes, self.number, literal=self.literal)
+        one = self._literally if literal else self.number
+        planes = lifting.residues(tensor, self.primes, one, literal=self.literal or literal)
         return Value(planes, CONSTANT, masked=bool((tensor <= lifting.MASK).any()))
 
     def whole(self, n: int, device: torch.device | str = "cpu", *, inverse: bool = False) -> Value:
@@ -163,10 +173,15 @@ class Field:
         return Value(self.reduce(x * y), a.degree.times(b.degree))
 
     def inverse(self, a: Value) -> Value:
-        """`1 / a` by Fermat; ZeroDivisor where a is zero modulo a prime."""
-        if bool((a.planes == 0).any()):
+        """`1 / a` by Fermat; ZeroDivisor where a is zero modulo some primes; undefined (NaN) where it is zero modulo all."""
+        zero = a.planes == 0
+        nothing = zero.all(0)
+        if bool((zero & ~nothing).any()):
             raise ZeroDivisor("division by an element that is zero modulo a prime")
         planes = torch.stack([_power(plane, p - 2, p) for plane, p in zip(a.planes, self.primes, strict=False)])
+        if bool(nothing.any()):
+            self.undefined = True
+            planes.masked_fill_(nothing, torch.nan)
         return Value(planes, self.degrees.inverse(a.degree, max(1, a.planes[0].numel())))
 
     def over(self, a: Value, b: Value) -> Value:
@@ -225,9 +240,12 @@ class Field:
     def free(self, name: object, *arguments: Value, at_zero: float | None = None) -> Value:
         """A free function of its arguments; `at_zero`: its value where the argument is the constant zero, if it is known."""
         self.degrees.compared(*(a.degree for a in arguments))
+        self.used.add(name)
         planes = torch.broadcast_tensors(*aligned(*(a.planes[: self.count] for a in arguments)))
         self.applications += planes[0][0].numel()
         result = hashing.free(name, planes, self.primes, self.seed)
+        if self.undefined:
+            result.masked_fill_(torch.stack([p[0].isnan() for p in planes]).any(0), torch.nan)
         if at_zero is not None and bool((zero := (planes[0] == 0).all(0)).any()):
             known = self.number(at_zero, result.device)
             result.masked_fill_(zero, 0.0).add_(zero * known.view(-1, *[1] * (result.dim() - 1)))
@@ -235,6 +253,7 @@ class Field:
 
     def exponential(self, a: Value) -> Value:
         """`E(a)`, zero at minus infinity and one at zero: a free function, or with chains of primes a homomorphism."""
+        self.used.add("exp")
         finite = Value(a.planes.nan_to_num(0.0), a.degree) if a.masked else a
         image = self.free("exp", finite, at_zero=1.0) if self.levels == 1 else self._power_of_generator(finite)
         if a.masked:

@@ -46,6 +46,8 @@ class Store:
     def find(self, tensor: Tensor) -> Residues | None:
         """The residues of a tensor's storage in this run; symbols are lifted when they are first met; None: a constant."""
         storage = tensor.untyped_storage()
+        if isinstance(tensor, torch.nn.Parameter):
+            storage.literal = True  # type: ignore[attr-defined]  a weight that is no symbol is the number that it is
         found = getattr(storage, "residues", None)
         if found is not None and found.owner is self:
             return found
@@ -88,7 +90,7 @@ class Store:
         """The value of a floating-point tensor."""
         held = self.find(tensor)
         if held is None:
-            return self.field.constants(tensor)
+            return self.field.constants(tensor, literal=getattr(tensor.untyped_storage(), "literal", False))
         planes = _view(held.planes, tensor)
         if held.undefined and bool(planes.isinf().any()):
             raise NotDecided("memory that was never written is read")

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
 
 from coequal.proofs.field import rules  # noqa: F401  fills the table
@@ -41,6 +41,8 @@ VIEWS_IN_PLACE = {"transpose_", "t_", "squeeze_", "unsqueeze_", "swapaxes_", "sw
 # of constants, too, one float gives one float, whatever tensor it stands in: see `_alike`
 ELEMENTWISE = {"sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "tanh", "sigmoid", "erf",
                "reciprocal"}  # fmt: skip
+# take integers as rows to look up, or copy them
+LOOK_UPS = {"embedding", "index_select", "index", "gather", "clone", "_to_copy", "cat", "stack", "copy_", "slice_scatter"} | SHAPES
 LANES = 64  # more than any vector unit has
 
 
@@ -52,6 +54,7 @@ class Exact(TorchDispatchMode):
         self.field = field
         self.store = Store(field, symbols or Symbols(field.seed))
         self.executed: dict[str, int] = {}  # operations on data, by name
+        self.integers_used: set[str] = set()  # operations that computed with integer inputs
 
     # -- entering ------------------------------------------------------------------------------------------------------
 
@@ -68,33 +71,58 @@ class Exact(TorchDispatchMode):
             torch.backends.mha.set_fastpath_enabled(fused)
             torch.backends.cudnn.enabled = cudnn
 
+    @contextlib.contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Within it, torch computes floats again."""
+        with _disable_current_modes(), torch._C.DisableTorchFunction():
+            yield
+
     # -- what the harness asks ---------------------------------------------------------------------------------------------
 
     def value(self, tensor: Tensor) -> Value:
         """The residues of a tensor; constants are lifted."""
-        return self.store.read(tensor)
+        with self.suspended():
+            return self.store.read(tensor)
+
+    def mark_integers(self, tensor: Tensor) -> Tensor:
+        """Integer inputs: what is computed with them, beyond looking rows up, is known for these integers alone."""
+        tensor.untyped_storage().drawn = self  # type: ignore[attr-defined]
+        return tensor
 
     def same(self, a: Tensor, b: Tensor) -> Tensor:
         """Element by element, whether two tensors of one shape are equal in all residues (integers: equal)."""
+        with self.suspended():
+            return self._same(a, b)
+
+    def _same(self, a: Tensor, b: Tensor) -> Tensor:
         if not a.is_floating_point() or not b.is_floating_point():
             return torch.eq(a, b)
         x, y = self.store.read(a), self.store.read(b)
         self.field.degrees.compared(x.degree, y.degree)
         known = min(x.planes.shape[0], y.planes.shape[0])
-        p, q = x.planes[:known].nan_to_num(torch.inf), y.planes[:known].nan_to_num(torch.inf)
-        return (p == q).all(0)
+        equal = (x.planes[:known] == y.planes[:known]).all(0)  # what is undefined equals nothing
+        return equal | (x.minus_infinity() & y.minus_infinity()) if x.masked and y.masked else equal
 
     # -- dispatch ----------------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        kwargs = kwargs or {}
+        with torch._C.DisableTorchFunction():
+            return self._dispatched(func, args, kwargs or {})
+
+    def _dispatched(self, func: Any, args: tuple, kwargs: dict) -> Any:
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        if any(getattr(t.untyped_storage(), "unknown", None) is self for t in tensors):
+        if not _is_view(func) and any(getattr(t.untyped_storage(), "unknown", None) is self for t in tensors):
             raise self._refusal(func, "indices of a maximum depend on data")
         name = func.overloadpacket.__name__
+        drawn = any(getattr(t.untyped_storage(), "drawn", None) is self for t in tensors)
+        if drawn and name not in LOOK_UPS and not _is_view(func):
+            self.integers_used.add(name)
         data = [t for t in tensors if t.is_floating_point() and self.store.find(t) is not None]
         if not data or name in SHAPES:
-            return self._plain(func, name, args, kwargs)
+            result = self._plain(func, name, args, kwargs)
+            if drawn:
+                tree_map(lambda leaf: self.mark_integers(leaf) if isinstance(leaf, Tensor) else leaf, result)
+            return result
         if _is_view(func) or name in VIEWS_IN_PLACE:
             return func(*args, **kwargs)
         try:
@@ -129,14 +157,13 @@ class Exact(TorchDispatchMode):
 
     def _evaluated(self, meaning: Meaning, func: Any, args: tuple, kwargs: dict) -> Any:
         args, kwargs = tree_map(self._lifted, (args, kwargs))
-        if not meaning.masked and any(isinstance(x, Value) and x.masked for x in tree_leaves((args, kwargs))):
-            raise NotDecided("minus infinity is among its arguments")
-        with torch._C._DisableTorchDispatch():  # the rules compute on planes, which are nobody's tensors
-            return (
-                meaning.rule(self.field, func, *args, **kwargs)
-                if meaning.by_name
-                else meaning.rule(self.field, *args, **kwargs)
-            )
+        if any(isinstance(x, Value) and x.masked for x in tree_leaves((args, kwargs))):
+            if not meaning.masked:
+                raise NotDecided("minus infinity is among its arguments")
+            if self.field.undefined:
+                raise NotDecided("minus infinity is among its arguments, after a division by zero")
+        named = (func,) if meaning.by_name else ()
+        return meaning.rule(self.field, *named, *args, **kwargs)
 
     def _lifted(self, leaf: Any) -> Any:
         return self.store.read(leaf) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf

@@ -41,6 +41,7 @@ def greatest(f: Field, members: Tensor, planes: Tensor) -> Value:
     result = hashing.spread((sums[0], sums[1]), f.primes, f.seed, "max")
     count = present.sum(1).amin(0)
     f.applications += int(count.numel())
+    f.used.add("max")
     known = planes.shape[0]
     first = _first_present(members[0])
     alone = planes.gather(1, first.expand(known, 1, *first.shape[2:])).squeeze(1)

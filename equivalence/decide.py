@@ -1,0 +1,223 @@
+"""The decision: exact arithmetic over as many draws as the bound asks for, and over all lengths if an induction holds.
+
+Every draw runs clip and stream at several lengths, frame by frame and in chunks, and compares all residues. A difference is
+taken for a difference of functions only where a witness on ordinary floats exists, or where clip and stream apply the same
+functions, so that no identity between functions (sigmoid against exponentials, say) could explain it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from coequal.equivalence.bench import Bench, ClipRaised, Example
+from coequal.equivalence.checks import value_examples
+from coequal.equivalence.compare import Mismatch
+from coequal.equivalence.exact import Draw, ExactBench, over_field, redrawing
+from coequal.equivalence.induction import Induction, induct
+from coequal.equivalence.report import MeasuredTiming
+from coequal.equivalence.runner import StreamRaised
+from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
+
+BOUND = 2.0**-40
+DRAWS = 12
+SECONDS = {"quick": 6.0, "normal": 30.0}  # after which no further length is tried (never the first)
+DEEPEST = 4  # nested exponentials that chains of primes are drawn for
+MANY = 8  # primes where the bound is weak
+HOMOMORPHISM = (
+    "the exponential is a homomorphism: sums of exponentials are told apart by chains of smaller primes, and the bound takes"
+    " exponents of different terms as independent"
+)
+
+
+@dataclass(frozen=True)
+class Exactly:
+    """What the user may choose: the greatest probability of a wrong "equal", and whether constants are taken literally."""
+
+    bound: float = BOUND
+    literal: bool = False
+
+
+@dataclass
+class Decision:
+    """`outcome`: "equal", "different", or "not decided" (`reasons`)."""
+
+    outcome: str = "not decided"
+    bound: float = 1.0
+    horizon: int | str = 0
+    draws: int = 0
+    primes: list[int] = field(default_factory=list)
+    applications: int = 0
+    degree: int = 0
+    lengths: list[int] = field(default_factory=list)
+    assumptions: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    example: Example | None = None
+    mismatch: Mismatch | None = None
+    identities: bool = False  # the difference may be an identity of functions that exact arithmetic does not know
+    exponential: bool = False  # exponentials were taken: they may be one
+    homomorphic: bool = False
+    induction: Induction = field(default_factory=lambda: Induction(False, ""))
+    state: str = ""  # what was found out about the stream's memory
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, for reports."""
+        kept = ("outcome", "bound", "horizon", "draws", "primes", "applications", "degree", "lengths", "assumptions")
+        return {name: getattr(self, name) for name in (*kept, "homomorphic", "state", "seconds")}
+
+
+def decide(bench: Bench, timing: MeasuredTiming, effort: str, options: Exactly, deadline: float | None = None) -> Decision:
+    """Whether stream and clip are the same function. Never raises for what cannot be told: that is a reason."""
+    begin, decision = time.monotonic(), Decision()
+    until = begin + SECONDS[effort] if deadline is None else min(begin + SECONDS[effort], deadline)
+    draw = Draw(seed=bench.seed + 1, literal=options.literal)
+    try:
+        draw = _first(bench, timing, draw, decision, effort, until)
+        if decision.mismatch is not None and decision.exponential:
+            draw = _homomorphic(bench, timing, draw, decision, effort, until)
+        _conclude(bench, timing, draw, decision, options)
+    except (NotDecided, NotExact) as error:
+        decision.outcome = "not decided"
+        decision.reasons.append(str(error))
+    except (StreamRaised, ClipRaised) as error:
+        decision.reasons.append(f"over a field the program raises: {error}")
+    decision.seconds = time.monotonic() - begin
+    return decision
+
+
+def examples_of(bench: Bench, effort: str) -> list[Example]:
+    """The lengths to compare: the middle one first, then all others; then one in chunks."""
+    lengths = sorted({e.length for e in value_examples(bench, effort) if e.length > 0})
+    middle = bench.plan.legal(2 * bench.reach + 3)
+    order = dict.fromkeys([middle, *lengths])
+    examples = [Example(length, bench.batch, bench.seed) for length in order if length]
+    if hasattr(bench.player().stream, "chunk"):
+        chunks = bench.plan.split(middle, "mixed", bench.seed)
+        examples.append(Example(sum(chunks), bench.batch, bench.seed, None, chunks))
+    return examples
+
+
+def _drawn(bench: Bench, draw: Draw, decision: Decision, run: Callable[[ExactBench], None]) -> Draw:
+    """`run` in a draw that suits; returns it. What the run adds to the bound is noted."""
+    for suited, again in redrawing(draw):
+        try:
+            with over_field(bench, suited) as exact:
+                run(exact)
+                _note(exact, decision)
+        except Redraw as redraw:
+            again.append(redraw)
+        draw = suited
+    return draw
+
+
+def _lengths(exact: ExactBench, examples: list[Example], decision: Decision, until: float) -> None:
+    """All examples, or as many as there is time for, up to the first difference."""
+    decision.lengths, decision.mismatch = [], None
+    for example in examples:
+        if decision.lengths and time.monotonic() > until:
+            break
+        try:
+            compared = compare(exact, example)
+        except Mismatch as mismatch:
+            decision.mismatch, decision.example = mismatch, example
+            decision.identities = exact.clip_functions != exact.stream_functions
+            decision.exponential = bool({"exp", "exp_"} & exact.over.executed.keys())
+            break
+        if compared and example.chunks is None:
+            decision.lengths.append(example.length)
+
+
+def compare(exact: ExactBench, example: Example) -> int:
+    """Clip and stream at one length; the number of frames compared. Mismatch: the first difference."""
+    x = exact.inputs(example.length, example.batch, example.seed)
+    trace = exact.play(x, example.chunks)
+    times = None
+    if exact.subject.window is not None and example.chunks is not None:
+        times = exact.play(x).seen
+    return exact.compare(x, trace, times=times)
+
+
+def _note(exact: ExactBench, decision: Decision) -> None:
+    """What the run adds to the bound, and what it assumed."""
+    over = exact.over
+    decision.bound *= over.field.wrong
+    decision.draws += 1
+    decision.primes = sorted({*decision.primes, *over.field.primes})
+    decision.applications = max(decision.applications, over.field.applications)
+    decision.degree = max(decision.degree, over.field.degrees.greatest)
+    for text in over.field.assumptions.values():
+        if text not in decision.assumptions:
+            decision.assumptions.append(text)
+    if over.integers_used:
+        names = ", ".join(f"aten.{name}" for name in sorted(over.integers_used))
+        reason = f"the program computes with its integer inputs ({names}): only those drawn were compared"
+        decision.reasons += [] if reason in decision.reasons else [reason]
+
+
+def _first(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float) -> Draw:
+    """The first draw: all lengths that there is time for, then the induction, if they agree."""
+    examples = examples_of(bench, effort)
+    decision.bound, decision.draws = 1.0, 0
+
+    def run(exact: ExactBench) -> None:
+        _lengths(exact, examples, decision, until)
+        if decision.mismatch is None and decision.lengths:
+            decision.induction = induct(exact, timing, until)
+
+    return _drawn(bench, draw, decision, run)
+
+
+def _homomorphic(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float) -> Draw:
+    """Programs that shift exponentials by a maximum need `exp(a - b) = exp(a) / exp(b)`: the same again, with chains of primes."""
+    before = replace(decision)
+    for levels in range(2, DEEPEST + 1):
+        try:
+            deeper = _first(bench, timing, replace(draw, levels=levels, count=MANY), decision, effort, until)
+        except NotDecided:
+            continue
+        if decision.mismatch is None:
+            decision.homomorphic = True
+            decision.assumptions.append(HOMOMORPHISM)
+            return deeper
+    vars(decision).update(vars(before))
+    return draw
+
+
+def _conclude(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision, options: Exactly) -> None:
+    """More draws until the bound is good enough."""
+    if decision.mismatch is not None:
+        decision.outcome = "different"
+        return
+    if not decision.lengths:
+        raise NotDecided("no length had anything to compare")
+    examples = [Example(n, bench.batch, bench.seed) for n in decision.lengths]
+
+    def run(exact: ExactBench) -> None:
+        _lengths(exact, examples, decision, float("inf"))
+        if decision.mismatch is None and decision.induction.holds:
+            decision.induction = induct(exact, timing, float("inf"), decision.induction)
+
+    while decision.bound > options.bound and decision.draws < DRAWS and decision.mismatch is None:
+        count = draw.count if decision.bound < 2.0**-10 else max(draw.count, MANY)
+        draw = _drawn(bench, replace(draw, seed=draw.seed + 7919, count=count), decision, run)
+    if decision.mismatch is not None:
+        decision.outcome = "different"
+        return
+    if decision.bound > options.bound:
+        decision.reasons.append(
+            f"after {decision.draws} draws the probability of a wrong answer is bounded by {decision.bound:.1e} only"
+        )
+    _all_lengths(decision)
+    decision.outcome = "not decided" if decision.reasons else "equal"
+
+
+def _all_lengths(decision: Decision) -> None:
+    """What the induction says of the horizon."""
+    induction = decision.induction
+    decision.horizon = "all" if induction.holds else max(decision.lengths)
+    decision.state = induction.says
+    if induction.holds:
+        decision.assumptions += [a for a in induction.assumptions if a not in decision.assumptions]

@@ -1,0 +1,140 @@
+"""The workbench over a field: the same subject, the same streams, the same comparisons, in exact arithmetic.
+
+Inputs and weights are symbols, so one comparison of one length stands for all inputs and weights of that length. What cannot
+be told (an operation without a meaning) comes out as NotDecided.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+
+from coequal.equivalence.bench import Bench, Example
+from coequal.equivalence.compare import Limit, Mismatch, kind_difference
+from coequal.equivalence.weights import borrowed, is_weight, put, tensors
+from coequal.proofs.field.errors import NeedsRoot, NotDecided, Redraw, TooLong
+from coequal.proofs.field.residue import Field
+from coequal.proofs.field.torch_mode import Exact
+
+Tensor = torch.Tensor
+REDRAWS = 30
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a field is drawn for: how many primes, how long the dot products, which roots must exist, how deep exponentials nest."""
+
+    seed: int = 0
+    count: int = 4
+    longest: int = 1
+    roots: tuple[int, ...] = ()
+    levels: int = 1
+    literal: bool = False
+
+    def field(self) -> Field:
+        """Its primes and keys; NotDecided where there are no such primes."""
+        wanted = {"count": self.count, "longest": self.longest, "roots": self.roots}
+        try:
+            return Field.drawn(self.seed, **wanted, levels=self.levels, literal=self.literal)
+        except ValueError as error:
+            raise NotDecided(str(error)) from None
+
+    def after(self, redraw: Redraw) -> Draw:
+        """Another one, which suits what this one did not."""
+        if isinstance(redraw, TooLong):
+            return replace(self, longest=max(self.longest, redraw.longest))
+        if isinstance(redraw, NeedsRoot):
+            return replace(self, roots=tuple(sorted({*self.roots, redraw.root})))
+        return replace(self, seed=self.seed + 1_000_003)
+
+
+class ExactBench(Bench):
+    """A Bench whose inputs are symbols and whose comparisons are exact. To be used within `over_field`."""
+
+    def __init__(self, bench: Bench, exact: Exact) -> None:
+        super().__init__(bench.subject, bench.seed, bench.dtype)
+        self.dtype, self.reach, self.owed = bench.dtype, bench.reach, bench.owed
+        self.every_window, self.frame_of_window = bench.every_window, bench.frame_of_window
+        self.over = exact
+        self.clip_functions: set[object] = set()  # free functions that the clip applies, and the stream
+        self.stream_functions = exact.field.used
+
+    def inputs(self, length: int, batch: int, seed: int) -> Tensor:
+        """Symbols in the shape of the clip; integers as they would be."""
+        with self.over.suspended():
+            like = super().inputs(length, batch, seed)
+            if not self.floating:
+                return self.over.mark_integers(like)
+            return self.over.store.symbols.fresh(like.contiguous())
+
+    @contextlib.contextmanager
+    def weights(self, example: Example) -> Iterator[None]:
+        """They are symbols already."""
+        yield
+
+    def clip_or_raise(self, x: Tensor) -> Tensor:
+        """The clip function's output, and which functions it applied."""
+        self.over.field.used = self.clip_functions
+        try:
+            return super().clip_or_raise(x)
+        finally:
+            self.over.field.used = self.stream_functions
+
+    def limit(self, x: Tensor, output: Tensor | None) -> Limit:
+        """No limit: equal or not."""
+        return ExactLimit(self, x, output)
+
+    def shown(self, frame: Tensor) -> object:
+        """Residues are nothing to show."""
+        return None
+
+
+class ExactLimit(Limit):
+    """Frames are equal in all residues, or different."""
+
+    bench: ExactBench
+
+    def difference(self, got: Tensor, want: Tensor, frame: int) -> Mismatch | None:
+        """The first element that differs."""
+        if (other := kind_difference(got, want, frame)) is not None:
+            return other
+        same = self.bench.over.same(got, want)
+        if bool(same.all()):
+            return None
+        apart = ~same
+        index = tuple(int(i) for i in apart.nonzero()[0])
+        many = f"{int(apart.sum())} of {apart.numel()} elements differ"
+        return Mismatch(f"frame {frame}, element {list(index)}: not the same function of inputs and weights; {many}", frame, index)
+
+
+@contextlib.contextmanager
+def over_field(bench: Bench, draw: Draw) -> Iterator[ExactBench]:
+    """Within it, torch computes over a field, and the weights of the subject's modules are symbols."""
+    exact, module = Exact(draw.field()), bench.subject.modules
+    try:
+        with borrowed(module, None):
+            if module is not None:
+                weights = {name: t for name, t in tensors(module).items() if is_weight(name, t)}
+                put(module, {name: exact.store.symbols.fresh(t.detach().contiguous()) for name, t in weights.items()})
+            else:
+                exact.field.assumptions["weights"] = "the subject names no modules: weights are the numbers they came with"
+            with exact.running():
+                yield ExactBench(bench, exact)
+    except ValueError as error:
+        if "symbols" not in str(error):
+            raise
+        raise NotDecided(str(error)) from None
+
+
+def redrawing(draw: Draw) -> Iterator[tuple[Draw, list[Redraw]]]:
+    """Draws until one suits: the caller appends the Redraw that came out, or stops."""
+    for _ in range(REDRAWS):
+        outcome: list[Redraw] = []
+        yield draw, outcome
+        if not outcome:
+            return
+        draw = draw.after(outcome[0])
+    raise NotDecided(f"no primes suit after {REDRAWS} draws: something is divided by zero whatever they are")

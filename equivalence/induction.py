@@ -1,0 +1,229 @@
+"""All lengths at once: the induction of `proofs/theorems/induction.py`, its premises checked over a field.
+
+Let the stream's memory after n frames be a function of the last R frames alone (two unrelated beginnings give the same memory),
+and P frames later the same function of *its* last R frames, numbers that only count frames aside. Let its step use those counts
+only modulo divisors of P. Then what the stream does between frame n and frame n + P it does for ever, and if all lengths up to
+n + P agree, so do all lengths. For windows R is the length of the window.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from dataclasses import dataclass, field
+
+import torch
+
+from coequal.equivalence.bench import Example
+from coequal.equivalence.compare import Mismatch
+from coequal.equivalence.counter import Counter, Uses
+from coequal.equivalence.exact import ExactBench
+from coequal.equivalence.memory import Cell, Unobservable, cells
+from coequal.equivalence.report import MeasuredTiming
+from coequal.equivalence.runner import Player
+
+Tensor = torch.Tensor
+LONGEST = 400  # frames, beyond which no memory is followed
+STEPS = 6000  # that all lengths together may take
+ALIKE = "the clip function treats all lengths alike: an inner frame depends on the frames of its receptive field alone"
+HELD = "what the stream remembers is held by the stream object"
+
+
+class Fails(Exception):
+    """A premise does not hold, or cannot be checked; the text says which."""
+
+
+@dataclass
+class Induction:
+    """Whether the premises hold; from where, with which period; what else is said of the memory."""
+
+    holds: bool
+    says: str
+    start: int = 0
+    period: int = 0
+    assumptions: list[str] = field(default_factory=list)
+
+
+def induct(exact: ExactBench, timing: MeasuredTiming, until: float, known: Induction | None = None) -> Induction:
+    """Look for start and period, or check those that are `known` from another draw."""
+    reach = exact.subject.window or timing.receptive_field
+    if reach is None or math.isinf(reach):
+        return Induction(False, "the stream remembers everything: no finite memory to follow")
+    search = _Search(exact, int(reach), timing.stride or 1, until)
+    try:
+        start, period = search.found() if known is None else (known.start, known.period)
+        search.check(start, period)
+    except (Fails, Unobservable) as error:
+        return Induction(False, str(error))
+    says = f"what the stream remembers after {start} frames depends on the last {reach} alone, with period {period}"
+    window = exact.subject.window is not None
+    return Induction(True, says, start, period, [HELD] if window else [HELD, ALIKE])
+
+
+@dataclass
+class _Search:
+    """The premises for one subject in one draw."""
+
+    exact: ExactBench
+    reach: int
+    stride: int
+    until: float
+
+    def found(self) -> tuple[int, int]:
+        """The first start and period whose memories repeat; Fails where none does."""
+        why = "the memory does not repeat"
+        start = self._legal(self.reach + self.stride)
+        for _ in range(3):
+            uses = Uses()
+            period = None
+            for candidate in self._periods(start, uses):
+                self._in_time()
+                try:
+                    self._repeats(start, candidate, uses)
+                except Fails as error:
+                    why = str(error)
+                    continue
+                period = candidate
+                break
+            if period is None:
+                raise Fails(why)
+            if not uses.ahead:
+                return start, period
+            start = self._legal(max(uses.ahead) + self.reach + self.stride)  # a threshold that was not reached yet
+            if start > LONGEST:
+                raise Fails(f"the stream compares its frame number with {max(uses.ahead)}: beyond {LONGEST} frames")
+        raise Fails("the stream keeps comparing its frame number with larger ones")
+
+    def check(self, start: int, period: int) -> None:
+        """All premises: memory, counters, and every length up to start + period."""
+        uses = Uses()
+        self._repeats(start, period, uses)
+        if uses.ahead:
+            raise Fails(f"the stream compares its frame number with {max(uses.ahead)}, which it has not passed")
+        if period % uses.period:
+            raise Fails(f"the stream takes its frame number modulo {uses.period}, which does not divide {period}")
+        self._every_length(start + period)
+        if self.exact.subject.window is None:
+            self._clip_alike(start + period)
+
+    def _legal(self, length: int) -> int:
+        legal = self.exact.plan.legal(length)
+        while legal < length:
+            length += 1
+            legal = self.exact.plan.legal(length)
+            if length > LONGEST:
+                raise Fails("no such length can be fed in legal chunks")
+        return legal
+
+    def _in_time(self) -> None:
+        if time.monotonic() > self.until:
+            raise Fails("no time was left to follow the memory")
+
+    def _periods(self, start: int, uses: Uses) -> list[int]:
+        """Candidates: the stride, and with it the sizes of what may be rings, shortest first."""
+        sizes = {1}
+        for cell in cells(self._fed(self._frames(start, 1)).stream):
+            if isinstance(cell.content, Tensor):
+                sizes |= {n for n in cell.content.shape if 1 < n <= 4 * self.reach + 8}
+            elif isinstance(cell.content, int) and not isinstance(cell.content, bool) and 1 < cell.content <= self.reach + 8:
+                sizes.add(cell.content)
+        few = {math.lcm(self.stride, n) for n in sizes | {self.reach, self.reach + 1}}
+        units = {math.lcm(n, self.exact.plan.unit) for n in few}
+        return sorted(n for n in units if n <= LONGEST)[:24]
+
+    # -- memories --------------------------------------------------------------------------------------------------------
+
+    def _frames(self, length: int, seed: int) -> Tensor:
+        return self.exact.inputs(length, self.exact.batch, self.exact.seed + 31 * seed)
+
+    def _fed(self, frames: Tensor) -> Player:
+        return self.exact.player().feed(frames, self.exact.plan_chunks(frames))
+
+    def _repeats(self, start: int, period: int, uses: Uses) -> None:
+        """Same last frames, same memory: after another beginning, and a period later; counters followed through a period."""
+        axis = self.exact.subject.time
+        last = self._frames(self.reach, 2)
+        players = [
+            self._fed(torch.cat([self._frames(length, 3 + i), last], axis))
+            for i, length in enumerate((start - self.reach, start - self.reach, start - self.reach + period))
+        ]
+        first, other, later = (cells(player.stream) for player in players)
+        same_structure(first, other)
+        counters = self._grown(first, later)
+        for a, b in zip(first, other, strict=True):
+            if not self._same(a.content, b.content):
+                raise Fails(f"{a.path} depends on more than the last {self.reach} frames")
+        self._count(players[0], counters, period, uses)
+
+    def _grown(self, first: list[Cell], later: list[Cell]) -> list[int]:
+        """Places whose numbers are larger a period later; Fails where anything else differs."""
+        same_structure(first, later)
+        grown = []
+        for i, (a, b) in enumerate(zip(first, later, strict=True)):
+            if self._same(a.content, b.content):
+                continue
+            if type(a.content) is int and type(b.content) is int and b.content > a.content:
+                grown.append(i)
+            else:
+                raise Fails(f"{a.path} is another function of the last frames a period later")
+        return grown
+
+    def _same(self, a: object, b: object) -> bool:
+        if isinstance(a, Tensor) and isinstance(b, Tensor):
+            return a.shape == b.shape and a.dtype == b.dtype and bool(self.exact.over.same(a, b).all())
+        return type(a) is type(b) and a == b
+
+    def _count(self, player: Player, counters: list[int], period: int, uses: Uses) -> None:
+        """A period with watched counters in place of numbers; then the end."""
+        places = cells(player.stream)
+        for i in counters:
+            cell = places[i]
+            if cell.put is None:
+                raise Fails(f"{cell.path} counts frames, and cannot be watched")
+            cell.put(Counter(cell.content, uses))
+        if counters:
+            with contextlib.suppress(Mismatch):
+                player.feed(self._frames(period, 9)).flush()
+        if uses.escapes:
+            raise Fails(f"the stream uses its frame number itself: as {', '.join(sorted(uses.escapes))}")
+
+    # -- lengths -----------------------------------------------------------------------------------------------------------
+
+    def _every_length(self, longest: int) -> None:
+        """Every length from one frame up; of windows, and of streams that end with nothing owed, the longest says it all."""
+        exact = self.exact
+        lengths = range(1, longest + 1) if exact.subject.window is None else [longest]
+        lengths = sorted({exact.plan.legal(n) for n in lengths} - {0})
+        if sum(lengths) > STEPS:
+            raise Fails(f"all lengths up to {longest} would take {sum(lengths)} steps: only some were compared")
+        for length in lengths:
+            self._in_time()
+            example = Example(length, exact.batch, exact.seed + 61)
+            x = exact.inputs(example.length, example.batch, example.seed)
+            try:
+                exact.compare(x, exact.play(x, example.chunks))
+            except Mismatch as mismatch:
+                raise Fails(f"a stream of {length} frames differs: {mismatch}") from None
+
+    def _clip_alike(self, length: int) -> None:
+        """A sample of what is assumed: the clip of a later part of a longer clip has the same inner frames."""
+        exact, axis = self.exact, self.exact.output_time
+        shift = self.stride * -(-self.reach // self.stride)
+        x = self._frames(length + shift, 11)
+        long, short = exact.clip(x), exact.clip(x.narrow(exact.subject.time, shift, length))
+        if long is None or short is None:
+            raise Fails("the clip function does not take all lengths")
+        margin = -(-self.reach // self.stride)
+        count = short.shape[axis] - 2 * margin
+        if count > 0:
+            a = long.narrow(axis, shift // self.stride + margin, count)
+            if not bool(exact.over.same(a, short.narrow(axis, margin, count)).all()):
+                raise Fails("the clip function does not treat all lengths alike")
+
+
+def same_structure(first: list[Cell], other: list[Cell]) -> None:
+    """Fails where two memories have other places."""
+    if [cell.path for cell in first] != [cell.path for cell in other]:
+        extra = {cell.path for cell in first} ^ {cell.path for cell in other}
+        raise Fails(f"what is remembered changes its shape: {sorted(extra)[0] if extra else 'order of parts'}")

@@ -106,7 +106,9 @@ class Store:
         if known < held.planes.shape[0]:
             held.planes = held.planes[:known]
         shape = (held.planes.shape[0], *tensor.shape)
-        _view(held.planes, tensor).copy_(value.planes[: held.planes.shape[0]].expand(shape))
+        new = value.planes[: held.planes.shape[0]]
+        axes = [1] * (tensor.dim() - value.dim)  # a number, or a tensor of fewer axes, is broadcast
+        _view(held.planes, tensor).copy_(new.reshape(new.shape[0], *axes, *value.shape).expand(shape))
         self._write_names(held, tensor, value)
         whole = tensor.numel() == held.planes.shape[-1]  # nothing of what was there is left
         held.degree = value.degree if whole else held.degree.plus(value.degree)
@@ -118,6 +120,7 @@ class Store:
         if held.names is None:
             held.names = names_of(self.field, Value(held.planes, masked=held.masked)).contiguous()
         new = names_of(self.field, value)
+        new = new.reshape(*new.shape[:2], *[1] * (tensor.dim() - value.dim), *value.shape)
         members = max(new.shape[1], held.names.shape[1])
         held.names = widened(held.names, members).contiguous()
         _view(held.names, tensor).copy_(widened(new, members).expand(2, members, *tensor.shape))

@@ -8,8 +8,9 @@ floating point on the same architecture.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,20 +19,26 @@ from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
 from coequal.equivalence import campaign, strategies
 from coequal.equivalence.campaign import Disagreement
+from coequal.equivalence.decide import BOUND, DEEPEST, HOMOMORPHISM, MANY
+from coequal.equivalence.exact import REDRAWS, Draw
 from coequal.equivalence.strategies import Architecture
-from coequal.proofs.field.errors import NeedsRoot, NotDecided, Redraw, TooLong
+from coequal.proofs.field.errors import NotDecided, Redraw
 from coequal.proofs.field.numpy_array import FieldArray
 from coequal.proofs.field.primitives import SOFTMAX, taken
 from coequal.proofs.field.residue import Field
-from coequal.proofs.field.symbols import Symbols
 from coequal.proofs.field.torch_mode import Exact
 from coequal.reference import softmax
 from coequal.reference.activation import Activation
-from coequal.reference.linear import Embedding
 
 Tensor = torch.Tensor
-BOUND = 2.0**-40  # draws are repeated until the probability of a wrong "equal" is at most this
-DRAWS = 24
+
+
+class _Apart(Disagreement):
+    """Over this field. `exponentials` were taken: there may be an identity of theirs that a free function does not know."""
+
+    def __init__(self, text: str, exact: Exact) -> None:
+        super().__init__(text)
+        self.exponentials = "exp" in exact.field.used
 
 
 @dataclass(frozen=True)
@@ -51,30 +58,42 @@ class Proof:
 
 
 def prove(architecture: Architecture, seed: int, *, bound: float = BOUND) -> Proof:
-    """Disagreement unless reference, torch and continual are the same function; NotDecided for what has no meaning over a field."""
-    wrong, draws, longest, primes = 1.0, 0, 1, tuple[int, ...]()
-    roots: tuple[int, ...] = ()
+    """Disagreement unless reference, torch and continual are the same function; NotDecided for what has no meaning over a field.
+
+    Where exponentials are taken and something differs, the same is tried with exponentials that turn sums into products.
+    """
+    try:
+        return _proved(architecture, seed, Draw(seed), bound)
+    except _Apart as apart:
+        for levels in range(2, DEEPEST + 1) if apart.exponentials else ():
+            with contextlib.suppress(_Apart, NotDecided):
+                return _proved(architecture, seed, Draw(seed, count=MANY, levels=levels), bound)
+        raise
+
+
+def _proved(architecture: Architecture, seed: int, draw: Draw, bound: float) -> Proof:
+    """Draws until the bound is good enough."""
+    wrong, primes = 1.0, tuple[int, ...]()
     assumptions, given = dict[str, str](), set[str]()
-    for attempt in range(DRAWS):
-        field = Field.drawn(seed * DRAWS + attempt, longest=longest, roots=roots)
+    draws = 0
+    for _ in range(REDRAWS):
+        run = _Run(architecture, seed, draw.field())
         try:
-            given |= _Run(architecture, seed, field).compare()
-        except TooLong as error:
-            longest = error.longest
-        except NeedsRoot as error:
-            roots = (*roots, error.root)
-        except Redraw:
-            pass
-        else:
-            wrong, draws, primes = wrong * field.wrong, draws + 1, primes + field.primes
-            assumptions |= field.assumptions
-            if wrong <= bound:
-                break
+            given |= run.compare()
+        except Redraw as redraw:
+            draw = draw.after(redraw)
+            continue
+        field = run.exact.field
+        draws, wrong, primes, assumptions = draws + 1, wrong * field.wrong, primes + field.primes, assumptions | field.assumptions
+        if wrong <= bound:
+            break
+        draw = replace(draw, seed=draw.seed + 7919)
     else:
-        raise NotDecided(f"after {DRAWS} draws, {draws} of them complete, the bound is {wrong:.1e}, above {bound:.1e}")
+        raise NotDecided(f"after {REDRAWS} draws, {draws} of them complete, the bound is {wrong:.1e}, above {bound:.1e}")
+    listed = (*assumptions.values(), *((HOMOMORPHISM,) if draw.levels > 1 else ()))
     wrong += _justified(architecture, seed, given, bound)
     alone = isinstance(architecture.layer, Activation) and bool(given)
-    return Proof(min(1.0, wrong), primes, draws, tuple(assumptions.values()), tuple(sorted(given)), alone)
+    return Proof(min(1.0, wrong), primes, draws, listed, tuple(sorted(given)), alone)
 
 
 def _justified(architecture: Architecture, seed: int, given: set[str], bound: float) -> float:
@@ -91,11 +110,9 @@ def shift_cancels(bound: float = BOUND) -> float:
     Disagreement otherwise; the probability that it is not so all the same.
     """
     wrong = 1.0
-    for attempt in range(DRAWS):
-        field = Field.drawn(attempt, count=8, levels=2)
-        symbols, exact = Symbols(field.seed), Exact(field)
-        exact.store.symbols = symbols
-        scores = symbols.fresh(torch.empty(3, 5, 4, dtype=torch.float64))
+    for attempt in range(REDRAWS):
+        exact = Exact(Draw(attempt, count=MANY, levels=2).field())
+        scores = exact.store.symbols.fresh(torch.empty(3, 5, 4, dtype=torch.float64))
         mask = torch.zeros(5, 4, dtype=torch.float64).masked_fill(torch.ones(5, 4).tril(-2).bool(), -torch.inf)
         try:
             with exact.running():
@@ -105,10 +122,10 @@ def shift_cancels(bound: float = BOUND) -> float:
                         _same(exact, "softmax shifted by its maximum", got, torch.softmax(row, axis), "softmax")
         except Redraw:
             continue
-        wrong *= field.wrong
+        wrong *= exact.field.wrong
         if wrong <= bound:
             return wrong
-    raise NotDecided(f"after {DRAWS} draws the bound for softmax is {wrong:.1e}, above {bound:.1e}")
+    raise NotDecided(f"after {REDRAWS} draws the bound for softmax is {wrong:.1e}, above {bound:.1e}")
 
 
 class _Run:
@@ -116,8 +133,7 @@ class _Run:
 
     def __init__(self, architecture: Architecture, seed: int, field: Field) -> None:
         self.architecture, self.seed = architecture, seed
-        self.symbols = Symbols(field.seed)
-        self.exact = Exact(field, self.symbols)
+        self.exact = Exact(field)
 
     def compare(self) -> set[str]:
         """Disagreement unless the three agree; the functions of the reference that were taken as primitive."""
@@ -137,12 +153,15 @@ class _Run:
         """A weight becomes variables, in the module itself; the reference's view of it."""
         if not tensor.is_floating_point():
             return tensor.numpy()
-        tensor.copy_(self.symbols.fresh(tensor))
+        tensor.copy_(self.exact.store.symbols.fresh(tensor))
         return FieldArray(tensor, self.exact)
 
     def _clip(self) -> Tensor:
         clip = torch.as_tensor(strategies.clip(self.architecture, self.seed))
-        return clip if isinstance(self.architecture.layer, Embedding) else self.symbols.fresh(clip)
+        if clip.is_floating_point():
+            return self.exact.store.symbols.fresh(clip)
+        self.exact.field.assumptions["tokens"] = "tokens are those drawn: they only look up rows of tables"
+        return self.exact.mark_integers(clip)
 
     def _reference(self, parameters: dict[str, Any], x: Tensor) -> Tensor:
         clip: Any = FieldArray(x, self.exact) if x.is_floating_point() else x.numpy()
@@ -183,6 +202,5 @@ def _same(exact: Exact, who: str, got: Tensor, expected: Tensor, other: str = "t
     if bool(apart.any()):
         at = tuple(int(i) for i in apart.nonzero()[0])
         count = int(apart.sum())
-        raise Disagreement(
-            f"{who} is not the function that {other} is: first at {at}, {count} of {apart.numel()} elements differ"
-        )
+        text = f"{who} is not the function that {other} is: first at {at}, {count} of {apart.numel()} elements differ"
+        raise _Apart(text, exact)

@@ -65,6 +65,7 @@ class Field:
     assumptions: dict[str, str] = field(default_factory=dict)
     longest: int = 1
     canaries: int = 0  # dot products compared with Python's integers
+    infinite: bool = False  # some constant is minus infinity itself, no finite mask value
     undefined: bool = False  # something was divided by zero: NaN is not minus infinity then, and spreads
     used: set[object] = field(default_factory=set)  # names of the free functions that were applied
 
@@ -97,7 +98,9 @@ class Field:
         if math.isnan(value) or value == math.inf:
             raise NotDecided(f"the constant {value}")
         if value <= lifting.MASK:
-            if value != -math.inf:
+            if value == -math.inf:
+                self.infinite = True
+            else:
                 self.assumptions.setdefault("mask", "finite mask values below -1e30 stand for minus infinity")
             return torch.full((len(self.primes),), math.nan, dtype=torch.float64, device=device)
         meant = number_of(float(value), literal=self.literal)
@@ -161,11 +164,17 @@ class Field:
         return Value(self.reduce(x + y), a.degree.plus(b.degree), masked=a.masked or b.masked)
 
     def minus(self, a: Value, b: Value) -> Value:
-        """Elementwise, broadcast. NotDecided where minus infinity would be taken away."""
-        if b.masked:
-            raise NotDecided("minus infinity is subtracted")
+        """Elementwise, broadcast. NotDecided where minus infinity is taken away, but for finite mask values from one another.
+
+        Such a value absorbs what is added to it, so that it is one number, and zero when taken from itself.
+        """
         x, y = aligned(a.planes, b.planes)
-        return Value(self.reduce(x - y), a.degree.plus(b.degree), masked=a.masked)
+        difference = self.reduce(x - y)
+        if b.masked and bool((lowest := y[0].isnan()).any()):
+            if self.undefined or self.infinite or bool((lowest & ~x[0].isnan()).any()):
+                raise NotDecided("minus infinity is subtracted")
+            difference.masked_fill_(lowest, 0.0)
+        return Value(difference, a.degree.plus(b.degree), masked=a.masked)
 
     def times(self, a: Value, b: Value) -> Value:
         """Elementwise, broadcast."""

@@ -20,6 +20,7 @@ from coequal.equivalence.induction import Induction, induct
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.runner import StreamRaised
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
+from coequal.proofs.field.residue import INFINITE
 
 BOUND = 2.0**-40
 DRAWS = 12
@@ -123,7 +124,7 @@ def _lengths(exact: ExactBench, examples: list[Example], decision: Decision, unt
             compared = compare(exact, example)
         except Mismatch as mismatch:
             decision.mismatch, decision.example = mismatch, example
-            decision.identities = exact.clip_functions != exact.stream_functions
+            decision.identities = bool((exact.clip_functions ^ exact.stream_functions) - {INFINITE})
             decision.exponential = bool({"exp", "exp_"} & exact.over.executed.keys())
             break
         if compared and example.chunks is None:

@@ -8,7 +8,6 @@ floating point on the same architecture.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +18,7 @@ from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
 from coequal.equivalence import campaign, strategies
 from coequal.equivalence.campaign import Disagreement
-from coequal.equivalence.decide import BOUND, DEEPEST, HOMOMORPHISM, MANY
+from coequal.equivalence.decide import BOUND, HOMOMORPHISM, MANY
 from coequal.equivalence.exact import REDRAWS, Draw
 from coequal.equivalence.strategies import Architecture
 from coequal.proofs.field.errors import NotDecided, Redraw
@@ -36,9 +35,7 @@ Tensor = torch.Tensor
 class _Apart(Disagreement):
     """Over this field. `exponentials` were taken: there may be an identity of theirs that a free function does not know."""
 
-    def __init__(self, text: str, exact: Exact) -> None:
-        super().__init__(text)
-        self.exponentials = "exp" in exact.field.used
+    exponentials = False
 
 
 @dataclass(frozen=True)
@@ -65,10 +62,13 @@ def prove(architecture: Architecture, seed: int, *, bound: float = BOUND) -> Pro
     try:
         return _proved(architecture, seed, Draw(seed), bound)
     except _Apart as apart:
-        for levels in range(2, DEEPEST + 1) if apart.exponentials else ():
-            with contextlib.suppress(_Apart, NotDecided):
-                return _proved(architecture, seed, Draw(seed, count=MANY, levels=levels), bound)
-        raise
+        if not apart.exponentials:
+            raise
+    try:
+        return _proved(architecture, seed, Draw(seed, count=MANY, levels=2), bound)
+    except _Apart as apart:
+        campaign.agree(architecture, seed)
+        raise NotDecided(f"{apart}, over a field; in floating point they agree") from None
 
 
 def _proved(architecture: Architecture, seed: int, draw: Draw, bound: float) -> Proof:
@@ -80,6 +80,9 @@ def _proved(architecture: Architecture, seed: int, draw: Draw, bound: float) -> 
         run = _Run(architecture, seed, draw.field())
         try:
             given |= run.compare()
+        except _Apart as apart:
+            apart.exponentials = "exp" in run.functions | run.exact.field.used
+            raise
         except Redraw as redraw:
             draw = draw.after(redraw)
             continue
@@ -134,6 +137,7 @@ class _Run:
     def __init__(self, architecture: Architecture, seed: int, field: Field) -> None:
         self.architecture, self.seed = architecture, seed
         self.exact = Exact(field)
+        self.functions: set[object] = set()  # free functions that were applied by programs that are done
 
     def compare(self) -> set[str]:
         """Disagreement unless the three agree; the functions of the reference that were taken as primitive."""
@@ -148,6 +152,11 @@ class _Run:
             if layer.timing is not None:
                 self._stream(regular, x, reference, expected)
         return used
+
+    def _next_program(self) -> None:
+        """What a program used is noted for each by itself."""
+        self.functions |= self.exact.field.used
+        self.exact.field.used = set()
 
     def _variable(self, tensor: Tensor) -> Any:
         """A weight becomes variables, in the module itself; the reference's view of it."""
@@ -171,6 +180,7 @@ class _Run:
         """The converted module, a frame at a time and flushed, against the reference's frames, or windows."""
         layer, window = self.architecture.layer, self.architecture.window
         axis = 2 if layer.time is None else layer.time
+        self._next_program()
         stream = Stream(convert(regular, window=window))
         steps = [stream.push(frame.clone()) for frame in x.unbind(axis)]
         if window is not None:
@@ -203,4 +213,4 @@ def _same(exact: Exact, who: str, got: Tensor, expected: Tensor, other: str = "t
         at = tuple(int(i) for i in apart.nonzero()[0])
         count = int(apart.sum())
         text = f"{who} is not the function that {other} is: first at {at}, {count} of {apart.numel()} elements differ"
-        raise _Apart(text, exact)
+        raise _Apart(text)

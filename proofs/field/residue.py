@@ -270,11 +270,14 @@ class Field:
         """
         self.used.add("exp")
         finite = Value(a.planes.nan_to_num(0.0), a.degree) if a.masked else a
-        deep = a.planes.shape[0] < 2 * self.count
-        image = self.free("exp", finite, at_zero=1.0) if deep else self._power_of_generator(finite)
+        image = self._power_of_generator(finite) if self.reaches(a) else self.free("exp", finite, at_zero=1.0)
         if a.masked:
             image.planes.masked_fill_(a.minus_infinity(), 0.0)
         return image
+
+    def reaches(self, a: Value) -> bool:
+        """Whether chains of primes say enough of an exponent for the exponential to be a homomorphism."""
+        return a.planes.shape[0] >= 2 * self.count
 
     def _power_of_generator(self, a: Value) -> Value:
         """`g^x mod p_i` for x modulo the next prime of the chain: known modulo one level less than x is."""

@@ -65,7 +65,7 @@ def prove(architecture: Architecture, seed: int, *, bound: float = BOUND) -> Pro
         if not apart.exponentials:
             raise
     try:
-        return _proved(architecture, seed, Draw(seed, count=MANY, levels=2), bound)
+        return _proved(architecture, seed, Draw(seed, count=2 * MANY, levels=2), bound)
     except _Apart as apart:
         campaign.agree(architecture, seed)
         raise NotDecided(f"{apart}, over a field; in floating point they agree") from None

@@ -76,7 +76,9 @@ def show_proofs(outcomes: list[Any], console: Console) -> None:
     """One line an operator with its bound; what was taken as given, and what is not proved, below."""
     table = Table("operator", "outcome", "wrong with", "examples", "s", box=None, pad_edge=False, header_style="bold")
     for o in outcomes:
-        table.add_row(o.operator, o.outcome, _bound(o.wrong) if o.outcome == "proved" else "", str(o.examples), f"{o.seconds:.1f}")
+        table.add_row(
+            o.operator, o.outcome, _bound(o.wrong) if o.outcome == "proved" else "", str(o.examples), f"{o.seconds:.1f}"
+        )
     console.print(table)
     for o in outcomes:
         lines = [o.detail, o.architecture, o.reproduce] if o.outcome not in ("proved", "tested") else [o.detail]

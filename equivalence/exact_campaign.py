@@ -1,9 +1,9 @@
 """`check --exact`: reference = torch = continual over a field, proved on random architectures, operator by operator.
 
-Weights and clip are variables. The NumPy reference runs through the NumPy front end, the torch module and the converted one, a
-frame at a time, through the torch front end; all outputs must agree in all residues. Window-mode operators are compared window
-by window. What the reference's formulas are taken for as a whole is listed (`proofs/field/primitives.py`), and compared in
-floating point on the same architecture.
+Weights and clip are variables. The NumPy reference runs through the NumPy front end, the torch module and the converted one,
+a frame at a time, through the torch front end; all outputs must agree in all residues. Window-mode operators are compared
+window by window. What the reference's formulas are taken for as a whole is listed (`proofs/field/primitives.py`), and
+compared in floating point on the same architecture.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Proof:
 
 
 def prove(architecture: Architecture, seed: int, *, bound: float = BOUND) -> Proof:
-    """Disagreement unless reference, torch and continual are the same function; NotDecided for what has no meaning over a field.
+    """Disagreement unless reference, torch and continual are one function; NotDecided for what has no meaning over a field.
 
     Where exponentials are taken and something differs, the same is tried with exponentials that turn sums into products.
     """
@@ -87,7 +87,12 @@ def _proved(architecture: Architecture, seed: int, draw: Draw, bound: float) -> 
             draw = draw.after(redraw)
             continue
         field = run.exact.field
-        draws, wrong, primes, assumptions = draws + 1, wrong * field.wrong, primes + field.primes, assumptions | field.assumptions
+        draws, wrong, primes, assumptions = (
+            draws + 1,
+            wrong * field.wrong,
+            primes + field.primes,
+            assumptions | field.assumptions,
+        )
         if wrong <= bound:
             break
         draw = replace(draw, seed=draw.seed + 7919)

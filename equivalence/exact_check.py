@@ -10,7 +10,7 @@ import hypothesis
 from hypothesis import strategies as st
 
 from coequal.equivalence import strategies
-from coequal.equivalence.campaign import Progress, operators
+from coequal.equivalence.campaign import Disagreement, Progress, operators
 from coequal.equivalence.exact_campaign import Proof, prove
 from coequal.equivalence.strategies import Architecture
 from coequal.proofs.field.errors import NotDecided, NotExact
@@ -20,9 +20,9 @@ from coequal.proofs.field.errors import NotDecided, NotExact
 class ExactOutcome:
     """What became of one operator.
 
-    `outcome`: "proved"; "tested", where some architecture was nothing but a function taken as primitive, whose formula was
-    compared in floating point; "not decided", with the operation in `detail`; or "different". `wrong`: the probability that one
-    of the proofs is wrong.
+    `outcome`: "proved"; "tested", where some architecture was nothing but a function taken as primitive, whose formula
+    was compared in floating point; "not decided", with the operation in `detail`; or "different". `wrong`: the probability
+    that one of the proofs is wrong.
     """
 
     operator: str
@@ -90,6 +90,7 @@ def _operator(name: str, max_examples: int, seed: int, progress: Progress | None
         attempt()
     except Exception as error:
         undecided = isinstance(error, (NotDecided, NotExact))
+        kind = "Disagreement" if isinstance(error, Disagreement) else type(error).__name__
         text = str(error).splitlines()[0] if str(error) else ""
         return ExactOutcome(
             name,
@@ -97,7 +98,7 @@ def _operator(name: str, max_examples: int, seed: int, progress: Progress | None
             len(tally.proofs),
             time.monotonic() - begin,
             architecture=repr(tally.last),
-            detail=text if undecided else f"{type(error).__name__.lstrip('_')}: {text}",
+            detail=text if undecided else f"{kind}: {text}",
             reproduce=f"coequal check {name} --exact --seed {seed} --max-examples {max_examples}",
         )
     return tally.outcome(name, time.monotonic() - begin)

@@ -84,7 +84,7 @@ class FieldArray(np.lib.mixins.NDArrayOperatorsMixin):
             return FieldArray(result, self.exact)
         return result.numpy()  # of isnan and its like: where a mask is minus infinity, no data
 
-    # -- what arrays have besides --------------------------------------------------------------------------------------------
+    # -- what arrays have besides ------------------------------------------------------------------------------------------
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,7 +102,7 @@ class FieldArray(np.lib.mixins.NDArrayOperatorsMixin):
         return self.tensor.numel()
 
     @property
-    def T(self) -> FieldArray:
+    def T(self) -> Any:
         """Axes in reverse."""
         return np.transpose(self)  # type: ignore[call-overload]
 
@@ -113,7 +113,9 @@ class FieldArray(np.lib.mixins.NDArrayOperatorsMixin):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: Any) -> FieldArray:
-        return self._call("getitem", lambda x: numpy_index.reversed_(x, index)[numpy_index.forward(index)], (self.tensor,), {})
+        return self._call(
+            "getitem", lambda x: numpy_index.reversed_(x, index)[numpy_index.forward(index)], (self.tensor,), {}
+        )
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if numpy_index.runs_backwards(index):
@@ -125,15 +127,15 @@ class FieldArray(np.lib.mixins.NDArrayOperatorsMixin):
 
         self._call("setitem", write, (self.tensor, *_numbers([value])), {})
 
-    def reshape(self, *shape: Any) -> FieldArray:
+    def reshape(self, *shape: Any) -> Any:
         """As of any array."""
         return np.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)  # type: ignore[call-overload]
 
-    def sum(self, axis: Any = None, *, keepdims: bool = False) -> FieldArray:
+    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Any:
         """As of any array."""
         return np.sum(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
-    def copy(self) -> FieldArray:
+    def copy(self) -> Any:
         """As of any array."""
         return np.copy(self)
 
@@ -166,7 +168,10 @@ def _numbers(values: Any) -> list[Tensor]:
 def _exponent(inputs: tuple) -> list:
     """A number as exponent stays one: whole powers are exact."""
     base, exponent = inputs
-    return [*_numbers([base]), float(exponent) if np.ndim(exponent) == 0 and not isinstance(exponent, FieldArray) else exponent]
+    return [
+        *_numbers([base]),
+        float(exponent) if np.ndim(exponent) == 0 and not isinstance(exponent, FieldArray) else exponent,
+    ]
 
 
 def _tensors(values: Any) -> list:

@@ -1,16 +1,15 @@
 """Functions of the reference that the NumPy front end takes as primitive: as a whole, not formula by formula.
 
-Their formulas are right for reasons that free functions do not know: they shift exponentials so that nothing overflows, or go
-by cases. Each becomes the torch function of the same name, and whoever uses it says so. How each is known to be that function:
+Their formulas are right for reasons that free functions do not know: they shift exponentials so that nothing overflows,
+or go by cases. Each becomes the torch function of the same name, and whoever uses it says so. How each is known to be that
+function:
 
-| functions of the reference            | taken as                       | known by                                            |
-|---------------------------------------|--------------------------------|-----------------------------------------------------|
-| `softmax`                             | `torch.softmax`                | proof: with a homomorphic exponential the shift by  |
-|                                       |                                | the maximum cancels (`exact_campaign.shift_cancels`) |
-| `sigmoid` of recurrent layers, gates  | `torch.sigmoid`                | comparison in floating point                        |
-| `activation` of a name, `prelu`       | the module of torch.nn         | comparison in floating point                        |
-| `numpy.sin`, `cos` of constant angles | `torch.sin`, `cos`             | comparison in floating point: the libraries differ  |
-|                                       |                                | in the last place                                   |
+    softmax                                 torch.softmax            proof: with a homomorphic exponential the shift by the
+                                                                     maximum cancels (`exact_campaign.shift_cancels`)
+    sigmoid of recurrent layers and gates   torch.sigmoid            comparison in floating point
+    activation of a name, prelu             the module of torch.nn   comparison in floating point
+    numpy.sin, cos of constant angles       torch.sin, cos           comparison in floating point: the libraries differ in
+                                                                     the last place
 
 Activations that the table of meanings can evaluate as they are written (`WRITTEN`) are not primitive.
 """
@@ -101,7 +100,7 @@ class _Trigonometry:
 
 @contextlib.contextmanager
 def taken() -> Iterator[set[str]]:
-    """Inside, the reference's primitives are torch's functions where they meet a `FieldArray`; yields those that were used."""
+    """Inside, the reference's primitives are torch's functions where they meet a `FieldArray`; yields those used."""
     used: set[str] = set()
     places = [(owner, primitive) for primitive in PRIMITIVES for owner in primitive.owners]
     kept = [(owner, primitive.name, getattr(owner, primitive.name)) for owner, primitive in places]

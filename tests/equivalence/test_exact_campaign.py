@@ -29,10 +29,11 @@ from coequal.reference.transformer import TransformerEncoder, TransformerEncoder
 
 @pytest.mark.parametrize("operator", sorted(OPERATORS))
 def test_every_operator_of_the_catalogue_is_proved(operator):
-    (outcome,) = check_exactly([operator], max_examples=6, seed=11)
+    count = 3 if operator == "transformer" else 6  # which take a few seconds each
+    (outcome,) = check_exactly([operator], max_examples=count, seed=11)
     assert outcome.outcome == ("tested" if operator == "activation" else "proved"), outcome
-    assert outcome.examples >= 6
-    assert 0 < outcome.wrong <= 6 * BOUND
+    assert outcome.examples >= count
+    assert 0 < outcome.wrong <= outcome.examples * BOUND
 
 
 WHOLE_CLIP = [
@@ -128,7 +129,7 @@ def test_a_mistake_in_a_formula_of_the_reference_is_found(owner, name, mistake, 
 
 def test_a_mistake_in_a_formula_taken_as_primitive_is_found_in_floating_point(monkeypatch):
     monkeypatch.setitem(activation.TABLE, "SELU", (lambda x: np.where(x > 0, x, np.expm1(x)), {}))
-    with pytest.raises(Disagreement, match="torch differs at"):
+    with pytest.raises(Disagreement, match=r"torch differs at"):
         prove(Architecture(Activation("SELU"), (1, 2, 3)), 0)
 
 

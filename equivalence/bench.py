@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from coequal.equivalence import quality
-from coequal.equivalence.compare import Limit, compare_stream, compare_windows, first_value
+from coequal.equivalence.compare import Limit, close, compare_stream, compare_windows, first_value
 from coequal.equivalence.errors import BadSubject
 from coequal.equivalence.regions import Regions
 from coequal.equivalence.runner import Player, StreamRaised, Trace, first_line
@@ -205,6 +205,10 @@ class Bench:
     def limit(self, x: Tensor, output: Tensor | None) -> Limit:
         """What tells a difference from rounding, for the output of one clip run."""
         return Limit(self, x, output)
+
+    def agrees(self, got: Tensor, want: Tensor, like: Tensor) -> bool:
+        """Whether what two modules gave is the same; `like` says how large such values are."""
+        return close(got, want, quality.bound(self.coarsest, 0.0, _largest(like)))
 
     def shown(self, frame: Tensor) -> object:
         """The first element of a frame, for a report."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from coequal.equivalence import quality
 from coequal.equivalence import weights as weighing
 from coequal.equivalence.bench import Bench, Example
 from coequal.equivalence.compare import Mismatch, close, first_value
@@ -500,3 +501,46 @@ CHECKS: dict[str, CheckSpec] = {
         "Do both agree exactly, with `==`, on small integers, where no sum can round?", integer_examples, integers
     ),
 }
+
+
+# -- one comparison -----------------------------------------------------------------------------------------------------
+
+
+def run_once(bench: Bench, name: str, example: Example) -> int | Mismatch | Skip:
+    """One example of one check: frames compared, or the difference, or why it could not be asked."""
+    try:
+        with bench.weights(example):
+            return CHECKS[name].body(bench, example)
+    except Skip as outcome:
+        return outcome
+    except Mismatch as mismatch:
+        return _judged(bench, name, example, mismatch)
+    except StreamRaised as error:
+        return Mismatch(str(error))
+
+
+def _judged(bench: Bench, name: str, example: Example, mismatch: Mismatch) -> int | Mismatch:
+    """A difference beyond the clip's rounding may still be rounding, of a stream that cancels digits: then it shrinks."""
+    if name == "integers" or not isinstance(mismatch.got, float) or not isinstance(mismatch.expected, float):
+        return mismatch
+    double = distance(bench, name, example, bench.dtype)
+    single = distance(bench, name, example, torch.float32)
+    if double is None or single is None or not quality.shrinks(double, single):
+        return mismatch
+    bench.lossy = max(bench.lossy, (double, f"{name}: off by {double:.1e} in double precision, by {single:.1e} in single"))
+    return 1
+
+
+def distance(bench: Bench, name: str, example: Example, dtype: torch.dtype) -> float | None:
+    """The greatest difference between stream and clip in this example, computed in `dtype`; None: that cannot be told."""
+    other = bench.alike(dtype)
+    with other.ready():
+        if other.dtype != dtype:
+            return None
+        other.worst = 0.0
+        try:
+            with other.weights(example):
+                CHECKS[name].body(other, example)
+        except (Mismatch, Skip, StreamRaised):
+            return None
+        return other.worst

@@ -16,7 +16,7 @@ from coequal.equivalence.bench import Bench, ClipRaised, Example
 from coequal.equivalence.checks import value_examples
 from coequal.equivalence.compare import Mismatch
 from coequal.equivalence.exact import Draw, ExactBench, over_field, redrawing
-from coequal.equivalence.induction import Induction, induct
+from coequal.equivalence.induction import Differs, Induction, induct
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.runner import StreamRaised
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
@@ -24,7 +24,7 @@ from coequal.proofs.field.residue import INFINITE
 
 BOUND = 2.0**-40
 DRAWS = 12
-SECONDS = {"quick": 6.0, "normal": 30.0}  # after which no further length is tried (never the first)
+SECONDS = {"quick": 15.0, "normal": 45.0}  # after which no further length is tried (never the first)
 DEEPEST = 4  # nested exponentials that chains of primes are drawn for
 MANY = 8  # primes where the bound is weak
 HOMOMORPHISM = (
@@ -114,19 +114,33 @@ def _drawn(bench: Bench, draw: Draw, decision: Decision, run: Callable[[ExactBen
     return draw
 
 
-def _lengths(exact: ExactBench, examples: list[Example], decision: Decision, until: float) -> None:
-    """All examples, or as many as there is time for, up to the first difference."""
+def _all_that_there_is_time_for(
+    exact: ExactBench, examples: list[Example], timing: MeasuredTiming, decision: Decision, until: float
+) -> None:
+    """The first example; then the induction, which goes through all lengths; where it fails, the other examples."""
     decision.lengths, decision.mismatch = [], None
+    known = decision.induction if decision.induction.holds else None
+    try:
+        _compare(exact, examples[:1], decision, until)
+        decision.induction = induct(exact, timing, until, known)
+        if decision.induction.holds:
+            decision.lengths = list(range(1, decision.induction.start + decision.induction.period + 1))
+        whole = [e for e in examples[1:] if e.chunks is not None or not decision.induction.holds]
+        _compare(exact, whole, decision, until)
+    except Differs as found:
+        decision.mismatch, decision.example = found.mismatch, found.example
+        decision.identities = bool((exact.clip_functions ^ exact.stream_functions) - {INFINITE})
+        decision.exponential = bool({"exp", "exp_"} & exact.over.executed.keys())
+
+
+def _compare(exact: ExactBench, examples: list[Example], decision: Decision, until: float) -> None:
     for example in examples:
         if decision.lengths and time.monotonic() > until:
-            break
+            return
         try:
             compared = compare(exact, example)
         except Mismatch as mismatch:
-            decision.mismatch, decision.example = mismatch, example
-            decision.identities = bool((exact.clip_functions ^ exact.stream_functions) - {INFINITE})
-            decision.exponential = bool({"exp", "exp_"} & exact.over.executed.keys())
-            break
+            raise Differs(example, mismatch) from None
         if compared and example.chunks is None:
             decision.lengths.append(example.length)
 
@@ -164,15 +178,13 @@ def _first(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision,
     decision.bound, decision.draws = 1.0, 0
 
     def run(exact: ExactBench) -> None:
-        _lengths(exact, examples, decision, until)
-        if decision.mismatch is None and decision.lengths:
-            decision.induction = induct(exact, timing, until)
+        _all_that_there_is_time_for(exact, examples, timing, decision, until)
 
     return _drawn(bench, draw, decision, run)
 
 
 def _homomorphic(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float) -> Draw:
-    """Programs that shift exponentials by a maximum need `exp(a - b) = exp(a) / exp(b)`: the same again, with chains of primes."""
+    """The same again with chains of primes: programs that shift exponentials by a maximum need `exp(a - b) = exp(a) / exp(b)`."""
     before = replace(decision)
     for levels in range(2, DEEPEST + 1):
         try:
@@ -195,11 +207,10 @@ def _conclude(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decisi
     if not decision.lengths:
         raise NotDecided("no length had anything to compare")
     examples = [Example(n, bench.batch, bench.seed) for n in decision.lengths]
+    first = examples[:1] if decision.induction.holds else examples
 
     def run(exact: ExactBench) -> None:
-        _lengths(exact, examples, decision, float("inf"))
-        if decision.mismatch is None and decision.induction.holds:
-            decision.induction = induct(exact, timing, float("inf"), decision.induction)
+        _all_that_there_is_time_for(exact, first, timing, decision, float("inf"))
 
     while decision.bound > options.bound and decision.draws < DRAWS and decision.mismatch is None:
         count = draw.count if decision.bound < 2.0**-10 else max(draw.count, MANY)

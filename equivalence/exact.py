@@ -21,11 +21,12 @@ from coequal.proofs.field.torch_mode import Exact
 
 Tensor = torch.Tensor
 REDRAWS = 30
+SMALL = 1 << 16  # numbers in the example
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What a field is drawn for: how many primes, how long the dot products, which roots must exist, how deep exponentials nest."""
+    """What a field is drawn for: number of primes, longest dot product, square roots that must exist, nested exponentials."""
 
     seed: int = 0
     count: int = 4
@@ -87,6 +88,10 @@ class ExactBench(Bench):
         """No limit: equal or not."""
         return ExactLimit(self, x, output)
 
+    def agrees(self, got: Tensor, want: Tensor, like: Tensor) -> bool:
+        """In all residues."""
+        return got.shape == want.shape and bool(self.over.same(got, want).all())
+
     def shown(self, frame: Tensor) -> object:
         """Residues are nothing to show."""
         return None
@@ -107,7 +112,9 @@ class ExactLimit(Limit):
         apart = ~same
         index = tuple(int(i) for i in apart.nonzero()[0])
         many = f"{int(apart.sum())} of {apart.numel()} elements differ"
-        return Mismatch(f"frame {frame}, element {list(index)}: not the same function of inputs and weights; {many}", frame, index)
+        return Mismatch(
+            f"frame {frame}, element {list(index)}: not the same function of inputs and weights; {many}", frame, index
+        )
 
 
 @contextlib.contextmanager
@@ -127,6 +134,17 @@ def over_field(bench: Bench, draw: Draw) -> Iterator[ExactBench]:
         if "symbols" not in str(error):
             raise
         raise NotDecided(str(error)) from None
+
+
+@contextlib.contextmanager
+def one_thread(bench: Bench) -> Iterator[None]:
+    """Small tensors gain nothing from a second thread, and lose much where the machine is busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if bench.subject.example.numel() < SMALL else threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def redrawing(draw: Draw) -> Iterator[tuple[Draw, list[Redraw]]]:

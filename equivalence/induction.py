@@ -1,14 +1,14 @@
 """All lengths at once: the induction of `proofs/theorems/induction.py`, its premises checked over a field.
 
-Let the stream's memory after n frames be a function of the last R frames alone (two unrelated beginnings give the same memory),
-and P frames later the same function of *its* last R frames, numbers that only count frames aside. Let its step use those counts
-only modulo divisors of P. Then what the stream does between frame n and frame n + P it does for ever, and if all lengths up to
-n + P agree, so do all lengths. For windows R is the length of the window.
+Let the stream's memory after n frames be a function of the last R frames alone (two unrelated beginnings give the same
+memory), and P frames later the same function of *its* last R frames, numbers that only count frames aside. Let its step use
+those counts only modulo divisors of P. Then what the stream does between frame n and frame n + P it does for ever, and if
+all lengths up to n + P agree, so do all lengths. For windows R is the length of the window.
 """
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import math
 import time
 from dataclasses import dataclass, field
@@ -26,12 +26,21 @@ from coequal.equivalence.runner import Player
 Tensor = torch.Tensor
 LONGEST = 400  # frames, beyond which no memory is followed
 STEPS = 6000  # that all lengths together may take
+CANDIDATES = 40  # periods that are tried
 ALIKE = "the clip function treats all lengths alike: an inner frame depends on the frames of its receptive field alone"
 HELD = "what the stream remembers is held by the stream object"
 
 
 class Fails(Exception):
     """A premise does not hold, or cannot be checked; the text says which."""
+
+
+class Differs(Exception):
+    """A length at which stream and clip differ: nothing is left to prove."""
+
+    def __init__(self, example: Example, mismatch: Mismatch) -> None:
+        super().__init__(str(mismatch))
+        self.example, self.mismatch = example, mismatch
 
 
 @dataclass
@@ -42,6 +51,7 @@ class Induction:
     says: str
     start: int = 0
     period: int = 0
+    span: int = 0
     assumptions: list[str] = field(default_factory=list)
 
 
@@ -52,13 +62,16 @@ def induct(exact: ExactBench, timing: MeasuredTiming, until: float, known: Induc
         return Induction(False, "the stream remembers everything: no finite memory to follow")
     search = _Search(exact, int(reach), timing.stride or 1, until)
     try:
-        start, period = search.found() if known is None else (known.start, known.period)
+        if known is None:
+            start, period = search.found()
+        else:
+            search.span, start, period = known.span, known.start, known.period
         search.check(start, period)
     except (Fails, Unobservable) as error:
         return Induction(False, str(error))
-    says = f"what the stream remembers after {start} frames depends on the last {reach} alone, with period {period}"
+    says = f"what the stream remembers after {start} frames depends on the last {search.span} alone, with period {period}"
     window = exact.subject.window is not None
-    return Induction(True, says, start, period, [HELD] if window else [HELD, ALIKE])
+    return Induction(True, says, start, period, search.span, [HELD] if window else [HELD, ALIKE])
 
 
 @dataclass
@@ -69,36 +82,54 @@ class _Search:
     reach: int
     stride: int
     until: float
+    span: int = 0  # how many last frames the memory is a function of
 
     def found(self) -> tuple[int, int]:
         """The first start and period whose memories repeat; Fails where none does."""
-        why = "the memory does not repeat"
-        start = self._legal(self.reach + self.stride)
+        start = self._start()
         for _ in range(3):
-            uses = Uses()
-            period = None
-            for candidate in self._periods(start, uses):
-                self._in_time()
-                try:
-                    self._repeats(start, candidate, uses)
-                except Fails as error:
-                    why = str(error)
-                    continue
-                period = candidate
-                break
-            if period is None:
-                raise Fails(why)
+            period, uses = self._shortest_period(start)
             if not uses.ahead:
                 return start, period
-            start = self._legal(max(uses.ahead) + self.reach + self.stride)  # a threshold that was not reached yet
+            start = self._legal(max(uses.ahead) + self.span + self.stride)  # a threshold that was not reached yet
             if start > LONGEST:
                 raise Fails(f"the stream compares its frame number with {max(uses.ahead)}: beyond {LONGEST} frames")
         raise Fails("the stream keeps comparing its frame number with larger ones")
 
+    def _start(self) -> int:
+        """The fewest last frames that the memory is a function of are found first: the receptive field, or a few more, since
+        a stream may lag behind.
+        """
+        for span in (self.reach, self.reach + 1, self.reach + 2, 2 * self.reach, 3 * self.reach + 2):
+            self.span, start = span, self._legal(span + self.stride)
+            self.__dict__.pop("last", None)
+            try:
+                self._same_after_another_beginning(self._after(start, 0), start)
+            except Fails as error:
+                why = error
+                continue
+            return start
+        raise why
+
+    def _shortest_period(self, start: int) -> tuple[int, Uses]:
+        first = self._after(start, 0)
+        why = Fails("the memory does not repeat")
+        for period in self._periods(first):
+            self._in_time()
+            try:
+                uses = self._repeats(first, start, period)
+            except Fails as error:
+                why = error
+                continue
+            if period % uses.period == 0:
+                return period, uses
+        raise why
+
     def check(self, start: int, period: int) -> None:
         """All premises: memory, counters, and every length up to start + period."""
-        uses = Uses()
-        self._repeats(start, period, uses)
+        first = self._after(start, 0)
+        self._same_after_another_beginning(first, start)
+        uses = self._repeats(first, start, period)
         if uses.ahead:
             raise Fails(f"the stream compares its frame number with {max(uses.ahead)}, which it has not passed")
         if period % uses.period:
@@ -120,41 +151,50 @@ class _Search:
         if time.monotonic() > self.until:
             raise Fails("no time was left to follow the memory")
 
-    def _periods(self, start: int, uses: Uses) -> list[int]:
-        """Candidates: the stride, and with it the sizes of what may be rings, shortest first."""
-        sizes = {1}
-        for cell in cells(self._fed(self._frames(start, 1)).stream):
+    def _periods(self, first: list[Cell]) -> list[int]:
+        """Candidates: the stride, and with it the sizes of what may be rings, alone and in pairs, shortest first."""
+        most = 4 * self.reach + 8
+        sizes = {1, self.reach, self.reach + 1}
+        for cell in first:
             if isinstance(cell.content, Tensor):
-                sizes |= {n for n in cell.content.shape if 1 < n <= 4 * self.reach + 8}
-            elif isinstance(cell.content, int) and not isinstance(cell.content, bool) and 1 < cell.content <= self.reach + 8:
+                sizes |= {n for n in cell.content.shape if 1 < n <= most}
+            elif type(cell.content) is int and 1 < cell.content <= most:
                 sizes.add(cell.content)
-        few = {math.lcm(self.stride, n) for n in sizes | {self.reach, self.reach + 1}}
-        units = {math.lcm(n, self.exact.plan.unit) for n in few}
-        return sorted(n for n in units if n <= LONGEST)[:24]
+        unit = math.lcm(self.stride, self.exact.plan.unit)
+        periods = {math.lcm(unit, n, m) for n in sizes for m in sizes}
+        return sorted(n for n in periods if n <= LONGEST)[:CANDIDATES]
 
     # -- memories --------------------------------------------------------------------------------------------------------
 
     def _frames(self, length: int, seed: int) -> Tensor:
         return self.exact.inputs(length, self.exact.batch, self.exact.seed + 31 * seed)
 
-    def _fed(self, frames: Tensor) -> Player:
+    def _fed(self, length: int, beginning: int) -> Player:
+        """A stream that has seen so many frames: a beginning of its own, then the last frames that all have."""
+        frames = torch.cat([self._frames(length - self.span, 3 + beginning), self.last], self.exact.subject.time)
         return self.exact.player().feed(frames, self.exact.plan_chunks(frames))
 
-    def _repeats(self, start: int, period: int, uses: Uses) -> None:
-        """Same last frames, same memory: after another beginning, and a period later; counters followed through a period."""
-        axis = self.exact.subject.time
-        last = self._frames(self.reach, 2)
-        players = [
-            self._fed(torch.cat([self._frames(length, 3 + i), last], axis))
-            for i, length in enumerate((start - self.reach, start - self.reach, start - self.reach + period))
-        ]
-        first, other, later = (cells(player.stream) for player in players)
+    @functools.cached_property
+    def last(self) -> Tensor:
+        """The last frames that every memory has seen."""
+        return self._frames(self.span, 2)
+
+    def _after(self, length: int, beginning: int) -> list[Cell]:
+        """A copy of the memory: what is kept may be overwritten."""
+        held = cells(self._fed(length, beginning).stream)
+        return [Cell(c.path, c.content.clone() if isinstance(c.content, Tensor) else c.content, None) for c in held]
+
+    def _same_after_another_beginning(self, first: list[Cell], start: int) -> None:
+        other = self._after(start, 1)
         same_structure(first, other)
-        counters = self._grown(first, later)
         for a, b in zip(first, other, strict=True):
             if not self._same(a.content, b.content):
-                raise Fails(f"{a.path} depends on more than the last {self.reach} frames")
-        self._count(players[0], counters, period, uses)
+                raise Fails(f"{a.path} depends on more than the last {self.span} frames")
+
+    def _repeats(self, first: list[Cell], start: int, period: int) -> Uses:
+        """Same last frames, same memory a period later; and what is done with the numbers that have grown."""
+        grown = self._grown(first, self._after(start + period, 2))
+        return self._watched(start, period, grown) if grown else Uses()
 
     def _grown(self, first: list[Cell], later: list[Cell]) -> list[int]:
         """Places whose numbers are larger a period later; Fails where anything else differs."""
@@ -174,19 +214,20 @@ class _Search:
             return a.shape == b.shape and a.dtype == b.dtype and bool(self.exact.over.same(a, b).all())
         return type(a) is type(b) and a == b
 
-    def _count(self, player: Player, counters: list[int], period: int, uses: Uses) -> None:
-        """A period with watched counters in place of numbers; then the end."""
+    def _watched(self, start: int, period: int, grown: list[int]) -> Uses:
+        """A period with watched counters in place of the numbers that grow; then the end."""
+        uses, player = Uses(), self._fed(start, 0)
         places = cells(player.stream)
-        for i in counters:
+        for i in grown:
             cell = places[i]
             if cell.put is None:
                 raise Fails(f"{cell.path} counts frames, and cannot be watched")
             cell.put(Counter(cell.content, uses))
-        if counters:
-            with contextlib.suppress(Mismatch):
-                player.feed(self._frames(period, 9)).flush()
+        frames = self._frames(period, 9)
+        player.feed(frames, self.exact.plan_chunks(frames)).flush()
         if uses.escapes:
             raise Fails(f"the stream uses its frame number itself: as {', '.join(sorted(uses.escapes))}")
+        return uses
 
     # -- lengths -----------------------------------------------------------------------------------------------------------
 
@@ -204,7 +245,7 @@ class _Search:
             try:
                 exact.compare(x, exact.play(x, example.chunks))
             except Mismatch as mismatch:
-                raise Fails(f"a stream of {length} frames differs: {mismatch}") from None
+                raise Differs(example, mismatch) from None
 
     def _clip_alike(self, length: int) -> None:
         """A sample of what is assumed: the clip of a later part of a longer clip has the same inner frames."""

@@ -55,6 +55,7 @@ class Counterexample:
     detail: str = ""
     schedule: dict[str, Any] = field(default_factory=dict)  # length, batch, seed, chunks ...
     region: str = ""  # of the stream: head, interior, tail, both ends
+    uses: str = ""  # which input frames the differing frame depends on, in clip and stream
 
 
 @dataclass(frozen=True)

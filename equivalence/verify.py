@@ -7,17 +7,20 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
-from coequal.equivalence import baseline, findings, quality
+from coequal.equivalence import baseline, findings
 from coequal.equivalence.bench import Bench, Example
-from coequal.equivalence.checks import CHECKS, Skip
+from coequal.equivalence.checks import CHECKS, Skip, run_once
 from coequal.equivalence.compare import Mismatch
+from coequal.equivalence.decide import Decision, Exactly
 from coequal.equivalence.errors import BadSubject
-from coequal.equivalence.locate import first_differing_module
+from coequal.equivalence.exact import one_thread
+from coequal.equivalence.locate import locate
 from coequal.equivalence.measure import measure, short_clip
+from coequal.equivalence.proving import EXACT, prove, replay
 from coequal.equivalence.regions import Regions
 from coequal.equivalence.replay import command, examples_to_replay
 from coequal.equivalence.report import Check, Counterexample, Finding, RegionVerdict, Relation, Report, Verdict
@@ -28,6 +31,7 @@ from coequal.equivalence.subject import Subject
 
 SHARE = {"quick": 6.0, "normal": 20.0}  # seconds after which a check stops trying further examples (never its first)
 NOT_PROVED = "exact arithmetic did not run: agreement was sampled, not proved"
+SAME = Exactly()
 
 
 @dataclass
@@ -38,6 +42,12 @@ class Attempt:
     example: Example | None = None
     mismatch: Mismatch | None = None
     notes: list[str] = field(default_factory=list)
+    compared: str = ""  # the check that repeats the example, if it is another one
+
+    @property
+    def repeats(self) -> str:
+        """The check whose comparison the example is one of."""
+        return self.compared or self.check.name
 
 
 def verify(
@@ -52,12 +62,13 @@ def verify(
     batch: int | None = None,
     scale: float | None = None,
     chunks: Chunks | None = None,
+    exactly: Exactly = SAME,
 ) -> Report:
     """Compare a subject's stream with its clip function.
 
-    `checks`: names of checks to run (all). `effort`: "quick" or "normal". `timeout`: seconds after which no further example
-    is tried. `length` (frames), `batch` (rows), `scale` (of drawn weights) and `chunks` repeat a single comparison with
-    `seed`. BadSubject: nothing can be compared, in one line.
+    `checks`: names of checks to run (all). `exactly`: what exact arithmetic is asked for. `effort`: "quick" or "normal".
+    `timeout`: seconds after which no further example is tried. `length` (frames), `batch` (rows), `scale` (of drawn weights)
+    and `chunks` repeat a single comparison with `seed`. BadSubject: nothing can be compared, in one line.
     """
     begin = time.monotonic()
     names = _names(checks)
@@ -67,7 +78,7 @@ def verify(
     replayed = {"length": length, "batch": batch, "scale": scale, "chunks": None if chunks is None else tuple(chunks)}
     report = Report(target or subject.name or "subject", Verdict.UNDECIDED, seed=seed)
     bench = Bench(subject, seed)
-    with _quiet_threads(), bench.ready(), torch.no_grad():
+    with _left_alone(), one_thread(bench), bench.ready(), torch.no_grad():
         facts = baseline.establish(bench)
         report.notes += [*subject.notes, *facts.notes]
         report.findings += facts.findings
@@ -81,13 +92,19 @@ def verify(
             bench.regions = Regions(report.timing)
             baseline.owes(bench)
         deadline = None if timeout is None else begin + 0.9 * timeout
-        attempts = _attempts(bench, () if facts.random else names, effort, deadline, replayed if replaying else None)
+        sampled = () if facts.random else tuple(name for name in names if name != EXACT)
+        attempts = _attempts(bench, sampled, effort, deadline, replayed if replaying else None)
+        decision = None
+        if EXACT in names and not facts.undecided:
+            again = replayed if replaying else None
+            attempt, decision = _exact(bench, report, attempts, effort, deadline, again, exactly)
+            attempts.append(attempt)
         report.checks = [attempt.check for attempt in attempts]
         if subject.window is None and not replaying:
             report.regions = _regions(bench)
         failed = next((a for a in attempts if a.mismatch is not None and a.check.outcome == "different"), None)
         if failed is not None and not replaying:
-            failed = _smaller(bench, failed)
+            failed = _smaller(bench, failed, exactly)
         if not replaying and checks is None:
             quality = findings.look(bench, report.timing, effort, failed is None)
             report.findings += quality.findings
@@ -98,24 +115,51 @@ def verify(
         if bench.lossy[0]:
             report.findings.append(findings.lossy(bench.lossy[1]))
         if failed is not None:
-            report.counterexample = _counterexample(bench, failed, target)
+            report.counterexample = _counterexample(bench, failed, target, exactly)
     report.findings = [_allowed(finding, subject) for finding in report.findings]
-    _conclude(report, facts.undecided)
+    _conclude(report, facts.undecided, decision)
     report.seconds = time.monotonic() - begin
     return report
 
 
 def _names(checks: Iterable[str] | None) -> tuple[str, ...]:
     if checks is None:
-        return tuple(CHECKS)
+        return (*CHECKS, EXACT)
     names = (checks,) if isinstance(checks, str) else tuple(checks)
     for name in names:
-        if name not in CHECKS:
-            raise BadSubject(f"there is no check {name!r}; checks: {', '.join(CHECKS)}")
+        if name not in (*CHECKS, EXACT):
+            raise BadSubject(f"there is no check {name!r}; checks: {', '.join((*CHECKS, EXACT))}")
     return names
 
 
-class _quiet_threads:
+def _exact(
+    bench: Bench, report: Report, attempts: list[Attempt], effort: str, deadline: float | None, replayed: dict | None,
+    exactly: Exactly,
+) -> tuple[Attempt, Decision | None]:  # fmt: skip
+    """The check `exact`: in full, or the one comparison that is replayed; not after a difference on floats."""
+    if EXACT in bench.subject.allow:
+        return Attempt(Check(EXACT, "waived", 0, "the subject allows it")), None
+    if any(attempt.check.outcome == "different" for attempt in attempts):
+        return Attempt(Check(EXACT, "skipped", 0, "not run: floats differ already")), None
+    if replayed is not None:
+        given = {key: value for key, value in replayed.items() if value is not None and key != "scale"}
+        example = replace(Example(bench.example_length, bench.batch, bench.seed), **given)
+        return _replayed(example, replay(bench, example, exactly)), None
+    check, decision, example, mismatch = prove(bench, report.timing, effort, exactly, deadline)
+    report.proof = decision.to_dict()
+    name = EXACT if mismatch is decision.mismatch else "values"
+    return Attempt(check, example, mismatch, compared=name), decision
+
+
+def _replayed(example: Example, outcome: int | Mismatch | Skip) -> Attempt:
+    if isinstance(outcome, Mismatch):
+        return Attempt(Check(EXACT, "different", 1, str(outcome)), example, outcome)
+    if isinstance(outcome, Skip):
+        return Attempt(Check(EXACT, "undecided", 0, str(outcome)))
+    return Attempt(Check(EXACT, "passed", 1, f"equal in one draw: {outcome} frames"))
+
+
+class _left_alone:
     """The user's random state is left as it was."""
 
     def __enter__(self) -> None:
@@ -160,7 +204,7 @@ def _attempt(bench: Bench, name: str, effort: str, deadline: float | None, repla
         if tried and (late or time.monotonic() - begin > SHARE[effort]):
             notes.append(f"stopped after {tried} examples: time")
             break
-        outcome = compare_once(bench, name, example)
+        outcome = run_once(bench, name, example)
         if isinstance(outcome, Mismatch):
             return Attempt(Check(name, "different", count + 1, str(outcome)), example, outcome)
         if isinstance(outcome, Skip):
@@ -173,68 +217,31 @@ def _attempt(bench: Bench, name: str, effort: str, deadline: float | None, repla
     return Attempt(Check(name, "passed", count, "; ".join(notes + sorted(set(skipped))[:1])))
 
 
-def compare_once(bench: Bench, name: str, example: Example) -> int | Mismatch | Skip:
-    """One example of one check: frames compared, or the difference, or why it could not be asked."""
-    try:
-        with bench.weights(example):
-            return CHECKS[name].body(bench, example)
-    except Skip as outcome:
-        return outcome
-    except Mismatch as mismatch:
-        return _judged(bench, name, example, mismatch)
-    except StreamRaised as error:
-        return Mismatch(str(error))
-
-
-def _judged(bench: Bench, name: str, example: Example, mismatch: Mismatch) -> int | Mismatch:
-    """A difference beyond the clip's rounding may still be rounding, of a stream that cancels digits: then it shrinks."""
-    if name == "integers" or not isinstance(mismatch.got, float) or not isinstance(mismatch.expected, float):
-        return mismatch
-    double = distance(bench, name, example, bench.dtype)
-    single = distance(bench, name, example, torch.float32)
-    if double is None or single is None or not quality.shrinks(double, single):
-        return mismatch
-    bench.lossy = max(bench.lossy, (double, f"{name}: off by {double:.1e} in double precision, by {single:.1e} in single"))
-    return 1
-
-
-def distance(bench: Bench, name: str, example: Example, dtype: torch.dtype) -> float | None:
-    """The greatest difference between stream and clip in this example, computed in `dtype`; None: that cannot be told."""
-    other = bench.alike(dtype)
-    with other.ready():
-        if other.dtype != dtype:
-            return None
-        other.worst = 0.0
-        try:
-            with other.weights(example):
-                CHECKS[name].body(other, example)
-        except (Mismatch, Skip, StreamRaised):
-            return None
-        return other.worst
-
-
-def _smaller(bench: Bench, failed: Attempt) -> Attempt:
+def _smaller(bench: Bench, failed: Attempt, exactly: Exactly) -> Attempt:
     assert failed.example is not None
-    example, mismatch = shrink(
-        failed.example, lambda smaller: compare_once(bench, failed.check.name, smaller), bench.plan, failed.mismatch
-    )
-    return Attempt(failed.check, example, mismatch)
+
+    def compare(smaller: Example) -> object:
+        return replay(bench, smaller, exactly) if failed.repeats == EXACT else run_once(bench, failed.repeats, smaller)
+
+    example, mismatch = shrink(failed.example, compare, bench.plan, failed.mismatch)
+    return Attempt(failed.check, example, mismatch, compared=failed.compared)
 
 
-def _counterexample(bench: Bench, failed: Attempt, target: str | None) -> Counterexample:
+def _counterexample(bench: Bench, failed: Attempt, target: str | None, exactly: Exactly) -> Counterexample:
     example, mismatch = failed.example, failed.mismatch
     assert example is not None
     assert mismatch is not None
-    module = first_differing_module(bench, failed.check.name, example, mismatch.frame)
+    where = locate(bench, failed.repeats, example, mismatch.frame, exactly)
     return Counterexample(
-        check=failed.check.name,
+        check=failed.repeats,
         frame=mismatch.frame,
-        module=module,
+        module=where.module,
         expected=mismatch.expected,
         got=mismatch.got,
-        reproduce=command(target, failed.check.name, example),
+        reproduce=command(target, failed.repeats, example),
         detail=mismatch.detail,
         region=mismatch.region,
+        uses=where.uses,
         schedule={key: value for key, value in vars(example).items() if value not in (None, "")},
     )
 
@@ -243,14 +250,18 @@ def _allowed(finding: Finding, subject: Subject) -> Finding:
     return Finding(finding.name, finding.severity, finding.detail, allowed=finding.name in subject.allow)
 
 
-def _conclude(report: Report, undecided: list[str]) -> None:
+def _conclude(report: Report, undecided: list[str], decision: Decision | None) -> None:
     """The verdict from the outcomes; a comparison that nothing could fail decides nothing."""
     outcomes = [check.outcome for check in report.checks]
     if "different" in outcomes:
         report.verdict = Verdict.DIFFERENT
+        report.notes += decision.reasons if decision is not None else []
     elif undecided or "passed" not in outcomes:
         report.verdict = Verdict.UNDECIDED
         report.reasons += undecided or [f"{c.name}: {c.detail}" for c in report.checks][:5]
+    elif decision is not None and decision.outcome == "equal":
+        report.verdict = Verdict.PROVED
+        report.notes += [f"assumed: {text}" for text in decision.assumptions]
     else:
         report.verdict = Verdict.TESTED
-        report.reasons.append(NOT_PROVED)
+        report.reasons += [NOT_PROVED] if decision is None else decision.reasons

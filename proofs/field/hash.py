@@ -3,8 +3,8 @@
 A function of which nothing is known but that it is one becomes `F(x) = H(x mod p_1, ..., x mod p_r)`, drawn afresh for each
 prime over its full range. The residues are joined by two independent multiply-add sums modulo 2^64 (Dietzfelbinger,
 "Universal hashing and k-wise independent random variables via integer arithmetic without primes", STACS 1996) and mixed
-by the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). The primes take
-their residues from the two sums in turns, so that a collision of one sum alone is seen by half of them.
+by the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). The
+primes take their residues from the two sums in turns, so that a collision of one sum alone is seen by half of them.
 """
 
 from __future__ import annotations

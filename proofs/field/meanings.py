@@ -1,7 +1,7 @@
 """What every operation means over a field: one table. An operation without an entry refuses; nothing is guessed.
 
-An entry is a rule `(field, *arguments) -> Value` with what it says, what laws it keeps, and whence. Arguments that are floating
-tensors arrive as `Value`, all else as it is. The documentation prints this table.
+An entry is a rule `(field, *arguments) -> Value` with what it says, what laws it keeps, and whence. Arguments that are
+floating tensors arrive as `Value`, all else as it is. The documentation prints this table.
 """
 
 from __future__ import annotations

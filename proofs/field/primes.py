@@ -3,10 +3,10 @@
 Residues are centred, `|a| <= (p - 1) / 2`. A dot product of length K is then at most `K (p - 1)^2 / 4` in magnitude; it must
 stay below 2^52, half of what float64 holds exactly, so that the reduction modulo p (`residue.py`) is exact too.
 
-All primes are 3 modulo 4, so that every square has one root which is a square itself, as positive numbers have a positive root.
+All primes are 3 modulo 4, so that every square has one root that is a square itself, as positive numbers have a positive root.
 
-A *chain* `p_0 > p_1 > ...` has `p_{i+1} | p_i - 1`: then `g^x mod p_0`, with g of order p_1, depends on `x mod p_1` alone, and
-`x -> g^x` turns sums into products. That is the homomorphic exponential.
+A *chain* `p_0 > p_1 > ...` has `p_{i+1} | p_i - 1`: then `g^x mod p_0`, with g of order p_1, depends on `x mod p_1` alone,
+and `x -> g^x` turns sums into products. That is the homomorphic exponential.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def bits_for(longest: int) -> int:
 
 
 def draw(count: int, seed: int, *, longest: int = 1, roots: tuple[int, ...] = (), levels: int = 1) -> tuple[int, ...]:
-    """`count` random chains of `levels` distinct primes, the first of each just below 2^bits; all first primes, then all second.
+    """`count` random chains of `levels` distinct primes, the first of each just below 2^bits; all first primes come first.
 
     Every integer of `roots` is a square modulo each prime: half the odd primes suit each independent root, so random
     candidates are tried until enough do.
@@ -113,7 +113,7 @@ def is_square(a: int, p: int) -> bool:
 
 
 def sqrt_mod(a: int, p: int) -> int:
-    """The principal square root of `a` modulo a prime `p = 3 mod 4`: the one that is a square itself; ValueError: there is none.
+    """The principal square root of `a` modulo a prime `p = 3 mod 4`, the one that is a square itself; ValueError: none is.
 
     Principal roots behave as positive ones do: they have principal roots in turn, and their products are principal.
     """

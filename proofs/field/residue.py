@@ -1,8 +1,8 @@
 """Arithmetic on residues: `(r, *shape)` float64 tensors, one plane a prime, centred: `|a| <= (p - 1) / 2`.
 
 Sums of products are computed in float64 and reduced after; `longest` terms of `p^2 / 4` stay below 2^52, so nothing rounds.
-Minus infinity is NaN in every plane. With chains of primes (homomorphic exponential) a value has as many planes as it is known
-modulo: those of the first primes, at least.
+Minus infinity is NaN in every plane. With chains of primes (homomorphic exponential) a value has as many planes as it is
+known modulo: those of the first primes, at least.
 """
 
 from __future__ import annotations

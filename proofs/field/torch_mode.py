@@ -1,7 +1,7 @@
 """The torch front end: unmodified programs run over a field.
 
-`Exact` is a dispatch mode. An operation that touches no data (inputs, weights, and what was computed from them) runs as it is:
-shapes, masks, positions, integer tensors, zero states. Any other is evaluated by its rule in the table of meanings; views
+`Exact` is a dispatch mode. An operation that touches no data (inputs, weights, and what was computed from them) runs as it
+is: shapes, masks, positions, integer tensors, zero states. Any other is evaluated by its rule in the table of meanings; views
 stay views; in-place operations write; what has neither rule nor decomposition refuses with its name and the line it was
 called from.
 """
@@ -9,15 +9,15 @@ called from.
 from __future__ import annotations
 
 import contextlib
+import functools
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from torch.utils._pytree import tree_leaves, tree_map
 
 from coequal.proofs.field import rules  # noqa: F401  fills the table
 from coequal.proofs.field.errors import NotDecided
@@ -40,10 +40,21 @@ SHAPES = {
 # change how a tensor looks at its storage, nothing in it
 VIEWS_IN_PLACE = {"transpose_", "t_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_", "as_strided_", "detach_"}
 # of constants, too, one float gives one float, whatever tensor it stands in: see `_alike`
-ELEMENTWISE = {"sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "tanh", "sigmoid", "erf",
-               "reciprocal"}  # fmt: skip
+ELEMENTWISE = {"sin", "cos", "tan", "exp", "exp2", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "pow", "tanh", "sigmoid",
+               "erf", "reciprocal"}  # fmt: skip
 # take integers as rows to look up, or copy them
-LOOK_UPS = {"embedding", "index_select", "index", "gather", "clone", "_to_copy", "cat", "stack", "copy_", "slice_scatter"} | SHAPES
+LOOK_UPS = {
+    "embedding",
+    "index_select",
+    "index",
+    "gather",
+    "clone",
+    "_to_copy",
+    "cat",
+    "stack",
+    "copy_",
+    "slice_scatter",
+} | SHAPES
 LANES = 64  # more than any vector unit has
 
 
@@ -111,7 +122,7 @@ class Exact(TorchDispatchMode):
             return self._dispatched(func, args, kwargs or {})
 
     def _dispatched(self, func: Any, args: tuple, kwargs: dict) -> Any:
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        tensors = list(_tensors(args)) + (list(_tensors(kwargs.values())) if kwargs else [])
         if not _is_view(func) and any(getattr(t.untyped_storage(), "unknown", None) is self for t in tensors):
             raise self._refusal(func, "indices of a maximum depend on data")
         name = func.overloadpacket.__name__
@@ -122,7 +133,8 @@ class Exact(TorchDispatchMode):
         if not data or name in SHAPES:
             result = self._plain(func, name, args, kwargs)
             if drawn:
-                tree_map(lambda leaf: self.mark_integers(leaf) if isinstance(leaf, Tensor) else leaf, result)
+                for tensor in _tensors((result,)):
+                    self.mark_integers(tensor)
             return result
         if _is_view(func) or name in VIEWS_IN_PLACE:
             return func(*args, **kwargs)
@@ -138,9 +150,8 @@ class Exact(TorchDispatchMode):
         else:
             result = func(*args, **kwargs)
         if not _is_view(func) and name != "set_" and not func._schema.is_mutable:
-            for leaf in tree_leaves(result):
-                if isinstance(leaf, Tensor):
-                    self.store.mark_constant(leaf)
+            for tensor in _tensors((result,)):
+                self.store.mark_constant(tensor)
         return result
 
     def _on_data(self, func: Any, name: str, args: tuple, kwargs: dict, like: Tensor) -> Any:
@@ -157,8 +168,8 @@ class Exact(TorchDispatchMode):
         return self._given(result, dtype, like.device)
 
     def _evaluated(self, meaning: Meaning, func: Any, args: tuple, kwargs: dict) -> Any:
-        args, kwargs = tree_map(self._lifted, (args, kwargs))
-        if any(isinstance(x, Value) and x.masked for x in tree_leaves((args, kwargs))):
+        args, kwargs = self._lifted(args), {key: self._lifted(x) for key, x in kwargs.items()}
+        if any(isinstance(x, Value) and x.masked for x in (*args, *kwargs.values())):
             if not meaning.masked:
                 raise NotDecided("minus infinity is among its arguments")
             if self.field.undefined:
@@ -166,8 +177,11 @@ class Exact(TorchDispatchMode):
         named = (func,) if meaning.by_name else ()
         return meaning.rule(self.field, *named, *args, **kwargs)
 
-    def _lifted(self, leaf: Any) -> Any:
-        return self.store.read(leaf) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf
+    def _lifted(self, x: Any) -> Any:
+        """Floating-point tensors as values, in lists, too."""
+        if isinstance(x, Tensor):
+            return self.store.read(x) if x.is_floating_point() else x
+        return type(x)(map(self._lifted, x)) if type(x) in (list, tuple) else x
 
     def _given(self, result: Any, dtype: torch.dtype, device: torch.device) -> Any:
         """What a rule returned, as the program's tensors."""
@@ -261,6 +275,16 @@ LOOKS = {
 }
 
 
+def _tensors(args: Iterable[Any]) -> Iterator[Tensor]:
+    """All tensors among arguments, in lists, too."""
+    for x in args:
+        if isinstance(x, Tensor):
+            yield x
+        elif isinstance(x, (list, tuple)):
+            yield from _tensors(x)
+
+
+@functools.cache
 def _is_view(func: Any) -> bool:
     returns = func._schema.returns
     return bool(returns) and not func._schema.is_mutable and any(r.alias_info is not None for r in returns)
@@ -268,7 +292,7 @@ def _is_view(func: Any) -> bool:
 
 def _dtype(args: tuple, kwargs: dict) -> torch.dtype:
     """The format that torch would give the result."""
-    floats = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+    floats = [t for t in _tensors((args, tuple(kwargs.values()))) if t.is_floating_point()]
     dtype = floats[0].dtype
     for other in floats[1:]:
         dtype = torch.promote_types(dtype, other.dtype) if other.dim() else dtype
@@ -276,8 +300,9 @@ def _dtype(args: tuple, kwargs: dict) -> torch.dtype:
 
 
 def _alike(func: Callable, args: tuple, kwargs: dict) -> Any:
-    """A function of one tensor of constants, computed so that equal floats have equal values: torch's vectorised code and the
-    code for the last few elements may differ by a rounding, so there are no last few.
+    """A function of one tensor of constants, computed so that equal floats have equal values.
+
+    Torch's vectorised code and its code for the last few elements may differ by a rounding, so there are no last few.
     """
     tensors = [a for a in args if isinstance(a, Tensor)]
     if (

@@ -100,7 +100,7 @@ def amin(f: Field, a: Value, dim: Any = (), keepdim: bool = False) -> Value:
     return neg(f, amax(f, neg(f, a), dim, keepdim))
 
 
-@means("maximum", "max.other", "fmax", says="the union of two sets; of a number and x where the number is zero: relu", keeps=SET,
+@means("maximum", "max.other", "fmax", says="the union of two sets; of zero and x: relu", keeps=SET,
        masked=True)  # fmt: skip
 def maximum(f: Field, a: Value, b: Value) -> Value:
     a, b = pair(f, a, b)
@@ -137,7 +137,8 @@ def cummax(f: Field, a: Value, dim: int) -> tuple[Value, Unknown]:
 
 
 @means("max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices", by_name=True,
-       says="the set of each window, padded with minus infinity; its indices may not be used", keeps=SET, masked=True)  # fmt: skip
+       says="the set of each window, padded with minus infinity; its indices may not be used", keeps=SET,
+       masked=True)  # fmt: skip
 def max_pool(
     f: Field,
     operation: Any,
@@ -231,8 +232,8 @@ def _regions(f: Field, a: Value, axis: int, count: int) -> Value:
     return Value(torch.cat([p.planes for p in pieces], axis + 1), VARIABLE, names, any(p.masked for p in pieces))
 
 
-@means("clamp", "clamp_min", "clamp_max", "hardtanh", by_name=True, says="relu where the bounds are those of relu, else a free function",
-       keeps="same argument and bounds, same value")  # fmt: skip
+@means("clamp", "clamp_min", "clamp_max", "hardtanh", by_name=True,
+       says="relu where the bounds are those of relu, else a free function", keeps="same argument and bounds, same value")  # fmt: skip
 def clamp(f: Field, operation: Any, a: Value, low: Any = None, high: Any = None, **named: Any) -> Value:
     name = str(operation)
     low, high = named.get("min", low), named.get("max", high)

@@ -23,8 +23,8 @@ MOVES = (
     "index_fill", "scatter", "slice_scatter", "select_scatter", "as_strided_scatter", "diagonal_scatter", "tril", "triu",
     "fill", "copy", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "im2col", "upsample_nearest1d",
     "upsample_nearest2d", "upsample_nearest3d", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d",
-    "_reshape_copy", "view_copy", "expand_copy", "slice_copy", "diag_embed", "repeat_interleave", "unsafe_split", "unsafe_chunk",
-    "unsafe_split_with_sizes", "split_with_sizes_copy", "rot90", "narrow_copy", "select_copy", "unfold_copy",
+    "_reshape_copy", "view_copy", "expand_copy", "slice_copy", "diag_embed", "repeat_interleave", "unsafe_split",
+    "unsafe_chunk", "unsafe_split_with_sizes", "split_with_sizes_copy", "rot90", "narrow_copy", "select_copy", "unfold_copy",
 )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ def group_norm(
 def batch_norm(f: Field, operation: Any, a: Value, weight: Value | None, bias: Value | None, *rest: Any) -> tuple:
     name = str(operation)
     mean, var = (rest[0], rest[1]) if "no_stats" not in name else (None, None)
-    eps = rest[-1] if not name.startswith("aten.cudnn") else rest[-1]
+    eps = rest[-1]
     training = "no_training" not in name and "no_update" not in name and bool(rest[-3])
     shape = (a.shape[1], *[1] * (a.dim - 2))
     if training and mean is not None:

@@ -12,7 +12,8 @@ from coequal.proofs.field.residue import Field, Value
 Tensor = torch.Tensor
 
 
-@means("avg_pool1d", "avg_pool2d", "avg_pool3d", by_name=True, says="the sum of each window over its count, padding counted as torch does",
+@means("avg_pool1d", "avg_pool2d", "avg_pool3d", by_name=True,
+       says="the sum of each window over its count, padding counted as torch does",
        keeps=RATIONAL)  # fmt: skip
 def avg_pool(
     f: Field,

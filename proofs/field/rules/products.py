@@ -72,7 +72,8 @@ def dot(f: Field, a: Value, b: Value) -> Value:
     return Value(product.planes.squeeze(1), product.degree)
 
 
-@means("convolution", "_convolution", says="b[o] + sum_{c, k} w[o, c, k] x[c, S t + D k - P], strided, dilated, grouped, transposed",
+@means("convolution", "_convolution",
+       says="b[o] + sum_{c, k} w[o, c, k] x[c, S t + D k - P], strided, dilated, grouped, transposed",
        keeps=RING)  # fmt: skip
 def convolution(
     f: Field,

@@ -1,0 +1,104 @@
+"""The check called `exact`: the decision as a line of the report, and where the functions differ a witness on ordinary floats."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from coequal.equivalence.bench import Bench, ClipRaised, Example
+from coequal.equivalence.checks import Skip, run_once
+from coequal.equivalence.compare import Mismatch
+from coequal.equivalence.decide import DEEPEST, MANY, Decision, Exactly, compare, decide
+from coequal.equivalence.exact import Draw, over_field, redrawing
+from coequal.equivalence.report import Check, MeasuredTiming
+from coequal.equivalence.runner import StreamRaised
+from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
+
+EXACT = "exact"
+QUESTION = "Are clip and stream the same function of inputs and weights, in exact arithmetic, and at how many lengths?"
+SCALES = (1.0, 3.0, 0.25, 10.0)
+IDENTITY = (
+    "exact arithmetic sees different expressions where no difference was found on floats: an identity between functions"
+    " that it does not know (sigmoid against exponentials, say) may explain it"
+)
+TOO_SMALL = "only exact arithmetic tells the two functions apart: no difference beyond rounding was found on ordinary floats"
+CONSTANT = "the two functions differ in rounded constants alone: taken for the numbers they stand for, they are equal"
+
+
+def prove(
+    bench: Bench, timing: MeasuredTiming, effort: str, options: Exactly, deadline: float | None
+) -> tuple[Check, Decision, Example | None, Mismatch | None]:
+    """The check, the decision behind it, and for a difference an example with the mismatch: on floats, if there is one."""
+    decision = decide(bench, timing, effort, options, deadline)
+    if decision.outcome == "equal":
+        return Check(EXACT, "passed", len(decision.lengths), in_words(decision)), decision, None, None
+    if decision.outcome == "not decided":
+        return Check(EXACT, "undecided", len(decision.lengths), f"not decided: {decision.reasons[0]}"), decision, None, None
+    assert decision.example is not None
+    found = witness(bench, decision.example)
+    if found is not None:
+        decision.reasons.append(f"a difference on ordinary floats: {found[1]}")
+        return Check(EXACT, "different", 1, str(decision.mismatch)), decision, *found
+    if decision.identities:
+        decision.reasons.append(IDENTITY)
+        return Check(EXACT, "undecided", len(decision.lengths), str(decision.mismatch)), decision, None, None
+    decision.reasons.append(_only_constants(bench, decision, options) or TOO_SMALL)
+    return Check(EXACT, "different", 1, str(decision.mismatch)), decision, decision.example, decision.mismatch
+
+
+def _only_constants(bench: Bench, decision: Decision, options: Exactly) -> str:
+    """Whether the difference goes away when constants stand for the numbers they are near."""
+    if not options.literal or decision.example is None:
+        return ""
+    return CONSTANT if isinstance(replay(bench, decision.example, Exactly()), int) else ""
+
+
+def in_words(decision: Decision) -> str:
+    """`the same function at every length; P(wrong) < 2^-76`."""
+    horizon = "at every length" if decision.horizon == "all" else f"for streams of up to {decision.horizon} frames"
+    return f"the same function {horizon}; P(wrong) < 2^{math.ceil(math.log2(max(decision.bound, 1e-300)))}"
+
+
+def witness(bench: Bench, example: Example) -> tuple[Example, Mismatch] | None:
+    """A difference on ordinary floats, at the length that exact arithmetic found, with weights of several scales."""
+    scales = (None, *SCALES) if bench.subject.modules is not None else (None,)
+    for i, scale in enumerate([s for s in scales for _ in range(2)]):
+        name = "values" if example.chunks is None else "chunking"
+        tried = replace(example, seed=bench.seed + 40 + i, scale=scale)
+        outcome = run_once(bench, name, tried)
+        if isinstance(outcome, Mismatch):
+            return tried, outcome
+    return None
+
+
+def replay(bench: Bench, example: Example, options: Exactly) -> int | Mismatch | Skip:
+    """One comparison in one draw: frames compared, the difference, or why it could not be told."""
+    outcome: int | Mismatch | Skip = Skip("no draw suited")
+    for levels in range(1, DEEPEST + 1):
+        draw = Draw(seed=bench.seed + 1, literal=options.literal, levels=levels, count=4 if levels == 1 else MANY)
+        try:
+            deeper, result = _once(bench, draw, example)
+        except (NotDecided, NotExact, StreamRaised, ClipRaised) as error:
+            return outcome if isinstance(outcome, Mismatch) else Skip(f"not decided: {error}")
+        if not isinstance(result, Mismatch):
+            return result
+        outcome = outcome if isinstance(outcome, Mismatch) else result
+        if not deeper:
+            break
+    return outcome
+
+
+def _once(bench: Bench, draw: Draw, example: Example) -> tuple[bool, int | Mismatch]:
+    """Whether exponentials were taken explicitly, and the outcome."""
+    result: tuple[bool, Any] = (False, 0)
+    for suited, again in redrawing(draw):
+        try:
+            with over_field(bench, suited) as exact:
+                try:
+                    result = (False, compare(exact, example))
+                except Mismatch as mismatch:
+                    result = (bool({"exp", "exp_"} & exact.over.executed.keys()), mismatch)
+        except Redraw as redraw:
+            again.append(redraw)
+    return result

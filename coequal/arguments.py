@@ -109,6 +109,9 @@ def _verify(commands: Any) -> None:
 def _check(commands: Any) -> None:
     command = commands.add_parser("check", help="reference = torch.nn = continual on random architectures")
     command.add_argument("operators", nargs="*", metavar="OPERATOR", help="names from `coequal systems`; none: all of them")
+    command.add_argument(
+        "--exact", action="store_true", help="prove it over prime fields, with a bound, where it is tested else"
+    )
     command.add_argument("--max-examples", type=positive, metavar="N", help="random configurations for each operator")
     command.add_argument("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
     command.add_argument("--json", metavar="FILE", help="write the result as JSON")

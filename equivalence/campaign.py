@@ -69,6 +69,11 @@ def check(
 
     `progress(operator, done, of)` is called after each example. BadSubject for an operator that does not exist.
     """
+    return CampaignResult([_operator(name, max_examples, seed, progress) for name in operators(names)])
+
+
+def operators(names: Iterable[str]) -> list[str]:
+    """Those named, all of them for none; BadSubject for one that does not exist."""
     chosen = list(names) or sorted(strategies.OPERATORS)
     for name in chosen:
         if name not in strategies.OPERATORS:
@@ -77,7 +82,7 @@ def check(
             raise BadSubject(
                 f"check: there is no operator {name!r}{hint}; operators: {', '.join(sorted(strategies.OPERATORS))}"
             )
-    return CampaignResult([_operator(name, max_examples, seed, progress) for name in chosen])
+    return chosen
 
 
 def _operator(name: str, max_examples: int, seed: int, progress: Progress | None) -> Outcome:

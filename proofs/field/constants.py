@@ -27,7 +27,8 @@ def residues(tensor: Tensor, primes: tuple[int, ...], one: Callable[[float], Ten
         table = torch.stack([one(value) for value in distinct.tolist()], 1)
     else:
         table = dyadic(distinct, primes)
-        for index in [] if literal else near_simple(distinct).nonzero().flatten().tolist():
+        apart = distinct <= MASK if literal else near_simple(distinct) | (distinct <= MASK)
+        for index in apart.nonzero().flatten().tolist():
             table[:, index] = one(float(distinct[index]))
     return table[:, where].to(tensor.device)
 

@@ -51,7 +51,8 @@ def number_of(value: float, *, literal: bool = False) -> Number:
     ('1/10', '1/32 sqrt(32)', '1/100000', '3/4')
     """
     exact = Fraction(value)
-    if literal or value == 0.0 or (exact.denominator <= 4096 and abs(exact.numerator) < 2**40):
+    ordinary = 2.0**-1000 < abs(value) < 2.0**250  # whatever memory may hold that was never written
+    if literal or not ordinary or (exact.denominator <= 4096 and abs(exact.numerator) < 2**40):
         return Number(exact)
     simple = SINGLE if in_single(value) else DOUBLE
     return _simple(value, exact, simple) or _root(value, simple, 2) or _root(value, simple, 4) or Number(exact)

@@ -7,6 +7,7 @@ known modulo: those of the first primes, at least.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,9 @@ from coequal.proofs.field.number import Number, modulo, number_of
 from coequal.proofs.field.primes import EXACT, draw, of_order
 
 Tensor = torch.Tensor
+
+
+INFINITE = "minus infinity"  # among what a program used: minus infinity itself, no finite mask value
 
 
 @dataclass
@@ -66,7 +70,7 @@ class Field:
     longest: int = 1
     canaries: int = 0  # dot products compared with Python's integers
     undefined: bool = False  # something was divided by zero: NaN is not minus infinity then, and spreads
-    used: set[object] = field(default_factory=set)  # names of the free functions that were applied
+    used: set[object] = field(default_factory=set)  # names of the free functions that a program applied, and INFINITE
 
     @classmethod
     def drawn(cls, seed: int, *, count: int = 4, longest: int = 1, roots: tuple[int, ...] = (), **options: object) -> Field:
@@ -97,7 +101,9 @@ class Field:
         if math.isnan(value) or value == math.inf:
             raise NotDecided(f"the constant {value}")
         if value <= lifting.MASK:
-            if value != -math.inf:
+            if value == -math.inf:
+                self.used.add(INFINITE)
+            else:
                 self.assumptions.setdefault("mask", "finite mask values below -1e30 stand for minus infinity")
             return torch.full((len(self.primes),), math.nan, dtype=torch.float64, device=device)
         meant = number_of(float(value), literal=self.literal)
@@ -161,11 +167,17 @@ class Field:
         return Value(self.reduce(x + y), a.degree.plus(b.degree), masked=a.masked or b.masked)
 
     def minus(self, a: Value, b: Value) -> Value:
-        """Elementwise, broadcast. NotDecided where minus infinity would be taken away."""
-        if b.masked:
-            raise NotDecided("minus infinity is subtracted")
+        """Elementwise, broadcast. NotDecided where minus infinity is taken away, but for finite mask values from one another.
+
+        Such a value absorbs what is added to it, so that it is one number, and zero when taken from itself.
+        """
         x, y = aligned(a.planes, b.planes)
-        return Value(self.reduce(x - y), a.degree.plus(b.degree), masked=a.masked)
+        difference = self.reduce(x - y)
+        if b.masked and bool((lowest := y[0].isnan()).any()):
+            if self.undefined or INFINITE in self.used or bool((lowest & ~x[0].isnan()).any()):
+                raise NotDecided("minus infinity is subtracted")
+            difference.masked_fill_(lowest, 0.0)
+        return Value(difference, a.degree.plus(b.degree), masked=a.masked)
 
     def times(self, a: Value, b: Value) -> Value:
         """Elementwise, broadcast."""
@@ -252,19 +264,24 @@ class Field:
         return Value(result, VARIABLE)
 
     def exponential(self, a: Value) -> Value:
-        """`E(a)`, zero at minus infinity and one at zero: a free function, or with chains of primes a homomorphism."""
+        """`E(a)`, zero at minus infinity and one at zero: a free function, or with chains of primes a homomorphism.
+
+        Exponentials that nest deeper than the chains reach are free: what is equal for every such E is equal for exp.
+        """
         self.used.add("exp")
         finite = Value(a.planes.nan_to_num(0.0), a.degree) if a.masked else a
-        image = self.free("exp", finite, at_zero=1.0) if self.levels == 1 else self._power_of_generator(finite)
+        image = self._power_of_generator(finite) if self.reaches(a) else self.free("exp", finite, at_zero=1.0)
         if a.masked:
             image.planes.masked_fill_(a.minus_infinity(), 0.0)
         return image
 
+    def reaches(self, a: Value) -> bool:
+        """Whether chains of primes say enough of an exponent for the exponential to be a homomorphism."""
+        return a.planes.shape[0] >= 2 * self.count
+
     def _power_of_generator(self, a: Value) -> Value:
         """`g^x mod p_i` for x modulo the next prime of the chain: known modulo one level less than x is."""
         known = a.planes.shape[0] - self.count
-        if known < self.count:
-            raise NotDecided(f"exponentials nested {self.levels} deep, which chains of {self.levels} primes do not reach")
         self.degrees.compared(a.degree)
         self.applications += a.planes[0].numel()
         planes = torch.empty((known, *a.shape), dtype=torch.float64, device=a.planes.device)
@@ -275,6 +292,7 @@ class Field:
         return Value(planes, VARIABLE)
 
 
+@functools.lru_cache(maxsize=64)
 def _powers(g: int, q: int, p: int) -> Tensor:
     """`g^0 ... g^(q-1) mod p`, centred."""
     table, power = [0.0] * q, 1

@@ -50,9 +50,10 @@ class Symbols:
         code = self._code(like.dtype)
         first = self.given.get(like.dtype, 0)
         self.given[like.dtype] = first + like.numel()
-        number = torch.arange(first, first + like.numel(), dtype=torch.int64)
-        bits = (number * self.factor + self.start).bitwise_and_((1 << code.free) - 1) + code.fixed
-        return bits.to(code.view).view(like.dtype).view(like.shape).to(like.device)
+        with torch._C._DisableTorchDispatch():  # made inside a run, they would count as constants that it made
+            number = torch.arange(first, first + like.numel(), dtype=torch.int64)
+            bits = (number * self.factor + self.start).bitwise_and_((1 << code.free) - 1) + code.fixed
+            return bits.to(code.view).view(like.dtype).view(like.shape).to(like.device)
 
     def _code(self, dtype: torch.dtype) -> Code:
         if dtype not in CODES:

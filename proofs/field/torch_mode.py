@@ -29,6 +29,7 @@ from coequal.proofs.field.symbols import Symbols
 
 Tensor = torch.Tensor
 HERE = str(Path(__file__).resolve().parents[2])
+LIBRARIES = tuple(f"{Path(torch.__file__).parents[1] / name}/" for name in ("torch", "numpy"))
 
 # ask for shape, format or device of a tensor alone: the answer does not depend on data
 SHAPES = {
@@ -333,9 +334,9 @@ def _alike(func: Callable, args: tuple, kwargs: dict) -> Any:
 
 
 def _place() -> str:
-    """` (file.py, line 7)`: the innermost line that is neither torch's nor the prover's."""
+    """` (file.py, line 7)`: the innermost line that is neither torch's nor NumPy's nor the prover's."""
     ours = (f"{HERE}/proofs", f"{HERE}/equivalence")
     for frame in reversed(traceback.extract_stack()):
-        if "/torch/" not in frame.filename and not frame.filename.startswith((*ours, "<")):
+        if not frame.filename.startswith(LIBRARIES) and not frame.filename.startswith((*ours, "<")):
             return f" ({Path(frame.filename).name}, line {frame.lineno})"
     return ""

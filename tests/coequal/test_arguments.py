@@ -19,7 +19,9 @@ def test_verify_accepts_everything_at_once() -> None:
 
 def test_check_accepts_operators_and_options() -> None:
     options = vars(parser().parse_args(["check", "conv", "pool", "--max-examples", "5", "--seed", "1", "--json", "r.json"]))
-    assert options == {"command": "check", "operators": ["conv", "pool"], "max_examples": 5, "seed": 1, "json": "r.json"}
+    expected = {"operators": ["conv", "pool"], "exact": False, "max_examples": 5, "seed": 1, "json": "r.json"}
+    assert options == {"command": "check", **expected}
+    assert parser().parse_args(["check", "--exact"]).exact
 
 
 SIZES = "expected sizes of 1 or more, separated by commas, like 1,3,16"

@@ -12,6 +12,7 @@ from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import CONGRUENCE, FREE, means
 from coequal.proofs.field.residue import Field, Value
 from coequal.proofs.field.rules.algebra import value
+from coequal.proofs.field.rules.pooling import inverses
 from coequal.proofs.field.rules.products import mm
 
 Tensor = torch.Tensor
@@ -115,11 +116,11 @@ def exp(f: Field, a: Value) -> Value:
     "_safe_softmax",
     by_name=True,
     masked=True,
-    says="E(x_i) / sum_j E(x_j)",
+    says="E(x_i) / sum_j E(x_j); beyond the reach of chains of primes E(x_i - m) / sum_j E(x_j - m), m the mean of the row",
     keeps="adding, removing, permuting terms",
 )
 def softmax(f: Field, operation: Any, a: Value, dim: int, *_: Any, **__: Any) -> Value:
-    terms = f.exponential(a)
+    terms = f.exponential(a if f.levels == 1 or f.reaches(a) else _centred(f, a, dim))
     total = f.sum(terms, [dim], keep=True)
     empty = (total.planes == 0).all(0)
     if "safe" in str(operation) and bool(empty.any()):
@@ -127,6 +128,13 @@ def softmax(f: Field, operation: Any, a: Value, dim: int, *_: Any, **__: Any) ->
     elif a.masked and bool(a.minus_infinity().all(dim).any()):
         raise NotDecided("softmax of a row that is masked out entirely, which is NaN")
     return f.over(terms, total)
+
+
+def _centred(f: Field, a: Value, dim: int) -> Value:
+    """Less the mean of what is not masked: the same for scores that differ by a number a row, which E, free, could not know."""
+    finite = Value(a.planes.nan_to_num(0.0), a.degree)
+    counts = (~a.minus_infinity()).sum(dim, keepdim=True).clamp_min(1)
+    return f.minus(a, f.times(f.sum(finite, [dim], keep=True), inverses(f, counts)))
 
 
 @means("_log_softmax", says="x_i - log sum_j E(x_j), log a free function", keeps="adding, removing, permuting terms")

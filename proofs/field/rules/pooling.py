@@ -48,10 +48,10 @@ def _pool(f: Field, call: Any, a: Value, options: list, divisor: int | None, ran
         return f.divided(total, divisor)
     ones = a.planes.new_ones((1, 1, *a.shape[-rank:]))
     counts = (call(ones, *options, 1) / call(ones, *options)).round()[0, 0]  # how many each window was divided by
-    return f.times(total, _inverses(f, counts))
+    return f.times(total, inverses(f, counts))
 
 
-def _inverses(f: Field, counts: Tensor) -> Value:
+def inverses(f: Field, counts: Tensor) -> Value:
     """`1 / n` for small whole numbers n."""
     distinct, where = counts.unique(return_inverse=True)
     table = [f.whole(int(n), counts.device, inverse=True) for n in distinct.tolist()]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from coequal.systems import x3d
+from coequal.systems import audio, oadtr, r2plus1d, resnet3d, slowfast, x3d
 from coequal.systems.system import System
 
-FAMILIES = (x3d,)
+FAMILIES = (resnet3d, r2plus1d, slowfast, x3d, oadtr, audio)
 SYSTEMS: dict[str, System] = {system.name: system for family in FAMILIES for system in family.systems()}

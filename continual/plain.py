@@ -230,7 +230,8 @@ class TransformerEncoder(nn.TransformerEncoder):
         if self.mode != "single":
             return self._stacked(clip)
         size = self.frames or clip.shape[1]
-        return torch.cat([self._stacked(clip[:, t : t + size])[:, -1:] for t in range(clip.shape[1] - size + 1)], 1)
+        starts = range(clip.shape[1] - size + 1)
+        return torch.cat([clip[:, :0], *(self._stacked(clip[:, t : t + size])[:, -1:] for t in starts)], 1)
 
     def _stacked(self, x: Tensor) -> Tensor:
         for layer in self.layers:

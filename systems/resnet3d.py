@@ -7,7 +7,7 @@
 
     kernel k in time of   stem   stages (alternating over their blocks)      between stages 1 and 2
     I3D                   5      3;  3, 1;  3, 1;  1, 3                      max pool of 2 frames, stride 2
-    Slow                  1      1;  1;  3;  3                               -
+    Slow                  1      1;  1;  3;  3                               max pool of 1 frame: x itself, but counted
 
 CoI3D and CoSlow are the same layers a frame at a time: same weights, same function of one endless clip. With the pool of I3D
 only every other frame reaches the later stages.
@@ -71,7 +71,7 @@ def resnet(name: str, frames: int, width: int = 64, classes: int = 400, blocks: 
         inner = width * 2**i
         layers.append(stage(inputs, inner, depth, kernel, 1 if i == 0 else 2))
         inputs = 4 * inner
-        if i == 0 and pooled > 1:
+        if i == 0:
             layers.append(MaxPool((pooled, 1, 1)))
     return Sequential((*layers, GlobalAvgPool(3, frames // pooled), classifier(inputs, classes)))
 

@@ -8,6 +8,8 @@ Both are ResNet-50 (`systems/resnet3d.py`), with kernels in time
 After the stem and every stage but the last, the fast pathway's C channels go to the slow one: conv k x 1 x 1 of stride
 alpha, C -> 2 C; norm; relu. Head: both pathways' means over everything, one after the other; 2048 + 256 -> 400.
 
+Before the second stage the code has a max pool of one element in both pathways: x itself, but counters count it.
+
 The slow pathway takes `T / alpha` frames spread over the clip by `linspace`: other frames in every window, and not equally
 far apart, so the network as published cannot be streamed (`reference/pathways.py`).
 
@@ -21,7 +23,7 @@ from coequal.reference.compose import Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer
 from coequal.reference.pathways import Pathways
-from coequal.reference.pool import GlobalAvgPool
+from coequal.reference.pool import GlobalAvgPool, MaxPool
 from coequal.systems.blocks import RELU, classifier, normed
 from coequal.systems.resnet3d import BLOCKS, SLOWFAST, stage, stem
 from coequal.systems.system import System
@@ -47,7 +49,8 @@ def pathway(name: str, width: int, extra: int, blocks: tuple[int, ...]) -> tuple
     inputs = width
     for i, (depth, kernel) in enumerate(zip(blocks, kernels, strict=True)):
         inner = width * 2**i
-        stages.append(stage(inputs + inputs * extra // width, inner, depth, (kernel,), 1 if i == 0 else 2))
+        blocks_of = stage(inputs + inputs * extra // width, inner, depth, (kernel,), 1 if i == 0 else 2)
+        stages.append(Sequential((MaxPool((1, 1, 1)), *blocks_of.layers)) if i == 1 else blocks_of)
         inputs = 4 * inner
     return (*stages[:-1], Sequential((stages[-1], GlobalAvgPool(3))))
 

@@ -45,7 +45,7 @@ def rounded(width: float) -> int:
     """To a multiple of 8, at least 8, and never by more than a tenth down.
 
     >>> rounded(54 / 16), rounded(216 / 16), rounded(432 / 16)
-    (8, 16, 24)
+    (8, 16, 32)
     """
     nearest = max(8, int(width + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * width else nearest

@@ -25,8 +25,16 @@ from collections.abc import Mapping
 from coequal.proofs.cost import softmax
 from coequal.proofs.cost.cost import Cost, Size
 from coequal.proofs.cost.domain import Domain, Pairs, ranges
-from coequal.proofs.cost.layers import NotStreamable, Sizes, Steps, clip_formula, domains, shape_formula, state_formula
-from coequal.proofs.cost.layers import step_formula as step
+from coequal.proofs.cost.layers import (
+    NotStreamable,
+    Sizes,
+    Steps,
+    clip_formula,
+    domains,
+    shape_formula,
+    state_formula,
+    step_formula,
+)
 from coequal.proofs.cost.linear import product_cost
 from coequal.proofs.cost.symbols import is_number
 from coequal.reference.attention import MultiheadAttention
@@ -71,7 +79,7 @@ def _(layer: MultiheadAttention, shape: Sizes, padding: str = "nominal") -> Mapp
 def _(layer: MultiheadAttention, shape: Sizes, padding: str) -> Cost:
     batch, length, size = shape
     queries, met = returned(layer, length), pairs(layer, length, padding).count()
-    masked = layer.mode != "full" and padding == "nominal"
+    masked = int(layer.mode != "full" and padding == "nominal")
     return (
         projections(layer, batch * queries, batch * length)
         + attended(layer, batch, queries, met)
@@ -99,15 +107,16 @@ def attended(layer: MultiheadAttention, batch: Size, queries: Size, met: Size) -
     )
 
 
-@step.register
+@step_formula.register
 def _(layer: MultiheadAttention, shape: Sizes, padding: str) -> Steps:
     batch, length, size = shape
-    moved = Cost.of("projection", reads=batch * size, writes=batch * size)
     if layer.mode == "full":
-        return Steps((retroactive(layer, batch) + Cost.of("projection", reads=batch * size, writes=batch * _window(layer) * size),))
+        moved = Cost.of("projection", reads=batch * size, writes=batch * _window(layer) * size)
+        return Steps((retroactive(layer, batch) + moved,))
+    moved = Cost.of("projection", reads=batch * size, writes=batch * size)
     seen = length if layer.mode == "causal" else _window(layer)
     cache = Cost.of("attention", traffic=2 * batch * seen * size)  # one key and value written, seen - 1 read
-    return Steps((projections(layer, batch, batch) + attended(layer, batch, batch and 1, seen) + moved + cache,))
+    return Steps((projections(layer, batch, batch) + attended(layer, batch, 1, seen) + moved + cache,))
 
 
 def _window(layer: MultiheadAttention) -> int:

@@ -19,12 +19,12 @@ from coequal.proofs.cost.symbols import numel, product
 from coequal.reference.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 
 
-def _affine(kind: str, shape: Sizes, weight: bool, bias: bool, parameters: Size) -> Cost:
+def _affine(kind: str, shape: Sizes, weight: int, bias: int, parameters: Size) -> Cost:
     size = numel(shape)
     return Cost.of(kind, mul=size * weight, add=size * bias, reads=size, writes=size, weights=parameters)
 
 
-def _standardised(kind: str, sets: Size, size: Size, centre: bool = True) -> Cost:
+def _standardised(kind: str, sets: Size, size: Size, centre: int = 1) -> Cost:
     n = sets * size
     adds = (n - sets) + sets + centre * ((n - sets) + n)
     return Cost.of(kind, mul=n, add=adds, div=sets * (1 + centre) + n, exp=sets)
@@ -34,7 +34,7 @@ def channel_norm(layer: Any, shape: Sizes, padding: str) -> Cost:
     """Batch, group and instance norm."""
     kind = "norm" if layer.affine else "norm without affine"
     parameters = sum(numel(s) for name, s in layer.parameters().items() if not name.endswith("tracked"))
-    cost = _affine(kind, shape, layer.affine, layer.affine, parameters)
+    cost = _affine(kind, shape, int(layer.affine), int(layer.affine), parameters)
     if layer.statistics:
         size = numel(shape)
         return cost + Cost.of(kind, add=size + layer.channels, div=size, exp=layer.channels)
@@ -47,8 +47,8 @@ def token_norm(layer: Any, shape: Sizes, padding: str) -> Cost:
     """Layer and RMS norm."""
     axes = len(layer.normalized_shape)
     names, parameters = layer.parameters(), sum(numel(s) for s in layer.parameters().values())
-    cost = _affine("token norm", shape, "weight" in names, "bias" in names, parameters)
-    return cost + _standardised("token norm", product(shape[:-axes]), product(shape[-axes:]), isinstance(layer, LayerNorm))
+    cost = _affine("token norm", shape, int("weight" in names), int("bias" in names), parameters)
+    return cost + _standardised("token norm", product(shape[:-axes]), product(shape[-axes:]), int(isinstance(layer, LayerNorm)))
 
 
 def _checked(layer: Any, shape: Sizes) -> Sizes:

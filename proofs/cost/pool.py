@@ -52,6 +52,9 @@ def reducing(layer: Any, terms: Size, outputs: Size, **moved: Size) -> Cost:
 def _pooled(layer: Any, size: Size, k: int, s: int, p: int, d: int) -> Size:
     if is_number(size):
         return pooled(size, k, s, p, d, layer.ceil_mode)
+    reach = d * (k - 1) + 1
+    if layer.ceil_mode and s > 1 and s - 1 < reach - p:  # then the last window always starts before the end padding
+        return ceil_div(size + 2 * p - reach, s) + 1
     if layer.ceil_mode and s > 1:
         raise CostError(f"{type(layer).__name__}: how many windows ceil_mode makes depends on the size: give it as a number")
     return positions(size, k, s, d, 2 * p)

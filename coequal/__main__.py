@@ -1,4 +1,4 @@
-"""`coequal` on the command line: verify, check, explain, systems."""
+"""`coequal` on the command line: verify, check, claims, explain, systems."""
 
 from __future__ import annotations
 
@@ -74,6 +74,13 @@ def check(options: argparse.Namespace) -> int:
     return campaign.run(options, _console(), _complain)
 
 
+def claims(options: argparse.Namespace) -> int:
+    """Judge published numbers."""
+    from coequal import claims
+
+    return claims.run(options, _console(), _complain)
+
+
 def explain(options: argparse.Namespace) -> int:
     """Print the lesson of one operator."""
     from coequal import lesson
@@ -96,6 +103,7 @@ def systems(options: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "verify": verify,
     "check": check,
+    "claims": claims,
     "explain": explain,
     "systems": systems,
 }

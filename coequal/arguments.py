@@ -74,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _verify(commands)
     _check(commands)
+    _claims(commands)
     explain = commands.add_parser("explain", help="the lesson: equation and code of an operator")
     explain.add_argument("operator", metavar="OPERATOR", help="a file or a class of the reference: conv, AvgPool, LSTM ...")
     commands.add_parser("systems", help="the catalogue: operators of the reference and published systems")
@@ -112,3 +113,10 @@ def _check(commands: Any) -> None:
     command.add_argument("--max-examples", type=positive, metavar="N", help="random configurations for each operator")
     command.add_argument("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
     command.add_argument("--json", metavar="FILE", help="write the result as JSON")
+
+
+def _claims(commands: Any) -> None:
+    command = commands.add_parser("claims", help="published numbers of operations and parameters, judged")
+    command.add_argument("systems", nargs="*", metavar="SYSTEM", help="a paper, a model or a network; none: all of them")
+    command.add_argument("--json", metavar="FILE", help="write the verdicts as JSON")
+    command.add_argument("--data", metavar="FILE", help="judge the numbers of this CSV file instead of the published ones")

@@ -64,11 +64,15 @@ class Claim:
 COLUMNS = tuple(field.name for field in fields(Claim))
 
 
+def sources() -> list[Any]:
+    """The data files, by name."""
+    folder = files("coequal.proofs.claims") / "data"
+    return sorted((entry for entry in folder.iterdir() if entry.name.endswith(".csv")), key=lambda entry: entry.name)
+
+
 def published(paths: Iterable[Any] | None = None) -> list[Claim]:
     """Every claim of the data files, or of those given."""
-    folder = files("coequal.proofs.claims") / "data"
-    found = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".csv")), key=lambda entry: entry.name)
-    return [claim for path in (found if paths is None else paths) for claim in read(path)]
+    return [claim for path in (sources() if paths is None else paths) for claim in read(path)]
 
 
 def read(path: Any) -> Iterator[Claim]:

@@ -17,6 +17,7 @@ A reduction `A / B` is a clip's count over a step's:
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from typing import Any
 from coequal.proofs.claims.claim import BadClaims, Claim
 from coequal.proofs.claims.counters import COUNTERS
 from coequal.proofs.claims.leaves import leaves
+from coequal.proofs.cost import clip_cost, step_cost
 from coequal.reference.layer import Shape
 from coequal.systems.catalogue import SYSTEMS
 from coequal.systems.system import System, is_buffer
@@ -141,12 +143,18 @@ def _system(name: str, claim: Claim) -> System:
 
 
 def _flops(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
-    return count(_system(claim.network, claim), counter, claim.mode, _shape(claim))
+    return _count(_system(claim.network, claim).name, counter, claim.mode, _shape(claim))
 
 
 def _shape(claim: Claim) -> Shape | None:
     """The clip that a claim names, if it names one: `3x8x224x224` without the batch."""
     return (1, *map(int, claim.input.split("x"))) if re.fullmatch(r"\d+(x\d+){3}", claim.input) else None
+
+
+@functools.cache
+def _count(name: str, counter: str, mode: str, shape: Shape | None = None) -> Fraction:
+    """The same question is asked for many a claim."""
+    return count(SYSTEMS[name], counter, mode, shape)
 
 
 def count(system: System, counter: str, mode: str, shape: Shape | None = None) -> Fraction:
@@ -158,11 +166,16 @@ def count(system: System, counter: str, mode: str, shape: Shape | None = None) -
         raise BadClaims(f"counter {counter!r} is not known; expected one of {', '.join(COUNTERS)}")
     rule = COUNTERS[counter].count
     if mode == "clip":
-        return Fraction(sum(rule(leaf) for leaf in leaves(system.layer, shape or system.shape)))
+        clip = shape or system.shape
+        if counter == "macs":
+            return Fraction(clip_cost(system.layer, clip).macs())
+        return Fraction(sum(rule(leaf) for leaf in leaves(system.layer, clip)))
     if system.step_layer is None or system.step_shape is None:
         raise BadClaims(f"{system.name} has no step: {system.notes or 'its paper runs it on clips'}")
-    frame = leaves(system.step_layer, shape or system.step_shape, step=True)
-    return sum((rule(leaf) * (leaf.rate if counter == "macs" else 1) for leaf in frame), Fraction(0))
+    frame = shape or system.step_shape
+    if counter == "macs":
+        return Fraction(str(step_cost(system.step_layer, frame).mean.macs()))
+    return Fraction(sum(rule(leaf) for leaf in leaves(system.step_layer, frame, step=True)))
 
 
 def _params(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
@@ -192,7 +205,7 @@ def _reduction(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fracti
     if counter == "cells":
         return Fraction(cells[clip].value) * cells[clip].scale / (Fraction(cells[step].value) * cells[step].scale)
     first, second = ("macs", "macs") if counter == "macs" else ("ptflops", "ptflops-step")
-    return count(a, first, "clip") / count(b, second, "step")
+    return _count(a.name, first, "clip") / _count(b.name, second, "step")
 
 
 DERIVATIONS: dict[str, Callable[[Claim, str, Mapping[str, Claim]], Fraction]] = {

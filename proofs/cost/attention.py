@@ -91,9 +91,8 @@ def _(layer: MultiheadAttention, shape: Sizes, padding: str) -> Cost:
 def projections(layer: MultiheadAttention, queries: Size, keys: Size) -> Cost:
     """Of so many tokens to queries and outputs, and to keys and values."""
     size = layer.embed_dim
-    return Cost.total(
-        product_cost("projection", tokens, size, size, layer.bias) for tokens in (queries, keys, keys, queries)
-    )
+    inwards = (product_cost("projection", tokens, size, size, layer.bias) for tokens in (queries, keys, keys))
+    return Cost.total([*inwards, product_cost("projection", queries, size, size, layer.biased_out)])
 
 
 def attended(layer: MultiheadAttention, batch: Size, queries: Size, met: Size) -> Cost:
@@ -130,7 +129,7 @@ def retroactive(layer: MultiheadAttention, batch: Size) -> Cost:
     N, size, heads = _window(layer), layer.embed_dim, batch * layer.num_heads
     head, older = size // layer.num_heads, N - 1
     project = Cost.total(product_cost("projection", batch, size, size, layer.bias) for _ in range(3))
-    outputs = product_cost("projection", batch * N, size, size, layer.bias)
+    outputs = product_cost("projection", batch * N, size, size, layer.biased_out)
     scores, rows = 2 * older + N, older + 1
     products = Cost.of("attention", mul=heads * (4 * older + 2 * N) * head, traffic=heads * (4 * N * head + 2 * N))
     sums = heads * (scores * (head - 1) + 2 * older * (head + 1) + (N - 1) * (head + 1))

@@ -70,14 +70,14 @@ def show(judgements: Sequence[Judgement], console: Console, *, everything: bool)
     console.print(Text(summary(judgements)), soft_wrap=True)
     reasons = Counter(j.why for j in judgements if j.verdict == UNKNOWN)
     for why, count in {} if everything else reasons.items():
-        console.print(Text(f"  {count} not derivable: {why}"), soft_wrap=True)
+        console.print(Text(f"  not derivable: {count}, {why}"), soft_wrap=True)
 
 
 def summary(judgements: Sequence[Judgement]) -> str:
     """How many numbers there are, and how many of each verdict."""
     counts = Counter(j.verdict for j in judgements)
-    parts = [f"{counts[verdict]} {phrase}" for verdict, phrase in MANY.items() if counts[verdict]]
-    return f"{len(judgements)} published numbers: {', '.join(parts)}"
+    parts = [f"{phrase}: {counts[verdict]}" for verdict, phrase in MANY.items() if counts[verdict]]
+    return "; ".join([f"published numbers: {len(judgements)}", *parts])
 
 
 def _table(judgements: Sequence[Judgement]) -> Table:

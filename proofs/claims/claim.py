@@ -102,8 +102,12 @@ def _claim(where: str, row: dict[str, Any]) -> Claim:
 
 
 def _check(where: str, claim: Claim) -> None:
-    allowed = {"mode": ("clip", "step"), "quantity": tuple(UNITS), "verified": ("yes", "recalled")}
-    allowed["unit"] = UNITS.get(claim.quantity, ())
+    if claim.verified != "yes":
+        raise BadClaims(
+            f"{where} ({claim.model}): verified is {claim.verified!r}; a number from memory is not a published one:"
+            " open the source, then write yes"
+        )
+    allowed = {"mode": ("clip", "step"), "quantity": tuple(UNITS), "unit": UNITS.get(claim.quantity, ())}
     for name, values in allowed.items():
         if getattr(claim, name) not in values:
             raise BadClaims(f"{where} ({claim.model}): {name} is {getattr(claim, name)!r}; expected {' or '.join(values)}")

@@ -178,10 +178,14 @@ def count(system: System, counter: str, mode: str, shape: Shape | None = None) -
     return Fraction(sum(rule(leaf) for leaf in leaves(system.step_layer, frame, step=True)))
 
 
+def _memory(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
+    raise BadClaims(f"{claim.model}: memory is measured, not derived: leave counters empty and say why")
+
+
 def _params(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
     """`trainable`, `weights`, or `all+N` with N parameters that the published module has besides."""
     name, _, unused = counter.partition("+")
-    if name not in PARAMS:
+    if name not in PARAMS or not (unused or "0").isdecimal():
         raise BadClaims(f"{claim.model}: counter {counter!r} is not known; expected one of {', '.join(PARAMS)}")
     system = _system(claim.network, claim)
     if name != "weights":
@@ -203,6 +207,8 @@ def _reduction(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fracti
         raise BadClaims(f"{claim.model}: a reduction needs a network `A / B` and counters {', '.join(RATIOS)}")
     a, b = _system(clip, claim), _system(step, claim)
     if counter == "cells":
+        for name in [name for name in (clip, step) if name not in cells]:
+            raise BadClaims(f"{claim.model}: no printed number of {name} to divide; give it, or leave out the counter cells")
         return Fraction(cells[clip].value) * cells[clip].scale / (Fraction(cells[step].value) * cells[step].scale)
     first, second = ("macs", "macs") if counter == "macs" else ("ptflops", "ptflops-step")
     return _count(a.name, first, "clip") / _count(b.name, second, "step")
@@ -211,5 +217,6 @@ def _reduction(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fracti
 DERIVATIONS: dict[str, Callable[[Claim, str, Mapping[str, Claim]], Fraction]] = {
     "flops": _flops,
     "params": _params,
+    "memory": _memory,
     "reduction": _reduction,
 }

@@ -178,7 +178,7 @@ VIEWS = {
     *("as_strided", "_reshape_alias", "lift_fresh", "empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"),
     *("zeros", "zeros_like", "new_zeros", "ones", "ones_like", "new_ones", "full", "full_like", "new_full", "fill", "zero"),
     *("scalar_tensor", "arange", "linspace", "eye", "randn", "rand", "randint", "normal", "uniform", "_local_scalar_dense"),
-    *("view_as_real", "view_as_complex", "sym_size", "sym_stride", "sym_numel", "item", "is_same_size", "diagonal", "movedim"),
+    *("view_as_real", "view_as_complex", "sym_size", "sym_stride", "sym_numel", "size", "stride", "numel", "item", "is_same_size", "diagonal", "movedim"),
     *("lift", "resolve_conj", "resolve_neg", "set", "resize", "_has_compatible_shallow_copy_type", "narrow", "real", "imag"),
 }
 
@@ -202,6 +202,6 @@ def cost_of(name: str, shapes: list[Any], args: tuple, outputs: list[Shape]) -> 
     if name in COPIES or name in VIEWS:
         return Cost({})
     raise Uncounted(
-        f"the operation aten.{name} computes with floats and is in no table: nobody has said what it costs"
+        f"the operation {name if '::' in name else f'aten.{name}'} computes with floats and is in no table: nobody has said what it costs"
         " (coequal.proofs.cost.aten)"
     )

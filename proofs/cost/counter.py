@@ -38,6 +38,7 @@ class Executed:
     bytes: Size = 0  # read and written by every operation that is no view, as if nothing were fused
     peak: int = 0  # numbers held in intermediate results at once
     result: Any = None
+    fixed: dict[str, int] = field(default_factory=dict)  # letters that the module made a number
 
     @property
     def cost(self) -> Cost:
@@ -47,7 +48,7 @@ class Executed:
     def map(self, function: Callable[[Size], Size]) -> Executed:
         """Every count through a function."""
         costs = [{k: c.each(lambda ops: ops.map(function)) for k, c in d.items()} for d in (self.operators, self.modules)]
-        return Executed(*costs, function(self.bytes), self.peak, self.result)
+        return Executed(*costs, function(self.bytes), self.peak, self.result, self.fixed)
 
 
 def count(run: Callable[[], Any], module: torch.nn.Module | None = None) -> Executed:
@@ -67,6 +68,8 @@ class _Counter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func.namespace == "prim":  # questions about a tensor, such as its device
+            return func(*args, **kwargs)
         name = func.overloadpacket.__name__.rstrip("_") if func.namespace == "aten" else f"{func.namespace}::{func.__name__}"
         if _composite(func):
             with self:
@@ -131,7 +134,10 @@ def _plain(size: Any) -> Any:
 def _composite(func: Any) -> bool:
     """Made of other operations, and not counted as it is (in inference mode such operations reach us whole)."""
     key = torch._C.DispatchKey.CompositeImplicitAutograd
-    return func.namespace == "aten" and func._can_decompose() and torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), key)
+    name = func.name()
+    if func.namespace != "aten" or not torch._C._dispatch_has_kernel(name):
+        return False
+    return torch._C._dispatch_has_kernel_for_dispatch_key(name, key)
 
 
 @contextlib.contextmanager

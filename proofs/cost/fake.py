@@ -33,7 +33,7 @@ DATA_DEPENDENT = (DataDependentOutputException, DynamicOutputShapeException, Gua
 
 
 def clip_executed(module: torch.nn.Module, example: torch.Tensor, letters: str = "") -> Executed:
-    """What `module(example)` would execute; `letters` names the axes of the example, of which those not C or E are letters."""
+    """What `module(example)` would execute; `letters` names its axes, of which all but C and E become letters."""
     environment = ShapeEnv()
     with faked(environment if letters else None) as mode:
         clip = mode.from_tensor(example, symbolic_context=_context(letters)) if letters else mode.from_tensor(example)

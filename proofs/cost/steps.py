@@ -1,7 +1,7 @@
 """Executed operations of a stream: its first step, then one period of steady steps, mean and worst.
 
 The period is found, not believed: after the first emission, the smallest p for which the work of the last steps repeats with
-p, seen over at least 2 p and `OBSERVED` steps. A stream whose work grows for ever (causal attention) has none: `period` None.
+p, seen over at least 2 p and `OBSERVED` steps. A stream whose work grows for ever (causal attention) has none: None.
 """
 
 from __future__ import annotations

@@ -42,6 +42,26 @@ from coequal.proofs.cost.layers import (
 from coequal.proofs.cost.symbols import LETTERS, B, C, E, H, T, W
 
 __all__ = [
-    *("CONVENTIONS", "LETTERS", "B", "C", "Cost", "CostError", "E", "H", "NoFormula", "NotStreamable", "Steps", "T", "W"),
-    *("by_layer", "clip_cost", "domains", "latex", "output_shape", "params", "plain", "state_size", "step_cost"),
+    "CONVENTIONS",
+    "LETTERS",
+    "B",
+    "C",
+    "Cost",
+    "CostError",
+    "E",
+    "H",
+    "NoFormula",
+    "NotStreamable",
+    "Steps",
+    "T",
+    "W",
+    "by_layer",
+    "clip_cost",
+    "domains",
+    "latex",
+    "output_shape",
+    "params",
+    "plain",
+    "state_size",
+    "step_cost",
 ]

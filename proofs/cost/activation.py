@@ -53,6 +53,7 @@ def _(layer: Activation, shape: Sizes, padding: str) -> Cost:
     if row not in PER_ELEMENT:
         raise NoFormula(f"activation {row}", layer)
     mul, add, div, exp, compare = PER_ELEMENT[row]
-    kind, parameters = "rectifier" if layer.name in RECTIFIERS else "activation", sum(map(numel, layer.parameters().values()))
+    kind = "rectifier" if layer.name in RECTIFIERS else "activation"
+    parameters = sum(map(numel, layer.parameters().values()))
     each = Cost.of(kind, mul=mul, add=add, div=div, exp=exp, compare=compare, reads=1, writes=1) * numel(shape)
     return each + Cost.of(kind, weights=parameters)

@@ -22,7 +22,7 @@ from coequal.proofs.cost.layers import (
     step_formula,
     time_axis,
 )
-from coequal.proofs.cost.symbols import broadcast, is_number, lcm, numel, same
+from coequal.proofs.cost.symbols import broadcast, lcm, numel, same
 from coequal.reference.compose import Identity, Parallel, Residual, Sequential
 from coequal.reference.timing import Timing
 
@@ -104,7 +104,8 @@ def _combined(layer: SideBySide, shapes: list[Sizes]) -> Sizes:
     for other in others:
         for letter, a, b in zip("BCTHW", first, other, strict=False):
             if not (same(a, b) or 1 in (a, b)):
-                raise CostError(f"{type(layer).__name__}: axis {letter} of the branches differs, {a} and {b}: pad the shorter")
+                name = type(layer).__name__
+                raise CostError(f"{name}: axis {letter} of the branches differs, {a} and {b}: pad the shorter")
         first = broadcast(first, other)
     return first
 

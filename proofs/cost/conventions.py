@@ -1,4 +1,4 @@
-"""What different people mean by "FLOPs": a table. A rule says how much each operator class counts for, in terms of its counts.
+"""What different people mean by "FLOPs": a table. A rule says what each operator class counts for, in terms of its counts.
 
 Nobody agrees. Multiply-adds count as one or as two, biases and norms are in or out, attention products are missing in
 tools that only know modules. So a number is printed with the name of its convention, never bare.
@@ -54,7 +54,8 @@ CONVENTIONS: dict[str, Convention] = {
             "attention": {"mul": 1, "writes": 1},  # and the scaling of the queries
             **{"conv bias": {"add": 1}, "linear bias": {"weights": 1}, "projection bias": {"add": 1}},
             **{"recurrent bias": {"add": 1}, "attention softmax": {"exp": 1}},
-            **{"norm": {"writes": 2}, "norm without affine": {"writes": 1}, "rectifier": {"writes": 1}, "pool": {"reads": 1}},
+            **{"norm": {"writes": 2}, "norm without affine": {"writes": 1}},
+            **{"rectifier": {"writes": 1}, "pool": {"reads": 1}},
         },
     ),
     "fvcore-old": Convention(

@@ -119,9 +119,10 @@ class CountingArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_function__(self, function: Callable, types: Any, args: Any, kwargs: Any) -> Any:
         name = function.__name__
         if name in ("sum", "max", "amax"):
-            return args[0]._reduced("add" if name == "sum" else "compare", kwargs.get("axis"), kwargs.get("keepdims", False))
+            kind = "add" if name == "sum" else "compare"
+            return args[0]._reduced(kind, kwargs.get("axis"), kwargs.get("keepdims", False))
         if name == "where":
-            condition, *choices = np.broadcast_arrays(*map(presence, args))
+            _, *choices = np.broadcast_arrays(*map(presence, args))
             return self._like(np.logical_or.reduce(choices))
         if name in ("zeros_like", "ones_like"):
             return self._like(np.full(args[0].shape, name == "ones_like"))

@@ -173,7 +173,8 @@ def output_shape(layer: Layer, shape: Sizes) -> Sizes:
 
 def params(layer: Layer) -> int:
     """Numbers that are learned: all parameters but running statistics."""
-    return sum(math.prod(shape) for name, shape in layer.parameters().items() if not name.rpartition(".")[2].startswith(BUFFERS))
+    learned = (s for name, s in layer.parameters().items() if not name.rpartition(".")[2].startswith(BUFFERS))
+    return sum(map(math.prod, learned))
 
 
 BUFFERS = ("running_", "num_batches_tracked")

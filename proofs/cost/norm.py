@@ -24,7 +24,8 @@ def _affine(kind: str, shape: Sizes, weight: int, bias: int, parameters: Size) -
     return Cost.of(kind, mul=size * weight, add=size * bias, reads=size, writes=size, weights=parameters)
 
 
-def _standardised(kind: str, sets: Size, size: Size, centre: int = 1) -> Cost:
+def standardised(kind: str, sets: Size, size: Size, centre: int = 1) -> Cost:
+    """`sets` sets of `size` elements to mean 0 (`centre`) and variance 1."""
     n = sets * size
     adds = (n - sets) + sets + centre * ((n - sets) + n)
     return Cost.of(kind, mul=n, add=adds, div=sets * (1 + centre) + n, exp=sets)
@@ -40,7 +41,7 @@ def channel_norm(layer: Any, shape: Sizes, padding: str) -> Cost:
         return cost + Cost.of(kind, add=size + layer.channels, div=size, exp=layer.channels)
     groups = layer.num_groups if isinstance(layer, GroupNorm) else layer.num_features
     sets = shape[0] * groups
-    return cost + _standardised(kind, sets, product((layer.channels // groups, *shape[2:])))
+    return cost + standardised(kind, sets, product((layer.channels // groups, *shape[2:])))
 
 
 def token_norm(layer: Any, shape: Sizes, padding: str) -> Cost:
@@ -48,7 +49,8 @@ def token_norm(layer: Any, shape: Sizes, padding: str) -> Cost:
     axes = len(layer.normalized_shape)
     names, parameters = layer.parameters(), sum(numel(s) for s in layer.parameters().values())
     cost = _affine("token norm", shape, int("weight" in names), int("bias" in names), parameters)
-    return cost + _standardised("token norm", product(shape[:-axes]), product(shape[-axes:]), int(isinstance(layer, LayerNorm)))
+    centre = int(isinstance(layer, LayerNorm))
+    return cost + standardised("token norm", product(shape[:-axes]), product(shape[-axes:]), centre)
 
 
 def _checked(layer: Any, shape: Sizes) -> Sizes:

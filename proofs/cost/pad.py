@@ -1,4 +1,4 @@
-"""Padding (`reference/pad.py`) computes nothing: zero operations by its equation; what it reads, writes and keeps is counted.
+"""Padding (`reference/pad.py`) computes nothing: zero operations by its equation; what it reads, writes, keeps is counted.
 
 A step pads a frame in space. State: nothing for constant padding; the last frame to repeat, or the last P_end + 1 to mirror.
 """

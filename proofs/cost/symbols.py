@@ -44,10 +44,20 @@ def ceil_div(size: Size, by: int) -> Size:
     if by == 1:
         return size
     shift, rest = size.as_coeff_Add()
-    if isinstance(rest, sympy.ceiling) and shift.is_Integer:
-        numerator, denominator = rest.args[0].as_numer_denom()
-        return sympy.ceiling((numerator + shift * denominator) / (denominator * by))
-    return sympy.ceiling(size / sympy.Integer(by))
+    denominator = 1
+    if isinstance(rest, sympy.ceiling):
+        rest, denominator = rest.args[0].as_numer_denom()
+        shift = shift * denominator
+    elif not shift.is_Integer:
+        return sympy.ceiling(size / by)
+    inner, rest = rest.as_coeff_Add()
+    return _rounded(rest, shift + inner, int(denominator) * by)
+
+
+def _rounded(size: Size, shift: Size, by: int) -> Size:
+    """`ceil((size + shift) / by)` with the shift between `1 - by` and 0, so that equal sizes look the same."""
+    whole = -((-shift) // by)
+    return sympy.ceiling((size + shift - whole * by) / sympy.Integer(by)) + whole
 
 
 def floor_div(size: Size, by: int) -> Size:

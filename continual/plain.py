@@ -184,8 +184,15 @@ class SelfAttention(nn.MultiheadAttention):
 
 
 def _out_projection(size: int, bias: bool) -> Any:
-    """The last projection of attention, of the class that torch.nn.MultiheadAttention has there."""
-    return nn.modules.linear.NonDynamicallyQuantizableLinear(size, size, bias=bias)
+    """The last projection of attention, of the class that torch.nn.MultiheadAttention has there.
+
+    Without a bias it adds zeros that are no parameter: torch's fused attention takes all biases to be there, or none.
+    """
+    layer = nn.modules.linear.NonDynamicallyQuantizableLinear(size, size, bias=bias)
+    if not bias:
+        del layer.bias
+        layer.register_buffer("bias", torch.zeros(size), persistent=False)
+    return layer
 
 
 def hidden(length: int, mode: str, window: int | None, device: Any = None) -> Tensor | None:

@@ -6,8 +6,8 @@
     head    mean over everything; 512 -> 400
 
 `M = floor(27 N C / (9 N + 3 C))` gives the pair as many weights as the 3x3x3 convolution N -> C that it replaces. The paper
-takes M from the N and C of each convolution; torchvision takes it once a block, from the N of the block, and so does co3d.
-This is torchvision's.
+takes M from the N and C of each convolution; torchvision takes it once a block, from the N of the block, and so does co3d:
+fewer channels in the first block of a stage. Both are here; the paper's is called VMZ, after its code.
 
 Source: Tran et al., "A closer look at spatiotemporal convolutions for action recognition", CVPR 2018, section 3.5 and
 table 1; layers as in torchvision (`models/video/resnet.py`), of which LukasHedegaard/co3d (`models/r2plus1d`) builds it.
@@ -40,10 +40,11 @@ def apart(inputs: int, between: int, outputs: int, stride: int, kernel: int = 3)
     return (*normed(space, RELU), *normed(conv(between, outputs, (3, 1, 1), (stride, 1, 1))))
 
 
-def block(inputs: int, outputs: int, stride: int) -> Sequential:
-    """Two convolutions taken apart, around a shortcut; torchvision's rule for the channels between."""
+def block(inputs: int, outputs: int, stride: int, own: bool = False) -> Sequential:
+    """Two convolutions taken apart, around a shortcut; `own`: the second has channels between of its own (the paper)."""
     between = middle(inputs, outputs)
-    layers = (*apart(inputs, between, outputs, stride), RELU, *apart(outputs, between, outputs, 1))
+    second = middle(outputs, outputs) if own else between
+    layers = (*apart(inputs, between, outputs, stride), RELU, *apart(outputs, second, outputs, 1))
     return residual(Sequential(layers), inputs, outputs, (stride,) * 3)
 
 
@@ -54,21 +55,27 @@ def stem(width: int, between: int = 45) -> Sequential:
     )
 
 
-def r2plus1d(frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = (2, 2, 2, 2)) -> Sequential:
+def r2plus1d(
+    frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = (2, 2, 2, 2), own: bool = False
+) -> Sequential:
     """The network on clips of `frames` frames, of which the head sees an eighth."""
     layers: list[Layer] = [stem(width)]
     inputs = width
     for i, depth in enumerate(blocks):
         outputs = width * 2**i
-        first = block(inputs, outputs, 1 if i == 0 else 2)
+        first = block(inputs, outputs, 1 if i == 0 else 2, own)
         layers.append(Sequential((first, *[block(outputs, outputs, 1)] * (depth - 1))))
         inputs = outputs
     pooled = -(-frames // 2 ** (len(blocks) - 1))
     return Sequential((*layers, GlobalAvgPool(3, pooled), classifier(inputs, classes)))
 
 
+def system(frames: int, own: bool) -> System:
+    """R(2+1)D-18 on clips of so many frames, by torchvision's rule or the paper's `own`."""
+    name = f"R(2+1)D-18_{frames}{' VMZ' if own else ''}"
+    return System(name, "R(2+1)D", r2plus1d(frames, own=own), (1, 3, frames, SIZE, SIZE), PAPER)
+
+
 def systems() -> list[System]:
-    """R(2+1)D-18 on clips of 8 and of 16 frames."""
-    return [
-        System(f"R(2+1)D-18_{frames}", "R(2+1)D", r2plus1d(frames), (1, 3, frames, SIZE, SIZE), PAPER) for frames in (8, 16)
-    ]
+    """R(2+1)D-18 on clips of 8 and of 16 frames, by either rule."""
+    return [system(frames, own) for own in (False, True) for frames in (8, 16)]

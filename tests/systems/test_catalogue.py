@@ -15,6 +15,7 @@ ALL = pytest.mark.parametrize("system", SYSTEMS.values(), ids=list(SYSTEMS))
 # exact parameter counts: of logs and of the model zoos, where they print integers
 EXACT = {
     "R(2+1)D-18_8": 31505325,  # torchvision 0.29.2, r2plus1d_18
+    "R(2+1)D-18_16": 31505325,
     "X3D-S": 3794322,  # facebookresearch/SlowFast
     "X3D-L": 6153432,
     "CoOadTR-b1 [A.Net]": 9468950,  # LukasHedegaard/CoOadTR, runs_thumos

@@ -19,6 +19,7 @@ SMALL = {
     "CoI3D": (resnet3d.resnet("I3D", 8, 4, 5, ONE), (1, 3, 38, 32, 32)),
     "CoSlow": (resnet3d.resnet("Slow", 4, 4, 5, (1, 1, 2, 2)), (2, 3, 16, 32, 32)),
     "R(2+1)D": (r2plus1d.r2plus1d(16, 2, 5, ONE), (1, 3, 72, 16, 16)),
+    "R(2+1)D VMZ": (r2plus1d.r2plus1d(16, 2, 5, ONE, own=True), (1, 3, 72, 16, 16)),
     "CoOadTR-b1": (oadtr.continual(6, 1, 5, 8, 2, 3), (2, 17, 6)),
     "CoOadTR-b2": (oadtr.continual(6, 2, 5, 8, 2, 3), (1, 17, 6)),
     "GTZAN-b1": (audio.audio(1, 7, 5, 8, 2), (1, 21, 5)),

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +114,7 @@ class Pathways:
         """Names and shapes, each prefixed by its stage."""
         return _prefixed(self.children.items())
 
-    def run(self, stage: Callable[[str, object], object], join: Callable[[object, object], object], clip: object) -> object:
+    def run(self, stage: Callable[[str, Any], Any], join: Callable[[Any, Any], Any], clip: Any) -> Any:
         """The pathways, on anything: `stage(name, x)` computes a stage, `join(a, b)` puts channels one after the other."""
         slow, fast = stage("select", clip), clip
         for i in range(len(self.slow)):
@@ -125,7 +126,7 @@ class Pathways:
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the concatenated last stages; ValueError names the stage that does not fit."""
         layers = {"select": self.select, **self.children}
-        return self.run(lambda name, s: _at(f"Pathways: {name}", layers[name], s), joined_shape, shape)  # type: ignore
+        return self.run(lambda name, s: _at(f"Pathways: {name}", layers[name], s), joined_shape, shape)
 
     def __call__(self, parameters: Parameters, clip: Array) -> Array:
         """Both pathways on a clip."""
@@ -135,7 +136,7 @@ class Pathways:
             joined_shape(a.shape, b.shape)
             return np.concatenate([a, b], axis=1)
 
-        return self.run(lambda name, x: layers[name](scope(parameters, name), x), join, clip)  # type: ignore[arg-type]
+        return self.run(lambda name, x: layers[name](scope(parameters, name), x), join, clip)
 
 
 def joined_shape(a: Shape, b: Shape) -> Shape:

@@ -88,4 +88,4 @@ def _(layer: Pathways, path: str, walk: Walk, found: list[Leaf]) -> Walk:
     def join(a: Walk, b: Walk) -> Walk:
         return Walk(joined_shape(a.shape, b.shape), walk.step, walk.rate)
 
-    return layer.run(lambda name, w: _take_apart(stages[name], _at(path, name), w, found), join, walk)  # type: ignore
+    return layer.run(lambda name, w: _take_apart(stages[name], _at(path, name), w, found), join, walk)

@@ -39,7 +39,7 @@ def _walk(layer: Pathways, shape: Sizes) -> tuple[list[Part], list[Sizes], Sizes
         joints.append((a[0], a[1] + b[1], *a[2:]))
         return joints[-1]
 
-    return found, joints, layer.run(stage, join, shape)  # type: ignore[arg-type,return-value]
+    return found, joints, layer.run(stage, join, shape)
 
 
 @parts.register

@@ -1,4 +1,4 @@
-"""`coequal` on the command line: verify, check, explain, systems."""
+"""`coequal` on the command line: verify, check, cost, explain, systems."""
 
 from __future__ import annotations
 
@@ -74,6 +74,13 @@ def check(options: argparse.Namespace) -> int:
     return campaign.run(options, _console(), _complain)
 
 
+def cost(options: argparse.Namespace) -> int:
+    """Count the operations of a clip and of a step."""
+    from coequal import cost as command
+
+    return command.run(options, _console(), _complain)
+
+
 def explain(options: argparse.Namespace) -> int:
     """Print the lesson of one operator."""
     from coequal import lesson
@@ -96,6 +103,7 @@ def systems(options: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "verify": verify,
     "check": check,
+    "cost": cost,
     "explain": explain,
     "systems": systems,
 }

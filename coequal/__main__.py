@@ -1,4 +1,4 @@
-"""`coequal` on the command line: verify, check, claims, explain, systems."""
+"""`coequal` on the command line: verify, check, cost, claims, explain, systems."""
 
 from __future__ import annotations
 
@@ -74,6 +74,13 @@ def check(options: argparse.Namespace) -> int:
     return campaign.run(options, _console(), _complain)
 
 
+def cost(options: argparse.Namespace) -> int:
+    """Count the operations of a clip and of a step."""
+    from coequal import cost as command
+
+    return command.run(options, _console(), _complain)
+
+
 def claims(options: argparse.Namespace) -> int:
     """Judge published numbers."""
     from coequal import claims
@@ -103,6 +110,7 @@ def systems(options: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "verify": verify,
     "check": check,
+    "cost": cost,
     "claims": claims,
     "explain": explain,
     "systems": systems,

@@ -46,7 +46,7 @@ CONVENTIONS: dict[str, Convention] = {
         {kind: {"mul": 1} for kind in ("conv", "linear", "projection")},
     ),
     "ptflops-0.6": Convention(
-        "multiply-adds and biases (a linear layer's once, whatever the number of tokens), 2 for each element of a norm, 1 for"
+        "multiply-adds and biases (a linear layer's once, not each token), 2 for each element of a norm, 1 for"
         " each of a rectifier, 1 for each input of a pool; sigmoid, swish, gates, residual sums and layer norm are free",
         "sovrasov/flops-counter.pytorch 0.6.9, ptflops/pytorch_ops.py: the hooks of MODULES_MAPPING",
         {

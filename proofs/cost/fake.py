@@ -23,6 +23,7 @@ from torch.fx.experimental.symbolic_shapes import (
     ShapeEnv,
     StatelessSymbolicContext,
 )
+from torch.utils._pytree import tree_leaves
 from torch.utils._sympy import functions
 
 from coequal.proofs.cost.cost import CostError, Size, simplified
@@ -38,6 +39,8 @@ def clip_executed(module: torch.nn.Module, example: torch.Tensor, letters: str =
     with faked(environment if letters else None) as mode:
         clip = mode.from_tensor(example, symbolic_context=_context(letters)) if letters else mode.from_tensor(example)
         executed = count(lambda: module(clip), module)
+        if not any(isinstance(x, torch.Tensor) for x in tree_leaves(executed.result)):
+            raise CostError("data-dependent shape: on tensors without contents the clip mode returned no tensor")
         executed.result = None
     if not letters:
         return executed

@@ -30,6 +30,7 @@ from coequal.proofs.cost.compose import SideBySide
 from coequal.proofs.cost.cost import Cost, Size
 from coequal.proofs.cost.layers import Sizes, after, one_frame, output_shape, parts, state_size
 from coequal.proofs.cost.symbols import numel
+from coequal.reference.attention import MultiheadAttention
 from coequal.reference.layer import Layer
 
 FLOAT32 = 4  # bytes
@@ -89,6 +90,8 @@ class Machine:
 def peak_activation(layer: Layer, shape: Sizes) -> Size:
     """Numbers held at once in clip mode: input and output of a layer, and what shortcuts and branches keep waiting."""
     inside = parts(layer, shape)
+    if isinstance(layer, MultiheadAttention):
+        return _attending(layer, shape)
     if not inside:
         return numel(shape) + numel(output_shape(layer, shape))
     return _peak(layer, [(part.layer, part.shape, output_shape(part.layer, part.shape)) for part in inside], peak_activation)
@@ -101,6 +104,13 @@ def step_activation(layer: Layer, shape: Sizes) -> Size:
         return numel(one_frame(layer, shape)) + numel(one_frame(layer, after(layer, shape)))
     frames = [(child, s, one_frame(child, after(child, s))) for child, s in inside]
     return _peak(layer, frames, step_activation)
+
+
+def _attending(layer: MultiheadAttention, shape: Sizes) -> Size:
+    """Tokens, keys and values of all, queries and scores of those that are returned."""
+    batch, length, size = shape
+    queries = output_shape(layer, shape)[1]
+    return batch * (3 * length * size + queries * size + layer.num_heads * queries * length)
 
 
 def parts_of_frame(layer: Layer, shape: Sizes) -> list[tuple[Layer, Sizes]]:

@@ -1,4 +1,4 @@
-"""`coequal` on the command line: verify, check, explain, systems."""
+"""`coequal` on the command line: verify, check, cost, claims, explain, systems."""
 
 from __future__ import annotations
 
@@ -74,6 +74,20 @@ def check(options: argparse.Namespace) -> int:
     return campaign.run(options, _console(), _complain)
 
 
+def cost(options: argparse.Namespace) -> int:
+    """Count the operations of a clip and of a step."""
+    from coequal import cost as command
+
+    return command.run(options, _console(), _complain)
+
+
+def claims(options: argparse.Namespace) -> int:
+    """Judge published numbers."""
+    from coequal import claims
+
+    return claims.run(options, _console(), _complain)
+
+
 def explain(options: argparse.Namespace) -> int:
     """Print the lesson of one operator."""
     from coequal import lesson
@@ -96,6 +110,8 @@ def systems(options: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "verify": verify,
     "check": check,
+    "cost": cost,
+    "claims": claims,
     "explain": explain,
     "systems": systems,
 }

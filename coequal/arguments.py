@@ -74,6 +74,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _verify(commands)
     _check(commands)
+    _cost(commands)
+    _claims(commands)
     explain = commands.add_parser("explain", help="the lesson: equation and code of an operator")
     explain.add_argument("operator", metavar="OPERATOR", help="a file or a class of the reference: conv, AvgPool, LSTM ...")
     commands.add_parser("systems", help="the catalogue: operators of the reference and published systems")
@@ -115,3 +117,32 @@ def _check(commands: Any) -> None:
     command.add_argument("--max-examples", type=positive, metavar="N", help="random configurations for each operator")
     command.add_argument("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
     command.add_argument("--json", metavar="FILE", help="write the result as JSON")
+
+
+def _cost(commands: Any) -> None:
+    command = commands.add_parser(
+        "cost", help="multiply-adds, bytes and memory of a clip and of a step, derived and executed"
+    )
+    add = command.add_argument
+    add(
+        "target", metavar="TARGET", help="as in verify, any torch.nn.Module with --example, or a name from `coequal systems`"
+    )
+    add("--symbolic", action="store_true", help="formulas in T, H, W, too")
+    add("--mode", choices=["clip", "step"], help="one of the two alone (both)")
+    add(
+        "--convention",
+        default="macs",
+        metavar="NAME",
+        help="what counts as an operation: docs/cost.md lists the names (macs)",
+    )
+    add("--example", type=shape, metavar="SHAPE", help="shape of the clip, like 1,3,16,32,32")
+    add("--modules", action="store_true", help="every submodule, the most expensive first")
+    add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit for code of yours (600)")
+    add("--json", metavar="FILE", help="write the counts as JSON")
+
+
+def _claims(commands: Any) -> None:
+    command = commands.add_parser("claims", help="published numbers of operations and parameters, judged")
+    command.add_argument("systems", nargs="*", metavar="SYSTEM", help="a paper, a model or a network; none: all of them")
+    command.add_argument("--json", metavar="FILE", help="write the verdicts as JSON")
+    command.add_argument("--data", metavar="FILE", help="judge the numbers of this CSV file instead of the published ones")

@@ -12,7 +12,7 @@ import functools
 from dataclasses import dataclass
 from importlib.resources import files
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.syntax import Syntax
 from rich.text import Text
 
@@ -117,7 +117,7 @@ def _with_parents(page: Page, chosen: str | None) -> dict[str, str]:
 
 
 def catalogue(console: Console) -> None:
-    """Print the operators of the reference, and the published systems: none so far."""
+    """Print the operators of the reference, and the published systems."""
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2, 0, 0))
@@ -130,4 +130,19 @@ def catalogue(console: Console) -> None:
         console.print(table)
         console.print()
         console.print(Text("systems", "bold"))
-        console.print("none yet: no published network is in the catalogue of this version")
+        console.print(_systems())
+
+
+def _systems() -> RenderableType:
+    """Published networks: trainable parameters, the clip they were published with, and whether they stream."""
+    from rich.table import Table
+
+    from coequal.systems.catalogue import SYSTEMS
+
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    for head, justify in (("name", "left"), ("parameters", "right"), ("clip", "left"), ("streams", "left")):
+        table.add_column(head, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for system in SYSTEMS.values():
+        clip = "x".join(map(str, system.shape[1:]))
+        table.add_row(Text(system.name, "bold"), f"{system.params:,}", clip, "yes" if system.streams else "no")
+    return table

@@ -76,11 +76,32 @@ def _named(target: str) -> Any:
     elif colon:
         module = _module_of_name(where)
     else:
-        raise BadSubject(
-            f"{target!r} is not in the catalogue, which has no systems yet; write path/to/file.py:NAME or"
-            " package.module:NAME"
-        )
+        return _system(target)
     return _attribute(module, where, name)
+
+
+def _system(name: str) -> Subject:
+    """A published network with random weights: its clip function and its stream, on a random clip.
+
+    The clip is the whole stream, also where a window of attention moves over it: recycled positions count on from its start.
+    """
+    from coequal.continual.build import regular
+    from coequal.continual.conversion import convert
+    from coequal.continual.module import Stream
+    from coequal.systems.catalogue import SYSTEMS
+
+    if name not in SYSTEMS:
+        close = difflib.get_close_matches(name, SYSTEMS, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}? Or" if close else "see `coequal systems`, or"
+        raise BadSubject(f"{name!r} is not in the catalogue; {hint} write path/to/file.py:NAME or package.module:NAME")
+    layer = SYSTEMS[name].step_layer
+    if layer is None:
+        why = SYSTEMS[name].notes or "its paper runs it on clips"
+        raise BadSubject(f"{name} has no stream to compare: {why}")
+    clip = regular(layer).eval()
+    example = torch.randn(SYSTEMS[name].shape, generator=torch.Generator().manual_seed(0))
+    options: dict[str, Any] = {"time": layer.time, "modules": clip, "name": name}
+    return Subject(clip=clip, stream=lambda: Stream(convert(clip)), example=example, **options)
 
 
 def _module_of_file(where: str) -> ModuleType:

@@ -17,11 +17,14 @@ from coequal.reference import (
     activation,
     adaptive_pool,
     attention,
+    class_token,
     compose,
     conv,
+    decoder,
     linear,
     norm,
     pad,
+    pathways,
     pool,
     recurrent,
     shift,
@@ -170,7 +173,7 @@ def _(layer: attention.MultiheadAttention) -> nn.Module:
     size = layer.embed_dim
     if {layer.kdim, layer.vdim} - {None, size}:
         raise TypeError("regular: self-attention of a clip has kdim = vdim = embed_dim")
-    return plain.SelfAttention(size, layer.num_heads, layer.bias, layer.mode, layer.window)
+    return plain.SelfAttention(size, layer.num_heads, layer.bias, layer.mode, layer.window, layer.out_bias)
 
 
 @regular.register
@@ -178,7 +181,7 @@ def _(layer: transformer.TransformerEncoderLayer) -> nn.Module:
     act = layer.activation if isinstance(layer.activation, str) else regular(layer.activation)
     return plain.TransformerEncoderLayer(
         layer.d_model, layer.nhead, layer.dim_feedforward, 0.0, act, layer.layer_norm_eps, norm_first=layer.norm_first,
-        bias=layer.bias, mode=layer.mode, window=layer.window,
+        bias=layer.bias, mode=layer.mode, window=layer.window, attention_bias=layer.attention_bias,
     )  # fmt: skip
 
 
@@ -187,6 +190,20 @@ def _(layer: transformer.TransformerEncoder) -> nn.Module:
     inner: Any = regular(layer.layer)
     last = nn.LayerNorm(layer.layer.d_model, layer.layer.layer_norm_eps, bias=layer.layer.bias) if layer.norm else None
     return plain.TransformerEncoder(inner, layer.num_layers, last)
+
+
+@regular.register
+def _(layer: decoder.QueryDecoder) -> nn.Module:
+    act: Any = layer.activation if isinstance(layer.activation, str) else regular(layer.activation)
+    inner = nn.TransformerDecoderLayer(
+        layer.d_model, layer.nhead, layer.dim_feedforward, 0.0, act, layer.layer_norm_eps, batch_first=True
+    )
+    return plain.QueryDecoder(inner, layer.num_layers, layer.queries, layer.classes)
+
+
+@regular.register
+def _(layer: class_token.AppendToken) -> nn.Module:
+    return plain.AppendToken(layer.embed_dim)
 
 
 @regular.register
@@ -217,6 +234,20 @@ def _(layer: squeeze_excite.SqueezeExcite) -> nn.Module:
 @regular.register
 def _(layer: shift.TemporalShift) -> nn.Module:
     return plain.TemporalShift(layer.fold_div, layer.bidirectional)
+
+
+@regular.register
+def _(layer: pathways.SelectFrames) -> nn.Module:
+    return plain.SelectFrames(layer.alpha)
+
+
+@regular.register
+def _(layer: pathways.Pathways) -> nn.Module:
+    return plain.Pathways(layer.alpha, *([regular(child) for child in group] for group in _pathways(layer)))
+
+
+def _pathways(layer: pathways.Pathways) -> tuple[tuple[Layer, ...], ...]:
+    return layer.slow, layer.fast, layer.lateral
 
 
 @regular.register

@@ -147,6 +147,14 @@ _plainly({nn.Softmax: FRAMEWISE["Softmax"], nn.LogSoftmax: FRAMEWISE["LogSoftmax
 _plainly({getattr(nn, kind.__name__): kind for kind in recurrent.RECURRENT}, _recurrent_refusal)
 _plainly({plain.TemporalShift: TemporalShift})
 _plainly(
+    dict.fromkeys((plain.SelectFrames, plain.Pathways), nn.Identity),
+    _always("its slow frames are spread over the whole clip, others in every window", "take every alpha-th frame instead"),
+)
+_plainly(
+    {plain.AppendToken: nn.Identity, plain.QueryDecoder: nn.Identity},
+    _always("it stands at the end of the clip, and starts anew for every window", "read the newest token of an encoder"),
+)
+_plainly(
     {nn.GroupNorm: nn.GroupNorm},
     _always("its mean and variance are those of the whole clip", "use batch norm, or normalise each frame by itself"),
 )

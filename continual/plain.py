@@ -168,16 +168,31 @@ class SelfAttention(nn.MultiheadAttention):
     """Self-attention of tokens `(B, T, E)` by an explicit mask; `mode` and `window` as in `coequal.reference.attention`."""
 
     def __init__(
-        self, embed_dim: int, num_heads: int, bias: bool = True, mode: str = "full", window: int | None = None
-    ) -> None:
+        self, embed_dim: int, num_heads: int, bias: bool = True, mode: str = "full", window: int | None = None,
+        out_bias: bool | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(embed_dim, num_heads, bias=bias, batch_first=True)
         self.mode, self.frames = mode, window
+        if out_bias is not None:
+            self.out_proj = _out_projection(embed_dim, out_bias)
 
     def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
         """The tokens attended, without weights; in mode "single" those that have a whole window."""
         mask = hidden(clip.shape[1], self.mode, self.frames, clip.device)
         output = super().forward(clip, clip, clip, need_weights=False, attn_mask=mask)[0]
         return output[:, (self.frames or clip.shape[1]) - 1 :] if self.mode == "single" else output
+
+
+def _out_projection(size: int, bias: bool) -> Any:
+    """The last projection of attention, of the class that torch.nn.MultiheadAttention has there.
+
+    Without a bias it adds zeros that are no parameter: torch's fused attention takes all biases to be there, or none.
+    """
+    layer = nn.modules.linear.NonDynamicallyQuantizableLinear(size, size, bias=bias)
+    if not bias:
+        del layer.bias
+        layer.register_buffer("bias", torch.zeros(size), persistent=False)
+    return layer
 
 
 def hidden(length: int, mode: str, window: int | None, device: Any = None) -> Tensor | None:
@@ -191,9 +206,16 @@ def hidden(length: int, mode: str, window: int | None, device: Any = None) -> Te
 class TransformerEncoderLayer(nn.TransformerEncoderLayer):
     """torch.nn.TransformerEncoderLayer on tokens `(B, T, E)` by an explicit mask; `mode`, `window` as in the reference."""
 
-    def __init__(self, *args: Any, mode: str = "full", window: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, mode: str = "full", window: int | None = None, attention_bias: tuple[bool, bool] | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
         super().__init__(*args, **{"batch_first": True, **kwargs})
         self.mode, self.frames = mode, window
+        if attention_bias is not None:
+            size, heads = self.self_attn.embed_dim, self.self_attn.num_heads
+            self.self_attn = nn.MultiheadAttention(size, heads, bias=attention_bias[0], batch_first=True)
+            self.self_attn.out_proj = _out_projection(size, attention_bias[1])
 
     def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
         """Clip mode; in mode "single" the tokens that have a whole window."""
@@ -215,9 +237,74 @@ class TransformerEncoder(nn.TransformerEncoder):
         if self.mode != "single":
             return self._stacked(clip)
         size = self.frames or clip.shape[1]
-        return torch.cat([self._stacked(clip[:, t : t + size])[:, -1:] for t in range(clip.shape[1] - size + 1)], 1)
+        starts = range(clip.shape[1] - size + 1)
+        return torch.cat([clip[:, :0], *(self._stacked(clip[:, t : t + size])[:, -1:] for t in starts)], 1)
 
     def _stacked(self, x: Tensor) -> Tensor:
         for layer in self.layers:
             x = layer(x)
         return x if self.norm is None else self.norm(x)
+
+
+class SelectFrames(nn.Module):
+    """One frame in `alpha`, spread over the clip: see `coequal.reference.pathways`."""
+
+    def __init__(self, alpha: int) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The selected frames."""
+        length, count = clip.shape[2], clip.shape[2] // self.alpha
+        frames = torch.arange(count, device=clip.device) * (length - 1)
+        return clip.index_select(2, frames.div(max(1, count - 1), rounding_mode="floor"))
+
+
+class Pathways(nn.Module):
+    """A slow and a fast pathway with lateral connections; parameters `"slow.<i>.*"`, `"fast.<i>.*"`, `"lateral.<i>.*"`."""
+
+    def __init__(
+        self, alpha: int, slow: Sequence[nn.Module], fast: Sequence[nn.Module], lateral: Sequence[nn.Module]
+    ) -> None:
+        super().__init__()
+        self.select = SelectFrames(alpha)
+        self.slow, self.fast, self.lateral = map(nn.ModuleList, (slow, fast, lateral))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Both pathways on a clip."""
+        slow, fast = self.select(clip), clip
+        for i, (slower, faster) in enumerate(zip(self.slow, self.fast, strict=True)):
+            slow, fast = slower(slow), faster(fast)
+            if i < len(self.lateral):
+                slow = torch.cat([slow, self.lateral[i](fast)], 1)
+        return torch.cat([slow, fast], 1)
+
+
+class AppendToken(nn.Module):
+    """A learned token after the last: see `coequal.reference.class_token`."""
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(embed_dim))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, T, E) -> (B, T + 1, E)`."""
+        return torch.cat([clip, self.weight.expand(clip.shape[0], 1, -1)], 1)
+
+
+class QueryDecoder(nn.TransformerDecoder):
+    """Learned queries on the tokens of a clip, two classifiers: see `coequal.reference.decoder`."""
+
+    def __init__(self, layer: nn.TransformerDecoderLayer, num_layers: int, queries: int, classes: int) -> None:
+        size = layer.linear1.in_features
+        super().__init__(layer, num_layers, nn.LayerNorm(size, layer.norm1.eps))
+        self.query = nn.Parameter(torch.randn(queries, size) * size**-0.5)
+        self.head, self.foresee = nn.Linear(2 * size, classes), nn.Linear(size, classes)
+
+    def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
+        """`(B, T, E) -> (B, 1 + Q, C)`."""
+        queries = self.query.expand(clip.shape[0], -1, -1)
+        mask = hidden(queries.shape[1], "causal", None, clip.device)
+        z = super().forward(queries, clip, tgt_mask=mask)
+        both = torch.cat([clip[:, -1:], z.mean(1, keepdim=True)], 2)
+        return torch.cat([self.head(both), self.foresee(z)], 1)

@@ -7,9 +7,11 @@ python -P docs/tables.py        rewrites README.md and docs/*.md: what stands be
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,6 +76,51 @@ def refused() -> str:
     return table(("operation", "why"), rows)
 
 
+def counters() -> str:
+    """The counters behind published numbers, and what each counts."""
+    from coequal.proofs.claims.counters import COUNTERS
+    from coequal.proofs.claims.judge import PARAMS, RATIOS
+
+    rules = {
+        **{("flops", name): counter.meaning for name, counter in COUNTERS.items()},
+        **{("params", name): meaning for name, meaning in PARAMS.items()},
+        **{("reduction", name): meaning for name, meaning in RATIOS.items()},
+    }
+    return table(("of", "name", "counts"), [(of, f"`{name}`", meaning) for (of, name), meaning in rules.items()])
+
+
+def claims(source: str) -> str:
+    """The judged numbers of one data file; what is not derivable is counted, with its reason."""
+    judged = _judged()[source]
+    rows = [
+        (
+            j.claim.model,
+            f"{j.claim.quantity}, {j.claim.mode}",
+            f"{j.claim.published} {j.claim.unit}",
+            j.shown(),
+            j.text,
+            j.why,
+        )
+        for j in judged
+        if j.derived is not None
+    ]
+    unknown = Counter(j.why for j in judged if j.derived is None)
+    lines = "".join(f"- {count} not derivable: {why}\n" for why, count in unknown.items())
+    return table(("model", "number", "published", "derived", "verdict", "why"), rows) + "\n" + lines
+
+
+@functools.cache
+def _judged() -> dict[str, list]:
+    """All of them, by the name of their file: a ratio divides cells of the others."""
+    from coequal.proofs.claims.claim import published, sources
+    from coequal.proofs.claims.judge import judge
+
+    judged, found = iter(judge(published())), {}
+    for path in sources():
+        found[path.name.removesuffix(".csv")] = [next(judged) for _ in published([path])]
+    return found
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "verify": lambda: options("verify"),
     "check": lambda: options("check"),
@@ -82,6 +129,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "explain": lambda: options("explain"),
     "meanings": meanings,
     "refused": refused,
+    "claims": lambda: options("claims"),
+    "counters": counters,
+    "claims-co3d": lambda: claims("co3d"),
+    "claims-continual-transformers": lambda: claims("continual_transformers"),
+    "claims-other-sources": lambda: claims("other_sources"),
 }
 
 

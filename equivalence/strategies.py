@@ -30,11 +30,14 @@ from coequal.reference import (
     activation,
     adaptive_pool,
     attention,
+    class_token,
     compose,
     conv,
+    decoder,
     linear,
     norm,
     pad,
+    pathways,
     pool,
     position,
     recurrent,
@@ -207,7 +210,8 @@ def attentions(draw: Draw) -> Architecture:
     mode = draw(st.sampled_from(["causal", "sliding", "single", "full"]))
     width = heads * draw(st.integers(1, 3))
     kept = None if mode == "causal" else window
-    layer = attention.MultiheadAttention(width, heads, draw(st.booleans()), mode=mode, window=kept)
+    bias, out_bias = draw(st.booleans()), draw(st.sampled_from([None, False, True]))
+    layer = attention.MultiheadAttention(width, heads, bias, mode=mode, window=kept, out_bias=out_bias)
     return Architecture(layer, (2, window + draw(st.integers(0, 6)), width), kept if mode == "full" else None)
 
 
@@ -220,10 +224,52 @@ def transformers(draw: Draw) -> Architecture:
     layer = transformer.TransformerEncoderLayer(
         width, heads, draw(st.integers(1, 4)), draw(st.sampled_from(["relu", "gelu"])),
         norm_first=draw(st.booleans()), mode=mode, window=kept,
+        attention_bias=draw(st.none() | st.tuples(st.booleans(), st.booleans())),
     )  # fmt: skip
     depth = draw(st.integers(1, 3))
     whole = transformer.TransformerEncoder(layer, depth, draw(st.booleans()))
     return Architecture(whole, (2, window + draw(st.integers(0, 5)), width), kept if mode == "full" else None)
+
+
+@st.composite
+def class_tokens(draw: Draw) -> Architecture:
+    """A token at the end, alone and read by a layer of attention."""
+    width = draw(st.integers(1, 4))
+    layer: Layer = class_token.AppendToken(width)
+    if draw(st.booleans()):
+        layer = compose.Sequential((layer, attention.MultiheadAttention(width, 1)))
+    return Architecture(layer, (draw(st.integers(1, 2)), draw(st.integers(1, 5)), width))
+
+
+@st.composite
+def decoders(draw: Draw) -> Architecture:
+    """One to two layers on one to three queries."""
+    heads = draw(st.integers(1, 2))
+    width, wide, depth = heads * draw(st.integers(1, 2)), draw(st.integers(1, 4)), draw(st.integers(1, 2))
+    queries, classes = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    layer = decoder.QueryDecoder(width, heads, wide, depth, queries, classes, draw(st.sampled_from(["relu", "gelu"])))
+    return Architecture(layer, (draw(st.integers(1, 2)), draw(st.integers(1, 4)), width))
+
+
+@st.composite
+def two_pathways(draw: Draw) -> Architecture:
+    """A selection of frames, or two pathways of one to three stages."""
+    alpha, channels, length = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    shape = (draw(st.integers(1, 2)), channels, alpha * length, draw(st.integers(1, 3)))
+    if draw(st.booleans()):
+        return Architecture(pathways.SelectFrames(alpha), shape)
+    slow: list[Layer] = []
+    fast: list[Layer] = []
+    lateral: list[Layer] = []
+    narrow = wide = channels
+    for _ in range(draw(st.integers(0, 2))):
+        slow.append(conv.Conv(wide, 2, (1, 1)))
+        fast.append(conv.Conv(narrow, 1, (3, 1), padding=(1, 0)))
+        lateral.append(conv.Conv(1, 2, (1, 1), (alpha, 1)))
+        narrow, wide = 1, 4
+    ends = [compose.Sequential((conv.Conv(c, 2, (1, 1)), pool.GlobalAvgPool(2))) for c in (wide, narrow)]
+    layer = pathways.Pathways(alpha, (*slow, ends[0]), (*fast, ends[1]), tuple(lateral))
+    return Architecture(layer, shape)
 
 
 @st.composite
@@ -331,11 +377,14 @@ def _same(draw: Draw, rank: int, width: int, out: int, stride: Any = 1) -> conv.
 OPERATORS: dict[str, Callable[[], st.SearchStrategy[Architecture]]] = {
     "activation": activations,
     "attention": attentions,
+    "class_token": class_tokens,
     "compose": trees,
     "conv": convolutions,
+    "decoder": decoders,
     "linear": linears,
     "norm": norms,
     "pad": pads,
+    "pathways": two_pathways,
     "pool": pools,
     "position": positions,
     "recurrent": recurrents,

@@ -1,4 +1,5 @@
 """What is derived rather than sampled: exact arithmetic, operation counts, theorems, published claims.
 
-Layering rule: this package may import `coequal.reference` and `coequal.continual`.
+Layering rule: this package may import `coequal.reference`, `coequal.continual`, and `coequal.systems`, which imports the
+reference alone.
 """

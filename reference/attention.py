@@ -127,6 +127,8 @@ class MultiheadAttention:
     - "sliding": itself and the `window - 1` before.
     - "single": as sliding, but only tokens that have a whole window are returned, `T - window + 1` of them; without a
       window, the last token of the clip alone.
+
+    `out_bias`: whether the last projection has a bias; like the others, unless given.
     """
 
     embed_dim: int
@@ -136,6 +138,7 @@ class MultiheadAttention:
     vdim: int | None = None
     mode: str = "full"
     window: int | None = None
+    out_bias: bool | None = None
 
     def __post_init__(self) -> None:
         if self.embed_dim % self.num_heads:
@@ -164,6 +167,11 @@ class MultiheadAttention:
         return attention_timing(self.mode, self.window)
 
     @property
+    def biased_out(self) -> bool:
+        """Whether there is an `out_proj.bias`."""
+        return self.bias if self.out_bias is None else self.out_bias
+
+    @property
     def _dims(self) -> tuple[int, int, int]:
         E = self.embed_dim
         return E, E if self.kdim is None else self.kdim, E if self.vdim is None else self.vdim
@@ -176,8 +184,9 @@ class MultiheadAttention:
         else:
             shapes = {f"{name}_proj_weight": (E, dim) for name, dim in zip("qkv", self._dims, strict=True)}
         if self.bias:
-            return shapes | {"in_proj_bias": (3 * E,), "out_proj.weight": (E, E), "out_proj.bias": (E,)}
-        return shapes | {"out_proj.weight": (E, E)}
+            shapes["in_proj_bias"] = (3 * E,)
+        shapes["out_proj.weight"] = (E, E)
+        return shapes | {"out_proj.bias": (E,)} if self.biased_out else shapes
 
     def output_shape(self, shape: Shape) -> Shape:
         """`(B, T, E)`; fewer frames in mode "single"."""
@@ -216,7 +225,7 @@ class MultiheadAttention:
         y = attend(q, k, v, self._mask(q, k, mask, key_padding_mask), inverse_sqrt(q.shape[-1], q))
         y = np.swapaxes(y, 1, 2).reshape(clip.shape)  # (B, A, L, E / A) -> (B, L, E)
         y = y @ parameters["out_proj.weight"].T
-        return y + parameters["out_proj.bias"] if self.bias else y
+        return y + parameters["out_proj.bias"] if self.biased_out else y
 
     def _check(self, clip: Array, key: Array, value: Array) -> None:
         self.output_shape(clip.shape)

@@ -31,7 +31,8 @@ class TransformerEncoderLayer:
     """Attention and perceptron, parameters as in torch.nn.TransformerEncoderLayer with `batch_first=True`.
 
     `activation`: "relu", "gelu" or any elementwise layer. `mode`, `window`: as in MultiheadAttention; "single" returns only
-    the tokens that have a whole window (the last of the clip, without a window).
+    the tokens that have a whole window (the last of the clip, without a window). `attention_bias`: whether the attention's
+    projections in and out have a bias, where that is not `bias`.
     """
 
     d_model: int
@@ -43,6 +44,7 @@ class TransformerEncoderLayer:
     bias: bool = True
     mode: str = "full"
     window: int | None = None
+    attention_bias: tuple[bool, bool] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.activation, str) and self.activation not in ACTIVATIONS:
@@ -54,7 +56,8 @@ class TransformerEncoderLayer:
     @property
     def self_attn(self) -> MultiheadAttention:
         """The attention inside."""
-        return MultiheadAttention(self.d_model, self.nhead, self.bias, mode=self.mode, window=self.window)
+        bias, out_bias = (self.bias, None) if self.attention_bias is None else self.attention_bias
+        return MultiheadAttention(self.d_model, self.nhead, bias, mode=self.mode, window=self.window, out_bias=out_bias)
 
     @property
     def children(self) -> dict[str, Layer]:

@@ -1,4 +1,4 @@
-"""One file per published network, built from reference operators, with its published numbers.
+"""One file per family of published networks, built from reference operators; `catalogue.py` has them all by name.
 
 Layering rule: this package imports `coequal.reference` alone.
 """

@@ -8,6 +8,7 @@ import pytest
 
 from coequal import lesson
 from coequal.__main__ import main
+from coequal.systems.catalogue import SYSTEMS
 
 
 @pytest.mark.parametrize("name", lesson.pages())
@@ -57,5 +58,8 @@ def test_the_catalogue_is_honest(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     for page in lesson.pages().values():
         assert (f"\n{page.name} " in out) == bool(page.layers)
-    assert "none yet: no published network is in the catalogue of this version" in out
+    lines = {line.split("  ")[0]: line for line in out.splitlines()}
+    for name, system in SYSTEMS.items():
+        assert f" {system.params:,} " in lines[name]
+        assert lines[name].endswith("yes" if system.streams else "no")
     assert all(len(line) <= 80 for line in out.splitlines())

@@ -149,6 +149,24 @@ def test_a_dotted_module_that_misses_an_import_is_blamed(tmp_path: Path, monkeyp
         load("lacking.inner:x")
 
 
-def test_the_catalogue_has_no_systems_yet() -> None:
-    with pytest.raises(BadSubject, match=r"'slowfast' is not in the catalogue, which has no systems yet; write path/to/"):
-        load("slowfast")
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("cox3d-S_13", r"did you mean 'CoX3D-S_13'\? Or write path/to/file\.py:NAME or package\.module:NAME"),
+        ("zzz", r"see `coequal systems`, or write path/to/"),
+    ],
+)
+def test_a_name_that_is_not_in_the_catalogue(name: str, hint: str) -> None:
+    with pytest.raises(BadSubject, match=f"^'{name}' is not in the catalogue; {hint}"):
+        load(name)
+
+
+def test_a_published_network_that_does_not_stream() -> None:
+    with pytest.raises(BadSubject, match=r"^X3D-S has no stream to compare: squeeze-and-excite over the whole clip"):
+        load("X3D-S")
+
+
+def test_a_published_network_by_its_name() -> None:
+    subject = load("GTZAN-b1", example=(1, 130, 128))
+    assert subject.name == "GTZAN-b1"
+    assert tuple(subject.example.shape) == (1, 130, 128)

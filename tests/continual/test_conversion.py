@@ -83,6 +83,9 @@ REFUSED = [
     (nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), "dropout is random in train mode; call .eval() first"),
     (nn.TransformerEncoderLayer(4, 2, 8, 0.0, batch_first=True), "every token attends to the whole clip; give a window"),
     (nn.TransformerEncoderLayer(4, 2, 8, 0.0), "tokens must be (B, T, E); build it with batch_first=True"),
+    (plain.SelectFrames(2), "its slow frames are spread over the whole clip, others in every window; take every alpha-th"),
+    (plain.Pathways(2, [nn.Identity()], [nn.Identity()], []), "its slow frames are spread over the whole clip"),
+    (plain.AppendToken(2), "it stands at the end of the clip, and starts anew for every window; read the newest token"),
     (nn.Flatten(), "Flatten cannot be streamed: it is of a class without a converter; register one with coequal.continual"),
     (
         plain.Parallel(nn.Conv1d(1, 1, 1, stride=2), nn.Conv1d(1, 1, 1)),

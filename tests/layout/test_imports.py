@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RULE = {
     "reference": set(),
     "continual": {"reference"},
-    "proofs": {"reference", "continual"},
+    "proofs": {"reference", "continual", "systems"},
     "equivalence": {"reference", "continual", "proofs"},
     "systems": {"reference"},
     "coequal": {"reference", "continual", "proofs", "equivalence", "systems"},

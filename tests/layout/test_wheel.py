@@ -92,6 +92,13 @@ def test_explains_an_operator(clean: Path, tmp_path: Path) -> None:
     assert "def temporal_shift_loops(" in said.stdout
 
 
+def test_judges_a_published_number(clean: Path, tmp_path: Path) -> None:
+    """The numbers are read from data files of the package: they are in the wheel."""
+    said = run(str(clean / "bin" / "coequal"), "claims", "CoSlow_64", cwd=tmp_path)
+    assert said.stdout.splitlines()[-1].startswith("published numbers: "), said.stderr
+    assert said.returncode == 0
+
+
 def test_verifies_a_stream(clean: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(SMALL_VERIFY)
     said = run(

@@ -314,3 +314,19 @@ def test_call_errors():
         MultiheadAttention(4, 2, mode="single")({"in_proj_weight": np.zeros((12, 4)), **parameters}, clip, mask=np.eye(5))
     with pytest.raises(ValueError, match=r"got q \(1, 5, 4\), k \(1, 5, 3\), v \(1, 5, 4\)"):
         scaled_dot_product_attention(clip, clip[..., :3], clip)
+
+
+@pytest.mark.parametrize(("bias", "out_bias"), [(False, True), (True, False)])
+def test_bias_of_the_last_projection_alone(bias, out_bias):
+    """A bias that is there and zero is the same as none: exact."""
+    rng = np.random.default_rng(8)
+    layer = MultiheadAttention(4, 2, bias, out_bias=out_bias)
+    parameters = {name: rng.standard_normal(shape) for name, shape in layer.parameters().items()}
+    biases = {"in_proj_bias"} if bias else {"out_proj.bias"}
+    assert set(parameters) == {"in_proj_weight", "out_proj.weight"} | biases
+    full = MultiheadAttention(4, 2)
+    zeros = {name: np.zeros(shape) for name, shape in full.parameters().items()}
+    clip = rng.standard_normal((1, 3, 4))
+    np.testing.assert_array_equal(layer(parameters, clip), full(zeros | parameters, clip))
+    absent = set(zeros) - set(parameters)
+    assert (full({**zeros, **parameters, **{n: zeros[n] + 1 for n in absent}}, clip) != layer(parameters, clip)).any()

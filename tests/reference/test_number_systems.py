@@ -10,11 +10,14 @@ import pytest
 from coequal.reference.activation import TABLE, Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
 from coequal.reference.attention import MultiheadAttention
+from coequal.reference.class_token import AppendToken
 from coequal.reference.compose import Identity, Parallel, Residual, Sequential
 from coequal.reference.conv import Conv
+from coequal.reference.decoder import QueryDecoder
 from coequal.reference.linear import Linear
 from coequal.reference.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from coequal.reference.pad import Pad
+from coequal.reference.pathways import Pathways, SelectFrames
 from coequal.reference.pool import AvgPool, MaxPool
 from coequal.reference.position import LearnedEncoding, RecyclingEncoding, RotaryEncoding, SinusoidalEncoding
 from coequal.reference.recurrent import GRU, LSTM, RNN
@@ -89,6 +92,10 @@ LAYERS = {
         TransformerEncoderLayer(4, 2, 3, norm_first=True),
         TransformerEncoderLayer(4, 2, 3, "gelu"),
         TransformerEncoder(TransformerEncoderLayer(4, 2, 3, mode="single", window=4), 2, norm=True),
+        MultiheadAttention(4, 2, bias=False, out_bias=True),
+        TransformerEncoderLayer(4, 2, 3, attention_bias=(False, True)),
+        AppendToken(4),
+        QueryDecoder(4, 2, 3, 2, 2, 3),
         Parallel((Identity(), RNN(4, 3)), "concatenate"),
     ],
     VIDEO: [
@@ -113,6 +120,8 @@ LAYERS = {
         SqueezeExcite(4, 2, "window", 3),
         Sequential((Residual(TemporalShift(2)), Residual(SqueezeExcite(4, 2), reduce="product"))),
         Parallel((TemporalShift(2), Identity(), TemporalShift(3)), "concatenate"),
+        SelectFrames(2),
+        Pathways(2, (Softmax(1),), (MaxPool((2, 1)),), ()),
     ],
 }
 CASES = [(layer, shape) for shape, layers in LAYERS.items() for layer in layers]

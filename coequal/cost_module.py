@@ -1,0 +1,278 @@
+"""The cost of somebody's torch code: executed at the dispatcher, claimed by its library, minimal by algebra.
+
+Runs in the worker process of `coequal.sandbox`. Clip mode is counted on fake tensors, and so are streams of ours; those of
+others really run. The minimum of a step is
+
+- the formula of the same operator in the reference, for continual-inference's attention (`_described`);
+- otherwise what one frame more costs in clip mode, `(clip(T + P) - clip(T)) / P` over a period of P frames: a stream-equal
+  stream must emit what the longer clip emits, and the layers know no cheaper way to compute it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+import torch
+
+from coequal.cost_tree import number
+from coequal.equivalence.errors import BadSubject
+from coequal.equivalence.recognise import ADAPTERS, subject_of
+from coequal.equivalence.subject import Subject
+from coequal.proofs.cost import LETTERS, step_cost
+from coequal.proofs.cost.cost import CostError, plain, simplified
+from coequal.proofs.cost.counter import Executed, count
+from coequal.proofs.cost.fake import clip_executed, faked
+from coequal.proofs.cost.ratios import per_frame
+from coequal.proofs.cost.steps import Stepped, numbers_in, steps_executed
+from coequal.reference.attention import MultiheadAttention
+
+AXES = {(2, 5): "BCTHW", (2, 4): "BCTW", (2, 3): "BCT", (1, 3): "BTE", (1, 4): "BTCE"}
+
+
+@dataclass
+class Side:
+    """What is counted: a clip function of an example, a stream's step, the modules whose parts are named, and notes."""
+
+    clip: Callable[[torch.Tensor], Any]
+    example: torch.Tensor
+    time: int
+    module: torch.nn.Module | None  # of the clip
+    step: Callable[[torch.Tensor], Any] | None = None
+    stream: torch.nn.Module | None = None  # of the step
+    state: Callable[[], Any] = lambda: None
+    window: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+def of_value(target: str, value: Any, clip: torch.Tensor | None, options: dict[str, Any]) -> dict[str, Any]:
+    """What `coequal cost` says of a Subject or a module, as in its JSON. BadSubject or CostError: one line."""
+    side = _side(target, value, clip)
+    side.example = side.example[:1]
+    mode, convention = options["mode"], options["convention"]
+    return {
+        "clip": None if mode == "step" else _clip(side, convention, options["symbolic"]),
+        "step": None if mode == "clip" or side.step is None else _step(side, convention),
+        "notes": side.notes,
+    }
+
+
+# -- what stands under the name ----------------------------------------------------------------------------------------
+
+
+def _side(target: str, value: Any, clip: torch.Tensor | None) -> Side:
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.nn.Module):
+        value, clip = value[0], value[1] if clip is None else clip
+    if isinstance(value, Subject):
+        return _of_subject(value if clip is None else replace(value, example=clip))
+    if not isinstance(value, torch.nn.Module):
+        raise BadSubject(
+            f"{target} is of type {type(value).__name__}; expected a coequal.Subject, a torch.nn.Module, or a function"
+            " without arguments that returns one"
+        )
+    if clip is None:
+        raise BadSubject(
+            f"{target} is the module {type(value).__name__}, which needs the shape of a clip: add --example SHAPE"
+            " (like --example 1,3,16,32,32), or let a function return (module, example)"
+        )
+    value.eval()
+    if _library(value):
+        return _of_library(value, clip)
+    if _recognised(value):
+        return _of_subject(subject_of(value, clip))
+    return _of_regular(value, clip)
+
+
+def _recognised(module: torch.nn.Module) -> bool:
+    from importlib import import_module
+
+    return any(import_module(f"coequal.equivalence.adapters.{name}").recognises(module) for name in ADAPTERS)
+
+
+def _library(module: torch.nn.Module) -> bool:
+    from coequal.equivalence.adapters import continual_inference
+
+    return continual_inference.recognises(module)
+
+
+def _of_subject(subject: Subject) -> Side:
+    stream, modules = subject.stream(), subject.modules
+    side = Side(subject.clip, subject.example, subject.time, modules, stream.step, modules)
+    return replace(side, state=lambda: getattr(stream, "state", None), window=subject.window is not None)
+
+
+def _of_library(module: Any, clip: torch.Tensor) -> Side:
+    """continual-inference: `forward_step` itself, with the state in the module."""
+    module.clean_state()
+    subject = subject_of(module, clip)
+    side = Side(subject.clip, clip, subject.time, module, module.forward_step, module)
+    return replace(side, state=lambda: _kept(module), window=subject.window is not None)
+
+
+def _kept(module: torch.nn.Module) -> list[Any]:
+    return [part.get_state() for part in module.modules() if hasattr(part, "get_state")]
+
+
+def _of_regular(module: torch.nn.Module, clip: torch.Tensor) -> Side:
+    """A module without a stream: its step is that of the continual twin, where there is one."""
+    from coequal.continual.conversion import NotStreamable, convert
+    from coequal.continual.module import Stream
+
+    try:
+        twin = convert(module)
+        stream = Stream(twin)
+        time = 2 if twin.time is None else twin.time
+    except (NotStreamable, ValueError) as error:
+        return Side(module, clip, 2 if clip.dim() != 3 else 1, module, notes=[f"no step: {error}"])
+    notes = ["the step is that of its continual twin, coequal.continual.convert"]
+    windowed = getattr(twin, "emits", "frames") != "frames"
+    return Side(module, clip, time, module, stream.step, twin, lambda: stream.state, windowed, notes)
+
+
+# -- counting ----------------------------------------------------------------------------------------------------------
+
+
+def _clip(side: Side, convention: str, symbolic: bool) -> dict[str, Any]:
+    executed = _clip_executed(side)
+    parameters = () if side.module is None else side.module.parameters()
+    return {
+        "macs": executed.cost.flops(convention),
+        "params": sum(p.numel() for p in parameters),
+        "expression": _expression(side, convention) if symbolic else None,
+        "bytes": executed.bytes,
+        "peak_activation": executed.peak * side.example.element_size(),
+        "shape": list(side.example.shape),
+        "modules": {name: cost.flops(convention) for name, cost in executed.modules.items()},
+        "operators": {name: cost.flops(convention) for name, cost in executed.operators.items()},
+    }
+
+
+def _clip_executed(side: Side, example: torch.Tensor | None = None, letters: str = "") -> Executed:
+    module, clip = _Function(side.clip, side.module), side.example if example is None else example
+    try:
+        return clip_executed(module, clip, letters)
+    except CostError as error:
+        if "data-dependent" not in str(error) or letters or not clip.is_floating_point():
+            raise
+        return _really(side, module, clip, error)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise CostError(f"a clip of shape {tuple(clip.shape)} does not fit: {' '.join(str(error).split())[:200]}") from error
+
+
+def _really(side: Side, module: _Function, clip: torch.Tensor, error: CostError) -> Executed:
+    """Run on three inputs: numbers that are read out of a tensor but come from no input change nothing."""
+    runs = [count(lambda x=x: module(x), module) for x in (clip, -clip, torch.zeros_like(clip))]  # type: ignore[misc]
+    if any(run.operators != runs[0].operators for run in runs):
+        raise error
+    note = "clip mode reads numbers out of tensors, so it was really run: on three inputs, with the same counts"
+    side.notes += [] if note in side.notes else [note]
+    return runs[0]
+
+
+class _Function(torch.nn.Module):
+    """A clip function as a module, with the names of the module inside."""
+
+    def __init__(self, clip: Callable, module: torch.nn.Module | None) -> None:
+        super().__init__()
+        self.clip, self.names = clip, module
+
+    def named_modules(self, *args: Any, **kwargs: Any) -> Any:
+        """Those of the module inside."""
+        return () if self.names is None else self.names.named_modules(*args, **kwargs)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """The clip function."""
+        return self.clip(x)
+
+
+def _letters(side: Side) -> str:
+    letters = AXES.get((side.time, side.example.dim()))
+    if letters is None:
+        raise CostError(f"--symbolic: no letters for clips of {side.example.dim()} axes with time axis {side.time}")
+    return letters.replace("B", "C")  # one clip: a batch stays a number
+
+
+def _expression(side: Side, convention: str) -> str:
+    executed = _clip_executed(side, letters=_letters(side))
+    side.notes += [f"{letter} is fixed by the module to {value}" for letter, value in executed.fixed.items()]
+    return plain(simplified(executed.cost.flops(convention)))
+
+
+def _step(side: Side, convention: str) -> dict[str, Any]:
+    stepped = _stepped(side)
+    minimal = _minimal(side, stepped, convention)
+    if stepped.period is None:
+        side.notes.append("the work of a step grows or never repeats: what is shown is the last step counted")
+    return {
+        "macs": None if minimal is None else number(minimal),
+        "expression": _step_expression(side, convention),
+        "executed": number(stepped.mean(convention)),
+        "worst": stepped.worst(convention),
+        "period": stepped.period,
+        "warm_up": stepped.warm_up,
+        "state_bytes": numbers_in(side.state()) * side.example.element_size(),
+        "claimed": claimed(side.stream),
+        "bytes": number(Fraction(sum(step.bytes for step in stepped.steady), len(stepped.steady))),
+        "modules": {
+            name: number(Fraction(cost.flops(convention), len(stepped.steady))) for name, cost in stepped.modules.items()
+        },
+    }
+
+
+def _stepped(side: Side) -> Stepped:
+    """Ours on fake tensors; others really run, since code that asks `type(x) is Tensor` goes astray on fake ones, silently."""
+    frames = side.example.unbind(side.time)
+    assert side.step is not None
+    if not type(side.stream).__module__.startswith("coequal."):
+        return steps_executed(side.step, itertools.cycle(frames), side.stream)
+    with faked() as mode:
+        fake = [mode.from_tensor(frame) for frame in frames]
+        return steps_executed(side.step, itertools.cycle(fake), side.stream)
+
+
+def _minimal(side: Side, stepped: Stepped, convention: str) -> Any:
+    """The least that a step can do with this algorithm; None where nobody has derived it."""
+    described = _described(side.stream)
+    if described is not None:
+        return step_cost(described, (1, described.window or 1, described.embed_dim)).mean.flops(convention)
+    if side.window or stepped.period is None:
+        return None
+    period, example = stepped.period, side.example
+    longer = torch.cat([example, *[example.narrow(side.time, 0, 1)] * period], side.time)
+    short, long = (_clip_executed(side, clip).cost.flops(convention) for clip in (example, longer))
+    return Fraction(long - short, period)
+
+
+def _described(module: Any) -> MultiheadAttention | None:
+    """continual-inference's attention as a layer of the reference."""
+    kinds = {"SingleOutputMultiheadAttention": "single", "RetroactiveMultiheadAttention": "full"}
+    mode = kinds.get(type(module).__name__)
+    if mode is None or not hasattr(module, "sequence_len"):
+        return None
+    bias = module.in_proj_bias is not None
+    return MultiheadAttention(module.embed_dim, module.num_heads, bias, mode=mode, window=module.sequence_len)
+
+
+def _step_expression(side: Side, convention: str) -> str | None:
+    if side.window:
+        return None
+    try:
+        executed = _clip_executed(side, letters=_letters(side))
+        return plain(simplified(per_frame(executed.cost.flops(convention), LETTERS["T"])))
+    except (CostError, RuntimeError):
+        return None
+
+
+def claimed(module: Any) -> int | None:
+    """What a library says of its own step: continual-inference's attention has a method `flops`; nothing else does."""
+    if not hasattr(module, "flops") or not hasattr(module, "call_mode"):
+        return None
+    before = module.call_mode
+    module.call_mode = "forward_step"
+    try:
+        return int(module.flops())
+    finally:
+        module.call_mode = before

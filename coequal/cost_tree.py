@@ -1,0 +1,153 @@
+"""The cost of a layer tree of the reference: an operator with sizes of a real network, or a system of the catalogue."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from coequal.proofs import cost
+from coequal.proofs.cost.cost import Cost, CostError, plain, simplified
+from coequal.proofs.cost.layers import Steps, time_axis
+from coequal.proofs.cost.machine import FLOAT32, peak_activation, state_bytes, traffic
+from coequal.proofs.cost.ratios import reduction
+from coequal.reference import (
+    activation,
+    adaptive_pool,
+    attention,
+    compose,
+    conv,
+    linear,
+    norm,
+    pad,
+    pool,
+    position,
+    recurrent,
+    shift,
+    softmax,
+    squeeze_excite,
+    transformer,
+)
+from coequal.reference.layer import Layer, Shape
+
+VIDEO, TOKENS = (1, 64, 16, 56, 56), (1, 64, 192)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What a name of the catalogue stands for: a tree for clips with an example shape, and one for streams."""
+
+    name: str
+    layer: Layer
+    shape: Shape
+    step_layer: Layer | None
+    step_shape: Shape
+
+
+def _both(name: str, layer: Layer, shape: Shape) -> Tree:
+    return Tree(name, layer, shape, layer if layer.timing is not None else None, shape)
+
+
+# operator -> a layer of it, in sizes of a real network, and the shape of its clips
+OPERATORS: dict[str, Callable[[], tuple[Layer, Shape]]] = {
+    "activation": lambda: (activation.Activation("ReLU"), VIDEO),
+    "adaptive_pool": lambda: (adaptive_pool.GlobalAvgPool(3, 16), VIDEO),
+    "attention": lambda: (attention.MultiheadAttention(192, 8, mode="single", window=64), TOKENS),
+    "compose": lambda: (compose.Residual(conv.Conv(64, 64, (3, 3, 3), padding=1)), VIDEO),
+    "conv": lambda: (conv.Conv(64, 64, (3, 3, 3), padding=1), VIDEO),
+    "linear": lambda: (linear.Linear(192, 768), TOKENS),
+    "norm": lambda: (norm.BatchNorm(64), VIDEO),
+    "pad": lambda: (pad.Pad(((2, 0), (1, 1), (1, 1))), VIDEO),
+    "pool": lambda: (pool.MaxPool((3, 3, 3), 2, 1), VIDEO),
+    "position": lambda: (position.RecyclingEncoding(192, 127), TOKENS),
+    "recurrent": lambda: (recurrent.LSTM(192, 192), TOKENS),
+    "shift": lambda: (shift.TemporalShift(8), VIDEO),
+    "softmax": lambda: (softmax.Softmax(1), VIDEO),
+    "squeeze_excite": lambda: (squeeze_excite.SqueezeExcite(64, 8), VIDEO),
+    "transformer": lambda: (transformer.TransformerEncoderLayer(192, 8, 768, mode="sliding", window=64), TOKENS),
+}
+
+
+def systems() -> dict[str, Any]:
+    """The published networks; none where their room is empty."""
+    try:
+        from importlib import import_module
+
+        return dict(import_module("coequal.systems.catalogue").SYSTEMS)
+    except ModuleNotFoundError:
+        return {}
+
+
+def find(name: str) -> Tree:
+    """The tree of a catalogue name; CostError names what is close."""
+    known = {each.lower(): each for each in (*OPERATORS, *systems())}
+    chosen = known.get(name.lower())
+    if chosen in OPERATORS:
+        return _both(chosen, *OPERATORS[chosen]())
+    if chosen is not None:
+        found = systems()[chosen]
+        return Tree(chosen, found.layer, tuple(found.shape), found.step_layer, tuple(found.step_shape or found.shape))
+    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    hint = f"did you mean {known[close[0]]}?" if close else f"operators: {', '.join(OPERATORS)}"
+    none = "" if systems() else ", which has no systems in this version"
+    raise CostError(
+        f"{name!r} is not in the catalogue{none}; {hint} (for code of yours, write path/to/file.py:NAME or"
+        " package.module:NAME)"
+    )
+
+
+def of_tree(tree: Tree, example: Shape | None, convention: str) -> dict[str, Any]:
+    """What `coequal cost` says of it, as in its JSON."""
+    shape, step_shape = (example, example) if example else (tree.shape, tree.step_shape)
+    clip = cost.clip_cost(tree.layer, shape)
+    steps = None if tree.step_layer is None else cost.step_cost(tree.step_layer, step_shape)
+    return {
+        "clip": {
+            "macs": clip.flops(convention),
+            "params": cost.params(tree.layer),
+            "expression": expression(cost.clip_cost(tree.layer, lettered(tree.layer, shape)), convention),
+            "bytes": traffic(clip),
+            "peak_activation": peak_activation(tree.layer, shape) * FLOAT32,
+            "shape": list(shape),
+        },
+        "step": None if steps is None else _step(tree.step_layer, step_shape, steps, convention),
+        "reduction": None if steps is None else _ratio(clip, steps, convention),
+        "notes": [] if steps is not None else [f"{tree.name} needs the whole clip: it has no step"],
+    }
+
+
+def _step(layer: Any, shape: Shape, steps: Steps, convention: str) -> dict[str, Any]:
+    symbolic = cost.step_cost(layer, lettered(layer, shape))
+    return {
+        "macs": number(steps.mean.flops(convention)),
+        "worst": steps.worst.flops(convention),
+        "period": steps.period,
+        "expression": expression(symbolic.mean, convention),
+        "bytes": number(traffic(steps.mean)),
+        "state_bytes": state_bytes(layer, shape),
+        "shape": list(shape),
+    }
+
+
+def _ratio(clip: Cost, steps: Steps, convention: str) -> float | None:
+    return float(reduction(clip, steps, convention)) if steps.mean.flops(convention) else None
+
+
+def number(value: Any) -> int | float:
+    """An integer where it is one, as it should be; otherwise the float nearest to the fraction."""
+    exact = value if isinstance(value, int) else Fraction(int(value.p), int(value.q)) if hasattr(value, "p") else value
+    return int(exact) if exact == int(exact) else float(exact)
+
+
+def lettered(layer: Layer, shape: Shape) -> tuple[Any, ...]:
+    """The shape with letters for time and space; batch and channels stay numbers."""
+    time = time_axis(layer)
+    names = {time: "T", **({3: "H", 4: "W"} if time == 2 and len(shape) == 5 else {3: "W"} if time == 2 else {})}
+    return tuple(cost.LETTERS[names[axis]] if axis in names else size for axis, size in enumerate(shape))
+
+
+def expression(costs: Cost, convention: str) -> str:
+    """One line."""
+    return plain(simplified(costs.flops(convention)))

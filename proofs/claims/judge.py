@@ -1,0 +1,222 @@
+"""The verdicts: does a published number follow from the network that it is said of?
+
+    holds                     plain multiply-adds, or trainable parameters, give its printed digits
+    holds under convention X  not plainly, but as X counts
+    does not hold             a number follows, and it is another one
+    not derivable             nothing follows: the network is not known here, or the number is a measurement
+
+The counters that a claim names are tried in order; the first that gives the printed digits decides. Derived numbers are
+exact integers, or ratios of them, and are rounded once, to the digits of the published number, halves up.
+
+A reduction `A / B` is a clip's count over a step's:
+
+    macs     multiply-adds of the clip over those of a mean step: what a stream must do
+    counted  what the papers' counters say of either (`ptflops`, `ptflops-step`)
+    cells    the rounded cells of the papers' tables, divided
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from coequal.proofs.claims.claim import BadClaims, Claim
+from coequal.proofs.claims.counters import COUNTERS
+from coequal.proofs.claims.leaves import leaves
+from coequal.proofs.cost import clip_cost, step_cost
+from coequal.reference.layer import Shape
+from coequal.systems.catalogue import SYSTEMS
+from coequal.systems.system import System, is_buffer
+
+HOLDS, UNDER, FAILS, UNKNOWN = "holds", "holds under convention", "does not hold", "not derivable"
+PLAIN = ("macs", "trainable")
+PARAMS = {
+    "trainable": "numbers that training changes",
+    "weights": "weights of convolutions and of the linear map; no norm, no bias",
+    "all": "every parameter of the published module, also those that it never uses",
+}
+RATIOS = {
+    "macs": "multiply-adds of a clip over those of a mean step",
+    "counted": "ptflops of the clip over ptflops-step of a frame",
+    "cells": "the rounded cells of the paper's table, divided",
+}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim and what became of it; `derived` in the claim's unit, None where nothing follows."""
+
+    claim: Claim
+    verdict: str
+    derived: Fraction | None = None
+    convention: str = ""
+    why: str = ""
+
+    @property
+    def text(self) -> str:
+        """The verdict in one phrase."""
+        return f"{self.verdict} {self.convention}" if self.verdict == UNDER else self.verdict
+
+    def shown(self) -> str:
+        """The derived number with the published digits, or as many more as tell the two apart."""
+        if self.derived is None:
+            return ""
+        exponent = _exponent(self.claim.value)
+        while self.verdict == FAILS and rounded(self.derived, exponent) == self.claim.value:
+            exponent -= 1
+        return f"{rounded(self.derived, exponent):f}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: numbers in the claim's unit."""
+        claim = self.claim
+        quantity = f"{claim.quantity} ({claim.unit})"
+        named = {key: getattr(claim, key) for key in ("system", "model", "mode", "input")}
+        numbers = {"published": float(claim.value), "derived": None if self.derived is None else float(self.derived)}
+        told = {"verdict": self.text, "convention": self.convention or claim.convention, "source": claim.source}
+        return {**named, "quantity": quantity, **numbers, **told, "why": self.why}
+
+
+def rounded(number: Fraction, exponent: int) -> Decimal:
+    """To a power of ten, halves up.
+
+    >>> rounded(Fraction(5165, 1000), -2), rounded(Fraction(5164, 1000), -2)
+    (Decimal('5.17'), Decimal('5.16'))
+    """
+    units = number * Fraction(10) ** -exponent
+    return Decimal(int(units + Fraction(1, 2))).scaleb(exponent)
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)  # the data file is checked: no NaN, no infinity
+    return exponent
+
+
+def judge(claims: Iterable[Claim]) -> list[Judgement]:
+    """A verdict for each claim, in order."""
+    claims = list(claims)
+    cells: dict[str, Claim] = {}
+    for claim in claims:
+        if claim.quantity == "flops" and claim.network:
+            cells.setdefault(claim.network, claim)
+    return [_judge(claim, cells) for claim in claims]
+
+
+def _judge(claim: Claim, cells: Mapping[str, Claim]) -> Judgement:
+    if not claim.counters:
+        return Judgement(claim, UNKNOWN, why=claim.why)
+    derived: dict[str, Fraction] = {}
+    for name in claim.counters.split():
+        derived[name] = DERIVATIONS[claim.quantity](claim, name, cells) / claim.scale
+        if rounded(derived[name], _exponent(claim.value)) == claim.value:
+            verdict = HOLDS if name in PLAIN else UNDER
+            return Judgement(claim, verdict, derived[name], name, _why(claim, name, derived))
+    return Judgement(claim, FAILS, derived[name], name, _why(claim, name, derived))
+
+
+def _why(claim: Claim, name: str, derived: Mapping[str, Fraction]) -> str:
+    """What was counted, what other counters say, what the data file says."""
+    digits = min(-2, _exponent(claim.value))
+    others = [f"{other}: {rounded(number, digits):f}" for other, number in derived.items() if other != name]
+    parts = [f"{name}: {_meaning(claim, name)}", *others, claim.why]
+    return "; ".join(part for part in parts if part)
+
+
+def _meaning(claim: Claim, name: str) -> str:
+    if claim.quantity == "flops":
+        return COUNTERS[name].meaning
+    return (PARAMS if claim.quantity == "params" else RATIOS)[name.partition("+")[0]]
+
+
+# -- what follows --------------------------------------------------------------------------------------------------------
+
+
+def _system(name: str, claim: Claim) -> System:
+    if name not in SYSTEMS:
+        raise BadClaims(f"{claim.model}: network {name!r} is not in the catalogue; `coequal systems` lists it")
+    return SYSTEMS[name]
+
+
+def _flops(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
+    return _count(_system(claim.network, claim).name, counter, claim.mode, _shape(claim))
+
+
+def _shape(claim: Claim) -> Shape | None:
+    """The clip that a claim names, if it names one: `3x8x224x224` without the batch."""
+    return (1, *map(int, claim.input.split("x"))) if re.fullmatch(r"\d+(x\d+){3}", claim.input) else None
+
+
+@functools.cache
+def _count(name: str, counter: str, mode: str, shape: Shape | None = None) -> Fraction:
+    """The same question is asked for many a claim."""
+    return count(SYSTEMS[name], counter, mode, shape)
+
+
+def count(system: System, counter: str, mode: str, shape: Shape | None = None) -> Fraction:
+    """What a counter says of a network: on a clip of `shape` (by default the published one), or on one frame.
+
+    Multiply-adds of a step are the mean over a period of its strides; no other counter looks at strides.
+    """
+    if counter not in COUNTERS:
+        raise BadClaims(f"counter {counter!r} is not known; expected one of {', '.join(COUNTERS)}")
+    rule = COUNTERS[counter].count
+    if mode == "clip":
+        clip = shape or system.shape
+        if counter == "macs":
+            return Fraction(clip_cost(system.layer, clip).macs())
+        return Fraction(sum(rule(leaf) for leaf in leaves(system.layer, clip)))
+    if system.step_layer is None or system.step_shape is None:
+        raise BadClaims(f"{system.name} has no step: {system.notes or 'its paper runs it on clips'}")
+    frame = shape or system.step_shape
+    if counter == "macs":
+        return Fraction(str(step_cost(system.step_layer, frame).mean.macs()))
+    return Fraction(sum(rule(leaf) for leaf in leaves(system.step_layer, frame, step=True)))
+
+
+def _memory(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
+    raise BadClaims(f"{claim.model}: memory is measured, not derived: leave counters empty and say why")
+
+
+def _params(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
+    """`trainable`, `weights`, or `all+N` with N parameters that the published module has besides."""
+    name, _, unused = counter.partition("+")
+    if name not in PARAMS or not (unused or "0").isdecimal():
+        raise BadClaims(f"{claim.model}: counter {counter!r} is not known; expected one of {', '.join(PARAMS)}")
+    system = _system(claim.network, claim)
+    if name != "weights":
+        return Fraction(system.params + int(unused or 0))
+    shapes = {n: s for n, s in system.layer.parameters().items() if not is_buffer(n) and len(s) > 1}
+    return Fraction(sum(_product(shape) for shape in shapes.values()))
+
+
+def _product(shape: Shape) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total
+
+
+def _reduction(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
+    clip, slash, step = claim.network.partition(" / ")
+    if not slash or counter not in RATIOS:
+        raise BadClaims(f"{claim.model}: a reduction needs a network `A / B` and counters {', '.join(RATIOS)}")
+    a, b = _system(clip, claim), _system(step, claim)
+    if counter == "cells":
+        for name in [name for name in (clip, step) if name not in cells]:
+            raise BadClaims(f"{claim.model}: no printed number of {name} to divide; give it, or leave out the counter cells")
+        return Fraction(cells[clip].value) * cells[clip].scale / (Fraction(cells[step].value) * cells[step].scale)
+    first, second = ("macs", "macs") if counter == "macs" else ("ptflops", "ptflops-step")
+    return _count(a.name, first, "clip") / _count(b.name, second, "step")
+
+
+DERIVATIONS: dict[str, Callable[[Claim, str, Mapping[str, Claim]], Fraction]] = {
+    "flops": _flops,
+    "params": _params,
+    "memory": _memory,
+    "reduction": _reduction,
+}

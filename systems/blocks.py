@@ -1,0 +1,38 @@
+"""Pieces that the published convolutional networks share: convolution with norm, residual block, head.
+
+A residual block is `y = relu(main(x) + shortcut(x))`, where the shortcut is x itself if shapes allow it and otherwise a
+1 x 1 x 1 convolution with norm (He et al., CVPR 2016, section 3.3, option B).
+"""
+
+from __future__ import annotations
+
+from coequal.reference.activation import Activation
+from coequal.reference.compose import Residual, Sequential
+from coequal.reference.conv import Conv
+from coequal.reference.layer import Layer
+from coequal.reference.norm import BatchNorm
+from coequal.reference.window import Ints
+
+RELU = Activation("ReLU")
+
+
+def conv(inputs: int, outputs: int, kernel: Ints, stride: Ints = (1, 1, 1), groups: int = 1, bias: bool = False) -> Conv:
+    """A convolution that keeps the size of the clip, stride aside: `padding = kernel // 2` along every axis."""
+    return Conv(inputs, outputs, kernel, stride, tuple(k // 2 for k in kernel), groups=groups, bias=bias)
+
+
+def normed(layer: Conv, *after: Layer) -> tuple[Layer, ...]:
+    """The convolution, batch norm over its channels, and what follows."""
+    return (layer, BatchNorm(layer.out_channels), *after)
+
+
+def residual(main: Sequential, inputs: int, outputs: int, stride: Ints) -> Sequential:
+    """`relu(main(x) + shortcut(x))`; the shortcut is a convolution where channels or sizes change."""
+    same = inputs == outputs and set(stride) == {1}
+    shortcut = None if same else Sequential(normed(Conv(inputs, outputs, (1, 1, 1), stride, bias=False)))
+    return Sequential((Residual(main, shortcut), RELU))
+
+
+def classifier(features: int, classes: int) -> Conv:
+    """The last linear map of clips `(B, C, T, 1, 1)`: the same numbers as torch.nn.Linear, as a 1 x 1 x 1 convolution."""
+    return Conv(features, classes, (1, 1, 1))

@@ -1,0 +1,101 @@
+"""I3D-R50 and Slow-R50, and their continual twins CoI3D and CoSlow: ResNet-50 with a time axis; clips `(B, 3, T, H, W)`.
+
+    stem    conv k x 7 x 7 stride (1, 2, 2), 3 -> 64; norm; relu; max pool 1x3x3 stride (1, 2, 2)
+    stages  3, 4, 6, 3 bottlenecks of 64, 128, 256, 512 inner channels C; stride 2 in space from the second stage on
+    block   conv k x 1 x 1, -> C; norm; relu; conv 1x3x3 stride s; norm; relu; conv 1x1x1, -> 4 C; norm; around a shortcut
+    head    mean over everything; 2048 -> 400
+
+    kernel k in time of   stem   stages (alternating over their blocks)      between stages 1 and 2
+    I3D                   5      3;  3, 1;  3, 1;  1, 3                      max pool of 2 frames, stride 2
+    Slow                  1      1;  1;  3;  3                               max pool of 1 frame: x itself, but counted
+
+CoI3D and CoSlow are the same layers a frame at a time: same weights, same function of one endless clip. With the pool of I3D
+only every other frame reaches the later stages.
+
+Sources: Feichtenhofer, Fan, Malik & He, "SlowFast networks for video recognition", ICCV 2019, table 1 (Slow); Carreira &
+Zisserman, "Quo vadis, action recognition?", CVPR 2017, and Wang et al., "Non-local neural networks", CVPR 2018, table 1
+(I3D); layers as in facebookresearch/SlowFast (`video_model_builder.py`, `resnet_helper.py`); Hedegaard & Iosifidis, ECCV
+2022, and LukasHedegaard/co3d (`models/common/coresnet.py`).
+"""
+
+from __future__ import annotations
+
+from coequal.reference.compose import Sequential
+from coequal.reference.layer import Layer
+from coequal.reference.pool import GlobalAvgPool, MaxPool
+from coequal.systems.blocks import RELU, classifier, conv, normed, residual
+from coequal.systems.system import System
+
+SLOWFAST = "Feichtenhofer, Fan, Malik & He, ICCV 2019, arXiv 1812.03982"
+CONTINUAL = "Hedegaard & Iosifidis, ECCV 2022, arXiv 2106.00050"
+BLOCKS = (3, 4, 6, 3)
+
+# name: kernels in time of stem and stages, frames pooled after the first stage
+ARCHITECTURES: dict[str, tuple[tuple[tuple[int, ...], ...], int]] = {
+    "I3D": (((5,), (3,), (3, 1), (3, 1), (1, 3)), 2),
+    "Slow": (((1,), (1,), (1,), (3,), (3,)), 1),
+}
+
+
+def stem(outputs: int, kernel: int, inputs: int = 3) -> Sequential:
+    """Convolution and pooling, each of stride 2 in space."""
+    first = normed(conv(inputs, outputs, (kernel, 7, 7), (1, 2, 2)), RELU)
+    return Sequential((*first, MaxPool((1, 3, 3), (1, 2, 2), (0, 1, 1))))
+
+
+def bottleneck(inputs: int, inner: int, outputs: int, kernel: int, stride: int) -> Sequential:
+    """Time in the first convolution, space in the second."""
+    strides = (1, stride, stride)
+    layers = (
+        *normed(conv(inputs, inner, (kernel, 1, 1)), RELU),
+        *normed(conv(inner, inner, (1, 3, 3), strides), RELU),
+        *normed(conv(inner, outputs, (1, 1, 1))),
+    )
+    return residual(Sequential(layers), inputs, outputs, strides)
+
+
+def stage(inputs: int, inner: int, blocks: int, kernels: tuple[int, ...], stride: int) -> Sequential:
+    """`blocks` bottlenecks to `4 inner` channels; kernels in time alternate, the first block has the stride."""
+    outputs = 4 * inner
+    sizes = [(outputs, 1)] * blocks
+    sizes[0] = (inputs, stride)
+    return Sequential(tuple(bottleneck(n, inner, outputs, kernels[i % len(kernels)], s) for i, (n, s) in enumerate(sizes)))
+
+
+def resnet(name: str, frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = BLOCKS) -> Sequential:
+    """The network `name` of `frames` frames, with `width` channels at the stem."""
+    (first, *kernels), pooled = ARCHITECTURES[name]
+    layers: list[Layer] = [stem(width, *first)]
+    inputs = width
+    for i, (depth, kernel) in enumerate(zip(blocks, kernels, strict=True)):
+        inner = width * 2**i
+        layers.append(stage(inputs, inner, depth, kernel, 1 if i == 0 else 2))
+        inputs = 4 * inner
+        if i == 0:
+            layers.append(MaxPool((pooled, 1, 1)))
+    return Sequential((*layers, GlobalAvgPool(3, frames // pooled), classifier(inputs, classes)))
+
+
+# name of the clip network: architecture, frames, crop
+CLIPS = {"I3D-R50": ("I3D", 8, 224), "Slow-8x8-R50": ("Slow", 8, 256)}
+
+
+def clip_system(name: str) -> System:
+    """I3D or Slow, as published."""
+    architecture, frames, size = CLIPS[name]
+    return System(name, architecture, resnet(architecture, frames), (1, 3, frames, size, size), SLOWFAST)
+
+
+def step_system(original: str, frames: int) -> System:
+    """CoI3D or CoSlow, whose head pools what `frames` frames have become."""
+    architecture, _, size = CLIPS[original]
+    layer = resnet(architecture, frames)
+    return System(
+        f"Co{architecture}_{frames}", "Co3D", layer, (1, 3, frames, size, size), CONTINUAL,
+        "same weights, same function of one endless clip", layer, (1, 3, 1, size, size), original,
+    )  # fmt: skip
+
+
+def systems() -> list[System]:
+    """I3D-R50 and Slow-8x8-R50 on clips; CoI3D and CoSlow, pooling over 8 and 64 frames."""
+    return [*map(clip_system, CLIPS), *(step_system(name, frames) for name in CLIPS for frames in (8, 64))]

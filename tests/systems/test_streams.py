@@ -1,0 +1,95 @@
+"""Small networks of every family: reference = torch, and = continual where the network streams.
+
+Channels and sizes are small, the structure is the published one. Streams are longer than the receptive field, so that
+frames far from either end of the clip are among what is compared.
+"""
+
+import pytest
+
+from coequal.continual.build import regular
+from coequal.continual.conversion import NotStreamable, convert
+from coequal.equivalence import campaign
+from coequal.equivalence.strategies import Architecture
+from coequal.reference.compose import Sequential
+from coequal.systems import audio, oadtr, r2plus1d, resnet3d, slowfast, x3d
+
+ONE = (1, 1, 1, 1)
+SMALL = {
+    "CoX3D": (x3d.x3d(3, 1.0, "frame", 8, 16, 5), (1, 3, 33, 32, 32)),
+    "CoI3D": (resnet3d.resnet("I3D", 8, 4, 5, ONE), (1, 3, 38, 32, 32)),
+    "CoSlow": (resnet3d.resnet("Slow", 4, 4, 5, (1, 1, 2, 2)), (2, 3, 16, 32, 32)),
+    "R(2+1)D": (r2plus1d.r2plus1d(16, 2, 5, ONE), (1, 3, 72, 16, 16)),
+    "R(2+1)D VMZ": (r2plus1d.r2plus1d(16, 2, 5, ONE, own=True), (1, 3, 72, 16, 16)),
+    "CoOadTR-b1": (oadtr.continual(6, 1, 5, 8, 2, 3), (2, 17, 6)),
+    "CoOadTR-b2": (oadtr.continual(6, 2, 5, 8, 2, 3), (1, 17, 6)),
+    "GTZAN-b1": (audio.audio(1, 7, 5, 8, 2), (1, 21, 5)),
+    "GTZAN-b2": (audio.audio(2, 7, 5, 8, 2), (1, 21, 5)),
+}
+CLIPS = {
+    "X3D": (x3d.x3d(5, 1.0, "clip", 8, 16, 5), (2, 3, 5, 32, 32)),
+    "SlowFast": (slowfast.slowfast(4, 7, 16, 5, ONE), (1, 3, 16, 32, 32)),
+    "OadTR": (oadtr.oadtr(6, 5, 8, 4, 3, 2, 2, 3), (2, 5, 6)),
+    "OadTR-b2": (oadtr.oadtr_b(6, 2, 5, 8, 2, 3), (2, 5, 6)),
+}
+
+
+def cases(networks: dict[str, tuple[Sequential, tuple[int, ...]]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(("layer", "shape"), networks.values(), ids=list(networks))
+
+
+@cases(SMALL)
+def test_streams_are_their_clips(layer: Sequential, shape: tuple[int, ...]) -> None:
+    """Receptive field passed: at least one emission has seen neither end of the clip."""
+    timing = layer.timing
+    assert timing is not None
+    assert shape[layer.time] >= timing.receptive_field - timing.pad_start
+    campaign.agree(Architecture(layer, shape), seed=3)
+
+
+@cases(CLIPS)
+def test_clips_are_torchs(layer: Sequential, shape: tuple[int, ...]) -> None:
+    assert layer.timing is None
+    campaign.agree(Architecture(layer, shape), seed=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("X3D", r"1\.0\.0\.main\.5 \(SqueezeExcite\) cannot be streamed: its gates come from the whole clip"),
+        ("SlowFast", r"0 \(Pathways\) cannot be streamed: its slow frames are spread over the whole clip"),
+        ("OadTR", r"1 \(AppendToken\) cannot be streamed: it stands at the end of the clip"),
+    ],
+)
+def test_what_the_papers_do_not_stream_is_refused(name: str, reason: str) -> None:
+    layer, _ = CLIPS[name]
+    with pytest.raises(NotStreamable, match=reason):
+        convert(regular(layer).eval())
+
+
+def test_x3d_and_cox3d_are_other_functions_of_the_same_weights() -> None:
+    """What the catalogue says of them, seen on one clip: per-frame gates are not those of the clip."""
+    import numpy as np
+
+    from coequal.equivalence.strategies import weights
+
+    clip = np.random.default_rng(6).standard_normal((1, 3, 4, 32, 32))
+    original, stream = (x3d.x3d(4, 1.0, scope, 8, 16, 5) for scope in ("clip", "frame"))
+    parameters = weights(original, 6)
+    assert stream.parameters() == original.parameters()
+    difference = np.abs(original(parameters, clip) - stream(parameters, clip)).max()
+    assert difference > 1e-6 * np.abs(original(parameters, clip)).max()
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_recycled_positions_tell_windows_apart(blocks: int) -> None:
+    """The same window of tokens at another place of the stream is another input: positions go on counting."""
+    import numpy as np
+
+    from coequal.equivalence.strategies import weights
+
+    layer = oadtr.continual(4, blocks, 3, 8, 2, 3)
+    window = np.random.default_rng(7).standard_normal((1, 3, 4))
+    parameters = weights(layer, 7)
+    twice = layer(parameters, np.concatenate([window, window], axis=1))
+    assert twice.shape[1] == 4
+    assert (twice[:, 0] != twice[:, 3]).any()

@@ -20,20 +20,16 @@ class Uses:
     """What was done with the counters of one run."""
 
     moduli: set[int] = field(default_factory=set)
+    misfits: set[str] = field(default_factory=set)  # remainders that do not come back after a period
     escapes: set[str] = field(default_factory=set)
     ahead: set[int] = field(default_factory=set)  # numbers compared with that the counter has not passed yet
-
-    @property
-    def period(self) -> int:
-        """Common period of all remainders taken."""
-        return math.lcm(*self.moduli) if self.moduli else 1
 
 
 class Counter:
     """A whole number that grows for ever; no subclass of int, so that no use of it goes unseen."""
 
-    def __init__(self, value: int, uses: Uses) -> None:
-        self.value, self.uses = value, uses
+    def __init__(self, value: int, uses: Uses, growth: int = 1) -> None:
+        self.value, self.uses, self.growth = value, uses, growth  # growth: in a period
 
     def __repr__(self) -> str:
         return f"Counter({self.value})"
@@ -45,19 +41,21 @@ class Counter:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
-        if isinstance(other, Counter):
-            return self.value - other.value  # both grow alike
+        if isinstance(other, Counter) and other.growth == self.growth:
+            return self.value - other.value  # the same for ever
         return self._moved(other, operator.sub)
 
     def _moved(self, other: Any, by: Callable[[int, int], int]) -> Any:
         if isinstance(other, int) and not isinstance(other, bool):
-            return Counter(by(self.value, other), self.uses)
+            return Counter(by(self.value, other), self.uses, self.growth)
         return by(self._escape("arithmetic"), other)
 
     def __mod__(self, modulus: Any) -> int:
         if not isinstance(modulus, int) or modulus < 1:
             return self._escape("%") % modulus
         self.uses.moduli.add(modulus)
+        if self.growth % modulus:
+            self.uses.misfits.add(f"{modulus}, though it grows by {self.growth} in a period")
         return self.value % modulus
 
     def __and__(self, mask: Any) -> int:
@@ -68,6 +66,8 @@ class Counter:
     # comparisons with what has been passed are decided once and for all
     def _compared(self, other: Any, how: Callable[[int, int], bool]) -> bool:
         if isinstance(other, Counter):
+            if other.growth != self.growth:
+                self.uses.escapes.add("compared with another counter")
             return how(self.value, other.value)
         if other is None or isinstance(other, str):
             return how is operator.ne

@@ -21,6 +21,7 @@ from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.runner import StreamRaised
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
 from coequal.proofs.field.residue import INFINITE
+from coequal.proofs.theorems.error_bound import after_redraws
 
 BOUND = 2.0**-40
 DRAWS = 12
@@ -103,11 +104,11 @@ def examples_of(bench: Bench, effort: str) -> list[Example]:
 
 def _drawn(bench: Bench, draw: Draw, decision: Decision, run: Callable[[ExactBench], None]) -> Draw:
     """`run` in a draw that suits; returns it. What the run adds to the bound is noted."""
-    for suited, again in redrawing(draw):
+    for tried, (suited, again) in enumerate(redrawing(draw), 1):
         try:
             with over_field(bench, suited) as exact:
                 run(exact)
-                _note(exact, decision)
+                _note(exact, decision, tried)
         except Redraw as redraw:
             again.append(redraw)
         draw = suited
@@ -155,10 +156,10 @@ def compare(exact: ExactBench, example: Example) -> int:
     return exact.compare(x, trace, times=times)
 
 
-def _note(exact: ExactBench, decision: Decision) -> None:
-    """What the run adds to the bound, and what it assumed."""
+def _note(exact: ExactBench, decision: Decision, tried: int) -> None:
+    """What the run adds to the bound, and what it assumed; `tried` draws, of which the last suited."""
     over = exact.over
-    decision.bound *= over.field.wrong
+    decision.bound *= after_redraws(over.field.wrong, tried)
     decision.draws += 1
     decision.primes = sorted({*decision.primes, *over.field.primes})
     decision.applications = max(decision.applications, over.field.applications)
@@ -184,7 +185,7 @@ def _first(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision,
 
 
 def _homomorphic(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float) -> Draw:
-    """The same again with chains of primes: programs that shift exponentials by a maximum need `exp(a - b) = exp(a) / exp(b)`."""
+    """The same again with chains of primes: who shifts exponentials by a maximum needs `exp(a - b) = exp(a) / exp(b)`."""
     before = replace(decision)
     for levels in range(2, DEEPEST + 1):
         try:

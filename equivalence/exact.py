@@ -26,7 +26,7 @@ SMALL = 1 << 16  # numbers in the example
 
 @dataclass(frozen=True)
 class Draw:
-    """What a field is drawn for: number of primes, longest dot product, square roots that must exist, nested exponentials."""
+    """What a field is drawn for: number of primes, longest dot product, square roots that must exist, levels of chains."""
 
     seed: int = 0
     count: int = 4
@@ -37,9 +37,10 @@ class Draw:
 
     def field(self) -> Field:
         """Its primes and keys; NotDecided where there are no such primes."""
-        wanted = {"count": self.count, "longest": self.longest, "roots": self.roots}
         try:
-            return Field.drawn(self.seed, **wanted, levels=self.levels, literal=self.literal)
+            return Field.drawn(
+                self.seed, count=self.count, longest=self.longest, roots=self.roots, levels=self.levels, literal=self.literal
+            )
         except ValueError as error:
             raise NotDecided(str(error)) from None
 

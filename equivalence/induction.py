@@ -8,6 +8,7 @@ all lengths up to n + P agree, so do all lengths. For windows R is the length of
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import time
@@ -123,8 +124,9 @@ class _Search:
             except Fails as error:
                 why = error
                 continue
-            if period % uses.period == 0:
+            if not uses.misfits:
                 return period, uses
+            why = Fails(f"the stream takes a count modulo {min(uses.misfits)}")
         raise why
 
     def check(self, start: int, period: int) -> None:
@@ -134,8 +136,8 @@ class _Search:
         uses = self._repeats(first, start, period)
         if uses.ahead:
             raise Fails(f"the stream compares its frame number with {max(uses.ahead)}, which it has not passed")
-        if period % uses.period:
-            raise Fails(f"the stream takes its frame number modulo {uses.period}, which does not divide {period}")
+        if uses.misfits:
+            raise Fails(f"the stream takes a count modulo {min(uses.misfits)}")
         self._every_length(start + period)
         if self.exact.subject.window is None:
             self._clip_alike(start + period)
@@ -176,10 +178,10 @@ class _Search:
             for i, (a, b) in enumerate(zip(first, later, strict=False))
             if type(a.content) is int and type(b.content) is int and b.content > a.content
         ]
-        try:
-            return self._watched(self._legal(start), unit, grown).moduli
-        except Fails:
-            return set()
+        uses = Uses()
+        with contextlib.suppress(Fails):
+            self._watch(self._legal(start), unit, dict.fromkeys(grown, unit), uses)
+        return uses.moduli
 
     # -- memories --------------------------------------------------------------------------------------------------------
 
@@ -211,17 +213,23 @@ class _Search:
     def _repeats(self, first: list[Cell], start: int, period: int) -> Uses:
         """Same last frames, same memory a period later; and what is done with the numbers that have grown."""
         grown = self._grown(first, self._after(start + period, 2))
-        return self._watched(start, period, grown) if grown else Uses()
+        uses = Uses()
+        if grown:
+            flushes = hasattr(self.exact.player().stream, "flush")
+            for length in range(period + 1) if flushes else [period]:
+                self._in_time()
+                self._watch(start, length, grown, uses)
+        return uses
 
-    def _grown(self, first: list[Cell], later: list[Cell]) -> list[int]:
-        """Places whose numbers are larger a period later; Fails where anything else differs."""
+    def _grown(self, first: list[Cell], later: list[Cell]) -> dict[int, int]:
+        """Places whose numbers are larger a period later, and by how much; Fails where anything else differs."""
         same_structure(first, later)
-        grown = []
+        grown = {}
         for i, (a, b) in enumerate(zip(first, later, strict=True)):
             if self._same(a.content, b.content):
                 continue
             if type(a.content) is int and type(b.content) is int and b.content > a.content:
-                grown.append(i)
+                grown[i] = b.content - a.content
             else:
                 raise Fails(f"{a.path} is another function of the last frames a period later")
         return grown
@@ -231,20 +239,23 @@ class _Search:
             return a.shape == b.shape and a.dtype == b.dtype and bool(self.exact.over.same(a, b).all())
         return type(a) is type(b) and a == b
 
-    def _watched(self, start: int, period: int, grown: list[int]) -> Uses:
-        """A period with watched counters in place of the numbers that grow; then the end."""
-        uses, player = Uses(), self._fed(start, 0)
+    def _watch(self, start: int, length: int, grown: dict[int, int], uses: Uses) -> None:
+        """`length` frames with watched counters in place of the numbers that grow; then the end. Legal lengths only."""
+        if length and self.exact.plan.legal(length) < length:
+            return
+        player = self._fed(start, 0)
         places = cells(player.stream)
-        for i in grown:
+        for i, growth in grown.items():
             cell = places[i]
             if cell.put is None:
                 raise Fails(f"{cell.path} counts frames, and cannot be watched")
-            cell.put(Counter(cell.content, uses))
-        frames = self._frames(period, 9)
-        player.feed(frames, self.exact.plan_chunks(frames)).flush()
+            cell.put(Counter(cell.content, uses, growth))
+        if length:
+            frames = self._frames(length, 9)
+            player.feed(frames, self.exact.plan_chunks(frames))
+        player.flush()
         if uses.escapes:
             raise Fails(f"the stream uses its frame number itself: as {', '.join(sorted(uses.escapes))}")
-        return uses
 
     # -- lengths -----------------------------------------------------------------------------------------------------------
 

@@ -92,7 +92,7 @@ def locate(bench: Bench, check: str, example: Example, frame: int | None, exactl
 
 
 def dependences(exact: ExactBench, example: Example, frame: int) -> str:
-    """`the clip's frame depends on the input frames 3 to 6, the stream's on 2 and 4 to 6`; "" if there are too many to try."""
+    """`the clip's frame depends on the input frames 3 to 6, the stream's on 2 and 4 to 6`; "" if they are too many."""
     subject, length = exact.subject, example.length
     if length * length > STEPS or example.chunks is not None:
         return ""

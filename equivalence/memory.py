@@ -1,8 +1,9 @@
 """The memory of a stream: everything it holds that may change, found by walking its `state`, or the object itself.
 
 A *cell* is a place in that memory: its path, its content, and how to put something else there. Tensors, numbers, flags and
-texts are contents; lists, tuples, dictionaries, dataclasses and objects are walked through, and so are buffers and attributes
-of modules, and what a function has closed over. A generator cannot be looked into: it makes the memory unobservable.
+texts are contents; lists, tuples, dictionaries, dataclasses and objects are walked through, and so are buffers and
+attributes of modules, and what a function has closed over. A generator cannot be looked into: it makes the memory
+unobservable.
 """
 
 from __future__ import annotations

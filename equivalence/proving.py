@@ -1,4 +1,4 @@
-"""The check called `exact`: the decision as a line of the report, and where the functions differ a witness on ordinary floats."""
+"""The check called `exact`: the decision as a line of the report; where functions differ, a witness on ordinary floats."""
 
 from __future__ import annotations
 

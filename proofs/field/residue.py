@@ -167,7 +167,7 @@ class Field:
         return Value(self.reduce(x + y), a.degree.plus(b.degree), masked=a.masked or b.masked)
 
     def minus(self, a: Value, b: Value) -> Value:
-        """Elementwise, broadcast. NotDecided where minus infinity is taken away, but for finite mask values from one another.
+        """Elementwise, broadcast. NotDecided where minus infinity is taken away, but finite masks may be from one another.
 
         Such a value absorbs what is added to it, so that it is one number, and zero when taken from itself.
         """

@@ -28,19 +28,13 @@ class Known:
 
 UNARY: dict[str, Known] = {
     "relu": Known(0.0, 0.0),
-    "gelu": Known(0.0),
-    "silu": Known(0.0),
-    "mish": Known(0.0),
     "sigmoid": Known(0.5, 0.0),
     "tanh": Known(0.0, -1.0),
     "erf": Known(0.0, -1.0),
     "softplus": Known(None, 0.0),
     "elu": Known(0.0),
     "celu": Known(0.0),
-    "hardswish": Known(0.0),
-    "hardsigmoid": Known(0.5, 0.0),
     "leaky_relu": Known(0.0),
-    "log_sigmoid_forward": Known(),
     "softshrink": Known(0.0),
     "hardshrink": Known(0.0),
     "threshold": Known(),
@@ -66,6 +60,9 @@ UNARY: dict[str, Known] = {
 }
 
 
+SOFTPLUS = ("softplus", "1", "20")  # as `unary` names it with torch's default options
+
+
 @means(*UNARY, says="a free function F of x and of its options; F(0) where the function's value there is known",
        keeps=CONGRUENCE, source=FREE, masked=True, by_name=True)  # fmt: skip
 def unary(f: Field, operation: Any, a: Value, *options: Any, **named: Any) -> Any:
@@ -75,11 +72,11 @@ def unary(f: Field, operation: Any, a: Value, *options: Any, **named: Any) -> An
     if a.masked and known.at_minus_infinity is None:
         raise NotDecided(f"{name} of minus infinity")
     plain = Value(a.planes.nan_to_num(0.0), a.degree) if a.masked else a
-    result = f.free(label, plain, at_zero=known.at_zero if not _moves_zero(name, label) else None)
+    result = f.free(label, plain, at_zero=known.at_zero)
     if a.masked:
         number = f.number(known.at_minus_infinity or 0.0, a.planes.device).view(-1, *[1] * a.dim)
         result.planes = torch.where(a.minus_infinity(), number, result.planes)
-    return (result, a) if name == "log_sigmoid_forward" else result
+    return result
 
 
 def _complete(operation: Any, options: tuple, named: dict) -> tuple:
@@ -89,9 +86,42 @@ def _complete(operation: Any, options: tuple, named: dict) -> tuple:
     return tuple(repr(given.get(p.name, p.default_value)) for p in places)
 
 
-def _moves_zero(name: str, label: Any) -> bool:
-    """Whether the options may change the value at zero (threshold)."""
-    return name == "threshold"
+@means("silu", says="x sigmoid(x)", keeps=CONGRUENCE, source="Hendrycks & Gimpel, Gaussian error linear units, 2016")
+def silu(f: Field, a: Value) -> Value:
+    return f.times(a, f.free("sigmoid", a, at_zero=0.5))
+
+
+@means("gelu", says="x (1 + erf(x / sqrt(2))) / 2; or by tanh, as the original does", keeps=CONGRUENCE,
+       source="Hendrycks & Gimpel, Gaussian error linear units, 2016")  # fmt: skip
+def gelu(f: Field, a: Value, *, approximate: str = "none") -> Value:
+    if approximate == "tanh":
+        inner = f.plus(a, f.scaled(f.power(a, 3), 0.044715))
+        gate = f.free("tanh", f.scaled(inner, math.sqrt(2 / math.pi)), at_zero=0.0)
+    else:
+        gate = f.free("erf", f.scaled(a, math.sqrt(0.5)), at_zero=0.0)
+    return f.scaled(f.times(a, f.plus(gate, f.whole(1, a.planes.device))), 0.5)
+
+
+@means("mish", says="x tanh(softplus(x))", keeps=CONGRUENCE, source="Misra, Mish, BMVC 2020")
+def mish(f: Field, a: Value) -> Value:
+    return f.times(a, f.free("tanh", f.free(SOFTPLUS, a), at_zero=0.0))
+
+
+@means("log_sigmoid_forward", says="-softplus(-x)", keeps=CONGRUENCE)
+def log_sigmoid(f: Field, a: Value) -> tuple[Value, Value]:
+    soft = f.free(SOFTPLUS, Value(-a.planes, a.degree))
+    return Value(-soft.planes, soft.degree), a
+
+
+@means("hardsigmoid", says="relu6(x + 3) / 6", keeps=CONGRUENCE, source="Howard et al., MobileNetV3, ICCV 2019")
+def hardsigmoid(f: Field, a: Value) -> Value:
+    shifted = f.plus(a, f.whole(3, a.planes.device))
+    return f.divided(f.free(("clamp", 0.0, 6.0), shifted, at_zero=0.0), 6)
+
+
+@means("hardswish", says="x relu6(x + 3) / 6", keeps=CONGRUENCE, source="Howard et al., MobileNetV3, ICCV 2019")
+def hardswish(f: Field, a: Value) -> Value:
+    return f.times(a, hardsigmoid(f, a))
 
 
 @means("_prelu_kernel", says="a free function of x and of the slope", keeps=CONGRUENCE, source=FREE)
@@ -131,7 +161,7 @@ def softmax(f: Field, operation: Any, a: Value, dim: int, *_: Any, **__: Any) ->
 
 
 def _centred(f: Field, a: Value, dim: int) -> Value:
-    """Less the mean of what is not masked: the same for scores that differ by a number a row, which E, free, could not know."""
+    """Less the mean of what is not masked: the same for scores that differ by a number a row, which a free E does not know."""
     finite = Value(a.planes.nan_to_num(0.0), a.degree)
     counts = (~a.minus_infinity()).sum(dim, keepdim=True).clamp_min(1)
     return f.minus(a, f.times(f.sum(finite, [dim], keep=True), inverses(f, counts)))

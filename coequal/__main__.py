@@ -35,9 +35,10 @@ def verify(options: argparse.Namespace) -> int:
     request = {
         "target": options.target,
         "again": _again(options),
-        "load": {key: getattr(options, key) for key in ("example", "window", "allow", "seed")},
+        "load": {key: getattr(options, key) for key in ("example", "window", "allow", "seed", "device")},
         "verify": {
             **{"checks": options.only and tuple(options.only), "seed": options.seed, "effort": options.effort},
+            **{"bound": options.bound, "literal": options.literal_constants},
             **{key: value for key, value in replay.items() if value is not None},
         },
     }
@@ -64,6 +65,8 @@ def _again(options: argparse.Namespace) -> str:
     words = [options.target]
     words += [] if options.window is None else ["--window", str(options.window)]
     words += [] if options.example is None else ["--example", ",".join(map(str, options.example))]
+    words += ["--literal-constants"] if options.literal_constants else []
+    words += [] if options.device is None else ["--device", options.device]
     return shlex.join(words)
 
 

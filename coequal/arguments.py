@@ -48,6 +48,20 @@ def seconds(text: str) -> float:
     return _number(text, float, lambda t: 0 < t < 1e9, "seconds, more than 0")
 
 
+def probability(text: str) -> float:
+    """`1e-12` or `2^-40`, between 0 and 1."""
+    base, power, exponent = text.partition("^")
+    number = f"{float(base) ** float(exponent)!r}" if power and _is_number(base) and _is_number(exponent) else text
+    return _number(number, float, lambda p: 0 < p < 1, "a probability between 0 and 1, like 1e-12 or 2^-40")
+
+
+def _is_number(text: str) -> bool:
+    with contextlib.suppress(ValueError):
+        float(text)
+        return True
+    return False
+
+
 def _number(text: str, kind: Callable, fits: Callable, wanted: str) -> Any:
     with contextlib.suppress(ValueError):
         if fits(value := kind(text)):
@@ -97,6 +111,9 @@ def _verify(commands: Any) -> None:
     add("--allow", action="append", default=[], metavar="NAME", help="waive a check or finding; may be repeated")
     add("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
     add("--effort", choices=["quick", "normal"], default="normal", help="how many lengths, weights, schedules (normal)")
+    add("--bound", type=probability, default=2.0**-40, metavar="P", help="greatest probability of a wrong proof (2^-40)")
+    add("--literal-constants", action="store_true", help="constants are the floats that they are, not what they stand for")
+    add("--device", metavar="DEVICE", help="where modules and clips are put first, like cuda (where they are)")
     add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
     add("--json", metavar="FILE", help="write the report as JSON")
     add("--html", metavar="FILE", help="write the report as one self-contained page")

@@ -223,7 +223,7 @@ def _step(side: Side, convention: str) -> dict[str, Any]:
 
 
 def _stepped(side: Side) -> Stepped:
-    """Ours on fake tensors; others really run, since code that asks `type(x) is Tensor` goes astray on fake ones, silently."""
+    """Ours on fake tensors; others really run, since code that asks `type(x) is Tensor` goes astray there, silently."""
     frames = side.example.unbind(side.time)
     assert side.step is not None
     if not type(side.stream).__module__.startswith("coequal."):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from coequal.equivalence import verify as harness
+from coequal.equivalence.decide import BOUND
 from coequal.equivalence.errors import BadSubject
 from coequal.equivalence.recognise import subject_of
 from coequal.equivalence.report import Report
@@ -33,12 +34,15 @@ def verify(
     checks: Iterable[str] | None = None,
     effort: str = "normal",
     timeout: float | None = None,
+    bound: float = BOUND,
+    literal: bool = False,
     **replay: Any,
 ) -> Report:
     """Compare a stream with its clip function: verdict, checks by name, findings, a counterexample if there is one.
 
     `what` is a Subject, or a module that an adapter recognises together with an `example` clip. `window=N` compares with
-    the clip of the last N frames. `checks` names the checks to run (default: all). `timeout` is in seconds. `replay`
+    the clip of the last N frames. `checks` names the checks to run (default: all). `timeout` is in seconds. `bound` is the
+    greatest probability of a wrong proof, `literal` takes constants as the floats that they are. `replay`
     (`length`, `batch`, `scale`, `chunks`) repeats one comparison. BadSubject: it cannot be compared at all.
     """
     if isinstance(what, Subject):
@@ -51,4 +55,6 @@ def verify(
     else:
         chosen = subject_of(what, example, **({} if window is None else {"window": window}))
     names = None if checks is None else tuple(checks)
-    return harness.verify(chosen, seed=seed, checks=names, effort=effort, timeout=timeout, **replay)
+    return harness.verify(
+        chosen, seed=seed, checks=names, effort=effort, timeout=timeout, bound=bound, literal=literal, **replay
+    )

@@ -33,6 +33,7 @@ def html(report: Report) -> str:
         "Checks": _checks(report.checks),
         "Quality over time": _figures(report.quality),
         "Why not more": _list(report.reasons),
+        "Assumed": _list(text.assumed(report)),
         "Notes": _list(report.notes),
     }
     verdict = report.verdict.value

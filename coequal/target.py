@@ -34,17 +34,30 @@ def load(
     window: int | None = None,
     allow: Iterable[str] = (),
     seed: int = 0,
+    device: str | None = None,
 ) -> Subject:
     """The subject that `target` names.
 
     `example` is the shape of a random clip for a module that brings none, `window` and `allow` override or extend what the
-    subject says. BadSubject names what is wrong and what to do.
+    subject says, and `device` is where its modules and its clip are put. BadSubject names what is wrong and what to do.
     """
     value = _called(target, _named(target))
     clip = None if example is None else torch.randn(example, generator=torch.Generator().manual_seed(seed))
     overrides = {} if window is None else {"window": window}
     subject = subject_from(target, value, clip, **overrides)
+    subject = subject if device is None else on_device(subject, device)
     return dataclasses.replace(subject, name=subject.name or target, allow=(*subject.allow, *allow))
+
+
+def on_device(subject: Subject, device: str) -> Subject:
+    """The same with modules and example on another device. BadSubject where torch has no such device here."""
+    try:
+        example = subject.example.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise BadSubject(f"--device {device}: {str(error).splitlines()[0]}") from None
+    if subject.modules is not None:
+        subject.modules.to(device)
+    return dataclasses.replace(subject, example=example)
 
 
 def subject_from(target: str, value: Any, clip: torch.Tensor | None, **overrides: Any) -> Subject:

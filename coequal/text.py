@@ -61,7 +61,7 @@ def _show(report: Report, console: Console) -> None:
     if report.findings:
         console.print()
         console.print(_findings(report))
-    for title, lines in (("why not more", report.reasons), ("notes", report.notes)):
+    for title, lines in (("why not more", report.reasons), ("assumed", assumed(report)), ("notes", report.notes)):
         if lines:
             console.print()
             console.print(_list(title, lines))
@@ -123,6 +123,24 @@ def short_clip_in_words(quality: dict[str, Any]) -> str:
     )
 
 
+def proof_in_words(proof: dict[str, Any] | None) -> str:
+    """`the same function at every length; wrong with probability below 2^-76: 1 draw of 4 primes, degree 2`."""
+    if proof is None or proof["outcome"] != "equal":
+        return ""
+    from coequal.equivalence.proving import horizon_in_words, power
+
+    horizon = horizon_in_words(proof["horizon"], proof["lengths"])
+    draws = f"{proof['draws']} draw{'s' if proof['draws'] > 1 else ''}, {len(proof['primes'])} primes"
+    functions = f", {proof['applications']:,} values of free functions" if proof["applications"] else ""
+    bound = f"wrong with probability below {power(proof['bound'])}"
+    return f"the same function {horizon}; {bound}: {draws}{functions}, degree {proof['degree']:,}"
+
+
+def assumed(report: Report) -> list[str]:
+    """What a proof rests on besides."""
+    return list(report.proof["assumptions"]) if report.proof is not None and report.proof["outcome"] == "equal" else []
+
+
 def weights_in_words(weights: dict[str, Any]) -> str:
     """`re-drawn: 4 tensors, 130 numbers`, or why they were left as they came."""
     if weights.get("drawn"):
@@ -139,7 +157,8 @@ def facts(report: Report) -> dict[str, str]:
         "quality": quality_in_words(report.quality),
         "short clip": short_clip_in_words(report.quality),
         "weights": weights_in_words(report.weights),
-        "proof": quality_in_words(report.proof or {}),
+        "proof": proof_in_words(report.proof),
+        "memory": (report.proof or {}).get("state", ""),
         "seed": str(report.seed),
     }
     return {name: text for name, text in rows.items() if text}
@@ -189,6 +208,7 @@ def counterexample_rows(found: Counterexample) -> list[tuple[str, str]]:
         "expected": found.expected,
         "got": found.got,
         "what": found.detail,
+        "depends": found.uses or None,
         "schedule": ", ".join(f"{key} {value}" for key, value in found.schedule.items()),
     }
     known = {name: value for name, value in rows.items() if value is not None}

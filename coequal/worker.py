@@ -65,9 +65,10 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
     (folder / STAGE).write_text("verifying it")
     from coequal.equivalence.checks import CHECKS
     from coequal.equivalence.findings import FINDINGS
+    from coequal.equivalence.proving import EXACT
     from coequal.equivalence.verify import verify
 
-    known_names(subject.allow, {*CHECKS, *FINDINGS})
+    known_names(subject.allow, {*CHECKS, EXACT, *FINDINGS})
     left = request["deadline"] - time.time()
     report = verify(subject, target=request["again"], timeout=left, **request["verify"])
     report.target = request["target"]

@@ -46,8 +46,10 @@ def _spelled(action: argparse.Action) -> str:
 def checks() -> str:
     """The named checks and the question that each answers."""
     from coequal.equivalence.checks import CHECKS
+    from coequal.equivalence.proving import EXACT, QUESTION
 
-    return table(("name", "question"), [(f"`{name}`", spec.question) for name, spec in CHECKS.items()])
+    rows = [(f"`{name}`", spec.question) for name, spec in CHECKS.items()]
+    return table(("name", "question"), [*rows, (f"`{EXACT}`", QUESTION)])
 
 
 def findings() -> str:

@@ -61,6 +61,7 @@ class Decision:
     identities: bool = False  # the difference may be an identity of functions that exact arithmetic does not know
     exponential: bool = False  # exponentials were taken: they may be one
     homomorphic: bool = False
+    only: Example | None = None
     induction: Induction = field(default_factory=lambda: Induction(False, ""))
     state: str = ""  # what was found out about the stream's memory
     seconds: float = 0.0
@@ -71,9 +72,19 @@ class Decision:
         return {name: getattr(self, name) for name in (*kept, "homomorphic", "state", "seconds")}
 
 
-def decide(bench: Bench, timing: MeasuredTiming, effort: str, options: Exactly, deadline: float | None = None) -> Decision:
-    """Whether stream and clip are the same function. Never raises for what cannot be told: that is a reason."""
-    begin, decision = time.monotonic(), Decision()
+def decide(
+    bench: Bench,
+    timing: MeasuredTiming,
+    effort: str,
+    options: Exactly,
+    deadline: float | None = None,
+    only: Example | None = None,
+) -> Decision:
+    """Whether stream and clip are the same function. Never raises for what cannot be told: that is a reason.
+
+    `only`: this one comparison, and no induction.
+    """
+    begin, decision = time.monotonic(), Decision(only=only)
     until = begin + SECONDS[effort] if deadline is None else min(begin + SECONDS[effort], deadline)
     draw = Draw(seed=bench.seed + 1, literal=options.literal)
     try:
@@ -123,6 +134,8 @@ def _all_that_there_is_time_for(
     known = decision.induction if decision.induction.holds else None
     try:
         _compare(exact, examples[:1], decision, until)
+        if decision.only is not None:
+            return
         decision.induction = induct(exact, timing, until, known)
         if decision.induction.holds:
             decision.lengths = list(range(1, decision.induction.start + decision.induction.period + 1))
@@ -142,7 +155,7 @@ def _compare(exact: ExactBench, examples: list[Example], decision: Decision, unt
             compared = compare(exact, example)
         except Mismatch as mismatch:
             raise Differs(example, mismatch) from None
-        if compared and example.chunks is None:
+        if compared and (example.chunks is None or decision.only is not None):
             decision.lengths.append(example.length)
 
 
@@ -175,7 +188,7 @@ def _note(exact: ExactBench, decision: Decision, tried: int) -> None:
 
 def _first(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float) -> Draw:
     """The first draw: all lengths that there is time for, then the induction, if they agree."""
-    examples = examples_of(bench, effort)
+    examples = examples_of(bench, effort) if decision.only is None else [decision.only]
     decision.bound, decision.draws = 1.0, 0
 
     def run(exact: ExactBench) -> None:
@@ -207,7 +220,7 @@ def _conclude(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decisi
         return
     if not decision.lengths:
         raise NotDecided("no length had anything to compare")
-    examples = [Example(n, bench.batch, bench.seed) for n in decision.lengths]
+    examples = [decision.only or Example(n, bench.batch, bench.seed) for n in decision.lengths]
     first = examples[:1] if decision.induction.holds else examples
 
     def run(exact: ExactBench) -> None:

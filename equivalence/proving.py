@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any
 
-from coequal.equivalence.bench import Bench, ClipRaised, Example
+from coequal.equivalence.bench import Bench, Example
 from coequal.equivalence.checks import Skip, run_once
 from coequal.equivalence.compare import Mismatch
-from coequal.equivalence.decide import DEEPEST, MANY, Decision, Exactly, compare, decide
-from coequal.equivalence.exact import Draw, over_field, redrawing
+from coequal.equivalence.decide import Decision, Exactly, decide
 from coequal.equivalence.report import Check, MeasuredTiming
-from coequal.equivalence.runner import StreamRaised
-from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
 
 EXACT = "exact"
 QUESTION = "Are clip and stream the same function of inputs and weights, in exact arithmetic, and at how many lengths?"
@@ -27,10 +23,15 @@ CONSTANT = "the two functions differ in rounded constants alone: taken for the n
 
 
 def prove(
-    bench: Bench, timing: MeasuredTiming, effort: str, options: Exactly, deadline: float | None
+    bench: Bench,
+    timing: MeasuredTiming,
+    effort: str,
+    options: Exactly,
+    deadline: float | None,
+    only: Example | None = None,
 ) -> tuple[Check, Decision, Example | None, Mismatch | None]:
     """The check, the decision behind it, and for a difference an example with the mismatch: on floats, if there is one."""
-    decision = decide(bench, timing, effort, options, deadline)
+    decision = decide(bench, timing, effort, options, deadline, only)
     if decision.outcome == "equal":
         return Check(EXACT, "passed", len(decision.lengths), in_words(decision)), decision, None, None
     if decision.outcome == "not decided":
@@ -56,8 +57,19 @@ def _only_constants(bench: Bench, decision: Decision, options: Exactly) -> str:
 
 def in_words(decision: Decision) -> str:
     """`the same function at every length; P(wrong) < 2^-76`."""
-    horizon = "at every length" if decision.horizon == "all" else f"for streams of up to {decision.horizon} frames"
-    return f"the same function {horizon}; P(wrong) < 2^{math.ceil(math.log2(max(decision.bound, 1e-300)))}"
+    return f"the same function {horizon_in_words(decision.horizon, decision.lengths)}; P(wrong) < {power(decision.bound)}"
+
+
+def horizon_in_words(horizon: int | str, lengths: list[int]) -> str:
+    """`at every length`, `for streams of up to 19 frames`, `for streams of 13 frames`."""
+    if horizon == "all":
+        return "at every length"
+    return f"for streams of {'' if len(lengths) == 1 else 'up to '}{horizon} frames"
+
+
+def power(probability: float) -> str:
+    """`2^-76`, rounded up."""
+    return f"2^{math.ceil(math.log2(max(probability, 1e-300)))}"
 
 
 def witness(bench: Bench, example: Example) -> tuple[Example, Mismatch] | None:
@@ -73,32 +85,8 @@ def witness(bench: Bench, example: Example) -> tuple[Example, Mismatch] | None:
 
 
 def replay(bench: Bench, example: Example, options: Exactly) -> int | Mismatch | Skip:
-    """One comparison in one draw: frames compared, the difference, or why it could not be told."""
-    outcome: int | Mismatch | Skip = Skip("no draw suited")
-    for levels in range(1, DEEPEST + 1):
-        draw = Draw(seed=bench.seed + 1, literal=options.literal, levels=levels, count=4 if levels == 1 else MANY)
-        try:
-            deeper, result = _once(bench, draw, example)
-        except (NotDecided, NotExact, StreamRaised, ClipRaised) as error:
-            return outcome if isinstance(outcome, Mismatch) else Skip(f"not decided: {error}")
-        if not isinstance(result, Mismatch):
-            return result
-        outcome = outcome if isinstance(outcome, Mismatch) else result
-        if not deeper:
-            break
-    return outcome
-
-
-def _once(bench: Bench, draw: Draw, example: Example) -> tuple[bool, int | Mismatch]:
-    """Whether exponentials were taken explicitly, and the outcome."""
-    result: tuple[bool, Any] = (False, 0)
-    for suited, again in redrawing(draw):
-        try:
-            with over_field(bench, suited) as exact:
-                try:
-                    result = (False, compare(exact, example))
-                except Mismatch as mismatch:
-                    result = (bool({"exp", "exp_"} & exact.over.executed.keys()), mismatch)
-        except Redraw as redraw:
-            again.append(redraw)
-    return result
+    """One comparison, to make a difference smaller: frames compared, the difference, or why it could not be told."""
+    decision = decide(bench, MeasuredTiming(), "quick", replace(options, bound=0.5), only=example)
+    if decision.mismatch is not None:
+        return decision.mismatch
+    return 1 if decision.outcome == "equal" else Skip(decision.reasons[0] if decision.reasons else "not decided")

@@ -15,7 +15,7 @@ from coequal.equivalence import baseline, findings
 from coequal.equivalence.bench import Bench, Example
 from coequal.equivalence.checks import CHECKS, Skip, run_once
 from coequal.equivalence.compare import Mismatch
-from coequal.equivalence.decide import Decision, Exactly
+from coequal.equivalence.decide import BOUND, Decision, Exactly
 from coequal.equivalence.errors import BadSubject
 from coequal.equivalence.exact import one_thread
 from coequal.equivalence.locate import locate
@@ -30,8 +30,7 @@ from coequal.equivalence.shrink import shrink
 from coequal.equivalence.subject import Subject
 
 SHARE = {"quick": 6.0, "normal": 20.0}  # seconds after which a check stops trying further examples (never its first)
-NOT_PROVED = "exact arithmetic did not run: agreement was sampled, not proved"
-SAME = Exactly()
+NOT_PROVED = "exact arithmetic was not asked for: agreement was sampled, not proved"
 
 
 @dataclass
@@ -62,16 +61,20 @@ def verify(
     batch: int | None = None,
     scale: float | None = None,
     chunks: Chunks | None = None,
-    exactly: Exactly = SAME,
+    bound: float = BOUND,
+    literal: bool = False,
 ) -> Report:
     """Compare a subject's stream with its clip function.
 
-    `checks`: names of checks to run (all). `exactly`: what exact arithmetic is asked for. `effort`: "quick" or "normal".
-    `timeout`: seconds after which no further example is tried. `length` (frames), `batch` (rows), `scale` (of drawn weights)
-    and `chunks` repeat a single comparison with `seed`. BadSubject: nothing can be compared, in one line.
+    `checks`: names of checks to run (all). `bound`: greatest probability of a wrong proof. `literal`: constants are the
+    floats that they are. `effort`: "quick" or "normal". `timeout`: seconds after which no further example is tried.
+    `length` (frames), `batch` (rows), `scale` (of drawn weights) and `chunks` repeat a single comparison with `seed`.
+    BadSubject: nothing can be compared, in one line.
     """
     begin = time.monotonic()
-    names = _names(checks)
+    names, exactly = _names(checks), Exactly(bound, literal)
+    if not 0 < bound < 1:
+        raise BadSubject(f"verify: bound is a probability between 0 and 1, got {bound!r}")
     if effort not in SHARE:
         raise BadSubject(f"verify: effort is 'quick' or 'normal', got {effort!r}")
     baseline.check_subject(subject)
@@ -141,22 +144,14 @@ def _exact(
         return Attempt(Check(EXACT, "waived", 0, "the subject allows it")), None
     if any(attempt.check.outcome == "different" for attempt in attempts):
         return Attempt(Check(EXACT, "skipped", 0, "not run: floats differ already")), None
+    only = None
     if replayed is not None:
         given = {key: value for key, value in replayed.items() if value is not None and key != "scale"}
-        example = replace(Example(bench.example_length, bench.batch, bench.seed), **given)
-        return _replayed(example, replay(bench, example, exactly)), None
-    check, decision, example, mismatch = prove(bench, report.timing, effort, exactly, deadline)
+        only = replace(Example(bench.example_length, bench.batch, bench.seed), **given)
+    check, decision, example, mismatch = prove(bench, report.timing, effort, exactly, deadline, only)
     report.proof = decision.to_dict()
     name = EXACT if mismatch is decision.mismatch else "values"
     return Attempt(check, example, mismatch, compared=name), decision
-
-
-def _replayed(example: Example, outcome: int | Mismatch | Skip) -> Attempt:
-    if isinstance(outcome, Mismatch):
-        return Attempt(Check(EXACT, "different", 1, str(outcome)), example, outcome)
-    if isinstance(outcome, Skip):
-        return Attempt(Check(EXACT, "undecided", 0, str(outcome)))
-    return Attempt(Check(EXACT, "passed", 1, f"equal in one draw: {outcome} frames"))
 
 
 class _left_alone:
@@ -261,7 +256,6 @@ def _conclude(report: Report, undecided: list[str], decision: Decision | None) -
         report.reasons += undecided or [f"{c.name}: {c.detail}" for c in report.checks][:5]
     elif decision is not None and decision.outcome == "equal":
         report.verdict = Verdict.PROVED
-        report.notes += [f"assumed: {text}" for text in decision.assumptions]
     else:
         report.verdict = Verdict.TESTED
         report.reasons += [NOT_PROVED] if decision is None else decision.reasons

@@ -161,7 +161,7 @@ def softmax(f: Field, operation: Any, a: Value, dim: int, *_: Any, **__: Any) ->
 
 
 def _centred(f: Field, a: Value, dim: int) -> Value:
-    """Less the mean of what is not masked: the same for scores that differ by a number a row, which a free E does not know."""
+    """Less the mean of what is not masked: the same for scores that differ by a number a row, which free E do not know."""
     finite = Value(a.planes.nan_to_num(0.0), a.degree)
     counts = (~a.minus_infinity()).sum(dim, keepdim=True).clamp_min(1)
     return f.minus(a, f.times(f.sum(finite, [dim], keep=True), inverses(f, counts)))

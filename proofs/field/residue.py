@@ -150,7 +150,7 @@ class Field:
         if x.dim() > 1 and x.numel() > 1 << 16:
             for plane, p in zip(x.unbind(0), self.primes, strict=False):
                 for part in _parts(plane):
-                    part.sub_(part.div(p).round_().mul_(p))
+                    part.add_(part.div(p).round_(), alpha=-p)  # the product is exact, too
             return x
         moduli = self.moduli(x)
         return x.sub_(x.div(moduli).round_().mul_(moduli))
@@ -183,6 +183,11 @@ class Field:
         """Elementwise, broadcast."""
         x, y = aligned(a.planes, b.planes)
         return Value(self.reduce(x * y), a.degree.times(b.degree))
+
+    def affine(self, a: Value, scale: Value, shift: Value) -> Value:
+        """`a scale + shift`, broadcast, in one go."""
+        x, s, t = aligned(a.planes, scale.planes, shift.planes)
+        return Value(self.reduce(torch.addcmul(t, x, s)), a.degree.times(scale.degree).plus(shift.degree))
 
     def inverse(self, a: Value) -> Value:
         """`1 / a` by Fermat; ZeroDivisor where a is zero modulo some primes; undefined (NaN) where it is zero modulo all."""

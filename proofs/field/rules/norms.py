@@ -65,8 +65,18 @@ def batch_norm(f: Field, operation: Any, a: Value, weight: Value | None, bias: V
         y, middle, factor = standardised(f, a, [axis for axis in range(a.dim) if axis != 1], eps)
     else:
         middle, factor = mean, rsqrt(f, f.plus(var, f.scalar(eps, a.planes.device)))
-        y = affine(f, f.minus(a, _channels(middle, shape)), factor, None, shape)
+        return _by_channel(f, a, middle, factor, weight, bias, shape), middle, factor
     return affine(f, y, weight, bias, shape), middle, factor
+
+
+def _by_channel(
+    f: Field, a: Value, mean: Value, factor: Value, weight: Value | None, bias: Value | None, shape: tuple[int, ...]
+) -> Value:
+    """`x s + (b - mean s)` with `s = R w`, multiplied out: one pass over the clip."""
+    scale = factor if weight is None else f.times(factor, weight)
+    shift = f.times(Value(-mean.planes, mean.degree), scale)
+    shift = shift if bias is None else f.plus(shift, bias)
+    return f.affine(a, _channels(scale, shape), _channels(shift, shape))
 
 
 def _channels(v: Value, shape: tuple[int, ...]) -> Value:

@@ -1,0 +1,174 @@
+"""Time of a run over a field against the same run in float64; and the proof of a whole network.
+
+    python -P benchmarks/field_time.py [--rounds 5] [--only X3D] [--write benchmarks/field_time.md]
+
+Each round times both runs, one after the other, in one process, with all threads that torch takes; the table shows medians
+over the rounds, and for the ratio, which is taken within a round, the quartiles as well. Weights are symbols in the field
+run, random in the float run. The proof compares the clip with the stream, frame by frame and flushed, until the chance of a
+wrong answer is below 2^-40.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from coequal.continual import convert
+from coequal.equivalence import strategies
+from coequal.equivalence.bench import Bench, Example
+from coequal.equivalence.decide import Decision, Exactly, decide
+from coequal.equivalence.exact import Draw, over_field
+from coequal.equivalence.recognise import subject_of
+from coequal.equivalence.report import MeasuredTiming
+from coequal.equivalence.subject import Subject
+from coequal.systems.catalogue import SYSTEMS
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `target`: the ratio that it should stay below, where there is one."""
+
+    name: str
+    shape: tuple[int, ...]
+    build: Callable[[], nn.Module]
+    target: float | None = 12.0
+    prove: bool = False
+
+
+def stack(*layers: nn.Module) -> nn.Module:
+    """Layers one after the other, in eval mode, streaming."""
+    return convert(nn.Sequential(*layers).eval())
+
+
+def plain() -> nn.Module:
+    """Three dense convolutions with norms and rectifiers, as in C3D."""
+    layers = [(3, 32), (32, 64), (64, 64)]
+    return stack(*(part for a, b in layers for part in (nn.Conv3d(a, b, 3, padding=1), nn.BatchNorm3d(b), nn.ReLU())))
+
+
+def separable() -> nn.Module:
+    """Convolutions over space, then over time, as in R(2+1)D."""
+    return stack(
+        nn.Conv3d(3, 45, (1, 7, 7), (1, 2, 2), (0, 3, 3)), nn.BatchNorm3d(45), nn.ReLU(),
+        nn.Conv3d(45, 64, (3, 1, 1), padding=(1, 0, 0)), nn.BatchNorm3d(64), nn.ReLU(),
+    )  # fmt: skip
+
+
+def cox3d() -> nn.Module:
+    """CoX3D-S: the X3D-S network with squeeze-and-excitation frame by frame, random weights."""
+    layer = SYSTEMS["CoX3D-S_13"].step_layer
+    assert layer is not None
+    return convert(strategies.twin(layer, strategies.weights(layer, 0, integer=False)).eval(), window=13)
+
+
+def encoder() -> nn.Module:
+    """A transformer encoder of one layer over 16 tokens."""
+    layer = nn.TransformerEncoderLayer(64, 4, 128, 0.0, batch_first=True)
+    return convert(nn.TransformerEncoder(layer, 1, enable_nested_tensor=False).eval(), window=16)
+
+
+ROWS = [
+    Row("three Conv3d 3x3x3 with norms", (1, 3, 8, 56, 56), plain),
+    Row("R(2+1)D stem", (1, 3, 8, 112, 112), separable),
+    Row("X3D-S-shaped network", (1, 3, 13, 160, 160), cox3d, prove=True),
+    Row("transformer encoder, one layer", (1, 16, 64), encoder, None),
+]
+
+
+def contest(subject: Subject, rounds: int) -> tuple[list[float], list[float]]:
+    """Seconds of the clip function in float64 and over a field, in turns."""
+    length = subject.example.shape[subject.time]
+    bench, floats, fields = Bench(subject), list[float](), list[float]()
+    with bench.ready(), torch.no_grad():
+        x = bench.inputs(length, 1, 0)
+        for i in range(rounds + 1):  # the first is thrown away
+            floats.append(seconds(lambda: bench.clip(x)))
+            with over_field(bench, Draw(seed=i, roots=(2,))) as exact:
+                symbols = exact.inputs(length, 1, 0)
+                fields.append(seconds(lambda e=exact, s=symbols: e.clip(s)))
+    return floats[1:], fields[1:]
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Of one call."""
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
+
+
+def proof(subject: Subject) -> Decision:
+    """Clip = stream at the example's length."""
+    bench = Bench(subject)
+    with bench.ready(), torch.no_grad():
+        only = Example(subject.example.shape[subject.time], 1, 0)
+        return decide(bench, MeasuredTiming(), "normal", Exactly(), only=only)
+
+
+def line(row: Row, rounds: int) -> str:
+    """The table's line of a row."""
+    torch.manual_seed(0)
+    subject = subject_of(row.build(), torch.randn(row.shape))
+    floats, fields = contest(subject, rounds)
+    ratios = sorted(b / a for a, b in zip(floats, fields, strict=True))
+    low, high = (statistics.quantiles(ratios, n=4)[i] for i in (0, 2)) if rounds > 1 else (ratios[0], ratios[0])
+    middle = statistics.median(ratios)
+    met = "" if row.target is None else "yes" if middle <= row.target else "**no**"
+    shape = "x".join(map(str, row.shape))
+    target = "" if row.target is None else f"{row.target:g}"
+    timed = f"{statistics.median(floats):.2f} | {statistics.median(fields):.2f} | {middle:.1f} ({low:.1f} to {high:.1f})"
+    return f"| {row.name} | {shape} | {timed} | {target} | {met} |"
+
+
+def proved(row: Row) -> str:
+    """A sentence about the proof of a row."""
+    torch.manual_seed(0)
+    decision = proof(subject_of(row.build(), torch.randn(row.shape)))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    what = f"Proof of clip = stream, {row.name}, {'x'.join(map(str, row.shape))}"
+    return (
+        f"{what}: {decision.outcome}, wrong with probability below {decision.bound:.1e}, {decision.draws} draws, {decision.applications:,} values of free functions a draw,"
+        f" {decision.seconds:.0f} s, at most {memory:.1f} GiB."
+    )
+
+
+def main() -> None:
+    """Print the table, and write it where asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="rows whose name contains this")
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    rows = [row for row in ROWS if options.only in row.name]
+    command = f"python -P benchmarks/field_time.py --rounds {options.rounds}"
+    lines = [
+        "# Time of exact arithmetic",
+        "",
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; Python"
+        f" {platform.python_version()}, torch {torch.__version__}",
+        "",
+        f"    {command} --write benchmarks/field_time.md",
+        "",
+        "| clip run | shape | float64 s | field s | field / float64 | target | met? |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        *(line(row, options.rounds) for row in rows),
+        "",
+        *(proved(row) for row in rows if row.prove),
+    ]
+    text = "\n".join(lines) + "\n"
+    print(text)
+    if options.write is not None:
+        options.write.write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -195,8 +195,13 @@ def _letters(side: Side) -> str:
     return letters.replace("B", "C")  # one clip: a batch stays a number
 
 
-def _expression(side: Side, convention: str) -> str:
-    executed = _clip_executed(side, letters=_letters(side))
+def _expression(side: Side, convention: str) -> str | None:
+    """In letters; None, and a note, where torch's symbolic sizes do not get through the module."""
+    try:
+        executed = _clip_executed(side, letters=_letters(side))
+    except CostError as error:
+        side.notes.append(f"no expression: {error}")
+        return None
     side.notes += [f"{letter} is fixed by the module to {value}" for letter, value in executed.fixed.items()]
     return plain(simplified(executed.cost.flops(convention)))
 
@@ -223,7 +228,7 @@ def _step(side: Side, convention: str) -> dict[str, Any]:
 
 
 def _stepped(side: Side) -> Stepped:
-    """Ours on fake tensors; others really run, since code that asks `type(x) is Tensor` goes astray on fake ones, silently."""
+    """Ours on fake tensors; others really run: code that asks `type(x) is Tensor` goes astray on fake ones, silently."""
     frames = side.example.unbind(side.time)
     assert side.step is not None
     if not type(side.stream).__module__.startswith("coequal."):

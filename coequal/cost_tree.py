@@ -122,7 +122,7 @@ def _step(layer: Any, shape: Shape, steps: Steps, convention: str) -> dict[str, 
     symbolic = cost.step_cost(layer, lettered(layer, shape))
     return {
         "macs": number(steps.mean.flops(convention)),
-        "worst": steps.worst.flops(convention),
+        "worst": steps.most(convention),
         "period": steps.period,
         "expression": expression(symbolic.mean, convention),
         "bytes": number(traffic(steps.mean)),

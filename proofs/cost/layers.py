@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,8 +61,12 @@ class Steps:
 
     @property
     def worst(self) -> Cost:
-        """The step with the most multiply-adds (the first of them)."""
-        return max(self.phases, key=lambda cost: _magnitude(cost.macs()))
+        """The step with the most multiply-adds, and of those with the most operations of any kind."""
+        return max(self.phases, key=lambda c: (_magnitude(c.macs()), _magnitude(c.flops("operations"))))
+
+    def most(self, convention: str = "macs") -> Size:
+        """Operations of the step that has the most by a convention."""
+        return max((cost.flops(convention) for cost in self.phases), key=_magnitude)
 
     def __add__(self, other: Steps) -> Steps:
         period = lcm(self.period, other.period)
@@ -90,16 +94,30 @@ class Part:
     times: Size = 1
 
 
+class Formulas:
+    """Single dispatch on the very class of a layer: a subclass may compute something else, so it inherits no formula."""
+
+    def __init__(self, default: Callable) -> None:
+        functools.update_wrapper(self, default)
+        self._generic = functools.singledispatch(default)
+        self.register = self._generic.register
+
+    def __call__(self, layer: Any, *args: Any, **options: Any) -> Any:
+        """The formula of `type(layer)`, or the default."""
+        registry = self._generic.registry
+        return registry.get(type(layer), registry[object])(layer, *args, **options)
+
+
 # -- what families register --------------------------------------------------------------------------------------------
 
 
-@functools.singledispatch
+@Formulas
 def clip_formula(layer: Any, shape: Sizes, padding: str) -> Cost:
     """Cost of a clip; padding "nominal" or "effective"."""
     raise NoFormula("clip", layer)
 
 
-@functools.singledispatch
+@Formulas
 def step_formula(layer: Any, shape: Sizes, padding: str) -> Steps:
     """Cost of the steps of a period; by default that of a clip of one frame, for layers that look at nothing else."""
     if layer.timing != Timing():
@@ -107,7 +125,7 @@ def step_formula(layer: Any, shape: Sizes, padding: str) -> Steps:
     return Steps((clip_formula(layer, one_frame(layer, shape), padding),))
 
 
-@functools.singledispatch
+@Formulas
 def state_formula(layer: Any, shape: Sizes) -> Size:
     """Numbers kept between steps; by default none, for layers that look at one frame."""
     if layer.timing != Timing():
@@ -115,19 +133,19 @@ def state_formula(layer: Any, shape: Sizes) -> Size:
     return 0
 
 
-@functools.singledispatch
+@Formulas
 def shape_formula(layer: Any, shape: Sizes) -> Sizes:
     """Output shape for letters; by default the shape itself, for layers that say so of a small clip."""
     raise NoFormula("output shape", layer)
 
 
-@functools.singledispatch
+@Formulas
 def domains(layer: Any, shape: Sizes, padding: str = "nominal") -> Mapping[str, Domain]:
     """Iteration domains of the products of one layer, by name; those of layers inside are theirs."""
     return {}
 
 
-@functools.singledispatch
+@Formulas
 def parts(layer: Any, shape: Sizes) -> list[Part]:
     """The layers inside, with the clip that each gets; none for an operator."""
     return []

@@ -5,7 +5,7 @@
 executed   seen at torch's dispatcher while `forward_step` runs, mean over one period in steady state
 claimed    what the library says: `flops()` of its attention; elsewhere it only registers hooks with ptflops, so what those
            add up to in one step that emits, in ptflops' convention ("-" where ptflops is not installed)
-minimal    the formula of the operator (`coequal.proofs.cost`), of a step that multiplies no padding and computes nothing twice
+minimal    the formula of the operator (`coequal.proofs.cost`): no padding in time multiplied, nothing computed twice
 
 Batch 1, eval mode, no gradients. Nothing is timed.
 """

@@ -177,15 +177,16 @@ class _Function(torch.nn.Module):
 
     def __init__(self, clip: Callable, module: torch.nn.Module | None) -> None:
         super().__init__()
-        self.clip, self.names = clip, module
+        self.function, self.names = (clip,), (module,)  # in tuples: a module inside would be registered
 
     def named_modules(self, *args: Any, **kwargs: Any) -> Any:
         """Those of the module inside."""
-        return () if self.names is None else self.names.named_modules(*args, **kwargs)
+        (module,) = self.names
+        return () if module is None else module.named_modules(*args, **kwargs)
 
     def forward(self, x: torch.Tensor) -> Any:
         """The clip function."""
-        return self.clip(x)
+        return self.function[0](x)
 
 
 def _letters(side: Side) -> str:

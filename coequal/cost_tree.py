@@ -127,6 +127,8 @@ def _step(layer: Any, shape: Shape, steps: Steps, convention: str) -> dict[str, 
         "expression": expression(symbolic.mean, convention),
         "bytes": number(traffic(steps.mean)),
         "state_bytes": state_bytes(layer, shape),
+        "executed": None,  # a formula runs nothing: `coequal cost file.py:module` counts what does
+        "claimed": None,
         "shape": list(shape),
     }
 

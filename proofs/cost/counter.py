@@ -15,7 +15,7 @@ import functools
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -47,8 +47,11 @@ class Executed:
 
     def map(self, function: Callable[[Size], Size]) -> Executed:
         """Every count through a function."""
-        costs = [{k: c.each(lambda ops: ops.map(function)) for k, c in d.items()} for d in (self.operators, self.modules)]
-        return Executed(*costs, function(self.bytes), self.peak, self.result, self.fixed)
+
+        def each(costs: dict[str, Cost]) -> dict[str, Cost]:
+            return {name: cost.each(lambda ops: ops.map(function)) for name, cost in costs.items()}
+
+        return replace(self, operators=each(self.operators), modules=each(self.modules), bytes=function(self.bytes))
 
 
 def count(run: Callable[[], Any], module: torch.nn.Module | None = None) -> Executed:

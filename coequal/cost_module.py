@@ -112,7 +112,7 @@ def _of_library(module: Any, clip: torch.Tensor) -> Side:
     return replace(side, state=lambda: _kept(module), window=subject.window is not None)
 
 
-def _kept(module: torch.nn.Module) -> list[Any]:
+def _kept(module: Any) -> list[Any]:
     return [part.get_state() for part in module.modules() if hasattr(part, "get_state")]
 
 

@@ -4,13 +4,14 @@ Runs in the worker process of `coequal.sandbox`. Clip mode is counted on fake te
 others really run. The minimum of a step is
 
 - the formula of the same operator in the reference, for continual-inference's attention (`_described`);
-- otherwise what one frame more costs in clip mode, `(clip(T + P) - clip(T)) / P` over a period of P frames: a stream-equal
-  stream must emit what the longer clip emits, and the layers know no cheaper way to compute it.
+- otherwise what one frame more costs in clip mode, `(clip(T + P) - clip(T)) / P` with P a multiple of every stride in time: a
+  stream-equal stream must emit what the longer clip emits, and the layers know no cheaper way to compute it.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -30,6 +31,7 @@ from coequal.proofs.cost.ratios import per_frame
 from coequal.proofs.cost.steps import Stepped, numbers_in, steps_executed
 from coequal.reference.attention import MultiheadAttention
 
+STRIDES = 48  # a multiple of the strides in time that networks have: 1, 2, 3, 4, 6, 8, 12, 16
 AXES = {(2, 5): "BCTHW", (2, 4): "BCTW", (2, 3): "BCT", (1, 3): "BTE", (1, 4): "BTCE"}
 
 
@@ -246,10 +248,10 @@ def _minimal(side: Side, stepped: Stepped, convention: str) -> Any:
         return step_cost(described, (1, described.window or 1, described.embed_dim)).mean.flops(convention)
     if side.window or stepped.period is None:
         return None
-    period, example = stepped.period, side.example
-    longer = torch.cat([example, *[example.narrow(side.time, 0, 1)] * period], side.time)
+    more, example = math.lcm(stepped.period, STRIDES), side.example
+    longer = torch.cat([example, *[example.narrow(side.time, 0, 1)] * more], side.time)
     short, long = (_clip_executed(side, clip).cost.flops(convention) for clip in (example, longer))
-    return Fraction(long - short, period)
+    return Fraction(long - short, more)
 
 
 def _described(module: Any) -> MultiheadAttention | None:

@@ -199,13 +199,14 @@ BUFFERS = ("running_", "num_batches_tracked")
 
 
 def by_layer(layer: Layer, shape: Sizes, name: str = "") -> dict[str, Cost]:
-    """Cost of a clip for every operator inside, by its path; containers' own sums and products under their path."""
-    inside = parts(layer, shape)
-    costs = {name or type(layer).__name__: clip_formula(layer, tuple(shape), "nominal")} if not inside else {}
-    for part in inside:
-        for path, cost in by_layer(part.layer, part.shape, f"{name}.{part.name}" if name else part.name).items():
-            costs[path] = cost * part.times
-    return costs
+    """Cost of a clip for every operator inside, by its path; what a container adds (sums of branches) under its own."""
+    own, costs = clip_formula(layer, tuple(shape), "nominal"), {}
+    for part in parts(layer, shape):
+        inside = by_layer(part.layer, part.shape, f"{name}.{part.name}" if name else part.name)
+        costs |= {path: cost * part.times for path, cost in inside.items()}
+        own += clip_formula(part.layer, part.shape, "nominal") * part.times * -1
+    own = Cost({kind: ops for kind, ops in own.simplify().items.items() if any(value != 0 for value in ops.values())})
+    return costs | ({name: own} if own.items or not costs else {})
 
 
 def one_frame(layer: Layer, shape: Sizes) -> Sizes:

@@ -132,6 +132,46 @@ def test_a_subject(theirs: str, tmp_path: Path) -> None:
     assert counted["step"]["macs"] == counted["step"]["executed"] == 4
 
 
+THEIRS = """
+import continual as co
+conv = co.Conv3d(2, 3, 5, padding=2)
+strided = co.Conv3d(2, 3, 3, stride=2, padding=1)
+retroactive = co.RetroactiveMultiheadAttention(8, 2, sequence_len=6, batch_first=True)
+single = co.SingleOutputMultiheadAttention(8, 2, sequence_len=6, batch_first=True)
+"""
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> str:
+    pytest.importorskip("continual", reason="continual-inference is not installed")
+    path = tmp_path / "library.py"
+    path.write_text(THEIRS)
+    return str(path)
+
+
+def test_their_convolution_executes_k_times_the_minimum(library: str, tmp_path: Path) -> None:
+    step = told([f"{library}:conv", "--example", "1,2,9,4,4"], tmp_path)["step"]
+    assert step["macs"] == 2 * 3 * 5**3 * 4 * 4
+    assert step["executed"] == 5 * step["macs"]
+    assert step["claimed"] is None
+
+
+def test_their_stride_saves_nothing(library: str, tmp_path: Path) -> None:
+    step = told([f"{library}:strided", "--example", "1,2,9,4,4"], tmp_path)["step"]
+    assert step["macs"] == 2 * 3 * 3**3 * 2 * 2 / 2
+    assert step["executed"] == step["worst"] == 6 * step["macs"]
+
+
+def test_their_attention_executes_its_formula_and_claims_more(library: str, tmp_path: Path) -> None:
+    N, E, A = 6, 8, 2
+    retroactive = told([f"{library}:retroactive", "--example", f"1,{N},{E}"], tmp_path)["step"]
+    assert retroactive["macs"] == retroactive["executed"] == 3 * E * E + (6 * N - 4) * E + N * E * E
+    d = E // A
+    assert retroactive["claimed"] == 3 * E * E + 3 * E + A * (7 * N * d + 2 * N - 3 * d) + N * E * (E + 1)
+    single = told([f"{library}:single", "--example", f"1,{N},{E}"], tmp_path)["step"]
+    assert single["macs"] == single["executed"] == 4 * E * E + 2 * N * E
+
+
 def test_a_module_that_cannot_stream_has_no_step(theirs: str, tmp_path: Path) -> None:
     counted = told([f"{theirs}:whole", "--example", "1,2,16"], tmp_path)
     assert counted["step"] is None

@@ -1,11 +1,12 @@
 """The typed cost, its conventions, letters and ratios."""
 
+import time
 from fractions import Fraction
 
 import pytest
 import sympy
 
-from coequal.proofs.cost import CONVENTIONS, Cost, CostError, H, T, W, clip_cost, latex, plain, step_cost
+from coequal.proofs.cost import CONVENTIONS, Cost, CostError, H, T, W, by_layer, clip_cost, latex, plain, step_cost
 from coequal.proofs.cost.conventions import KINDS
 from coequal.proofs.cost.cost import FIELDS
 from coequal.proofs.cost.ratios import break_even, first_above, limit, per_frame, reduction
@@ -101,6 +102,50 @@ def test_a_class_that_no_convention_knows_is_an_error() -> None:
 def test_an_unknown_convention_lists_those_there_are() -> None:
     with pytest.raises(CostError, match="no convention 'gflops'; there are macs, flops"):
         Cost({}).flops("gflops")
+
+
+def test_costs_by_layer_add_up_to_the_whole() -> None:
+    tree = Sequential((Residual(Sequential((Conv(3, 3, (3, 3), padding=1), SqueezeExcite(3, 2)))), Activation("ReLU")))
+    layers = by_layer(tree, (1, 3, 6, 5))
+    assert list(layers) == ["0.main.0", "0.main.1", "0.shortcut", "0", "1"]
+    assert Cost.total(layers.values()).flops("operations") == clip_cost(tree, (1, 3, 6, 5)).flops("operations")
+    assert layers["0"].items.keys() == {"residual"}
+
+
+# -- a network of the size of X3D-M --------------------------------------------------------------------------------------
+
+
+def block(channels: int, out: int, inner: int, stride: int, gated: bool) -> Residual:
+    """1x1x1, depthwise 3x3x3, perhaps a gate, 1x1x1, around a shortcut."""
+    main = [Conv(channels, inner, (1, 1, 1), bias=False), BatchNorm(inner), Activation("ReLU")]
+    main += [Conv(inner, inner, (3, 3, 3), (1, stride, stride), 1, groups=inner, bias=False), BatchNorm(inner)]
+    main += [SqueezeExcite(inner, max(8, inner // 16))] if gated else []
+    main += [Activation("SiLU"), Conv(inner, out, (1, 1, 1), bias=False), BatchNorm(out)]
+    same = (channels, stride) == (out, 1)
+    return Residual(
+        Sequential(tuple(main)), None if same else Conv(channels, out, (1, 1, 1), (1, stride, stride), bias=False)
+    )
+
+
+def large() -> Sequential:
+    """Four stages of 3, 5, 11, 7 blocks."""
+    layers, channels = [Conv(3, 24, (1, 3, 3), (1, 2, 2), (0, 1, 1), bias=False)], 24
+    for width, depth in ((24, 3), (48, 5), (96, 11), (192, 7)):
+        for i in range(depth):
+            layers.append(block(channels, width, width * 9 // 4, 1 if i else 2, i % 2 == 0))
+            channels = width
+    return Sequential(tuple(layers))
+
+
+def test_letters_in_a_large_network_take_seconds_and_stay_readable() -> None:
+    network = large()
+    start = time.perf_counter()
+    clip = clip_cost(network, (1, 3, T, H, W)).macs()
+    step = step_cost(network, (1, 3, T, H, W)).mean.macs()
+    assert time.perf_counter() - start < 10
+    assert len(sympy.expand(clip).args) <= 10  # one term for each resolution in space, and the gates
+    assert sympy.expand(clip - T * step) == 0
+    assert clip.subs({T: 16, H: 224, W: 224}) == clip_cost(network, (1, 3, 16, 224, 224)).macs()
 
 
 # -- ratios ------------------------------------------------------------------------------------------------------------

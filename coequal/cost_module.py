@@ -4,7 +4,7 @@ Runs in the worker process of `coequal.sandbox`. Clip mode is counted on fake te
 others really run. The minimum of a step is
 
 - the formula of the same operator in the reference, for continual-inference's attention (`_described`);
-- otherwise what one frame more costs in clip mode, `(clip(T + P) - clip(T)) / P` with P a multiple of every stride in time: a
+- otherwise what one frame more costs in clip mode, `(clip(T + P) - clip(T)) / P`, P a multiple of every stride in time: a
   stream-equal stream must emit what the longer clip emits, and the layers know no cheaper way to compute it.
 """
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -79,7 +80,7 @@ class _Counter(TorchDispatchMode):
                 output = func.decompose(*args, **kwargs)
             if output is not NotImplemented:
                 return output
-        output = func(*args, **kwargs)
+        output = _normalised(args) if name == "native_batch_norm" and _contentless(args) else func(*args, **kwargs)
         self._note(name, args, kwargs, output)
         return output
 
@@ -116,6 +117,16 @@ class _Counter(TorchDispatchMode):
     def _release(self, storage: int, numbers: int) -> None:
         self.held[storage] -= 1
         self.live -= 0 if self.held[storage] else numbers
+
+
+def _contentless(args: Any) -> bool:
+    """Batch norm in eval mode of a tensor without contents."""
+    return isinstance(args[0], FakeTensor) and args[5] is False
+
+
+def _normalised(args: Any) -> tuple[torch.Tensor, ...]:
+    """What it returns, at once: torch would walk through the decomposition, which takes most of the time of counting."""
+    return torch.empty_like(args[0]), args[0].new_empty(0), args[0].new_empty(0)
 
 
 def _with_traffic(cost: Cost, reads: Size, writes: Size) -> Cost:

@@ -10,11 +10,9 @@ computed at all (`fake.py`). Sources: torch.utils.flop_counter (the idea); its s
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,9 +23,8 @@ from torch.utils._pytree import tree_leaves
 
 from coequal.proofs.cost.aten import VIEWS, Uncounted, cost_of
 from coequal.proofs.cost.cost import Cost, Size
+from coequal.proofs.cost.entrances import entered, plain_paths
 from coequal.proofs.cost.symbols import product
-
-ENTRANCES = ("forward", "forward_step", "forward_steps", "step", "push")  # methods that mean "inside this submodule"
 
 
 @dataclass
@@ -58,7 +55,7 @@ class Executed:
 def count(run: Callable[[], Any], module: torch.nn.Module | None = None) -> Executed:
     """What `run()` executes, by submodules of `module`. Uncounted names an operation, and the submodule it ran in."""
     counter = _Counter()
-    with _plain_paths(), _entered(module, counter.path), torch.no_grad(), counter:
+    with plain_paths(), entered(module, counter.path), torch.no_grad(), counter:
         counter.executed.result = run()
     return counter.executed
 
@@ -152,45 +149,3 @@ def _composite(func: Any) -> bool:
     if func.namespace != "aten" or not torch._C._dispatch_has_kernel(name):
         return False
     return torch._C._dispatch_has_kernel_for_dispatch_key(name, key)
-
-
-@contextlib.contextmanager
-def _plain_paths() -> Iterator[None]:
-    fast = torch.backends.mha.get_fastpath_enabled()
-    mkldnn = torch._C._get_mkldnn_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    torch._C._set_mkldnn_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        torch._C._set_mkldnn_enabled(mkldnn)
-
-
-@contextlib.contextmanager
-def _entered(module: torch.nn.Module | None, path: list[str]) -> Iterator[None]:
-    """While it lasts, `path[-1]` is the submodule that is running; methods are wrapped on the instances, then freed."""
-    wrapped: list[tuple[dict, str]] = []
-    for name, part in () if module is None else module.named_modules():
-        for entrance in ENTRANCES:
-            method = getattr(part, entrance, None)
-            if name and callable(method) and entrance not in part.__dict__:
-                part.__dict__[entrance] = _inside(method, name, path)
-                wrapped.append((part.__dict__, entrance))
-    try:
-        yield
-    finally:
-        for members, entrance in wrapped:
-            del members[entrance]
-
-
-def _inside(method: Callable, name: str, path: list[str]) -> Callable:
-    @functools.wraps(method)
-    def entered(*args: Any, **kwargs: Any) -> Any:
-        path.append(name)
-        try:
-            return method(*args, **kwargs)
-        finally:
-            path.pop()
-
-    return entered

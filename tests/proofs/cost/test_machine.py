@@ -16,6 +16,7 @@ from coequal.proofs.cost.machine import (
     step_activation,
     traffic,
 )
+from coequal.reference import recurrent
 from coequal.reference.activation import Activation
 from coequal.reference.attention import MultiheadAttention
 from coequal.reference.compose import Parallel, Residual, Sequential
@@ -40,6 +41,32 @@ def test_a_step_reads_all_weights_for_one_frame_and_touches_its_state() -> None:
     assert step.traffic == 3 * FRAME  # one frame kept, two read
     assert state_size(CONV, SHAPE) == 2 * FRAME
     assert state_bytes(CONV, SHAPE, width=2) == 4 * FRAME
+
+
+def test_a_pool_keeps_frames_that_are_pooled_over_space() -> None:
+    layer = AvgPool((4, 7, 7), (1, 1, 1))
+    step = step_cost(layer, SHAPE).mean
+    assert (step.reads, step.writes, step.traffic) == (FRAME, 8, 4 * 8)  # one kept, three read
+    assert state_size(layer, SHAPE) == 3 * 8
+    assert (step.add, step.div) == (8 * 48 + 8 * 3, 8)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_a_recurrent_step_reads_and_writes_its_state(kind: str) -> None:
+    layer = getattr(recurrent, kind)(3, 5, num_layers=2)
+    kept = 2 * 5 * (2 if kind == "LSTM" else 1)
+    assert state_size(layer, (1, 9, 3)) == kept
+    assert step_cost(layer, (1, 9, 3)).mean.traffic == 2 * kept
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("sliding", 2 * 7 * 6), ("full", 7 * (4 * 6 + 2))])
+def test_attention_keeps_keys_and_values_of_the_others(mode: str, kept: int) -> None:
+    assert state_size(MultiheadAttention(6, 2, mode=mode, window=8), (1, 8, 6)) == kept
+
+
+def test_a_shortcut_keeps_the_frames_that_its_branch_delays() -> None:
+    layer = Residual(Conv(8, 8, (5, 1, 1), padding=(2, 0, 0)))
+    assert state_size(layer, SHAPE) == 4 * FRAME + 2 * FRAME
 
 
 def test_peak_of_a_residual_holds_the_shortcut() -> None:

@@ -156,6 +156,8 @@ def _minimal(side: Side, stepped: Stepped, convention: str) -> Any:
     described = _described(side.stream)
     if described is not None:
         return step_cost(described, (1, described.window or 1, described.embed_dim)).mean.flops(convention)
+    if side.window:
+        side.notes.append("the minimum of a step over a window is derived for single attention layers alone")
     if side.window or stepped.period is None:
         return None
     more, example = math.lcm(stepped.period, STRIDES), side.example

@@ -111,7 +111,10 @@ def of_tree(tree: Tree, example: Shape | None, convention: str) -> dict[str, Any
             "bytes": traffic(clip),
             "peak_activation": peak_activation(tree.layer, shape) * FLOAT32,
             "shape": list(shape),
-            "modules": {name: one.flops(convention) for name, one in cost.by_layer(tree.layer, shape).items()},
+            "modules": {
+                name or type(tree.layer).__name__: one.flops(convention)
+                for name, one in cost.by_layer(tree.layer, shape).items()
+            },
         },
         "step": None if steps is None else _step(tree.step_layer, step_shape, steps, convention),
         "reduction": None if steps is None else _ratio(clip, steps, convention),

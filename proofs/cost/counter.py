@@ -129,7 +129,7 @@ def _normalised(args: Any) -> tuple[torch.Tensor, ...]:
 def _with_traffic(cost: Cost, reads: Size, writes: Size) -> Cost:
     """Numbers moved, noted with the first class that the operation belongs to."""
     kind = next(iter(cost.items), "move")
-    without = Cost({k: type(ops)(*ops.values()[:5]) for k, ops in cost.items.items()})
+    without = cost.each(lambda ops: replace(ops, reads=0, writes=0))
     return without + Cost.of(kind, reads=reads, writes=writes)
 
 

@@ -59,6 +59,16 @@ def test_products_by_hand(module: nn.Module, shape: tuple | None, macs: int | No
     assert count(lambda: module(torch.randn(shape)), module).cost.macs() == macs
 
 
+def test_conventions_apply_to_what_ran() -> None:
+    """conv and its bias, twice the elements of a norm, those of a ReLU, the inputs of a pool, a linear layer's bias once."""
+    module = nn.Sequential(
+        nn.Conv1d(2, 4, 3), nn.BatchNorm1d(4), nn.ReLU(), nn.AvgPool1d(2), nn.Flatten(1), nn.Linear(12, 5)
+    ).eval()
+    executed = count(lambda: module(torch.randn(1, 2, 8)), module)
+    assert executed.cost.flops("ptflops-0.6") == (24 * 6 + 24) + 2 * 24 + 24 + 24 + (12 * 5 + 5)
+    assert executed.cost.flops("macs") == 24 * 6 + 12 * 5
+
+
 class Spectrum(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.fft.rfft(x).abs()

@@ -136,8 +136,8 @@ def proved(row: Row) -> str:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     what = f"Proof of clip = stream, {row.name}, {'x'.join(map(str, row.shape))}"
     return (
-        f"{what}: {decision.outcome}, wrong with probability below {decision.bound:.1e}, {decision.draws} draws, {decision.applications:,} values of free functions a draw,"
-        f" {decision.seconds:.0f} s, at most {memory:.1f} GiB."
+        f"{what}: {decision.outcome}, wrong with probability below {decision.bound:.1e}; {decision.draws} draws,"
+        f" {decision.applications:,} values of free functions in one, {decision.seconds:.0f} s, at most {memory:.1f} GiB."
     )
 
 

@@ -72,11 +72,16 @@ def of_target(target: str, options: dict[str, Any]) -> dict[str, Any]:
 
     from coequal import target as loading
     from coequal.cost_module import of_value
+    from coequal.equivalence.errors import BadSubject
+    from coequal.proofs.cost.cost import CostError
 
     value = loading._called(target, loading._named(target))
     example = options["example"]
     clip = None if example is None else torch.randn(example, generator=torch.Generator().manual_seed(0))
-    return of_value(target, value, clip, options)
+    try:
+        return of_value(target, value, clip, options)
+    except CostError as error:
+        raise BadSubject(f"{target}: {error}") from error
 
 
 # -- on the terminal ---------------------------------------------------------------------------------------------------

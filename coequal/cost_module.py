@@ -4,24 +4,22 @@ Runs in the worker process of `coequal.sandbox`. Clip mode is counted on fake te
 others really run. The minimum of a step is
 
 - the formula of the same operator in the reference, for continual-inference's attention (`_described`);
-- otherwise what one frame more costs in clip mode, `(clip(T + P) - clip(T)) / P` over a period of P frames: a stream-equal
-  stream must emit what the longer clip emits, and the layers know no cheaper way to compute it.
+- otherwise what one frame more costs in clip mode, `(clip(T + P) - clip(T)) / P`, P a multiple of every stride in time: a
+  stream-equal stream must emit what the longer clip emits, and the layers know no cheaper way to compute it.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 import torch
 
+from coequal.cost_side import Side, side_of
 from coequal.cost_tree import number
-from coequal.equivalence.errors import BadSubject
-from coequal.equivalence.recognise import ADAPTERS, subject_of
-from coequal.equivalence.subject import Subject
 from coequal.proofs.cost import LETTERS, step_cost
 from coequal.proofs.cost.cost import CostError, plain, simplified
 from coequal.proofs.cost.counter import Executed, count
@@ -30,27 +28,13 @@ from coequal.proofs.cost.ratios import per_frame
 from coequal.proofs.cost.steps import Stepped, numbers_in, steps_executed
 from coequal.reference.attention import MultiheadAttention
 
+STRIDES = 48  # a multiple of the strides in time that networks have: 1, 2, 3, 4, 6, 8, 12, 16
 AXES = {(2, 5): "BCTHW", (2, 4): "BCTW", (2, 3): "BCT", (1, 3): "BTE", (1, 4): "BTCE"}
-
-
-@dataclass
-class Side:
-    """What is counted: a clip function of an example, a stream's step, the modules whose parts are named, and notes."""
-
-    clip: Callable[[torch.Tensor], Any]
-    example: torch.Tensor
-    time: int
-    module: torch.nn.Module | None  # of the clip
-    step: Callable[[torch.Tensor], Any] | None = None
-    stream: torch.nn.Module | None = None  # of the step
-    state: Callable[[], Any] = lambda: None
-    window: bool = False
-    notes: list[str] = field(default_factory=list)
 
 
 def of_value(target: str, value: Any, clip: torch.Tensor | None, options: dict[str, Any]) -> dict[str, Any]:
     """What `coequal cost` says of a Subject or a module, as in its JSON. BadSubject or CostError: one line."""
-    side = _side(target, value, clip)
+    side = side_of(target, value, clip)
     side.example = side.example[:1]
     mode, convention = options["mode"], options["convention"]
     return {
@@ -58,78 +42,6 @@ def of_value(target: str, value: Any, clip: torch.Tensor | None, options: dict[s
         "step": None if mode == "clip" or side.step is None else _step(side, convention),
         "notes": side.notes,
     }
-
-
-# -- what stands under the name ----------------------------------------------------------------------------------------
-
-
-def _side(target: str, value: Any, clip: torch.Tensor | None) -> Side:
-    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.nn.Module):
-        value, clip = value[0], value[1] if clip is None else clip
-    if isinstance(value, Subject):
-        return _of_subject(value if clip is None else replace(value, example=clip))
-    if not isinstance(value, torch.nn.Module):
-        raise BadSubject(
-            f"{target} is of type {type(value).__name__}; expected a coequal.Subject, a torch.nn.Module, or a function"
-            " without arguments that returns one"
-        )
-    if clip is None:
-        raise BadSubject(
-            f"{target} is the module {type(value).__name__}, which needs the shape of a clip: add --example SHAPE"
-            " (like --example 1,3,16,32,32), or let a function return (module, example)"
-        )
-    value.eval()
-    if _library(value):
-        return _of_library(value, clip)
-    if _recognised(value):
-        return _of_subject(subject_of(value, clip))
-    return _of_regular(value, clip)
-
-
-def _recognised(module: torch.nn.Module) -> bool:
-    from importlib import import_module
-
-    return any(import_module(f"coequal.equivalence.adapters.{name}").recognises(module) for name in ADAPTERS)
-
-
-def _library(module: torch.nn.Module) -> bool:
-    from coequal.equivalence.adapters import continual_inference
-
-    return continual_inference.recognises(module)
-
-
-def _of_subject(subject: Subject) -> Side:
-    stream, modules = subject.stream(), subject.modules
-    side = Side(subject.clip, subject.example, subject.time, modules, stream.step, modules)
-    return replace(side, state=lambda: getattr(stream, "state", None), window=subject.window is not None)
-
-
-def _of_library(module: Any, clip: torch.Tensor) -> Side:
-    """continual-inference: `forward_step` itself, with the state in the module."""
-    module.clean_state()
-    subject = subject_of(module, clip)
-    side = Side(subject.clip, clip, subject.time, module, module.forward_step, module)
-    return replace(side, state=lambda: _kept(module), window=subject.window is not None)
-
-
-def _kept(module: torch.nn.Module) -> list[Any]:
-    return [part.get_state() for part in module.modules() if hasattr(part, "get_state")]
-
-
-def _of_regular(module: torch.nn.Module, clip: torch.Tensor) -> Side:
-    """A module without a stream: its step is that of the continual twin, where there is one."""
-    from coequal.continual.conversion import NotStreamable, convert
-    from coequal.continual.module import Stream
-
-    try:
-        twin = convert(module)
-        stream = Stream(twin)
-        time = 2 if twin.time is None else twin.time
-    except (NotStreamable, ValueError) as error:
-        return Side(module, clip, 2 if clip.dim() != 3 else 1, module, notes=[f"no step: {error}"])
-    notes = ["the step is that of its continual twin, coequal.continual.convert"]
-    windowed = getattr(twin, "emits", "frames") != "frames"
-    return Side(module, clip, time, module, stream.step, twin, lambda: stream.state, windowed, notes)
 
 
 # -- counting ----------------------------------------------------------------------------------------------------------
@@ -177,15 +89,16 @@ class _Function(torch.nn.Module):
 
     def __init__(self, clip: Callable, module: torch.nn.Module | None) -> None:
         super().__init__()
-        self.clip, self.names = clip, module
+        self.function, self.names = (clip,), (module,)  # in tuples: a module inside would be registered
 
     def named_modules(self, *args: Any, **kwargs: Any) -> Any:
         """Those of the module inside."""
-        return () if self.names is None else self.names.named_modules(*args, **kwargs)
+        (module,) = self.names
+        return () if module is None else module.named_modules(*args, **kwargs)
 
     def forward(self, x: torch.Tensor) -> Any:
         """The clip function."""
-        return self.clip(x)
+        return self.function[0](x)
 
 
 def _letters(side: Side) -> str:
@@ -195,8 +108,13 @@ def _letters(side: Side) -> str:
     return letters.replace("B", "C")  # one clip: a batch stays a number
 
 
-def _expression(side: Side, convention: str) -> str:
-    executed = _clip_executed(side, letters=_letters(side))
+def _expression(side: Side, convention: str) -> str | None:
+    """In letters; None, and a note, where torch's symbolic sizes do not get through the module."""
+    try:
+        executed = _clip_executed(side, letters=_letters(side))
+    except CostError as error:
+        side.notes.append(f"no expression: {error}")
+        return None
     side.notes += [f"{letter} is fixed by the module to {value}" for letter, value in executed.fixed.items()]
     return plain(simplified(executed.cost.flops(convention)))
 
@@ -223,7 +141,7 @@ def _step(side: Side, convention: str) -> dict[str, Any]:
 
 
 def _stepped(side: Side) -> Stepped:
-    """Ours on fake tensors; others really run, since code that asks `type(x) is Tensor` goes astray there, silently."""
+    """Ours on fake tensors; others really run: code that asks `type(x) is Tensor` goes astray on fake ones, silently."""
     frames = side.example.unbind(side.time)
     assert side.step is not None
     if not type(side.stream).__module__.startswith("coequal."):
@@ -238,12 +156,14 @@ def _minimal(side: Side, stepped: Stepped, convention: str) -> Any:
     described = _described(side.stream)
     if described is not None:
         return step_cost(described, (1, described.window or 1, described.embed_dim)).mean.flops(convention)
+    if side.window:
+        side.notes.append("the minimum of a step over a window is derived for single attention layers alone")
     if side.window or stepped.period is None:
         return None
-    period, example = stepped.period, side.example
-    longer = torch.cat([example, *[example.narrow(side.time, 0, 1)] * period], side.time)
+    more, example = math.lcm(stepped.period, STRIDES), side.example
+    longer = torch.cat([example, *[example.narrow(side.time, 0, 1)] * more], side.time)
     short, long = (_clip_executed(side, clip).cost.flops(convention) for clip in (example, longer))
-    return Fraction(long - short, period)
+    return Fraction(long - short, more)
 
 
 def _described(module: Any) -> MultiheadAttention | None:

@@ -111,6 +111,10 @@ def of_tree(tree: Tree, example: Shape | None, convention: str) -> dict[str, Any
             "bytes": traffic(clip),
             "peak_activation": peak_activation(tree.layer, shape) * FLOAT32,
             "shape": list(shape),
+            "modules": {
+                name or type(tree.layer).__name__: one.flops(convention)
+                for name, one in cost.by_layer(tree.layer, shape).items()
+            },
         },
         "step": None if steps is None else _step(tree.step_layer, step_shape, steps, convention),
         "reduction": None if steps is None else _ratio(clip, steps, convention),
@@ -122,11 +126,13 @@ def _step(layer: Any, shape: Shape, steps: Steps, convention: str) -> dict[str, 
     symbolic = cost.step_cost(layer, lettered(layer, shape))
     return {
         "macs": number(steps.mean.flops(convention)),
-        "worst": steps.worst.flops(convention),
+        "worst": steps.most(convention),
         "period": steps.period,
         "expression": expression(symbolic.mean, convention),
         "bytes": number(traffic(steps.mean)),
         "state_bytes": state_bytes(layer, shape),
+        "executed": None,  # a formula runs nothing: `coequal cost file.py:module` counts what does
+        "claimed": None,
         "shape": list(shape),
     }
 

@@ -34,15 +34,12 @@ def answer(folder: Path, request: dict[str, Any]) -> tuple[str, Any]:
     """What `main` writes down. Whatever escapes here, SystemExit included, becomes one line."""
     from coequal.blame import blame, located
     from coequal.equivalence.errors import BadSubject
-    from coequal.proofs.cost.cost import CostError
 
     sys.path.append(str(Path.cwd()))  # at the end: the user's folder must not hide an installed library
     try:
         return "report", _report(folder, request)
     except BadSubject as error:
         return "bad", located(error, request["target"])
-    except CostError as error:
-        return "bad", f"{request['target']}: {error}"
     except KeyboardInterrupt:
         return "bad", f"{request['target']}: interrupted"
     except BaseException as error:

@@ -123,6 +123,41 @@ def _judged() -> dict[str, list]:
     return found
 
 
+def conventions() -> str:
+    """What each convention counts, and where it was read."""
+    from coequal.proofs.cost import CONVENTIONS
+
+    return table(("name", "counts", "source"), [(f"`{name}`", c.meaning, c.source) for name, c in CONVENTIONS.items()])
+
+
+def energy() -> str:
+    """Frames that one load of the weights must serve, by how often a prediction is wanted."""
+    from coequal.proofs.cost import clip_cost, step_cost
+    from coequal.proofs.cost.machine import frames_per_weight_load, intensity
+    from coequal.reference.attention import MultiheadAttention
+    from coequal.reference.conv import Conv
+    from coequal.reference.linear import Linear
+
+    layers = {
+        "conv 1x1x1, 48 to 108, 28 x 28": (Conv(48, 108, (1, 1, 1), bias=False), (1, 48, 16, 28, 28)),
+        "depthwise 3x3x3, 108, 28 x 28": (
+            Conv(108, 108, (3, 3, 3), padding=1, groups=108, bias=False),
+            (1, 108, 16, 28, 28),
+        ),
+        "conv 3x3x3, 256 to 256, 7 x 7": (Conv(256, 256, (3, 3, 3), padding=1, bias=False), (1, 256, 16, 7, 7)),
+        "attention, single, E = 192": (MultiheadAttention(192, 8, mode="single", window=64), (1, 64, 192)),
+        "linear, 1024 to 4096": (Linear(1024, 4096), (1, 64, 1024)),
+    }
+    rows = []
+    for name, (layer, shape) in layers.items():
+        clip, step = clip_cost(layer, shape), step_cost(layer, shape).mean
+        loads = [frames_per_weight_load(clip, step, every=every) for every in (1, 2, 4, 8)]
+        per_byte = tuple(f"{float(intensity(cost)):.2g}" for cost in (clip, step))
+        rows.append((name, *per_byte, *("never" if load is None else f"{float(load):.2g}" for load in loads)))
+    heads = ("layer", "MACs per byte, clip", "step", *(f"F, a prediction every {n} frames" for n in (1, 2, 4, 8)))
+    return table(heads, rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "verify": lambda: options("verify"),
     "check": lambda: options("check"),
@@ -136,6 +171,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "claims-co3d": lambda: claims("co3d"),
     "claims-continual-transformers": lambda: claims("continual_transformers"),
     "claims-other-sources": lambda: claims("other_sources"),
+    "cost": lambda: options("cost"),
+    "conventions": conventions,
+    "energy": energy,
 }
 
 

@@ -39,7 +39,11 @@ def _matmul(rows_: Size, inner: Size, columns: Size, kind: str = "linear") -> Co
 
 
 def _addmm(shapes: list[Any], args: tuple, out: Shape) -> Cost:
-    return _matmul(product(shapes[1][:-1]), shapes[1][-1], shapes[2][-1]) + Cost.of("linear bias", add=product(out))
+    return _matmul(product(shapes[1][:-1]), shapes[1][-1], shapes[2][-1]) + _bias(out)
+
+
+def _bias(out: Shape) -> Cost:
+    return Cost.of("linear bias", add=product(out), weights=out[-1])
 
 
 def _attention(shapes: list[Any], args: tuple, out: Shape) -> Cost:
@@ -57,11 +61,11 @@ def _batched(shapes: list[Any], args: tuple, out: Shape) -> Cost:
 # (shapes of the arguments, the arguments, shape of the output) -> cost
 PRODUCTS: dict[str, Callable[[list[Any], tuple, Shape], Cost]] = {
     **dict.fromkeys(words("convolution _convolution mkldnn_convolution convolution_overrideable"), _convolution),
-    "mm": lambda shapes, args, out: _matmul(*shapes[0], shapes[1][-1]),
-    "mv": lambda shapes, args, out: _matmul(*shapes[0], 1),
+    "mm": lambda shapes, args, out: _matmul(shapes[0][0], shapes[0][1], shapes[1][-1]),
+    "mv": lambda shapes, args, out: _matmul(shapes[0][0], shapes[0][1], 1),
     "dot": lambda shapes, args, out: _matmul(1, shapes[0][0], 1),
     "addmm": _addmm,
-    "addmv": lambda shapes, args, out: _matmul(*shapes[1], 1) + Cost.of("linear bias", add=product(out)),
+    "addmv": lambda shapes, args, out: _matmul(shapes[1][0], shapes[1][1], 1) + _bias(out),
     "bmm": _batched,
     "baddbmm": lambda shapes, args, out: _batched(shapes[1:], args, out) + Cost.of("mask", add=product(out)),
     **dict.fromkeys(

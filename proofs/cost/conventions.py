@@ -50,8 +50,8 @@ CONVENTIONS: dict[str, Convention] = {
         " each of a rectifier, 1 for each input of a pool; sigmoid, swish, gates, residual sums and layer norm are free",
         "sovrasov/flops-counter.pytorch 0.6.9, ptflops/pytorch_ops.py: the hooks of MODULES_MAPPING",
         {
-            **{kind: {"mul": 1} for kind in ("conv", "linear", "projection", "recurrent")},
-            "attention": {"mul": 1, "writes": 1},  # and the scaling of the queries
+            **{kind: {"mul": 1} for kind in ("conv", "linear", "attention", "recurrent")},
+            "projection": {"mul": 1, "writes": 1},  # and the scaling of the queries, as many as there are outputs
             **{"conv bias": {"add": 1}, "linear bias": {"weights": 1}, "projection bias": {"add": 1}},
             **{"recurrent bias": {"add": 1}, "attention softmax": {"exp": 1}},
             **{"norm": {"writes": 2}, "norm without affine": {"writes": 1}},

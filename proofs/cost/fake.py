@@ -44,7 +44,8 @@ def clip_executed(module: torch.nn.Module, example: torch.Tensor, letters: str =
         executed.result = None
     if not letters:
         return executed
-    names = {s.node.expr: LETTERS[c] for c, s in zip(letters, clip.shape, strict=True) if isinstance(s, torch.SymInt)}
+    sizes: tuple[Any, ...] = tuple(clip.shape)
+    names = {s.node.expr: LETTERS[c] for c, s in zip(letters, sizes, strict=True) if isinstance(s, torch.SymInt)}
     executed.fixed = {str(c): int(fixed) for s, c in names.items() if (fixed := environment.replace(s)).is_Integer}
     return executed.map(lambda size: translated(size, environment, names))
 

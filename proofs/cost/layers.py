@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import sympy
-
 from coequal.proofs.cost.cost import Cost, CostError, Size
 from coequal.proofs.cost.domain import Domain
-from coequal.proofs.cost.symbols import T, is_number, lcm
+from coequal.proofs.cost.phases import Steps
+from coequal.proofs.cost.symbols import T, is_number
 from coequal.reference.layer import Layer
 from coequal.reference.timing import Timing
 
@@ -42,45 +41,6 @@ class NotStreamable(CostError):
 
 
 @dataclass(frozen=True)
-class Steps:
-    """Cost of every step of one period, in steady state: step `t` costs `phases[t mod len(phases)]`."""
-
-    phases: tuple[Cost, ...]
-
-    @property
-    def period(self) -> int:
-        """Frames after which the work repeats."""
-        return len(self.phases)
-
-    @property
-    def mean(self) -> Cost:
-        """Average of a step; fractions stay exact."""
-        if self.period == 1:
-            return self.phases[0]
-        return Cost.total(self.phases).each(lambda ops: ops.map(lambda size: _over(size, self.period)))
-
-    @property
-    def worst(self) -> Cost:
-        """The step with the most multiply-adds (the first of them)."""
-        return max(self.phases, key=lambda cost: _magnitude(cost.macs()))
-
-    def __add__(self, other: Steps) -> Steps:
-        period = lcm(self.period, other.period)
-        pairs = ((self.phases[t % self.period], other.phases[t % other.period]) for t in range(period))
-        return Steps(tuple(a + b for a, b in pairs))
-
-
-def _over(size: Size, by: int) -> Size:
-    quotient = sympy.sympify(size) / by
-    return int(quotient) if quotient.is_Integer else quotient
-
-
-def _magnitude(size: Size) -> Any:
-    """To compare expressions that are sums of the same positive monomials: their value for large letters."""
-    return size if is_number(size) else size.subs(dict.fromkeys(size.free_symbols, 1024))
-
-
-@dataclass(frozen=True)
 class Part:
     """A layer inside another one: what it is called, the clip it gets, how often it is applied."""
 
@@ -90,16 +50,30 @@ class Part:
     times: Size = 1
 
 
+class Formulas:
+    """Single dispatch on the very class of a layer: a subclass may compute something else, so it inherits no formula."""
+
+    def __init__(self, default: Callable) -> None:
+        functools.update_wrapper(self, default)
+        self._generic = functools.singledispatch(default)
+        self.register = self._generic.register
+
+    def __call__(self, layer: Any, *args: Any, **options: Any) -> Any:
+        """The formula of `type(layer)`, or the default."""
+        registry = self._generic.registry
+        return registry.get(type(layer), registry[object])(layer, *args, **options)
+
+
 # -- what families register --------------------------------------------------------------------------------------------
 
 
-@functools.singledispatch
+@Formulas
 def clip_formula(layer: Any, shape: Sizes, padding: str) -> Cost:
     """Cost of a clip; padding "nominal" or "effective"."""
     raise NoFormula("clip", layer)
 
 
-@functools.singledispatch
+@Formulas
 def step_formula(layer: Any, shape: Sizes, padding: str) -> Steps:
     """Cost of the steps of a period; by default that of a clip of one frame, for layers that look at nothing else."""
     if layer.timing != Timing():
@@ -107,7 +81,7 @@ def step_formula(layer: Any, shape: Sizes, padding: str) -> Steps:
     return Steps((clip_formula(layer, one_frame(layer, shape), padding),))
 
 
-@functools.singledispatch
+@Formulas
 def state_formula(layer: Any, shape: Sizes) -> Size:
     """Numbers kept between steps; by default none, for layers that look at one frame."""
     if layer.timing != Timing():
@@ -115,19 +89,19 @@ def state_formula(layer: Any, shape: Sizes) -> Size:
     return 0
 
 
-@functools.singledispatch
+@Formulas
 def shape_formula(layer: Any, shape: Sizes) -> Sizes:
     """Output shape for letters; by default the shape itself, for layers that say so of a small clip."""
     raise NoFormula("output shape", layer)
 
 
-@functools.singledispatch
+@Formulas
 def domains(layer: Any, shape: Sizes, padding: str = "nominal") -> Mapping[str, Domain]:
     """Iteration domains of the products of one layer, by name; those of layers inside are theirs."""
     return {}
 
 
-@functools.singledispatch
+@Formulas
 def parts(layer: Any, shape: Sizes) -> list[Part]:
     """The layers inside, with the clip that each gets; none for an operator."""
     return []
@@ -181,13 +155,14 @@ BUFFERS = ("running_", "num_batches_tracked")
 
 
 def by_layer(layer: Layer, shape: Sizes, name: str = "") -> dict[str, Cost]:
-    """Cost of a clip for every operator inside, by its path; containers' own sums and products under their path."""
-    inside = parts(layer, shape)
-    costs = {name or type(layer).__name__: clip_formula(layer, tuple(shape), "nominal")} if not inside else {}
-    for part in inside:
-        for path, cost in by_layer(part.layer, part.shape, f"{name}.{part.name}" if name else part.name).items():
-            costs[path] = cost * part.times
-    return costs
+    """Cost of a clip for every operator inside, by its path; what a container adds (sums of branches) under its own."""
+    own, costs = clip_formula(layer, tuple(shape), "nominal"), dict[str, Cost]()
+    for part in parts(layer, shape):
+        inside = by_layer(part.layer, part.shape, f"{name}.{part.name}" if name else part.name)
+        costs |= {path: cost * part.times for path, cost in inside.items()}
+        own += clip_formula(part.layer, part.shape, "nominal") * part.times * -1
+    own = Cost({kind: ops for kind, ops in own.simplify().items.items() if any(value != 0 for value in ops.values())})
+    return costs | ({name: own} if own.items or not costs else {})
 
 
 def one_frame(layer: Layer, shape: Sizes) -> Sizes:

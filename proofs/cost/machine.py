@@ -55,15 +55,15 @@ def energy(cost: Cost, table: Mapping[str, float] = EYERISS, memory: str = "dram
 
 def frames_per_weight_load(
     clip: Cost, step: Cost, *, every: int = 1, table: Mapping[str, float] = EYERISS, memory: str = "dram"
-) -> float | None:
+) -> Fraction | None:
     """Frames that one load of the weights must serve for a step to cost no more energy than a clip for every `every` frames.
 
     None: no number of frames is enough. At most 1: a stream that loads them for every single frame saves energy.
     """
     e, weights = table[memory], clip.weights
     others = table["mac"] * step.macs() + e * (step.moved() - step.weights)
-    left = energy(clip, table, memory) / every - others
-    return None if left <= 0 else e * weights / left
+    left = Fraction(energy(clip, table, memory)) / every - Fraction(others)
+    return None if left <= 0 else Fraction(e * weights) / left
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,6 @@ def _checked(layer: Any, shape: Sizes) -> Sizes:
 for _kind in (BatchNorm, GroupNorm, InstanceNorm):
     shape_formula.register(_kind, _checked)
     clip_formula.register(_kind, channel_norm)
-for _kind in (LayerNorm, RMSNorm):
-    shape_formula.register(_kind, _checked)
-    clip_formula.register(_kind, token_norm)
+for _tokens in (LayerNorm, RMSNorm):
+    shape_formula.register(_tokens, _checked)
+    clip_formula.register(_tokens, token_norm)

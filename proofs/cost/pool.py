@@ -141,9 +141,9 @@ def _overlapping(length: Size, windows: int) -> Size:
     return sum(ceil_div((j + 1) * length, windows) - floor_div(j * length, windows) for j in range(windows))
 
 
-for _kind in ADAPTIVE:
-    shape_formula.register(_kind, _adaptive_shape)
-    clip_formula.register(_kind, _adaptive_clip)
+for _adaptive in ADAPTIVE:
+    shape_formula.register(_adaptive, _adaptive_shape)
+    clip_formula.register(_adaptive, _adaptive_clip)
 
 
 # -- global ------------------------------------------------------------------------------------------------------------
@@ -176,8 +176,8 @@ def _global_step(layer: Any, shape: Sizes, padding: str) -> Steps:
     return Steps((cost + Cost.of("pool", reads=-(window - 1) * elements, traffic=window * frame if window > 1 else 0),))
 
 
-for _kind in GLOBAL:
-    shape_formula.register(_kind, _global_shape)
-    clip_formula.register(_kind, _global_clip)
-    step_formula.register(_kind, _global_step)
-    state_formula.register(_kind, lambda layer, shape: (layer.window - 1) * shape[0] * shape[1])
+for _global in GLOBAL:
+    shape_formula.register(_global, _global_shape)
+    clip_formula.register(_global, _global_clip)
+    step_formula.register(_global, _global_step)
+    state_formula.register(_global, lambda layer, shape: (layer.window - 1) * shape[0] * shape[1])

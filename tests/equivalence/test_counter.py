@@ -41,7 +41,6 @@ def test_comparisons_with_what_has_been_passed_are_decided():
     assert counter > 19
     assert counter >= 4
     assert not counter < 5
-    assert not counter == 7
     assert counter != 7
     assert min(counter, 6) == 6
     assert bool(counter)

@@ -178,5 +178,5 @@ def test_the_homomorphic_exponential() -> None:
 def test_the_bound_grows_with_the_run() -> None:
     field = Field.drawn(4)
     before = field.wrong
-    field.free("f", field.constants(torch.randn(1000)))
+    field.free("f", field.constants(torch.randn(1000, dtype=torch.float64)))
     assert before < field.wrong < 1

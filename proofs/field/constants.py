@@ -63,7 +63,7 @@ def _rational(x: Tensor, within: Tensor, simple: Simple) -> Tensor:
     """Whether a convergent with a small enough denominator is near (Khinchin, "Continued fractions", section 2)."""
     before, now = (torch.zeros_like(x), torch.ones_like(x)), (torch.ones_like(x), torch.floor(x))
     rest, near = x - now[1], torch.zeros_like(x, dtype=torch.bool)
-    greatest = simple.size / x.sqrt()  # as in `number._near`
+    greatest = max(simple.size, simple.root) / x.sqrt()  # as in `number._near`
     for _ in range(20):
         near |= (now[0] <= greatest) & ((x - now[1] / now[0]).abs() <= within)
         digit = torch.floor(1 / rest.clamp_min(1e-300))

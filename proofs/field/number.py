@@ -20,13 +20,17 @@ from coequal.proofs.field.primes import is_square, sqrt_mod
 
 @dataclass(frozen=True)
 class Simple:
-    """What counts as simple in a format: numerator times denominator at most `size^2`, or so many decimal digits."""
+    """What counts as simple in a format: numerator times denominator at most `size^2`, or so many decimal digits.
+
+    `root`: the same for what stands below a root.
+    """
 
     size: int
     digits: int
+    root: int
 
 
-DOUBLE, SINGLE = Simple(10_000, 8), Simple(12, 3)
+DOUBLE, SINGLE = Simple(10_000, 8, 10_000), Simple(12, 3, 32)
 
 
 @dataclass(frozen=True)
@@ -72,27 +76,27 @@ def spacing(value: float) -> float:
 
 def _simple(value: float, exact: Fraction, simple: Simple) -> Number | None:
     unit = Fraction(spacing(value))
-    for candidate in (_near(exact, simple), Fraction(f"{value:.{simple.digits}g}")):
+    for candidate in (_near(exact, simple.size), Fraction(f"{value:.{simple.digits}g}")):
         if candidate and abs(candidate - exact) <= unit:
             return Number(candidate, exact=candidate == exact)
     return None
 
 
-def _near(exact: Fraction, simple: Simple) -> Fraction:
+def _near(exact: Fraction, greatest: int) -> Fraction:
     """The nearest rational n / d with `n d <= N^2`; zero where there is none.
 
     Of those there are about `N^2` a binade, however large the numbers: with `d <= N` alone, any float above a thousand would
     be near one.
     """
     size = abs(float(exact))
-    limit = int(simple.size / math.sqrt(size)) if simple.size**-2 < size else 0
+    limit = int(greatest / math.sqrt(size)) if greatest**-2 < size else 0
     return exact.limit_denominator(limit) if limit else Fraction(0)
 
 
 def _root(value: float, simple: Simple, index: int) -> Number | None:
     if not 2.0**-100 < abs(value) < 2.0**100:  # no simple number, and its powers might overflow
         return None
-    power, size, unit = _near(Fraction(value**index), simple), abs(Fraction(value)), Fraction(spacing(value))
+    power, size, unit = _near(Fraction(value**index), simple.root), abs(Fraction(value)), Fraction(spacing(value))
     if power <= 0 or not (size - unit) ** index <= power <= (size + unit) ** index:
         return None
     n, d = power.numerator, power.denominator

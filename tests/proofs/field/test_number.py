@@ -5,6 +5,7 @@ import random
 from fractions import Fraction
 
 import pytest
+from scipy.stats import poisson
 
 from coequal.proofs.field.errors import NeedsRoot, ZeroDivisor
 from coequal.proofs.field.number import DOUBLE, SINGLE, Number, modulo, number_of, prime_factors, spacing
@@ -23,7 +24,6 @@ SIMPLE = [
 
 def single(value: float) -> float:
     import torch
-from scipy.stats import poisson
 
     return float(torch.tensor(value, dtype=torch.float32))
 

@@ -154,6 +154,7 @@ def _cost(commands: Any) -> None:
     )
     add("--example", type=shape, metavar="SHAPE", help="shape of the clip, like 1,3,16,32,32")
     add("--modules", action="store_true", help="every submodule, the most expensive first")
+    add("--executed", action="store_true", help="count what a step of a large catalogue network executes, too: a minute")
     add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit for code of yours (600)")
     add("--json", metavar="FILE", help="write the counts as JSON")
 

@@ -50,7 +50,7 @@ def _counted(options: argparse.Namespace) -> dict[str, Any]:
     else:
         from coequal.cost_tree import find, of_tree
 
-        counted = of_tree(find(options.target), options.example, options.convention)
+        counted = of_tree(find(options.target), options.example, options.convention, options.executed, options.mode)
     for mode in ("clip", "step"):
         if options.mode not in (None, mode):
             counted[mode] = None

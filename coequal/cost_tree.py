@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from coequal.cost_executed import executed
 from coequal.proofs import cost
 from coequal.proofs.cost.cost import Cost, CostError, plain, simplified
-from coequal.proofs.cost.layers import Steps, time_axis
+from coequal.proofs.cost.layers import time_axis
 from coequal.proofs.cost.machine import FLOAT32, peak_activation, state_bytes, traffic
-from coequal.proofs.cost.ratios import reduction
 from coequal.reference import (
     activation,
     adaptive_pool,
@@ -44,6 +44,7 @@ class Tree:
     shape: Shape
     step_layer: Layer | None
     step_shape: Shape
+    why: str = ""  # it has no step, if it has none
 
 
 def _both(name: str, layer: Layer, shape: Shape) -> Tree:
@@ -88,7 +89,8 @@ def find(name: str) -> Tree:
         return _both(chosen, *OPERATORS[chosen]())
     if chosen is not None:
         found = systems()[chosen]
-        return Tree(chosen, found.layer, tuple(found.shape), found.step_layer, tuple(found.step_shape or found.shape))
+        step_shape = tuple(found.step_shape or found.shape)
+        return Tree(chosen, found.layer, tuple(found.shape), found.step_layer, step_shape, found.notes)
     close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     hint = f"did you mean {known[close[0]]}?" if close else f"operators: {', '.join(OPERATORS)}"
     none = "" if systems() else ", which has no systems in this version"
@@ -98,11 +100,17 @@ def find(name: str) -> Tree:
     )
 
 
-def of_tree(tree: Tree, example: Shape | None, convention: str) -> dict[str, Any]:
-    """What `coequal cost` says of it, as in its JSON."""
+def of_tree(
+    tree: Tree, example: Shape | None, convention: str, run: bool = False, mode: str | None = None
+) -> dict[str, Any]:
+    """What `coequal cost` says of it, as in its JSON; `run`: count what the twin executes, however long it takes."""
     shape, step_shape = (example, example) if example else (tree.shape, tree.step_shape)
     clip = cost.clip_cost(tree.layer, shape)
-    steps = None if tree.step_layer is None else cost.step_cost(tree.step_layer, step_shape)
+    notes = [] if tree.step_layer is not None else [f"no step: {tree.why or 'it needs the whole clip'}"]
+    step = None
+    if tree.step_layer is not None and mode != "clip":
+        step, more = _step(tree.step_layer, shape, step_shape, convention, run)
+        notes += more
     return {
         "clip": {
             "macs": clip.flops(convention),
@@ -116,29 +124,27 @@ def of_tree(tree: Tree, example: Shape | None, convention: str) -> dict[str, Any
                 for name, one in cost.by_layer(tree.layer, shape).items()
             },
         },
-        "step": None if steps is None else _step(tree.step_layer, step_shape, steps, convention),
-        "reduction": None if steps is None else _ratio(clip, steps, convention),
-        "notes": [] if steps is not None else [f"{tree.name} needs the whole clip: it has no step"],
+        "step": step,
+        "notes": notes,
     }
 
 
-def _step(layer: Any, shape: Shape, steps: Steps, convention: str) -> dict[str, Any]:
+def _step(layer: Layer, clip: Shape, shape: Shape, convention: str, run: bool) -> tuple[dict[str, Any], list[str]]:
+    steps = cost.step_cost(layer, shape)
     symbolic = cost.step_cost(layer, lettered(layer, shape))
-    return {
+    seen, notes = executed(layer, clip, convention, run)
+    facts = {
         "macs": number(steps.mean.flops(convention)),
         "worst": steps.most(convention),
         "period": steps.period,
         "expression": expression(symbolic.mean, convention),
         "bytes": number(traffic(steps.mean)),
         "state_bytes": state_bytes(layer, shape),
-        "executed": None,  # a formula runs nothing: `coequal cost file.py:module` counts what does
+        **seen,
         "claimed": None,
         "shape": list(shape),
     }
-
-
-def _ratio(clip: Cost, steps: Steps, convention: str) -> float | None:
-    return float(reduction(clip, steps, convention)) if steps.mean.flops(convention) else None
+    return facts, notes
 
 
 def number(value: Any) -> int | float:

@@ -134,10 +134,11 @@ def _step_rows(facts: dict[str, Any]) -> dict[str, str]:
     rows = {"minimal": "not derived" if facts["macs"] is None else whole(facts["macs"])}
     if facts.get("executed") is not None:
         rows["executed"] = whole(facts["executed"])
-        rows["claimed"] = "its library claims nothing" if facts["claimed"] is None else whole(facts["claimed"])
+        rows["claimed"] = "nothing" if facts["claimed"] is None else whole(facts["claimed"])
     if facts["period"] not in (None, 1):
         rows["worst"] = f"{whole(facts['worst'])} in one of {facts['period']} steps; above are means"
-    return rows | {"state": f"{whole(facts['state_bytes'])} bytes", "bytes moved": whole(facts["bytes"])}
+    rows |= {"state": f"{whole(facts['state_bytes'])} bytes", "bytes moved": whole(facts["bytes"])}
+    return rows | {"peak activation": f"{whole(facts['peak_activation'])} bytes"}
 
 
 def whole(value: float) -> str:

@@ -132,6 +132,7 @@ def _step(side: Side, convention: str) -> dict[str, Any]:
         "period": stepped.period,
         "warm_up": stepped.warm_up,
         "state_bytes": numbers_in(side.state()) * side.example.element_size(),
+        "peak_activation": max(step.peak for step in stepped.steady) * side.example.element_size(),
         "claimed": claimed(side.stream),
         "bytes": number(Fraction(sum(step.bytes for step in stepped.steady), len(stepped.steady))),
         "modules": {

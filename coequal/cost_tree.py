@@ -13,7 +13,7 @@ from coequal.proofs import cost
 from coequal.proofs.cost.cost import Cost, CostError, plain, simplified
 from coequal.proofs.cost.layers import time_axis
 from coequal.proofs.cost.machine import FLOAT32, state_bytes, traffic
-from coequal.proofs.cost.memory import peak_activation
+from coequal.proofs.cost.memory import peak_activation, step_activation
 from coequal.reference import (
     activation,
     adaptive_pool,
@@ -142,6 +142,7 @@ def _step(layer: Layer, clip: Shape, shape: Shape, convention: str, run: bool) -
         "expression": expression(symbolic.mean, convention),
         "bytes": number(traffic(steps.mean)),
         "state_bytes": state_bytes(layer, shape),
+        "peak_activation": step_activation(layer, shape) * FLOAT32,
         **seen,
         "claimed": None,
         "shape": list(shape),

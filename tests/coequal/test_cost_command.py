@@ -81,18 +81,57 @@ def test_an_operator_of_the_catalogue(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "16x" in said
 
 
+MOVES, WHOLE = ("class_token", "pad", "pathways", "shift"), ("class_token", "decoder", "pathways")
+
+
 def test_every_operator_of_the_catalogue_is_counted(tmp_path: Path) -> None:
     from coequal.cost_tree import OPERATORS
 
     for name in OPERATORS:
         counted = told([name, "--convention", "operations"], tmp_path)
-        assert counted["clip"]["macs"] > 0 or name in ("pad", "shift"), name
+        assert counted["clip"]["macs"] > 0 or name in MOVES, name
+        assert (counted["step"] is None) == (name in WHOLE), name
+        if name not in WHOLE:
+            step = told([name, "--mode", "step"], tmp_path)["step"]
+            assert step["executed"] == step["macs"], name
 
 
 def test_a_strided_operator_has_mean_and_worst(tmp_path: Path) -> None:
     counted = told(["pool", "--convention", "operations", "--example", "1,64,16,8,8"], tmp_path)
     assert counted["step"]["period"] == 2
     assert counted["step"]["worst"] > counted["step"]["macs"]
+
+
+def test_a_network_of_the_catalogue_executes_less_than_its_library_would(tmp_path: Path) -> None:
+    """CoOadTR of two blocks: retroactive first block without subtractions, no keys and values for the newest row."""
+    step = told(["CoOadTR-b2 [A.Net]"], tmp_path)["step"]
+    N, E, A = 64, 1024, 8
+    last = 4 * E * E + 2 * E * E + 2 * A * N * E  # one row: attention, perceptron
+    first = 3 * E * E + N * E * E + 2 * N * E * E
+    assert step["macs"] == 3072 * E + E * 22 + first + (6 * N - 4) * E + last
+    assert step["executed"] - step["macs"] < (7 + 8) * N * E
+    assert step["executed"] > step["macs"]
+
+
+def test_a_large_network_runs_when_asked(tmp_path: Path) -> None:
+    counted = told(["CoX3D-L_64"], tmp_path)
+    assert counted["step"]["executed"] is None
+    assert "executed: not counted" in counted["notes"][0]
+    assert counted["reduction"] == counted["clip"]["macs"] / counted["step"]["macs"]
+
+
+def test_a_network_without_a_step_says_why(tmp_path: Path) -> None:
+    counted = told(["X3D-M", "--symbolic"], tmp_path)
+    assert counted["step"] is None
+    assert counted["notes"] == ["no step: squeeze-and-excite over the whole clip: not streamable"]
+    assert "1261296 T ceiling(H/32) ceiling(W/32)" in counted["clip"]["expression"]
+
+
+def test_letters_of_two_pathways(tmp_path: Path) -> None:
+    """SlowFast: T is a multiple of alpha, and both pathways say so in the same words."""
+    counted = told(["SlowFast-8x8-R50", "--symbolic"], tmp_path)
+    assert "ceiling(T/4)" in counted["clip"]["expression"]
+    assert "floor" not in counted["clip"]["expression"]
 
 
 def test_one_mode_alone(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, console: Console, complain: Callable[[str],
     except (CostError, sandbox.BadInput, ValueError) as error:
         return complain(str(error))
     result = {"target": options.target, **counted, "convention": options.convention}
-    show(result, console, options.symbolic, options.modules)
+    show(result, console, options.symbolic or options.latex, options.modules)
     if options.json:
         try:
             Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
@@ -44,13 +44,14 @@ def run(options: argparse.Namespace, console: Console, complain: Callable[[str],
 
 
 def _counted(options: argparse.Namespace) -> dict[str, Any]:
-    chosen = {key: getattr(options, key) for key in ("example", "mode", "convention", "symbolic")}
+    chosen = {key: getattr(options, key) for key in ("example", "mode", "convention", "symbolic", "latex", "window")}
+    chosen["symbolic"] |= options.latex
     if ":" in options.target or options.target.endswith(".py"):
         counted = sandbox.run({"target": options.target, "cost": chosen}, options.timeout)
     else:
         from coequal.cost_tree import find, of_tree
 
-        counted = of_tree(find(options.target), options.example, options.convention, options.executed, options.mode)
+        counted = of_tree(find(options.target), chosen | {"executed": options.executed})
     for mode in ("clip", "step"):
         if options.mode not in (None, mode):
             counted[mode] = None

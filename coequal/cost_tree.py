@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from coequal.cost_executed import executed
 from coequal.proofs import cost
-from coequal.proofs.cost.cost import Cost, CostError, plain, simplified
+from coequal.proofs.cost.cost import Cost, CostError, latex, plain, simplified
 from coequal.proofs.cost.layers import time_axis
 from coequal.proofs.cost.machine import FLOAT32, state_bytes, traffic
 from coequal.proofs.cost.memory import peak_activation, step_activation
@@ -102,22 +102,22 @@ def find(name: str) -> Tree:
     )
 
 
-def of_tree(
-    tree: Tree, example: Shape | None, convention: str, run: bool = False, mode: str | None = None
-) -> dict[str, Any]:
-    """What `coequal cost` says of it, as in its JSON; `run`: count what the twin executes, however long it takes."""
-    shape, step_shape = (example, example) if example else (tree.shape, tree.step_shape)
+def of_tree(tree: Tree, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What `coequal cost` says of it, as in its JSON; the options are those of the command."""
+    example, convention = options["example"], options["convention"]
+    one = (1, *example[1:]) if example else None  # whatever the batch
+    shape, step_shape = one or tree.shape, one or tree.step_shape
     clip = cost.clip_cost(tree.layer, shape)
     notes = [] if tree.step_layer is not None else [f"no step: {tree.why or 'it needs the whole clip'}"]
     step = None
-    if tree.step_layer is not None and mode != "clip":
-        step, more = _step(tree.step_layer, shape, step_shape, convention, run)
+    if tree.step_layer is not None and options["mode"] != "clip":
+        step, more = _step(tree.step_layer, shape, step_shape, options)
         notes += more
     return {
         "clip": {
             "macs": clip.flops(convention),
             "params": cost.params(tree.layer),
-            "expression": expression(cost.clip_cost(tree.layer, lettered(tree.layer, shape)), convention),
+            "expression": expression(cost.clip_cost(tree.layer, lettered(tree.layer, shape)), options),
             "bytes": traffic(clip),
             "peak_activation": peak_activation(tree.layer, shape) * FLOAT32,
             "shape": list(shape),
@@ -131,15 +131,15 @@ def of_tree(
     }
 
 
-def _step(layer: Layer, clip: Shape, shape: Shape, convention: str, run: bool) -> tuple[dict[str, Any], list[str]]:
-    steps = cost.step_cost(layer, shape)
+def _step(layer: Layer, clip: Shape, shape: Shape, options: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    convention, steps = options["convention"], cost.step_cost(layer, shape)
     symbolic = cost.step_cost(layer, lettered(layer, shape))
-    seen, notes = executed(layer, clip, convention, run)
+    seen, notes = executed(layer, clip, convention, options["executed"])
     facts = {
         "macs": number(steps.mean.flops(convention)),
         "worst": steps.most(convention),
         "period": steps.period,
-        "expression": expression(symbolic.mean, convention),
+        "expression": expression(symbolic.mean, options),
         "bytes": number(traffic(steps.mean)),
         "state_bytes": state_bytes(layer, shape),
         "peak_activation": step_activation(layer, shape) * FLOAT32,
@@ -163,6 +163,6 @@ def lettered(layer: Layer, shape: Shape) -> tuple[Any, ...]:
     return tuple(cost.LETTERS[names[axis]] if axis in names else size for axis, size in enumerate(shape))
 
 
-def expression(costs: Cost, convention: str) -> str:
-    """One line."""
-    return plain(simplified(costs.flops(convention)))
+def expression(costs: Cost, options: Mapping[str, Any]) -> str:
+    """One line, plain or LaTeX."""
+    return (latex if options["latex"] else plain)(simplified(costs.flops(options["convention"])))

@@ -17,6 +17,7 @@ regular = nn.Sequential(nn.Conv1d(2, 4, 3, padding=1), nn.ReLU(), nn.Conv1d(4, 4
 ours = Sequential(Conv1d(2, 4, 3, padding=1), Conv1d(4, 4, 3, padding=1))
 whole = nn.Sequential(nn.Conv1d(2, 4, 3), nn.GroupNorm(2, 4))
 number = 3
+encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 1)
 
 class Chosen(nn.Module):
     def forward(self, x):
@@ -134,6 +135,20 @@ def test_letters_of_two_pathways(tmp_path: Path) -> None:
     assert "floor" not in counted["clip"]["expression"]
 
 
+def test_latex(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert told(["pool", "--latex", "--convention", "operations", "--mode", "clip"], tmp_path)["clip"]["expression"] == (
+        r"1664 \left\lceil{\frac{H}{2}}\right\rceil \left\lceil{\frac{T}{2}}\right\rceil"
+        r" \left\lceil{\frac{W}{2}}\right\rceil"
+    )
+    assert r"\lceil" in capsys.readouterr().out
+
+
+def test_counts_are_of_one_clip_whatever_the_batch(tmp_path: Path) -> None:
+    many, one = (told(["conv", "--example", f"{batch},64,4,8,8"], tmp_path) for batch in (3, 1))
+    assert many["clip"]["macs"] == one["clip"]["macs"] == 4 * 8 * 8 * 64 * 64 * 27
+    assert many["step"]["macs"] == one["step"]["macs"]
+
+
 def test_one_mode_alone(tmp_path: Path) -> None:
     counted = told(["conv", "--mode", "clip"], tmp_path)
     assert counted["step"] is None
@@ -215,6 +230,15 @@ def test_a_module_that_cannot_stream_has_no_step(theirs: str, tmp_path: Path) ->
     counted = told([f"{theirs}:whole", "--example", "1,2,16"], tmp_path)
     assert counted["step"] is None
     assert "no step: 1 (GroupNorm) cannot be streamed" in counted["notes"][0]
+
+
+def test_attention_has_a_step_if_it_gets_a_window(theirs: str, tmp_path: Path) -> None:
+    line = [f"{theirs}:encoder", "--example", "1,6,8"]
+    assert told(line, tmp_path)["step"] is None
+    N, E, F = 6, 8, 16
+    step = told([*line, "--window", "6"], tmp_path)["step"]
+    assert step["macs"] is None
+    assert step["executed"] > 3 * E * E + N * E * E + 2 * N * E * F
 
 
 def test_the_table_of_submodules(theirs: str, capsys: pytest.CaptureFixture) -> None:

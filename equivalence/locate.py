@@ -81,9 +81,9 @@ def locate(bench: Bench, check: str, example: Example, frame: int | None, exactl
     for draw, again in redrawing(Draw(seed=bench.seed + 1, literal=exactly.literal)):
         try:
             with over_field(bench, draw) as exact:
-                module = first_differing_module(exact, check, example, frame)
+                module = first_differing_module(exact, check, example, frame) if check == "exact" else None
                 uses = "" if frame is None else dependences(exact, example, frame)
-                return Location(module or first_differing_module(bench, check, example, frame), uses)
+            return Location(module or first_differing_module(bench, check, example, frame), uses)
         except Redraw as redraw:
             again.append(redraw)
         except (Undisturbed, StreamRaised, ClipRaised, Mismatch, BadSubject):

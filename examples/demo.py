@@ -244,14 +244,24 @@ def main() -> int:
 
 
 def table(reports: list[tuple[str, Factory, coequal.Report]]) -> object:
-    """What, relation, measured timing, verdict, seconds."""
+    """What, relation, measured timing, verdict, for how many frames it is proved, findings, seconds."""
     from rich.table import Table
 
     grid = Table(
-        "what", "equal to", "field", "delay", "verdict", "findings", "s", box=None, pad_edge=False, header_style="bold"
+        "what",
+        "equal to",
+        "field",
+        "delay",
+        "verdict",
+        "lengths",
+        "findings",
+        "s",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
     )
     grid.columns[0].overflow = "fold"
-    for column in (2, 3, 6):
+    for column in (2, 3, 5, 7):
         grid.columns[column].justify = "right"
     for what, _, report in reports:
         relation = "the stream so far" if report.relation.window is None else f"last {report.relation.window} frames"
@@ -264,6 +274,7 @@ def table(reports: list[tuple[str, Factory, coequal.Report]]) -> object:
             str(field),
             str(delay),
             f"[{style}]{report.verdict.value}[/]",
+            str(report.proof["horizon"]) if report.verdict.value == "proved" else "",
             ", ".join(serious),
             f"{report.seconds:.1f}",
         )

@@ -75,9 +75,13 @@ def spread(pair: Pair, primes: tuple[int, ...], seed: int, name: object, out: Te
     planes = torch.empty(shape, dtype=torch.float64, device=pair[0].device) if out is None else out
     for index, p in enumerate(primes):
         own = torch.add(pair[0], pair[1], alpha=key(seed, "combination", index) | 1)
-        word = mix(own.bitwise_xor_(key(seed, name, "prime", index)))
-        planes[index] = _shift(word, 12).remainder_(p).sub_(p // 2)  # 52 bits: the bias is below p / 2^52
+        planes[index] = uniform(own.bitwise_xor_(key(seed, name, "prime", index)), p)
     return planes
+
+
+def uniform(words: Tensor, p: int) -> Tensor:
+    """A residue modulo p, centred, of each word, mixed: of 52 bits, so that the bias is below `p / 2^52`."""
+    return _shift(mix(words), 12).remainder_(p).sub_(p // 2)
 
 
 def free(name: object, arguments: Sequence[Tensor], primes: tuple[int, ...], seed: int) -> Tensor:

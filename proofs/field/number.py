@@ -26,7 +26,7 @@ class Simple:
     digits: int
 
 
-DOUBLE, SINGLE = Simple(10_000, 8), Simple(32, 3)
+DOUBLE, SINGLE = Simple(10_000, 8), Simple(12, 3)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ class Field:
 
         `x / p` is `1 / 2p > 2^-21` or more away from a tie, since p is odd, and its rounding error is below that.
         """
-        if x.dim() > 1 and x.numel() > 1 << 16:
+        if x.dim() > 1 and x.numel() > 1 << 15:
             for plane, p in zip(x.unbind(0), self.primes, strict=False):
                 for part in _parts(plane):
                     part.add_(part.div(p).round_(), alpha=-p)  # the product is exact, too
@@ -318,8 +318,8 @@ def _power(x: Tensor, exponent: int, p: int) -> Tensor:
     return result
 
 
-def _parts(plane: Tensor, size: int = 1 << 16) -> Sequence[Tensor]:
-    """A plane in pieces that stay in the cache, where it is contiguous."""
+def _parts(plane: Tensor, size: int = 1 << 15) -> Sequence[Tensor]:
+    """A plane in pieces that stay in the cache, and are too small for torch to start threads on, where it is contiguous."""
     return plane.view(-1).split(size) if plane.is_contiguous() else (plane,)
 
 

@@ -65,6 +65,8 @@ class Store:
 
     def _lifted(self, whole: Tensor, numbers: Tensor | None, degree: Degree) -> Residues:
         """Symbols where they are, constants elsewhere."""
+        if numbers is not None and bool((numbers >= 0).all()):
+            return Residues(self, self.symbols.residues(numbers, whole.dtype, self.field.primes), degree)
         flat = whole.detach().to(torch.float64)
         undefined = ~(flat < torch.inf)  # NaN and infinity
         if numbers is not None:

@@ -80,5 +80,11 @@ class Symbols:
 
     def residues(self, numbers: Tensor, dtype: torch.dtype, primes: tuple[int, ...]) -> Tensor:
         """`(len(primes), *shape)`, uniform over each field."""
-        pair = tuple(hashing.mix(numbers ^ hashing.key(self.seed, "symbol", str(dtype), half)) for half in range(2))
-        return hashing.spread(pair, primes, self.seed, "symbol")  # type: ignore[arg-type]
+        flat = numbers.reshape(-1)
+        planes = torch.empty((len(primes), flat.numel()), dtype=torch.float64, device=numbers.device)
+        keys = [hashing.key(self.seed, "symbol", str(dtype), index) for index in range(len(primes))]
+        for start in range(0, flat.numel(), hashing.BLOCK):
+            block = slice(start, start + hashing.BLOCK)
+            for plane, p, key in zip(planes, primes, keys, strict=True):
+                plane[block] = hashing.uniform(flat[block] + key, p)
+        return planes.view(len(primes), *numbers.shape)

@@ -9,11 +9,13 @@ from coequal.arguments import parser
 def test_verify_accepts_everything_at_once() -> None:
     line = "verify a.py:b --require proved --window 8 --seed 3 --json r.json --html r.html --timeout 1.5 --effort quick"
     line += " --only values long --length 0 --batch 2 --scale 0.5 --chunks 3,1,2 --example 1,3,16 --allow drift --allow fork"
+    line += " --bound 2^-60 --literal-constants --device cuda:1"
     options = vars(parser().parse_args(line.split()))
     assert options == {
         **{"command": "verify", "target": "a.py:b", "require": "proved", "window": 8, "seed": 3, "json": "r.json"},
         **{"html": "r.html", "timeout": 1.5, "effort": "quick", "only": ["values", "long"], "length": 0, "batch": 2},
         **{"scale": 0.5, "chunks": (3, 1, 2), "example": (1, 3, 16), "allow": ["drift", "fork"]},
+        **{"bound": 2.0**-60, "literal_constants": True, "device": "cuda:1"},
     }
 
 
@@ -25,6 +27,7 @@ def test_check_accepts_operators_and_options() -> None:
 
 
 SIZES = "expected sizes of 1 or more, separated by commas, like 1,3,16"
+PROBABILITY = "expected a probability between 0 and 1, like 1e-12 or 2^-40"
 WRONG = {
     "verify": "coequal verify: the following arguments are required: TARGET",
     "verify t --window 0": "coequal verify: argument --window: expected a whole number, 1 or more; got '0'",
@@ -34,6 +37,8 @@ WRONG = {
     "verify t --example 1,0": f"coequal verify: argument --example: {SIZES}; got '1,0'",
     "verify t --chunks 3,,1": f"coequal verify: argument --chunks: {SIZES}; got '3,,1'",
     "verify t --require tested": "coequal verify: argument --require: invalid choice: 'tested' (choose from ",
+    "verify t --bound 2": f"coequal verify: argument --bound: {PROBABILITY}; got '2'",
+    "verify t --bound 2^x": f"coequal verify: argument --bound: {PROBABILITY}; got '2^x'",
     "verify t --bogus": "coequal: unrecognized arguments: --bogus",
     "prove": "coequal: argument COMMAND: invalid choice: 'prove'",
 }

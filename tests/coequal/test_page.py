@@ -55,7 +55,18 @@ def evil_report() -> Report:
         findings=[Finding(EVIL, "high", EVIL)],
         quality={EVIL: EVIL, f"{EVIL}2": [1.0, 2.0]},
         weights={EVIL: EVIL},
-        proof={EVIL: EVIL},
+        proof={
+            "outcome": "equal",
+            "bound": 0.1,
+            "horizon": EVIL,
+            "draws": 1,
+            "primes": [7],
+            "applications": 1,
+            "degree": 1,
+            "lengths": [1, 2],
+            "assumptions": [EVIL],
+            "state": EVIL,
+        },
         reasons=[EVIL],
         notes=[EVIL],
     )
@@ -64,7 +75,7 @@ def evil_report() -> Report:
 def test_everything_is_escaped() -> None:
     words = read(evil_report())
     assert "script" not in words.tags
-    assert words.text.count(EVIL) >= 17  # in title, target, check, counterexample, finding, sections, reasons, notes
+    assert words.text.count(EVIL) >= 19  # in title, target, check, counterexample, finding, sections, reasons, notes
 
 
 def test_fetches_nothing() -> None:

@@ -32,8 +32,8 @@ def verify(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
 def test_a_right_stream(verify, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     code, report, out = verify(f"{OWN}:right", "--html", str(page))
-    assert (code, report["verdict"]) == (0, "tested")
-    assert out.startswith(f"tested  {OWN}:right  (")
+    assert (code, report["verdict"]) == (0, "proved")
+    assert out.startswith(f"proved  {OWN}:right  (")
     assert report["timing"] == {"receptive_field": 5, "stride": 1, "delay": 0, "causal": True}
     assert report["relation"]["kind"] == "stream"
     assert f"<code>{OWN}:right</code>" in page.read_text()

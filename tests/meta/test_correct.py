@@ -512,10 +512,24 @@ def test_there_are_enough():
     assert len(CORRECT) >= 15
 
 
+# what exact arithmetic cannot decide, and why
+NOT_DECIDED = {"integer outputs": "aten.argmax: its indices depend on data", "complex state": "complex"}
+# proved, but for the lengths that were compared alone: the memory has no end, cannot be seen, or nobody knows how long it is
+SOME_LENGTHS = {
+    "bursts at the flush", "1:3", "state as a dataclass", "state in buffers, tied weights", "state made on the first call",
+    "tokens", "growing cache", "whole history", "generator", "zero-initialised gate", "single precision only",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("name", CORRECT)
 def test_is_not_accused(name):
     report = verify(CORRECT[name](), effort="quick")
-    assert report.verdict == "tested", report
+    if name in NOT_DECIDED:
+        assert report.verdict == "tested", report
+        assert any(NOT_DECIDED[name] in reason for reason in report.reasons), report
+    else:
+        assert report.verdict == "proved", report
+        assert (report.proof["horizon"] != "all") == (name in SOME_LENGTHS), report.proof
     assert not [finding for finding in report.findings if finding.severity == "high"], report
     assert report.exit_code() == 0
 
@@ -653,17 +667,17 @@ def leaves_state() -> Subject:
 
 
 FINDINGS: dict[str, tuple[Callable[[], Subject], str, str]] = {
-    "running sum": (running_sum, "drift", "tested"),
-    "exponentials without a shift, one outlier": (unshifted_softmax, "outlier", "tested"),
-    "exponentials without a shift, one NaN": (unshifted_softmax, "nan-recovery", "tested"),
-    "cannot be deep-copied": (uncopyable, "deepcopy", "tested"),
-    "cannot be pickled": (unpicklable, "pickle", "tested"),
-    "claims too much": (wrong_claim, "claimed-timing", "tested"),
+    "running sum": (running_sum, "drift", "proved"),
+    "exponentials without a shift, one outlier": (unshifted_softmax, "outlier", "proved"),
+    "exponentials without a shift, one NaN": (unshifted_softmax, "nan-recovery", "proved"),
+    "cannot be deep-copied": (uncopyable, "deepcopy", "proved"),
+    "cannot be pickled": (unpicklable, "pickle", "proved"),
+    "claims too much": (wrong_claim, "claimed-timing", "proved"),
     "dropout left on": (random_clip, "randomness", "undecided"),
     "a loop over the step": (loop_clip, "loop-clip", "undecided"),
     "constant": (constant, "vacuous", "undecided"),
-    "leaves a buffer behind": (leaves_state, "state-in-weights", "tested"),
-    "single precision inside": (island, "island", "tested"),
+    "leaves a buffer behind": (leaves_state, "state-in-weights", "proved"),
+    "single precision inside": (island, "island", "proved"),
 }
 
 

@@ -118,10 +118,17 @@ def _patch(stride: list[int], padding: list[int], dilation: list[int], groups: i
     def products(x: Tensor, w: Tensor, index: tuple[int, ...]) -> Products:
         row, out, *place = index
         first = out // (w.shape[0] // groups) * w.shape[1]
-        for c, *taps in itertools.product(*map(range, w.shape[1:])):
-            at = [s * p + d * k - pad for s, p, d, k, pad in zip(stride, place, dilation, taps, padding, strict=True)]
-            if all(0 <= i < n for i, n in zip(at, x.shape[2:], strict=True)):
-                yield int(x[(row, first + c, *at)]), int(w[(out, c, *taps)])
+        seen: list[Any] = [row, slice(first, first + w.shape[1])]
+        taps: list[Any] = [out, slice(None)]
+        for n, k, s, d, p, at in zip(x.shape[2:], w.shape[2:], stride, dilation, padding, place, strict=True):
+            inside = [tap for tap in range(k) if 0 <= s * at + d * tap - p < n]
+            if not inside:
+                return []
+            start = s * at - p
+            seen.append(slice(start + d * inside[0], start + d * inside[-1] + 1, d))
+            taps.append(slice(inside[0], inside[-1] + 1))
+        patch, kernel = x[tuple(seen)].flatten().tolist(), w[tuple(taps)].flatten().tolist()
+        return zip(map(int, patch), map(int, kernel), strict=True)
 
     return products
 

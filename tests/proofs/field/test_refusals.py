@@ -73,7 +73,7 @@ REFUSALS: dict[str, tuple[Callable[[Tensor], object], str, str]] = {
     "minus infinity times data": (lambda x: x.masked_fill(torch.eye(3, 4).bool(), -torch.inf) * x, "aten.mul", "multiplied"),
     "minus infinity negated": (lambda x: x.masked_fill(torch.eye(3, 4).bool(), -torch.inf) * -1.0, "aten.mul", "multiplied"),
     "gelu of minus infinity": (
-        lambda x: functional.gelu(x.masked_fill(torch.eye(3, 4).bool(), -torch.inf)), "aten.gelu", "gelu of minus infinity"
+        lambda x: functional.gelu(x.masked_fill(torch.eye(3, 4).bool(), -torch.inf)), "aten.gelu", "minus infinity is among"
     ),
     "uninitialised memory": (lambda x: partly_written(x) + 1, "aten.add", "memory that was never written"),
     "batch norm in train mode": (lambda x: nn.BatchNorm1d(4).double()(x + 1), "aten.", "running statistics"),

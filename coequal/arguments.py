@@ -145,6 +145,7 @@ def _cost(commands: Any) -> None:
         "target", metavar="TARGET", help="as in verify, any torch.nn.Module with --example, or a name from `coequal systems`"
     )
     add("--symbolic", action="store_true", help="formulas in T, H, W, too")
+    add("--latex", action="store_true", help="the same, as LaTeX")
     add("--mode", choices=["clip", "step"], help="one of the two alone (both)")
     add(
         "--convention",
@@ -153,7 +154,14 @@ def _cost(commands: Any) -> None:
         help="what counts as an operation: docs/cost.md lists the names (macs)",
     )
     add("--example", type=shape, metavar="SHAPE", help="shape of the clip, like 1,3,16,32,32")
+    add(
+        "--window",
+        type=positive,
+        metavar="N",
+        help="frames that attention and pooling of code of yours see in a step",
+    )
     add("--modules", action="store_true", help="every submodule, the most expensive first")
+    add("--executed", action="store_true", help="count what a step of a large catalogue network executes, too: a minute")
     add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit for code of yours (600)")
     add("--json", metavar="FILE", help="write the counts as JSON")
 

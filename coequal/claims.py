@@ -62,7 +62,7 @@ def show(judgements: Sequence[Judgement], console: Console, *, everything: bool)
     """One line for each number; without names, what is not derivable is only counted, by its reason."""
     lines = [j for j in judgements if everything or j.verdict != UNKNOWN]
     if lines:
-        console.print(_table(lines))
+        console.print(_table(lines, short=console.width < 100))
         console.print()
     for j in lines:
         if j.verdict == FAILS or everything:
@@ -80,14 +80,18 @@ def summary(judgements: Sequence[Judgement]) -> str:
     return "; ".join([f"published numbers: {len(judgements)}", *parts])
 
 
-def _table(judgements: Sequence[Judgement]) -> Table:
+def _table(judgements: Sequence[Judgement], short: bool) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
-    for head, justify in (("model", "left"), ("quantity", "left"), ("published", "right"), ("derived", "right")):
-        table.add_column(head, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    longest = max(len(word) for j in judgements for word in j.claim.model.split())  # names are not broken
+    table.add_column("model", overflow="fold", min_width=min(longest, 24))
+    table.add_column("quantity", overflow="fold")
+    table.add_column("published", justify="right", overflow="fold")
+    table.add_column("derived", justify="right", overflow="fold")
     table.add_column("verdict", overflow="fold")
     for j in judgements:
         claim = j.claim
         quantity = f"{claim.quantity}, {claim.mode}"
         row = (claim.model, quantity, f"{claim.published} {claim.unit}", j.shown())
-        table.add_row(*map(Text, row), Text(j.text, STYLES[j.verdict]))
+        verdict = j.text.replace(" convention", "") if short else j.text
+        table.add_row(*map(Text, row), Text(verdict, STYLES[j.verdict]))
     return table

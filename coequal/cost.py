@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, console: Console, complain: Callable[[str],
     except (CostError, sandbox.BadInput, ValueError) as error:
         return complain(str(error))
     result = {"target": options.target, **counted, "convention": options.convention}
-    show(result, console, options.symbolic, options.modules)
+    show(result, console, options.symbolic or options.latex, options.modules)
     if options.json:
         try:
             Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
@@ -44,13 +44,14 @@ def run(options: argparse.Namespace, console: Console, complain: Callable[[str],
 
 
 def _counted(options: argparse.Namespace) -> dict[str, Any]:
-    chosen = {key: getattr(options, key) for key in ("example", "mode", "convention", "symbolic")}
+    chosen = {key: getattr(options, key) for key in ("example", "mode", "convention", "symbolic", "latex", "window")}
+    chosen["symbolic"] |= options.latex
     if ":" in options.target or options.target.endswith(".py"):
         counted = sandbox.run({"target": options.target, "cost": chosen}, options.timeout)
     else:
         from coequal.cost_tree import find, of_tree
 
-        counted = of_tree(find(options.target), options.example, options.convention)
+        counted = of_tree(find(options.target), chosen | {"executed": options.executed})
     for mode in ("clip", "step"):
         if options.mode not in (None, mode):
             counted[mode] = None
@@ -134,10 +135,11 @@ def _step_rows(facts: dict[str, Any]) -> dict[str, str]:
     rows = {"minimal": "not derived" if facts["macs"] is None else whole(facts["macs"])}
     if facts.get("executed") is not None:
         rows["executed"] = whole(facts["executed"])
-        rows["claimed"] = "its library claims nothing" if facts["claimed"] is None else whole(facts["claimed"])
+        rows["claimed"] = "nothing" if facts["claimed"] is None else whole(facts["claimed"])
     if facts["period"] not in (None, 1):
         rows["worst"] = f"{whole(facts['worst'])} in one of {facts['period']} steps; above are means"
-    return rows | {"state": f"{whole(facts['state_bytes'])} bytes", "bytes moved": whole(facts["bytes"])}
+    rows |= {"state": f"{whole(facts['state_bytes'])} bytes", "bytes moved": whole(facts["bytes"])}
+    return rows | {"peak activation": f"{whole(facts['peak_activation'])} bytes"}
 
 
 def whole(value: float) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -21,7 +21,7 @@ import torch
 from coequal.cost_side import Side, side_of
 from coequal.cost_tree import number
 from coequal.proofs.cost import LETTERS, step_cost
-from coequal.proofs.cost.cost import CostError, plain, simplified
+from coequal.proofs.cost.cost import CostError, latex, plain, simplified
 from coequal.proofs.cost.counter import Executed, count
 from coequal.proofs.cost.fake import clip_executed, faked
 from coequal.proofs.cost.ratios import per_frame
@@ -34,12 +34,12 @@ AXES = {(2, 5): "BCTHW", (2, 4): "BCTW", (2, 3): "BCT", (1, 3): "BTE", (1, 4): "
 
 def of_value(target: str, value: Any, clip: torch.Tensor | None, options: dict[str, Any]) -> dict[str, Any]:
     """What `coequal cost` says of a Subject or a module, as in its JSON. BadSubject or CostError: one line."""
-    side = side_of(target, value, clip)
+    side = side_of(target, value, clip, options["window"])
     side.example = side.example[:1]
-    mode, convention = options["mode"], options["convention"]
+    mode = options["mode"]
     return {
-        "clip": None if mode == "step" else _clip(side, convention, options["symbolic"]),
-        "step": None if mode == "clip" or side.step is None else _step(side, convention),
+        "clip": None if mode == "step" else _clip(side, options),
+        "step": None if mode == "clip" or side.step is None else _step(side, options),
         "notes": side.notes,
     }
 
@@ -47,13 +47,13 @@ def of_value(target: str, value: Any, clip: torch.Tensor | None, options: dict[s
 # -- counting ----------------------------------------------------------------------------------------------------------
 
 
-def _clip(side: Side, convention: str, symbolic: bool) -> dict[str, Any]:
-    executed = _clip_executed(side)
+def _clip(side: Side, options: Mapping[str, Any]) -> dict[str, Any]:
+    executed, convention = _clip_executed(side), options["convention"]
     parameters = () if side.module is None else side.module.parameters()
     return {
         "macs": executed.cost.flops(convention),
         "params": sum(p.numel() for p in parameters),
-        "expression": _expression(side, convention) if symbolic else None,
+        "expression": _expression(side, options) if options["symbolic"] else None,
         "bytes": executed.bytes,
         "peak_activation": executed.peak * side.example.element_size(),
         "shape": list(side.example.shape),
@@ -108,7 +108,11 @@ def _letters(side: Side) -> str:
     return letters.replace("B", "C")  # one clip: a batch stays a number
 
 
-def _expression(side: Side, convention: str) -> str | None:
+def _written(size: Any, options: Mapping[str, Any]) -> str:
+    return (latex if options["latex"] else plain)(simplified(size))
+
+
+def _expression(side: Side, options: Mapping[str, Any]) -> str | None:
     """In letters; None, and a note, where torch's symbolic sizes do not get through the module."""
     try:
         executed = _clip_executed(side, letters=_letters(side))
@@ -116,22 +120,23 @@ def _expression(side: Side, convention: str) -> str | None:
         side.notes.append(f"no expression: {error}")
         return None
     side.notes += [f"{letter} is fixed by the module to {value}" for letter, value in executed.fixed.items()]
-    return plain(simplified(executed.cost.flops(convention)))
+    return _written(executed.cost.flops(options["convention"]), options)
 
 
-def _step(side: Side, convention: str) -> dict[str, Any]:
-    stepped = _stepped(side)
+def _step(side: Side, options: Mapping[str, Any]) -> dict[str, Any]:
+    stepped, convention = _stepped(side), options["convention"]
     minimal = _minimal(side, stepped, convention)
     if stepped.period is None:
         side.notes.append("the work of a step grows or never repeats: what is shown is the last step counted")
     return {
         "macs": None if minimal is None else number(minimal),
-        "expression": _step_expression(side, convention),
+        "expression": _step_expression(side, minimal, options),
         "executed": number(stepped.mean(convention)),
         "worst": stepped.worst(convention),
         "period": stepped.period,
         "warm_up": stepped.warm_up,
         "state_bytes": numbers_in(side.state()) * side.example.element_size(),
+        "peak_activation": max(step.peak for step in stepped.steady) * side.example.element_size(),
         "claimed": claimed(side.stream),
         "bytes": number(Fraction(sum(step.bytes for step in stepped.steady), len(stepped.steady))),
         "modules": {
@@ -176,12 +181,12 @@ def _described(module: Any) -> MultiheadAttention | None:
     return MultiheadAttention(module.embed_dim, module.num_heads, bias, mode=mode, window=module.sequence_len)
 
 
-def _step_expression(side: Side, convention: str) -> str | None:
-    if side.window:
-        return None
+def _step_expression(side: Side, minimal: Any, options: Mapping[str, Any]) -> str | None:
+    if side.window:  # all sizes are the module's own: a number
+        return None if minimal is None else _written(minimal, options)
     try:
         executed = _clip_executed(side, letters=_letters(side))
-        return plain(simplified(per_frame(executed.cost.flops(convention), LETTERS["T"])))
+        return _written(per_frame(executed.cost.flops(options["convention"]), LETTERS["T"]), options)
     except (CostError, RuntimeError):
         return None
 

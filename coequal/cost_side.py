@@ -28,7 +28,8 @@ class Side:
     notes: list[str] = field(default_factory=list)
 
 
-def side_of(target: str, value: Any, clip: torch.Tensor | None) -> Side:
+def side_of(target: str, value: Any, clip: torch.Tensor | None, window: int | None = None) -> Side:
+    """A Subject, a module, or a module with its clip; BadSubject for anything else. `window` is for attention."""
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.nn.Module):
         value, clip = value[0], value[1] if clip is None else clip
     if isinstance(value, Subject):
@@ -48,7 +49,7 @@ def side_of(target: str, value: Any, clip: torch.Tensor | None) -> Side:
         return _of_library(value, clip)
     if _recognised(value):
         return _of_subject(subject_of(value, clip))
-    return _of_regular(value, clip)
+    return _of_regular(value, clip, window)
 
 
 def _recognised(module: torch.nn.Module) -> bool:
@@ -81,13 +82,13 @@ def _kept(module: Any) -> list[Any]:
     return [part.get_state() for part in module.modules() if hasattr(part, "get_state")]
 
 
-def _of_regular(module: torch.nn.Module, clip: torch.Tensor) -> Side:
+def _of_regular(module: torch.nn.Module, clip: torch.Tensor, window: int | None) -> Side:
     """A module without a stream: its step is that of the continual twin, where there is one."""
     from coequal.continual.conversion import NotStreamable, convert
     from coequal.continual.module import Stream
 
     try:
-        twin = convert(module)
+        twin = convert(module, window=window)
         stream = Stream(twin)
         time = 2 if twin.time is None else twin.time
     except (NotStreamable, ValueError) as error:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from coequal.cost_executed import executed
 from coequal.proofs import cost
-from coequal.proofs.cost.cost import Cost, CostError, plain, simplified
-from coequal.proofs.cost.layers import Steps, time_axis
-from coequal.proofs.cost.machine import FLOAT32, peak_activation, state_bytes, traffic
-from coequal.proofs.cost.ratios import reduction
+from coequal.proofs.cost.cost import Cost, CostError, latex, plain, simplified
+from coequal.proofs.cost.layers import time_axis
+from coequal.proofs.cost.machine import FLOAT32, state_bytes, traffic
+from coequal.proofs.cost.memory import peak_activation, step_activation
 from coequal.reference import (
     activation,
     adaptive_pool,
     attention,
+    class_token,
     compose,
     conv,
+    decoder,
     linear,
     norm,
     pad,
+    pathways,
     pool,
     position,
     recurrent,
@@ -44,6 +48,7 @@ class Tree:
     shape: Shape
     step_layer: Layer | None
     step_shape: Shape
+    why: str = ""  # it has no step, if it has none
 
 
 def _both(name: str, layer: Layer, shape: Shape) -> Tree:
@@ -55,11 +60,14 @@ OPERATORS: dict[str, Callable[[], tuple[Layer, Shape]]] = {
     "activation": lambda: (activation.Activation("ReLU"), VIDEO),
     "adaptive_pool": lambda: (adaptive_pool.GlobalAvgPool(3, 16), VIDEO),
     "attention": lambda: (attention.MultiheadAttention(192, 8, mode="single", window=64), TOKENS),
+    "class_token": lambda: (class_token.AppendToken(192), TOKENS),
     "compose": lambda: (compose.Residual(conv.Conv(64, 64, (3, 3, 3), padding=1)), VIDEO),
     "conv": lambda: (conv.Conv(64, 64, (3, 3, 3), padding=1), VIDEO),
+    "decoder": lambda: (decoder.QueryDecoder(192, 4, 192, 5, 8, 22), TOKENS),
     "linear": lambda: (linear.Linear(192, 768), TOKENS),
     "norm": lambda: (norm.BatchNorm(64), VIDEO),
     "pad": lambda: (pad.Pad(((2, 0), (1, 1), (1, 1))), VIDEO),
+    "pathways": lambda: (pathways.SelectFrames(4), VIDEO),
     "pool": lambda: (pool.MaxPool((3, 3, 3), 2, 1), VIDEO),
     "position": lambda: (position.RecyclingEncoding(192, 127), TOKENS),
     "recurrent": lambda: (recurrent.LSTM(192, 192), TOKENS),
@@ -71,13 +79,10 @@ OPERATORS: dict[str, Callable[[], tuple[Layer, Shape]]] = {
 
 
 def systems() -> dict[str, Any]:
-    """The published networks; none where their room is empty."""
-    try:
-        from importlib import import_module
+    """The published networks."""
+    from coequal.systems.catalogue import SYSTEMS
 
-        return dict(import_module("coequal.systems.catalogue").SYSTEMS)
-    except ModuleNotFoundError:
-        return {}
+    return dict(SYSTEMS)
 
 
 def find(name: str) -> Tree:
@@ -88,26 +93,31 @@ def find(name: str) -> Tree:
         return _both(chosen, *OPERATORS[chosen]())
     if chosen is not None:
         found = systems()[chosen]
-        return Tree(chosen, found.layer, tuple(found.shape), found.step_layer, tuple(found.step_shape or found.shape))
+        step_shape = tuple(found.step_shape or found.shape)
+        return Tree(chosen, found.layer, tuple(found.shape), found.step_layer, step_shape, found.notes)
     close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
     hint = f"did you mean {known[close[0]]}?" if close else f"operators: {', '.join(OPERATORS)}"
-    none = "" if systems() else ", which has no systems in this version"
     raise CostError(
-        f"{name!r} is not in the catalogue{none}; {hint} (for code of yours, write path/to/file.py:NAME or"
-        " package.module:NAME)"
+        f"{name!r} is not in the catalogue; {hint} (for code of yours, write path/to/file.py:NAME or package.module:NAME)"
     )
 
 
-def of_tree(tree: Tree, example: Shape | None, convention: str) -> dict[str, Any]:
-    """What `coequal cost` says of it, as in its JSON."""
-    shape, step_shape = (example, example) if example else (tree.shape, tree.step_shape)
+def of_tree(tree: Tree, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What `coequal cost` says of it, as in its JSON; the options are those of the command."""
+    example, convention = options["example"], options["convention"]
+    one = (1, *example[1:]) if example else None  # whatever the batch
+    shape, step_shape = one or tree.shape, one or tree.step_shape
     clip = cost.clip_cost(tree.layer, shape)
-    steps = None if tree.step_layer is None else cost.step_cost(tree.step_layer, step_shape)
+    notes = [] if tree.step_layer is not None else [f"no step: {tree.why or 'it needs the whole clip'}"]
+    step = None
+    if tree.step_layer is not None and options["mode"] != "clip":
+        step, more = _step(tree.step_layer, shape, step_shape, options)
+        notes += more
     return {
         "clip": {
             "macs": clip.flops(convention),
             "params": cost.params(tree.layer),
-            "expression": expression(cost.clip_cost(tree.layer, lettered(tree.layer, shape)), convention),
+            "expression": expression(cost.clip_cost(tree.layer, lettered(tree.layer, shape)), options),
             "bytes": traffic(clip),
             "peak_activation": peak_activation(tree.layer, shape) * FLOAT32,
             "shape": list(shape),
@@ -116,29 +126,28 @@ def of_tree(tree: Tree, example: Shape | None, convention: str) -> dict[str, Any
                 for name, one in cost.by_layer(tree.layer, shape).items()
             },
         },
-        "step": None if steps is None else _step(tree.step_layer, step_shape, steps, convention),
-        "reduction": None if steps is None else _ratio(clip, steps, convention),
-        "notes": [] if steps is not None else [f"{tree.name} needs the whole clip: it has no step"],
+        "step": step,
+        "notes": notes,
     }
 
 
-def _step(layer: Any, shape: Shape, steps: Steps, convention: str) -> dict[str, Any]:
+def _step(layer: Layer, clip: Shape, shape: Shape, options: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    convention, steps = options["convention"], cost.step_cost(layer, shape)
     symbolic = cost.step_cost(layer, lettered(layer, shape))
-    return {
+    seen, notes = executed(layer, clip, convention, options["executed"])
+    facts = {
         "macs": number(steps.mean.flops(convention)),
         "worst": steps.most(convention),
         "period": steps.period,
-        "expression": expression(symbolic.mean, convention),
+        "expression": expression(symbolic.mean, options),
         "bytes": number(traffic(steps.mean)),
         "state_bytes": state_bytes(layer, shape),
-        "executed": None,  # a formula runs nothing: `coequal cost file.py:module` counts what does
+        "peak_activation": step_activation(layer, shape) * FLOAT32,
+        **seen,
         "claimed": None,
         "shape": list(shape),
     }
-
-
-def _ratio(clip: Cost, steps: Steps, convention: str) -> float | None:
-    return float(reduction(clip, steps, convention)) if steps.mean.flops(convention) else None
+    return facts, notes
 
 
 def number(value: Any) -> int | float:
@@ -154,6 +163,6 @@ def lettered(layer: Layer, shape: Shape) -> tuple[Any, ...]:
     return tuple(cost.LETTERS[names[axis]] if axis in names else size for axis, size in enumerate(shape))
 
 
-def expression(costs: Cost, convention: str) -> str:
-    """One line."""
-    return plain(simplified(costs.flops(convention)))
+def expression(costs: Cost, options: Mapping[str, Any]) -> str:
+    """One line, plain or LaTeX."""
+    return (latex if options["latex"] else plain)(simplified(costs.flops(options["convention"])))

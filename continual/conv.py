@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from coequal.continual.depthwise import Depthwise, plus
+from coequal.continual.depthwise import Depthwise, onednn, plus
 from coequal.continual.streaming import State
 from coequal.continual.window import Geometry, Taps
 
@@ -36,9 +36,9 @@ def convolve(
 
     In single precision, on CPU, without gradients and where there is work to do; small ones are better off with the other.
     """
-    plain = x.dtype == torch.float32 and x.device.type == "cpu" and x.dim() == 4 and groups == 1
+    plain = x.dim() == 4 and groups == 1 and onednn(x)
     recording = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    if plain and not recording and weight.numel() * x[0, 0].numel() > LARGE and torch.backends.mkldnn.is_available():
+    if plain and not recording and weight.numel() * x[0, 0].numel() > LARGE:
         return torch.mkldnn_convolution(x, weight, bias, padding, stride, dilation, groups)
     return CONVOLUTIONS[x.dim() - 2](x, weight, bias, stride, padding, dilation, groups)
 

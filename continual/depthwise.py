@@ -19,6 +19,12 @@ from coequal.continual.window import Windowed
 Tensor = torch.Tensor
 
 
+def onednn(x: Tensor) -> bool:
+    """Whether oneDNN's kernels may be called by name: there, not switched off, and in single precision on CPU."""
+    there = torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+    return bool(there) and x.dtype == torch.float32 and x.device.type == "cpu"
+
+
 def plus(total: Tensor, more: Tensor) -> Tensor:
     """`total + more`, in the memory of `total`, which nobody else holds, unless gradients are recorded."""
     if torch.is_grad_enabled() and (total.requires_grad or more.requires_grad):
@@ -96,8 +102,7 @@ class Depthwise(Windowed):
     def _interleaves(self, x: Tensor) -> bool:
         """Whether oneDNN convolves it, rows of all frames in turns."""
         plain = self.padding_mode == "zeros" and len(self.kernel_size) > 1 and self.dilation[1] == 1
-        fast = x.dtype == torch.float32 and x.device.type == "cpu" and torch.backends.mkldnn.is_available()
-        return plain and fast and not self._recording(x) and not self._pointwise and self.space_padded(x) is x
+        return plain and onednn(x) and not self._recording(x) and not self._pointwise and self.space_padded(x) is x
 
     @property
     def _pointwise(self) -> bool:

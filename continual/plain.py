@@ -305,6 +305,8 @@ class QueryDecoder(nn.TransformerDecoder):
         """`(B, T, E) -> (B, 1 + Q, C)`."""
         queries = self.query.expand(clip.shape[0], -1, -1)
         mask = hidden(queries.shape[1], "causal", None, clip.device)
-        z = super().forward(queries, clip, tgt_mask=mask)
+        z = super().forward(
+            queries, clip, tgt_mask=mask, tgt_is_causal=False
+        )  # a hint; unset, torch compares masks by value
         both = torch.cat([clip[:, -1:], z.mean(1, keepdim=True)], 2)
         return torch.cat([self.head(both), self.foresee(z)], 1)

@@ -14,6 +14,10 @@ A step projects one token, `3 E^2`, and then
 Retroactive attention of a step, per head of d = E / A features: with old key and value (k_o, v_o) and new (q, k, v),
 `exp(Q k_o)`, `exp(Q k)` over N - 1 rows, `exp(q K)` over N keys; numerators minus the one, plus the other, each (N - 1) d;
 the new row N d. Together `4 (N - 1) d + 2 N d`; its rows are divided by their denominators, N d divisions.
+
+Of a window that is new at every step, the newest row alone needs no keys and values: with `u = Wk^T q` the scores are
+`u . x_j`, and `sum_j p_j Wv x_j = Wv sum_j p_j x_j`. That is `4 E^2 + 2 A N E` instead of `2 E^2 + 2 N E^2 + 2 N E`
+(`newest_row`); the last of stacked layers does the less of the two.
 Sources: Vaswani et al., NeurIPS 2017, equation 1; Hedegaard, Bakhtiarnia & Iosifidis, "Continual Transformers", ICLR 2023,
 sections 3.2 and 3.3.
 """
@@ -103,6 +107,24 @@ def attended(layer: MultiheadAttention, batch: Size, queries: Size, met: Size) -
         Cost.of("attention", mul=2 * scores * size, add=scores * (size - 1) + (scores - rows) * size)
         + Cost.of("scale", mul=scores)
         + softmax.rows("attention softmax", scores, rows)
+    )
+
+
+def newest_row(layer: MultiheadAttention, shape: Sizes) -> Cost:
+    """The last row of a whole window `(B, N, E)`, without projecting its keys and values."""
+    batch, window, size = shape
+    heads = batch * layer.num_heads
+    query, value = (product_cost("projection", batch, size, size, layer.bias) for _ in range(2))
+    key = Cost.of("projection", mul=batch * size * size, add=(batch * size - heads) * size, weights=size * size)
+    sums = heads * window * (size - 1) + heads * size * (window - 1)
+    return Cost.total(
+        [
+            *(query, key, value, product_cost("projection", batch, size, size, layer.biased_out)),
+            Cost.of("attention", mul=2 * heads * window * size, add=sums),
+            Cost.of("scale", mul=batch * size),
+            softmax.rows("attention softmax", heads * window, heads),
+            Cost.of("projection", reads=batch * window * size, writes=batch * size),
+        ]
     )
 
 

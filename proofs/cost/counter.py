@@ -60,6 +60,12 @@ def count(run: Callable[[], Any], module: torch.nn.Module | None = None) -> Exec
     return counter.executed
 
 
+def uncounted(run: Callable[[], Any]) -> Any:
+    """The result of `run()`, in the same ways of running as while counting."""
+    with plain_paths(), torch.no_grad():
+        return run()
+
+
 class _Counter(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()

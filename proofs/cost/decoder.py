@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from coequal.proofs.cost.attention import attended, projections
-from coequal.proofs.cost.cost import Cost, Size
-from coequal.proofs.cost.layers import Sizes, clip_formula, shape_formula
+from coequal.proofs.cost.cost import Cost
+from coequal.proofs.cost.domain import Domain, Pairs, ranges
+from coequal.proofs.cost.layers import Sizes, clip_formula, domains, shape_formula
 from coequal.proofs.cost.symbols import numel
 from coequal.reference.decoder import QueryDecoder
 
@@ -20,6 +22,26 @@ from coequal.reference.decoder import QueryDecoder
 @shape_formula.register
 def _(layer: QueryDecoder, shape: Sizes) -> Sizes:
     return (shape[0], 1 + layer.queries, layer.classes)
+
+
+def _met(layer: QueryDecoder, padding: str) -> Pairs:
+    """Queries that see each other."""
+    return Pairs(layer.queries, layer.queries, causal=True, effective=padding == "effective")
+
+
+@domains.register
+def _(layer: QueryDecoder, shape: Sizes, padding: str = "nominal") -> Mapping[str, Domain]:
+    (batch, length, size), D, Q = shape, layer.num_layers, layer.queries
+    heads, head = ranges(2, D, batch, layer.nhead), ranges(size // layer.nhead)  # 2: scores, weighted means
+    return {
+        "own projections": Domain(ranges(4, D, batch, Q, size, size)),
+        "own products": Domain((*heads, _met(layer, padding), *head)),
+        "queries and outputs": Domain(ranges(2, D, batch, Q, size, size)),
+        "keys and values": Domain(ranges(2, D, batch, length, size, size)),
+        "products": Domain((*heads, *ranges(Q, length), *head)),
+        "perceptron": Domain(ranges(2, D, batch, Q, size, layer.dim_feedforward)),
+        "answers": Domain(ranges(batch, 2 + Q, size, layer.classes)),
+    }
 
 
 @clip_formula.register
@@ -43,7 +65,7 @@ def _layer(layer: QueryDecoder, shape: Sizes, padding: str) -> Cost:
     batch, length, size = shape
     children, queries = layer.children, layer.queries
     rows, hidden = (batch, queries, size), (batch, queries, layer.dim_feedforward)
-    seen: Size = queries * (queries + 1) // 2 if padding == "effective" else queries * queries
+    seen = _met(layer, padding).count()
     attention: Any = children["layers.0.self_attn"]
     parts = {"linear1": rows, "activation": hidden, "linear2": hidden, "norm1": rows, "norm2": rows, "norm3": rows}
     inside = [clip_formula(children[f"layers.0.{name}"], inner, padding) for name, inner in parts.items()]

@@ -1,4 +1,4 @@
-"""Beyond counting: bytes, arithmetic intensity, memory, energy; where a step that saves work stops saving energy or time.
+"""Beyond counting: bytes, arithmetic intensity, energy; where a step that saves work stops saving energy or time.
 
     bytes        compulsory traffic: inputs, parameters and outputs of every layer once each, and the state a step touches
     intensity    multiply-adds for each byte moved
@@ -26,11 +26,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from coequal.proofs.cost.compose import SideBySide
 from coequal.proofs.cost.cost import Cost, Size
-from coequal.proofs.cost.layers import Sizes, after, one_frame, output_shape, parts, state_size
-from coequal.proofs.cost.symbols import numel
-from coequal.reference.attention import MultiheadAttention
+from coequal.proofs.cost.layers import Sizes, state_size
 from coequal.reference.layer import Layer
 
 FLOAT32 = 4  # bytes
@@ -82,63 +79,6 @@ class Machine:
     def seconds(self, cost: Cost, width: int = FLOAT32) -> float:
         """No run can be faster."""
         return float(max(cost.macs() / self.macs, traffic(cost, width) / self.bytes))
-
-
-# -- memory ------------------------------------------------------------------------------------------------------------
-
-
-def peak_activation(layer: Layer, shape: Sizes) -> Size:
-    """Numbers held at once in clip mode: input and output of a layer, and what shortcuts and branches keep waiting."""
-    inside = parts(layer, shape)
-    if isinstance(layer, MultiheadAttention):
-        return _attending(layer, shape)
-    if not inside:
-        return numel(shape) + numel(output_shape(layer, shape))
-    return _peak(layer, [(part.layer, part.shape, output_shape(part.layer, part.shape)) for part in inside], peak_activation)
-
-
-def step_activation(layer: Layer, shape: Sizes) -> Size:
-    """The same for one frame of a stream, without its state (`state_size`)."""
-    inside = parts_of_frame(layer, shape)
-    if not inside:
-        return numel(one_frame(layer, shape)) + numel(one_frame(layer, after(layer, shape)))
-    frames = [(child, s, one_frame(child, after(child, s))) for child, s in inside]
-    return _peak(layer, frames, step_activation)
-
-
-def _attending(layer: MultiheadAttention, shape: Sizes) -> Size:
-    """Tokens, keys and values of all, queries and scores of those that are returned."""
-    batch, length, size = shape
-    queries = output_shape(layer, shape)[1]
-    return batch * (3 * length * size + queries * size + layer.num_heads * queries * length)
-
-
-def parts_of_frame(layer: Layer, shape: Sizes) -> list[tuple[Layer, Sizes]]:
-    """The layers inside with the frame that each gets; the time axis keeps its entry."""
-    children = parts(layer, tuple(one if one is not None else 1 for one in shape))
-    if not isinstance(layer, SideBySide) and children and hasattr(layer, "layers"):
-        found = []
-        for part in children:
-            found.append((part.layer, shape))
-            shape = after(part.layer, shape)
-        return found
-    return [(part.layer, shape) for part in children] if isinstance(layer, SideBySide) else []
-
-
-def _peak(layer: Layer, inside: list[tuple[Layer, Sizes, Sizes]], within: Any) -> Size:
-    """Branches run one after the other: each finds the common input and the outputs of those before it still there."""
-    waiting: Size = 0
-    peaks = []
-    for child, shape, output in inside:
-        peaks.append(within(child, shape) + waiting)
-        if isinstance(layer, SideBySide):
-            waiting += numel(output)
-    return largest(peaks)
-
-
-def largest(sizes: list[Size]) -> Size:
-    """The maximum; of expressions the one that is largest for large letters."""
-    return max(sizes, key=lambda size: size if isinstance(size, int) else size.subs(dict.fromkeys(size.free_symbols, 1024)))
 
 
 def state_bytes(layer: Layer, shape: Sizes, width: int = FLOAT32) -> Size:

@@ -1,20 +1,21 @@
 """Two pathways (`reference/pathways.py`): the costs of their stages add; selecting frames and joining channels only moves.
 
-There is no step: which frames the slow pathway sees depends on the window.
+There is no step: which frames the slow pathway sees depends on the window. In letters, T is a multiple of alpha: the slow
+pathway has `floor(T / alpha)` frames and what joins it usually `ceil(T / alpha)`, so other clips do not fit.
 """
 
 from __future__ import annotations
 
 from coequal.proofs.cost.cost import Cost, CostError
 from coequal.proofs.cost.layers import Part, Sizes, clip_formula, output_shape, parts, shape_formula
-from coequal.proofs.cost.symbols import numel, same
+from coequal.proofs.cost.symbols import ceil_div, floor_div, is_number, numel, same
 from coequal.reference.layer import Layer
 from coequal.reference.pathways import Pathways, SelectFrames
 
 
 @shape_formula.register
 def _(layer: SelectFrames, shape: Sizes) -> Sizes:
-    return (*shape[:2], shape[2] // layer.alpha, *shape[3:])
+    return (*shape[:2], floor_div(shape[2], layer.alpha), *shape[3:])
 
 
 @clip_formula.register
@@ -31,6 +32,8 @@ def _walk(layer: Pathways, shape: Sizes) -> tuple[list[Part], list[Sizes], Sizes
 
     def stage(name: str, before: Sizes) -> Sizes:
         found.append(Part(name, stages[name], before))
+        if name == "select" and not is_number(before[2]):
+            return (*before[:2], ceil_div(before[2], layer.alpha), *before[3:])
         return output_shape(stages[name], before)
 
     def join(a: Sizes, b: Sizes) -> Sizes:

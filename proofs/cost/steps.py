@@ -15,7 +15,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from coequal.proofs.cost.cost import Cost, CostError
-from coequal.proofs.cost.counter import Executed, count
+from coequal.proofs.cost.counter import Executed, count, uncounted
 
 OBSERVED = 16  # steps that must repeat before we believe it
 PATIENCE = 64  # steps after the first emission in which a period must have shown
@@ -52,25 +52,31 @@ def steps_executed(
     *,
     limit: int = 1024,
 ) -> Stepped:
-    """Feed frames to a fresh stream until its work repeats. CostError: nothing was emitted within `limit` steps."""
+    """Feed frames to a fresh stream until its work repeats. CostError: nothing was emitted within `limit` steps.
+
+    Between the first step and the first emission nothing is counted: that is the warm-up.
+    """
+    first: Executed | None = None
     seen: list[Executed] = []
     emitted: int | None = None
+    fed = 0
     for t, frame in zip(range(limit), frames, strict=False):
-        executed = count(lambda frame=frame: step(frame), module)  # type: ignore[misc]
-        seen.append(executed)
-        if emitted is None and _something(executed.result):
-            emitted = t
-        executed.result = None
+        fed += 1
+        if t and emitted is None:
+            result = uncounted(lambda frame=frame: step(frame))  # type: ignore[misc]
+        else:
+            executed = count(lambda frame=frame: step(frame), module)  # type: ignore[misc]
+            result, executed.result, first = executed.result, None, first or executed
+            seen += [executed] if t or _something(result) else []
         if emitted is None:
+            emitted = t if _something(result) else None
             continue
-        period = period_of([one.cost.macs() for one in seen[emitted:]])
-        if period is not None:
-            return Stepped(seen[0], tuple(seen[-period:]), period, emitted)
-        if t - emitted >= PATIENCE:
-            return Stepped(seen[0], tuple(seen[-1:]), None, emitted)
-    if emitted is None:
-        raise CostError(f"the stream has emitted nothing after {len(seen)} frames: there is no steady state to count")
-    return Stepped(seen[0], tuple(seen[-1:]), None, emitted)
+        period = period_of([one.cost.macs() for one in seen])
+        if first is not None and (period is not None or t - emitted >= PATIENCE):
+            return Stepped(first, tuple(seen[-(period or 1) :]), period, emitted)
+    if first is None or not seen or emitted is None:
+        raise CostError(f"the stream has emitted nothing after {fed} frames: there is no steady state to count")
+    return Stepped(first, tuple(seen[-1:]), None, emitted)
 
 
 def period_of(work: list[int]) -> int | None:

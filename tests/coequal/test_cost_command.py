@@ -17,6 +17,7 @@ regular = nn.Sequential(nn.Conv1d(2, 4, 3, padding=1), nn.ReLU(), nn.Conv1d(4, 4
 ours = Sequential(Conv1d(2, 4, 3, padding=1), Conv1d(4, 4, 3, padding=1))
 whole = nn.Sequential(nn.Conv1d(2, 4, 3), nn.GroupNorm(2, 4))
 number = 3
+encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 1)
 
 class Chosen(nn.Module):
     def forward(self, x):
@@ -81,18 +82,71 @@ def test_an_operator_of_the_catalogue(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "16x" in said
 
 
+MOVES, WHOLE = ("class_token", "pad", "pathways", "shift"), ("class_token", "decoder", "pathways")
+
+
 def test_every_operator_of_the_catalogue_is_counted(tmp_path: Path) -> None:
     from coequal.cost_tree import OPERATORS
 
     for name in OPERATORS:
         counted = told([name, "--convention", "operations"], tmp_path)
-        assert counted["clip"]["macs"] > 0 or name in ("pad", "shift"), name
+        assert counted["clip"]["macs"] > 0 or name in MOVES, name
+        assert (counted["step"] is None) == (name in WHOLE), name
+        if name not in WHOLE:
+            step = told([name, "--mode", "step"], tmp_path)["step"]
+            assert step["executed"] == step["macs"], name
 
 
 def test_a_strided_operator_has_mean_and_worst(tmp_path: Path) -> None:
     counted = told(["pool", "--convention", "operations", "--example", "1,64,16,8,8"], tmp_path)
     assert counted["step"]["period"] == 2
     assert counted["step"]["worst"] > counted["step"]["macs"]
+
+
+def test_a_network_of_the_catalogue_executes_less_than_its_library_would(tmp_path: Path) -> None:
+    """CoOadTR of two blocks: retroactive first block without subtractions, no keys and values for the newest row."""
+    step = told(["CoOadTR-b2 [A.Net]"], tmp_path)["step"]
+    N, E, A = 64, 1024, 8
+    last = 4 * E * E + 2 * E * E + 2 * A * N * E  # one row: attention, perceptron
+    first = 3 * E * E + N * E * E + 2 * N * E * E
+    assert step["macs"] == 3072 * E + E * 22 + first + (6 * N - 4) * E + last
+    assert step["executed"] - step["macs"] < (7 + 8) * N * E
+    assert step["executed"] > step["macs"]
+
+
+def test_a_large_network_runs_when_asked(tmp_path: Path) -> None:
+    counted = told(["CoX3D-L_64"], tmp_path)
+    assert counted["step"]["executed"] is None
+    assert "executed: not counted" in counted["notes"][0]
+    assert counted["reduction"] == counted["clip"]["macs"] / counted["step"]["macs"]
+
+
+def test_a_network_without_a_step_says_why(tmp_path: Path) -> None:
+    counted = told(["X3D-M", "--symbolic"], tmp_path)
+    assert counted["step"] is None
+    assert counted["notes"] == ["no step: squeeze-and-excite over the whole clip: not streamable"]
+    assert "1261296 T ceiling(H/32) ceiling(W/32)" in counted["clip"]["expression"]
+
+
+def test_letters_of_two_pathways(tmp_path: Path) -> None:
+    """SlowFast: T is a multiple of alpha, and both pathways say so in the same words."""
+    counted = told(["SlowFast-8x8-R50", "--symbolic"], tmp_path)
+    assert "ceiling(T/4)" in counted["clip"]["expression"]
+    assert "floor" not in counted["clip"]["expression"]
+
+
+def test_latex(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert told(["pool", "--latex", "--convention", "operations", "--mode", "clip"], tmp_path)["clip"]["expression"] == (
+        r"1664 \left\lceil{\frac{H}{2}}\right\rceil \left\lceil{\frac{T}{2}}\right\rceil"
+        r" \left\lceil{\frac{W}{2}}\right\rceil"
+    )
+    assert r"\lceil" in capsys.readouterr().out
+
+
+def test_counts_are_of_one_clip_whatever_the_batch(tmp_path: Path) -> None:
+    many, one = (told(["conv", "--example", f"{batch},64,4,8,8"], tmp_path) for batch in (3, 1))
+    assert many["clip"]["macs"] == one["clip"]["macs"] == 4 * 8 * 8 * 64 * 64 * 27
+    assert many["step"]["macs"] == one["step"]["macs"]
 
 
 def test_one_mode_alone(tmp_path: Path) -> None:
@@ -176,6 +230,15 @@ def test_a_module_that_cannot_stream_has_no_step(theirs: str, tmp_path: Path) ->
     counted = told([f"{theirs}:whole", "--example", "1,2,16"], tmp_path)
     assert counted["step"] is None
     assert "no step: 1 (GroupNorm) cannot be streamed" in counted["notes"][0]
+
+
+def test_attention_has_a_step_if_it_gets_a_window(theirs: str, tmp_path: Path) -> None:
+    line = [f"{theirs}:encoder", "--example", "1,6,8"]
+    assert told(line, tmp_path)["step"] is None
+    N, E, F = 6, 8, 16
+    step = told([*line, "--window", "6"], tmp_path)["step"]
+    assert step["macs"] is None
+    assert step["executed"] > 3 * E * E + N * E * E + 2 * N * E * F
 
 
 def test_the_table_of_submodules(theirs: str, capsys: pytest.CaptureFixture) -> None:

@@ -164,8 +164,16 @@ def test_headline_reductions() -> None:
         ("CoSlow", "8.0"): "holds",
         ("CoI3D", "5.0"): "holds under convention counted",
         ("CoOadTR-b1 vs OadTR-b1", "63"): "holds under convention counted",
+        ("CoOadTR-b1 vs OadTR-b1 [Kin.]", "63.5"): "holds under convention cells",
         ("CoOadTR-b2 vs OadTR-b2", "2.6"): "holds under convention counted",
     }
+
+
+def test_why_63_5_is_a_ratio_with_a_wrong_cell() -> None:
+    (found,) = [j for j in JUDGED if j.claim.published == "63.5"]
+    assert found.derived == Fraction(6730, 106)
+    assert "counted: 63.20" in found.why
+    assert "673.0 of OadTR-b1 [Kin.] does not follow" in found.why
 
 
 def test_every_reason_says_what_was_counted() -> None:

@@ -1,5 +1,7 @@
 """The dispatch counter: no silent zeros, submodules, errors that name the operation, and nothing left behind."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -7,7 +9,7 @@ from torch import nn
 from coequal.proofs.cost import CostError
 from coequal.proofs.cost.aten import Uncounted
 from coequal.proofs.cost.counter import count
-from coequal.proofs.cost.fake import clip_executed
+from coequal.proofs.cost.fake import clip_executed, faked
 from coequal.proofs.cost.steps import numbers_in, period_of, steps_executed
 
 
@@ -135,6 +137,17 @@ def test_fake_tensors_compute_nothing() -> None:
     module = nn.Sequential(nn.Conv3d(3, 512, 3, padding=1), nn.Conv3d(512, 512, 3, padding=1))
     executed = clip_executed(module, torch.empty(1, 3, 64, 256, 256))  # 30 tera-multiply-adds
     assert executed.cost.macs() == 64 * 256 * 256 * 512 * 27 * (3 + 512)
+
+
+def test_ours_of_a_real_size_is_counted_on_fake_tensors() -> None:
+    """Large convolutions of ours call oneDNN by name, which no fake tensor knows: while counting it is off."""
+    from coequal.continual import Conv3d, Stream
+
+    module = Conv3d(64, 64, 3, padding=1).eval()
+    with faked() as mode:
+        frame = mode.from_tensor(torch.empty(1, 64, 56, 56))
+        stepped = steps_executed(Stream(module).push, itertools.repeat(frame), module)
+    assert stepped.mean() == 64 * 64 * 27 * 56 * 56
 
 
 # -- steps -------------------------------------------------------------------------------------------------------------

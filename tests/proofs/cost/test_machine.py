@@ -4,22 +4,19 @@ from fractions import Fraction
 
 import pytest
 
-from coequal.proofs.cost import H, T, W, clip_cost, state_size, step_cost
+from coequal.proofs.cost import clip_cost, state_size, step_cost
 from coequal.proofs.cost.machine import (
     EYERISS,
     Machine,
     energy,
     frames_per_weight_load,
     intensity,
-    peak_activation,
     state_bytes,
-    step_activation,
     traffic,
 )
 from coequal.reference import recurrent
-from coequal.reference.activation import Activation
 from coequal.reference.attention import MultiheadAttention
-from coequal.reference.compose import Parallel, Residual, Sequential
+from coequal.reference.compose import Residual
 from coequal.reference.conv import Conv
 from coequal.reference.linear import Linear
 from coequal.reference.pool import AvgPool
@@ -67,26 +64,6 @@ def test_attention_keeps_keys_and_values_of_the_others(mode: str, kept: int) -> 
 def test_a_shortcut_keeps_the_frames_that_its_branch_delays() -> None:
     layer = Residual(Conv(8, 8, (5, 1, 1), padding=(2, 0, 0)))
     assert state_size(layer, SHAPE) == 4 * FRAME + 2 * FRAME
-
-
-def test_peak_of_a_residual_holds_the_shortcut() -> None:
-    wide = Conv(8, 32, (1, 1, 1))
-    main = Sequential((wide, Activation("ReLU"), Conv(32, 8, (1, 1, 1))))
-    clip = 16 * FRAME
-    assert peak_activation(main, SHAPE) == 8 * clip
-    assert peak_activation(Residual(main), SHAPE) == max(8 * clip, clip + clip + clip)
-    assert peak_activation(Parallel((main, main)), SHAPE) == 8 * clip + clip
-    assert step_activation(main, SHAPE) == 8 * FRAME
-
-
-def test_peak_of_attention_holds_the_scores() -> None:
-    layer = MultiheadAttention(8, 2)
-    assert peak_activation(layer, (1, 100, 8)) == 4 * 100 * 8 + 2 * 100 * 100
-
-
-def test_peaks_in_letters() -> None:
-    assert peak_activation(CONV, (1, 8, T, H, W)) == 16 * T * H * W
-    assert step_activation(Sequential((CONV, AvgPool((1, 2, 2)))), (1, 8, T, H, W)) == 16 * H * W
 
 
 def test_energy_is_what_the_table_says() -> None:

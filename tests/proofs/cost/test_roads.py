@@ -14,7 +14,17 @@ from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
 from coequal.equivalence import strategies
 from coequal.equivalence.strategies import OPERATORS, Architecture, architectures
-from coequal.proofs.cost import LETTERS, Cost, CostError, clip_cost, counting_array, domains, output_shape, step_cost
+from coequal.proofs.cost import (
+    LETTERS,
+    Cost,
+    CostError,
+    NotStreamable,
+    clip_cost,
+    counting_array,
+    domains,
+    output_shape,
+    step_cost,
+)
 from coequal.proofs.cost.cost import OPERATIONS, evaluated
 from coequal.proofs.cost.counter import count
 from coequal.proofs.cost.fake import clip_executed
@@ -140,7 +150,21 @@ def test_letters_give_the_same_as_numbers(operator: str, padding: str) -> None:
     check()
 
 
-@pytest.mark.parametrize("operator", ["attention", "conv", "compose", "linear", "pool", "squeeze_excite", "transformer"])
+@pytest.mark.parametrize(
+    "operator",
+    [
+        "attention",
+        "class_token",
+        "conv",
+        "compose",
+        "decoder",
+        "linear",
+        "pathways",
+        "pool",
+        "squeeze_excite",
+        "transformer",
+    ],
+)
 def test_torch_with_letters_gives_our_expression(operator: str) -> None:
     @fewer
     @given(architectures(operator))
@@ -160,7 +184,21 @@ def test_torch_with_letters_gives_our_expression(operator: str) -> None:
     check()
 
 
-@pytest.mark.parametrize("operator", sorted(OPERATORS))
+WHOLE = {"class_token", "decoder", "pathways"}  # they need the whole clip
+
+
+@pytest.mark.parametrize("operator", sorted(WHOLE))
+def test_what_needs_the_whole_clip_has_no_cost_of_a_step(operator: str) -> None:
+    @few
+    @given(architectures(operator))
+    def check(drawn: Architecture) -> None:
+        with pytest.raises(NotStreamable, match="needs the whole clip, so a step of it has no cost"):
+            step_cost(drawn.layer, drawn.shape)
+
+    check()
+
+
+@pytest.mark.parametrize("operator", sorted(set(OPERATORS) - WHOLE))
 def test_a_step_of_ours_executes_its_formula(operator: str) -> None:
     """Mean and worst over the period. Retroactive attention of ours does more, so as never to subtract."""
 

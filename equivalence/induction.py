@@ -266,14 +266,17 @@ class _Search:
         lengths = sorted({exact.plan.legal(n) for n in lengths} - {0})
         if sum(lengths) > STEPS:
             raise Fails(f"all lengths up to {longest} would take {sum(lengths)} steps: only some were compared")
+        compared = 0
         for length in lengths:
             self._in_time()
             example = Example(length, exact.batch, exact.seed + 61)
             x = exact.inputs(example.length, example.batch, example.seed)
             try:
-                exact.compare(x, exact.play(x, example.chunks))
+                compared += exact.compare(x, exact.play(x, example.chunks))
             except Mismatch as mismatch:
                 raise Differs(example, mismatch) from None
+        if not compared:
+            raise Fails(f"no stream of up to {longest} frames had anything to compare")
 
     def _clip_alike(self, length: int) -> None:
         """A sample of what is assumed: the clip of a later part of a longer clip has the same inner frames."""

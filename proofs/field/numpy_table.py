@@ -70,10 +70,10 @@ REFUSED: dict[str, str] = {
 
 def refusal(name: str, why: str | None = None) -> NotDecided:
     """`numpy.name: why (file.py, line 7)`."""
-    return NotDecided(f"numpy.{name}: {why or REFUSED.get(name, 'it has no meaning here yet')}{_place()}")
+    return NotDecided(f"numpy.{name}: {why or REFUSED.get(name, 'it has no meaning here yet')}{place()}")
 
 
-def _place() -> str:
+def place() -> str:
     """The innermost line that is neither NumPy's nor the prover's."""
     for frame in reversed(traceback.extract_stack()):
         if not frame.filename.startswith(OURS):

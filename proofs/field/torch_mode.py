@@ -10,26 +10,22 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import traceback
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from coequal.proofs.field import rules  # noqa: F401  fills the table
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import MEANINGS, REFUSED, Meaning
+from coequal.proofs.field.python_mode import Python, place
 from coequal.proofs.field.residue import Field, Value
 from coequal.proofs.field.rules.maxima import Unknown
 from coequal.proofs.field.storage import Store
 from coequal.proofs.field.symbols import Symbols
 
 Tensor = torch.Tensor
-HERE = str(Path(__file__).resolve().parents[2])
-LIBRARIES = tuple(f"{Path(torch.__file__).parents[1] / name}/" for name in ("torch", "numpy"))
 
 # ask for shape, format or device of a tensor alone: the answer does not depend on data
 SHAPES = {
@@ -80,7 +76,7 @@ class Exact(TorchDispatchMode):
         torch.backends.mha.set_fastpath_enabled(False)
         torch.backends.cudnn.enabled = False  # its convolutions may be Winograd's or Fourier's
         try:
-            with torch.no_grad(), _Python(self), self:
+            with torch.no_grad(), Python(self.store), self:
                 yield self
         finally:
             torch.backends.mha.set_fastpath_enabled(fused)
@@ -248,40 +244,7 @@ class Exact(TorchDispatchMode):
 
     def _refusal(self, func: Any, why: str) -> NotDecided:
         name = f"{func.overloadpacket.__name__}"
-        return NotDecided(why if why.startswith("aten.") else f"aten.{name}: {why}{_place()}")
-
-
-class _Python(TorchFunctionMode):
-    """What bypasses the dispatcher: deep copies, and looks at a tensor's memory."""
-
-    def __init__(self, exact: Exact) -> None:
-        super().__init__()
-        self.exact = exact
-
-    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        kwargs = kwargs or {}
-        if func is Tensor.__deepcopy__:
-            return self._deepcopy(*args)
-        if func in LOOKS and self.exact.store.find(args[0]) is not None:
-            raise NotDecided(f"Tensor.{getattr(func, '__name__', func)}: the program looks at a value{_place()}")
-        return func(*args, **kwargs)
-
-    def _deepcopy(self, tensor: Tensor, memo: dict) -> Tensor:
-        twin = Tensor.__deepcopy__(tensor, memo)
-        if tensor.is_floating_point():
-            self.exact.store.copy_storage(tensor, twin)
-        return twin
-
-
-LOOKS = {
-    Tensor.numpy,
-    Tensor.tolist,
-    Tensor.__array__,
-    Tensor.__reduce_ex__,
-    Tensor.data_ptr,
-    Tensor.__repr__,
-    Tensor.__format__,
-}
+        return NotDecided(why if why.startswith("aten.") else f"aten.{name}: {why}{place()}")
 
 
 def _name(func: Any) -> str:
@@ -331,12 +294,3 @@ def _alike(func: Callable, args: tuple, kwargs: dict) -> Any:
     functional = getattr(torch.ops.aten, func.overloadpacket.__name__.rstrip("_"))  # type: ignore[attr-defined]
     result = functional(*[padded if a is x else a for a in args], **kwargs)[: flat.numel()].view(x.shape)
     return x.copy_(result) if func._schema.is_mutable else result  # type: ignore[attr-defined]
-
-
-def _place() -> str:
-    """` (file.py, line 7)`: the innermost line that is neither torch's nor NumPy's nor the prover's."""
-    ours = (f"{HERE}/proofs", f"{HERE}/equivalence")
-    for frame in reversed(traceback.extract_stack()):
-        if not frame.filename.startswith(LIBRARIES) and not frame.filename.startswith((*ours, "<")):
-            return f" ({Path(frame.filename).name}, line {frame.lineno})"
-    return ""

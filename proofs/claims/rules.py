@@ -1,4 +1,4 @@
-"""What counters count of a clip, operator by operator: the rules of `counters.py`, where they are written down as a table."""
+"""What counters count of a clip, operator by operator: the rules that `counters.py` has as a table."""
 
 from __future__ import annotations
 

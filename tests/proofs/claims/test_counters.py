@@ -7,8 +7,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from coequal.continual.build import regular
-from coequal.proofs.claims.counters import COUNTERS, NotCounted, fvcore, macs, ptflops, ptflops_step, ptflops_step_gelu
+from coequal.proofs.claims.counters import COUNTERS, ptflops_step, ptflops_step_gelu
 from coequal.proofs.claims.leaves import Leaf, leaves
+from coequal.proofs.claims.rules import NotCounted, fvcore, macs, ptflops
 from coequal.proofs.cost import clip_cost, step_cost
 from coequal.reference.activation import Activation
 from coequal.reference.compose import Parallel, Residual, Sequential

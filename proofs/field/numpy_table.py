@@ -6,19 +6,17 @@ its name. Arguments arrive as tensors, conditions and indices as tensors of bool
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from coequal.proofs.field.errors import NotDecided
+from coequal.proofs.field.python_mode import place
 
 Tensor = torch.Tensor
 Call = Callable[..., Any]
-OURS = (str(Path(__file__).resolve().parent), str(Path(np.__file__).resolve().parent))  # no line of a program is here
 
 UFUNCS: dict[str, Call] = {
     "add": torch.add,
@@ -71,14 +69,6 @@ REFUSED: dict[str, str] = {
 def refusal(name: str, why: str | None = None) -> NotDecided:
     """`numpy.name: why (file.py, line 7)`."""
     return NotDecided(f"numpy.{name}: {why or REFUSED.get(name, 'it has no meaning here yet')}{place()}")
-
-
-def place() -> str:
-    """The innermost line that is neither NumPy's nor the prover's."""
-    for frame in reversed(traceback.extract_stack()):
-        if not frame.filename.startswith(OURS):
-            return f" ({frame.filename.rpartition('/')[2]}, line {frame.lineno})"
-    return ""
 
 
 def _sum(x: Tensor, axis: Any = None, *, keepdims: bool = False) -> Tensor:

@@ -1,4 +1,4 @@
-"""What bypasses torch's dispatcher, watched: deep copies of tensors, and looks at their memory. And where a program stood."""
+"""What bypasses torch's dispatcher: deep copies of tensors, and looks at their memory. And where a program stood."""
 
 from __future__ import annotations
 

@@ -73,8 +73,8 @@ def _stream(bench: Bench) -> MeasuredTiming:
             if all(r.last is None for r in middle):
                 break
         elif all(r.last < r.outputs - 1 for r in middle if r.last is not None):
-            fading = any(r.fading for r in middle)
-            field = math.inf if fading else sum(r.count for r in middle)
+            count, fading = sum(r.count for r in middle), any(r.fading for r in middle)
+            field = math.inf if fading and not _claimed(bench, count) else count
             causal = all(_in_time(r, stride) for r in middle)
             break
         if all(r.last is not None for r in middle):
@@ -83,6 +83,13 @@ def _stream(bench: Bench) -> MeasuredTiming:
     if field is None and length > LONGEST:
         field = math.inf
     return MeasuredTiming(field, stride, _delay(bench, stride), causal)
+
+
+def _claimed(bench: Bench, count: int) -> bool:
+    """Whether an influence that is next to nothing at its end ends exactly where the library says: deep networks have such
+    edges, products of many small taps.
+    """
+    return bench.subject.claim is not None and bench.subject.claim.receptive_field == count
 
 
 def _in_time(reach: Reach, stride: int) -> bool:

@@ -12,7 +12,7 @@ from coequal import continual
 from coequal.equivalence.bench import Bench
 from coequal.equivalence.measure import measure, short_clip
 from coequal.equivalence.recognise import subject_of
-from coequal.equivalence.subject import Subject
+from coequal.equivalence.subject import Claim, Subject
 
 
 def measured(subject):
@@ -74,3 +74,26 @@ def test_padding_makes_the_edges_of_a_short_clip_differ(padding, affected):
         edge = short_clip(bench, timing)
     assert (edge["affected"], edge["length"]) == (affected, 7)
     assert (edge["error"] > 1e-3) is (affected > 0)
+
+
+@pytest.mark.parametrize(("claimed", "measured"), [(9, 9), (7, math.inf), (None, math.inf)])
+def test_an_edge_that_is_next_to_nothing_counts_where_it_is_claimed(claimed, measured):
+    """Four convolutions whose last taps are tiny: the influence at the edge is their product, far below rounding."""
+    torch.manual_seed(0)
+    net = nn.Sequential(*(nn.Conv1d(2, 2, 3, bias=False) for _ in range(4))).double()
+    with torch.no_grad():
+        for layer in net:
+            layer.weight[:, :, 0] *= 1e-4
+
+    class Stream:
+        def __init__(self):
+            self.frames = []
+
+        def step(self, frame):
+            self.frames = [*self.frames, frame][-9:]
+            return net(torch.stack(self.frames, 2))[:, :, 0] if len(self.frames) == 9 else None
+
+    subject = Subject(clip=net, stream=Stream, example=torch.randn(1, 2, 16), modules=net, claim=Claim(claimed))
+    bench = Bench(subject)
+    with bench.ready(), torch.no_grad():
+        assert measure(bench).receptive_field == measured

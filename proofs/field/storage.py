@@ -89,13 +89,13 @@ class Store:
 
     # -- reading and writing -----------------------------------------------------------------------------------------------
 
-    def read(self, tensor: Tensor) -> Value:
-        """The value of a floating-point tensor."""
+    def read(self, tensor: Tensor, *, unwritten: bool = False) -> Value:
+        """The value of a floating-point tensor; `unwritten`: memory that nobody wrote to may be part of it."""
         held = self.find(tensor)
         if held is None:
             return self.field.constants(tensor, literal=getattr(tensor.untyped_storage(), "literal", False))
         planes = _view(held.planes, tensor)
-        if held.undefined and bool(planes.isinf().any()):
+        if held.undefined and not unwritten and bool(planes.isinf().any()):
             raise NotDecided("memory that was never written is read")
         names = None if held.names is None else _view(held.names, tensor)
         return Value(planes, held.degree, names, held.masked and bool(planes[0].isnan().any()))
@@ -113,6 +113,13 @@ class Store:
         whole = tensor.numel() == held.planes.shape[-1]  # nothing of what was there is left
         held.degree = value.degree if whole else held.degree.plus(value.degree)
         held.masked = value.masked or (held.masked and not whole)
+
+    def copy(self, target: Tensor, source: Tensor) -> None:
+        """One tensor into another, memory that was never written along with the rest."""
+        self.write(target, self.read(source, unwritten=True))
+        origin, held = self.find(source), self.find(target)
+        if origin is not None and held is not None:
+            held.undefined = held.undefined or origin.undefined
 
     def _write_names(self, held: Residues, tensor: Tensor, value: Value) -> None:
         if held.names is None and value.names is None:

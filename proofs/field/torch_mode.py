@@ -33,6 +33,8 @@ SHAPES = {
     "new_full", "new_empty_strided", "sym_size", "sym_stride", "sym_numel", "sym_storage_offset", "is_same_size", "size",
     "stride", "_has_compatible_shallow_copy_type", "_fused_sdp_choice", "set_",
 }  # fmt: skip
+# memory that nothing was written to
+EMPTY = {"empty", "new_empty", "empty_like", "empty_strided", "new_empty_strided"}
 # change how a tensor looks at its storage, nothing in it
 VIEWS_IN_PLACE = {"transpose_", "t_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_", "as_strided_", "detach_"}
 # of constants, too, one float gives one float, whatever tensor it stands in: see `_alike`
@@ -154,6 +156,8 @@ class Exact(TorchDispatchMode):
             result = func(*args, **kwargs)
         if not _is_view(func) and name != "set_" and not func._schema.is_mutable:
             for tensor in _tensors((result,)):
+                if name in EMPTY and tensor.is_floating_point():
+                    tensor.fill_(torch.nan)  # what was in that memory before is nobody's number
                 self.store.mark_constant(tensor)
         return result
 
@@ -214,8 +218,9 @@ class Exact(TorchDispatchMode):
         if not target.is_floating_point():
             raise NotDecided("data is written into a tensor of whole numbers")
         if name == "copy_":
-            value = self.store.read(args[1])
-        elif name in ("zero_", "fill_"):
+            self.store.copy(target, args[1])
+            return target
+        if name in ("zero_", "fill_"):
             value = self.field.scalar(0.0) if name == "zero_" else self._lifted_number(args[1])
         elif name.endswith("_"):
             with self:

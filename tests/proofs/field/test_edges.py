@@ -8,6 +8,7 @@ import torch
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.number import number_of
 from coequal.proofs.field.residue import Field
+from coequal.proofs.field.symbols import Symbols
 from coequal.proofs.field.torch_mode import Exact
 
 LOWEST = torch.finfo(torch.float64).min
@@ -79,3 +80,17 @@ def test_softmax_beyond_the_chains_knows_that_shifts_cancel():
             assert not exact.same(torch.softmax(scores * 2, -1), softmax)[:, 0].any()
         assert exact.same(torch.softmax(deep.masked_fill(~mask, LOWEST), -1)[0, :3], torch.softmax(deep[0, :3], -1)).all()
         assert exact.same(torch.exp(x + shift), torch.exp(x) * torch.exp(shift)).all()
+
+
+def test_memory_that_was_not_written_to_holds_no_number_of_old():
+    """Floats left behind in freed memory, under a buffer that is filled piece by piece, must ask for no roots."""
+    symbols = Symbols(1)
+    x = symbols.fresh(torch.empty(1, dtype=torch.float64))
+    for _ in range(20):
+        left = torch.full((3,), 3**-0.5, dtype=torch.float64)
+        del left
+        with Exact(Field.drawn(1), symbols).running():
+            buffer = torch.empty(3, dtype=torch.float64)
+            buffer[:1] = x
+            with pytest.raises(NotDecided, match="memory that was never written"):
+                buffer.sum()

@@ -129,14 +129,19 @@ def _drawn(bench: Bench, draw: Draw, decision: Decision, run: Callable[[ExactBen
 def _all_that_there_is_time_for(
     exact: ExactBench, examples: list[Example], timing: MeasuredTiming, decision: Decision, until: float
 ) -> None:
-    """The first example; then the induction, which goes through all lengths; where it fails, the other examples."""
-    decision.lengths, decision.mismatch = [], None
+    """The first example; then the induction, which goes through all lengths; where it fails, the other examples.
+
+    In a later draw the induction is checked where it held before, and never looked for: the bound multiplies over draws, so
+    all of them must have checked what is claimed.
+    """
+    decision.lengths, decision.mismatch, later = [], None, decision.draws > 0
     known = decision.induction if decision.induction.holds else None
     try:
         _compare(exact, examples[:1], decision, until)
         if decision.only is not None:
             return
-        decision.induction = induct(exact, timing, until, known)
+        if known is not None or not later:
+            decision.induction = induct(exact, timing, until, known)
         if decision.induction.holds:
             decision.lengths = list(range(1, decision.induction.start + decision.induction.period + 1))
         whole = [e for e in examples[1:] if e.chunks is not None or not decision.induction.holds]

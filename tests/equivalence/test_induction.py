@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from coequal.equivalence.bench import Bench
+from coequal.equivalence.decide import Exactly, decide
 from coequal.equivalence.exact import Draw, over_field
 from coequal.equivalence.induction import Differs, induct
 from coequal.equivalence.report import MeasuredTiming
@@ -121,3 +122,17 @@ def test_a_clip_that_is_not_the_same_everywhere_is_no_ground():
     found = of(Stream, 1, clip)
     assert not found.holds
     assert "as an index" in found.says or "does not treat all lengths alike" in found.says
+
+
+def test_what_one_draw_did_not_check_is_not_claimed_after_several():
+    """Without time in the first draw there is no induction; later draws, which have all the time, do not add one."""
+    subject = Subject(clip=nn.AvgPool1d(3, 1), stream=Listed, example=torch.randn(1, 2, 8))
+    bench = Bench(subject)
+    with bench.ready(), torch.no_grad():
+        bench.reach = 3
+        timing = MeasuredTiming(3, 1, 0, True)
+        late = decide(bench, timing, "quick", Exactly(bound=2.0**-200), deadline=0.0)
+        in_time = decide(bench, timing, "quick", Exactly(bound=2.0**-200))
+    assert late.draws > 1
+    assert late.horizon == max(late.lengths)
+    assert in_time.horizon == "all"

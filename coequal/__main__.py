@@ -31,7 +31,7 @@ def verify(options: argparse.Namespace) -> int:
     """Run the target in a process of its own, print its report, write the files asked for."""
     from coequal import page, sandbox, text
 
-    replay = {key: getattr(options, key) for key in ("length", "batch", "scale", "chunks")}
+    replay = {key: getattr(options, key) for key in ("length", "batch", "scale", "chunks", "format")}
     request = {
         "target": options.target,
         "again": _again(options),

@@ -16,9 +16,9 @@ TARGET_HELP = (
 
 EXIT_CODES = """exit codes:
   0  proved or tested, and no high finding that nobody allowed
-  1  different, or a high finding
+  1  different, or a high finding (a problem of conduct or weights, say)
   2  bad input: one line on stderr says what to do
-  3  undecided, or tested where --require proved asks for more
+  3  undecided, or less than --require proved (proved-all: at every length) asks for
 """
 
 
@@ -105,7 +105,11 @@ def _verify(commands: Any) -> None:
     )
     add = command.add_argument
     add("target", metavar="TARGET", help=TARGET_HELP)
-    add("--require", choices=["proved"], help="exit with 3 unless the verdict is at least this")
+    add(
+        "--require",
+        choices=["proved", "proved-all"],
+        help="exit with 3 unless the verdict is at least this (proved-all: for every length)",
+    )
     add("--window", type=positive, metavar="N", help="compare with the clip of the last N frames")
     add("--example", type=shape, metavar="SHAPE", help="clip for a module that brings none, like 1,3,16,32,32 (random)")
     add("--allow", action="append", default=[], metavar="NAME", help="waive a check or finding; may be repeated")
@@ -122,6 +126,7 @@ def _verify(commands: Any) -> None:
     replay.add_argument("--length", type=natural, metavar="L", help="frames in the clip")
     replay.add_argument("--batch", type=positive, metavar="B", help="batch size")
     replay.add_argument("--scale", type=float, metavar="X", help="scale of the drawn weights")
+    replay.add_argument("--format", metavar="FORMAT", help="floating-point format, like float32")
     replay.add_argument("--chunks", type=shape, metavar="3,1,...", help="sizes of the chunks fed")
 
 

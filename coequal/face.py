@@ -43,7 +43,7 @@ def verify(
     `what` is a Subject, or a module that an adapter recognises together with an `example` clip. `window=N` compares with
     the clip of the last N frames. `checks` names the checks to run (default: all). `timeout` is in seconds. `bound` is the
     greatest probability of a wrong proof, `literal` takes constants as the floats that they are. `replay`
-    (`length`, `batch`, `scale`, `chunks`) repeats one comparison. BadSubject: it cannot be compared at all.
+    (`length`, `batch`, `scale`, `chunks`, `format`) repeats one comparison. BadSubject: it cannot be compared at all.
     """
     if isinstance(what, Subject):
         given: dict[str, Any] = {"example": example, "window": window}

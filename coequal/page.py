@@ -17,7 +17,7 @@ from coequal.equivalence.report import Check, Counterexample, Finding, Report
 
 TONES = {
     **{"proved": "good", "tested": "good", "passed": "good"},
-    **{"different": "bad", "high": "bad"},
+    **{"different": "bad", "problem": "bad", "high": "bad"},
     **{"undecided": "warn", "medium": "warn", "waived": "warn"},
     **{"low": "calm", "skipped": "none", "info": "none"},
 }
@@ -38,8 +38,8 @@ def html(report: Report) -> str:
     }
     verdict = report.verdict.value
     return Template(files("coequal").joinpath("page.html").read_text(encoding="utf-8")).substitute(
-        verdict=escape(verdict),
-        meaning=escape(text.MEANING[verdict]),
+        verdict=escape(report.headline),
+        meaning=escape(text.meaning(report)),
         tone=TONES[verdict],
         target=escape(report.target),
         sections="\n".join(f"<section><h2>{title}</h2>{body}</section>" for title, body in sections.items() if body),

@@ -17,7 +17,7 @@ from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, Re
 
 STYLES = {
     **{"proved": "bold green", "tested": "bold green", "different": "bold red", "undecided": "bold yellow"},
-    **{"passed": "green", "skipped": "dim", "waived": "yellow"},
+    **{"passed": "green", "problem": "bold red", "skipped": "dim", "waived": "yellow"},
     **{"high": "bold red", "medium": "yellow", "low": "cyan", "info": "dim"},
 }
 
@@ -47,9 +47,9 @@ def trimmed(console: Console) -> Iterator[None]:
 
 
 def _show(report: Report, console: Console) -> None:
-    verdict = report.verdict.value
-    console.print(Text.assemble((verdict, STYLES[verdict]), f"  {report.target}  ({report.seconds:.1f} s)"), soft_wrap=True)
-    console.print(_indented(Text(f"{MEANING[verdict]}")))
+    style = STYLES[report.verdict.value]
+    console.print(Text.assemble((report.headline, style), f"  {report.target}  ({report.seconds:.1f} s)"), soft_wrap=True)
+    console.print(_indented(Text(meaning(report))))
     console.print()
     console.print(_facts(report))
     if report.checks:
@@ -65,6 +65,42 @@ def _show(report: Report, console: Console) -> None:
         if lines:
             console.print()
             console.print(_list(title, lines))
+
+
+def meaning(report: Report) -> str:
+    """`the stream computes its clip function, by exact arithmetic; 1 problem: input-reuse`."""
+    names = list(dict.fromkeys(finding.name for finding in report.problems))
+    if not names:
+        return MEANING[report.verdict.value]
+    return f"{MEANING[report.verdict.value]}; {len(names)} problem{'s' * (len(names) > 1)}: {', '.join(names)}"
+
+
+def conduct_in_words(report: Report) -> str:
+    """`isolation fine, ownership problem, copies not asked`."""
+    return str(report.conduct.get("text", ""))
+
+
+def scope_in_words(scope: dict[str, Any]) -> str:
+    """`float32 and float64 on cpu; 1 to 3 rows; 0 to 1040 frames, in chunks of 1 to 9; eval mode`."""
+    if not scope:
+        return ""
+    parts = [f"{_all(scope['formats'])} on {_all(scope['devices'])}"]
+    parts += [f"{_range(scope['batch_sizes'])} rows"] if scope["batch_sizes"] else []
+    parts.append(f"{_range(scope['lengths'])} frames, in chunks of {_range(scope['chunk_sizes'])}")
+    parts += [f"inputs {scope['inputs']}"]
+    parts += [f"{scope['mode']} mode"] if scope["mode"] else []
+    for what, name in (("buffers not drawn", "buffers_not_drawn"), ("globals read", "globals")):
+        parts += [f"{what}: {_all(scope[name][:4])}{' and more' if len(scope[name]) > 4 else ''}"] if scope[name] else []
+    return "; ".join(parts)
+
+
+def _all(names: list[Any]) -> str:
+    return " and ".join([", ".join(map(str, names[:-1])), str(names[-1])]) if len(names) > 1 else "".join(map(str, names))
+
+
+def _range(numbers: list[int]) -> str:
+    """`0 to 1040`, or the one number there is."""
+    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else "".join(map(str, numbers))
 
 
 def relation_in_words(relation: Relation) -> str:
@@ -142,26 +178,41 @@ def assumed(report: Report) -> list[str]:
 
 
 def weights_in_words(weights: dict[str, Any]) -> str:
-    """`re-drawn: 4 tensors, 130 numbers`, or why they were left as they came."""
+    """`re-drawn: 4 tensors, 130 numbers; weights passed, reload passed`, or why they were left as they came."""
+    outcomes = ", ".join(
+        f"{name} {outcome}" for name, outcome in weights.get("outcomes", {}).items() if outcome != "skipped"
+    )
     if weights.get("drawn"):
-        return f"re-drawn: {weights.get('tensors', '?')} tensors, {weights.get('numbers', '?')} numbers"
-    return f"as they came: {weights['why']}" if "why" in weights else quality_in_words(weights)
+        drawn = f"re-drawn: {weights.get('tensors', '?')} tensors, {weights.get('numbers', '?')} numbers"
+    else:
+        drawn = f"as they came: {weights['why']}" if "why" in weights else quality_in_words(weights)
+    return "; ".join(filter(None, (drawn, outcomes)))
 
 
 def facts(report: Report) -> dict[str, str]:
     """Name and text of what was found out, without what is empty."""
     rows = {
+        "function": _function_in_words(report),
+        "conduct": conduct_in_words(report),
+        "weights": weights_in_words(report.weights),
+        "scope": scope_in_words(report.scope),
         "relation": relation_in_words(report.relation),
         "measured": timing_in_words(report.timing),
         "regions": regions_in_words(report.regions),
         "quality": quality_in_words(report.quality),
         "short clip": short_clip_in_words(report.quality),
-        "weights": weights_in_words(report.weights),
         "proof": proof_in_words(report.proof),
         "memory": (report.proof or {}).get("state", ""),
         "seed": str(report.seed),
     }
     return {name: text for name, text in rows.items() if text}
+
+
+def _function_in_words(report: Report) -> str:
+    """The headline, with why it is not more."""
+    if not report.function:
+        return ""
+    return f"{report.headline}: {report.reasons[0]}" if report.reasons else report.headline
 
 
 def _facts(report: Report) -> RenderableType:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from coequal.equivalence.bench import Bench, ClipRaised, Example
-from coequal.equivalence.compare import close, frames_of
+from coequal.equivalence.compare import Mismatch, close, frames_of
 from coequal.equivalence.errors import BadSubject
-from coequal.equivalence.inside import modules_inside
 from coequal.equivalence.locate import listening
+from coequal.equivalence.looped import counting, functions_of, looped_over
+from coequal.equivalence.measure import measure
 from coequal.equivalence.report import Finding, MeasuredTiming
 from coequal.equivalence.runner import StreamRaised, Trace
 from coequal.equivalence.schedule import plan_of
 from coequal.equivalence.subject import Subject
 
 Tensor = torch.Tensor
-STEPS = ("step", "chunk", "forward_step", "forward_steps", "push")
 SHORT = 8  # frames of memory assumed where none could be measured
 
 
@@ -32,6 +31,7 @@ class Facts:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
+    first: bool = False  # the very first stream agreed with the clip function
     random: bool = False  # two runs of the clip function on one input differ: nothing can be compared
 
 
@@ -58,6 +58,11 @@ def check_subject(subject: Subject) -> None:
         raise BadSubject(f"Subject.example: needs at least one frame, got shape {tuple(subject.example.shape)}")
     if subject.window is not None and (not isinstance(subject.window, int) or subject.window < 1):
         raise BadSubject(f"Subject.window: a number of frames, at least 1, or None; got {subject.window!r}")
+    if not isinstance(subject.offset, int) or subject.offset < 0:
+        raise BadSubject(
+            f"Subject.offset: index of the clip frame that the first emission stands for, 0 or more; got {subject.offset!r}."
+            " A stream whose first emissions stand for no frame has to leave them out (return None)"
+        )
     if subject.emits not in ("frames", "window", "last"):
         raise BadSubject(f"Subject.emits: 'frames', 'window' or 'last', got {subject.emits!r}")
     plan_of(subject.plan)
@@ -75,10 +80,11 @@ def establish(bench: Bench) -> Facts:
     trace = _trace(bench, x)
     if bench.subject.window is None:
         _same_shape(frames_of(bench, output), trace.frames)
-        if torch.isnan(output).any():
+        if output.numel() and torch.isnan(output).all():
             raise BadSubject(
                 f"clip(x) returned NaN for a random clip of shape {tuple(x.shape)}: nothing can be compared with it"
             )
+        facts.first = bool(_agrees(bench, x, trace))
     if any(bool(torch.isnan(f).any()) for f in trace.frames if f.is_floating_point()) and not torch.isnan(output).any():
         facts.notes.append("the stream returned NaN for a random clip, where the clip function does not")
     bench.coarsest = bench.watch_formats(window)
@@ -114,6 +120,15 @@ def _trace(bench: Bench, x: Tensor) -> Any:
         return bench.play(x)
     except StreamRaised as error:
         raise BadSubject(f"{error}, on frames of a clip of shape {tuple(x.shape)}") from error
+
+
+def _agrees(bench: Bench, x: Tensor, trace: Trace) -> bool:
+    """Whether these emissions are the clip's, so far as they go."""
+    try:
+        bench.compare(x, trace)
+    except Mismatch:
+        return False
+    return True
 
 
 def _same_shape(expected: list[Tensor], got: list[Tensor]) -> None:
@@ -182,44 +197,13 @@ def _depends(bench: Bench, x: Tensor) -> bool:
 
 def _looped(bench: Bench, x: Tensor, facts: Facts) -> None:
     """A clip function that runs the stream itself is equal to it whatever it computes."""
-    stream = bench.player().stream
-    classes = {type(stream), *(type(m) for owner in modules_inside(stream) for m in owner.modules())}
-    with _counting(classes) as calls:
+    codes = functions_of(bench.player().stream)
+    with counting(codes) as calls:
         bench.clip(x)
-    if calls:
-        facts.findings.append(
-            Finding(
-                "loop-clip", "medium", f"the clip function calls {sorted(calls)[0]} itself: it is a loop over the stream"
-            )
-        )
+    if name := looped_over(codes, calls, x.shape[bench.subject.time]):
+        detail = f"the clip function calls {name} itself: it is a loop over the stream"
+        facts.findings.append(Finding("loop-clip", "medium", detail))
         facts.undecided.append("the clip function is itself a loop over the step: that both agree says nothing")
-
-
-@contextlib.contextmanager
-def _counting(classes: set[type]) -> Iterator[set[str]]:
-    """Inside, calls of the steps of these classes are noted by name."""
-    calls: set[str] = set()
-    patched: list[tuple[type, str, Any]] = []
-
-    def noting(owner: type, name: str, original: Any) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            calls.add(f"{owner.__name__}.{name}")
-            return original(*args, **kwargs)
-
-        return call
-
-    for owner in classes:
-        for name in STEPS:
-            original = vars(owner).get(name)
-            if callable(original) and not isinstance(original, (staticmethod, classmethod)):
-                with contextlib.suppress(TypeError, AttributeError):
-                    setattr(owner, name, noting(owner, name, original))
-                    patched.append((owner, name, original))
-    try:
-        yield calls
-    finally:
-        for owner, name, original in patched:
-            setattr(owner, name, original)
 
 
 def _emits(bench: Bench, facts: Facts) -> None:
@@ -236,8 +220,8 @@ def _emits(bench: Bench, facts: Facts) -> None:
     if not times:
         facts.undecided.append(f"the stream emitted nothing in {3 * count + 4} frames")
     elif len(gaps) == 1 and gaps != {1}:
-        bench.every_window = False
-        facts.notes.append(f"the stream emits at every {gaps.pop()}th frame")
+        bench.due = (times[0], min(gaps))
+        facts.notes.append(f"the stream emits at every {min(gaps)}th frame, first after {times[0]}")
 
 
 def _align(bench: Bench, x: Tensor, trace: Trace, facts: Facts) -> None:
@@ -265,6 +249,19 @@ def _align(bench: Bench, x: Tensor, trace: Trace, facts: Facts) -> None:
         )
 
 
+def timing_of(bench: Bench) -> MeasuredTiming:
+    """Timing, measured with the weights as they came and, where some are all zero, with drawn ones: the longer memory."""
+    timing = measure(bench)
+    module = bench.subject.modules
+    if module is None or all(bool((p != 0).any()) for p in module.parameters()):
+        return timing
+    with bench.weights(Example(bench.example_length, bench.batch, bench.seed, 1.0)):
+        drawn = measure(bench)
+    reaches = [t.receptive_field for t in (timing, drawn)]
+    longer = drawn if None not in reaches and reaches[1] > reaches[0] else timing  # type: ignore[operator]
+    return replace(longer, delay=timing.delay)
+
+
 def reach_of(bench: Bench, timing: MeasuredTiming) -> int:
     """Frames after which nothing new can happen: receptive field, or window, or what is assumed for unbounded memory."""
     if bench.subject.window is not None:
@@ -273,17 +270,29 @@ def reach_of(bench: Bench, timing: MeasuredTiming) -> int:
     return int(field_) if field_ is not None and field_ != float("inf") else SHORT
 
 
-def owes(bench: Bench) -> None:
-    """Frames that a stream without a flush keeps for itself, at most, measured over a period of its stride."""
+def owes(bench: Bench, timing: MeasuredTiming) -> None:
+    """Frames that a stream without a flush keeps for itself, at most: what a few lengths show, and no more than it is late.
+
+    A stream that has stopped emitting would owe more and more.
+    """
     if bench.subject.window is not None:
         return
-    base = 3 * bench.reach + 4
+    base, late = 3 * bench.reach + 4, 0
     for length in sorted({bench.legal(base + i) for i in range(9)}):
         x = bench.inputs(length, bench.batch, bench.seed)
         try:
             trace, output = bench.play(x), bench.clip(x)
         except StreamRaised:
             return
+        late = max([late, *_lateness(bench, trace, timing.stride or 1)])
         if output is not None and not trace.ended:
             owed = output.shape[bench.output_time] - bench.subject.offset - len(trace.frames)
             bench.owed = max(bench.owed, owed)
+    if timing.stride is not None and late < base:
+        bench.owed = min(bench.owed, math.ceil(late / timing.stride) + 1)
+
+
+def _lateness(bench: Bench, trace: Trace, stride: int) -> list[int]:
+    """For each frame that was emitted before the end: how many steps after its own."""
+    emitted = trace.seen[: len(trace.frames) - trace.flushed]
+    return [seen - 1 - (bench.subject.offset + i) * stride for i, seen in enumerate(emitted)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from coequal.equivalence.errors import BadSubject
 from coequal.equivalence.regions import Regions
 from coequal.equivalence.runner import Player, StreamRaised, Trace, first_line
 from coequal.equivalence.schedule import Chunks, plan_of
+from coequal.equivalence.scope import Ran
 from coequal.equivalence.subject import Subject
 from coequal.equivalence.weights import borrowed, drawn, put
 from coequal.proofs.field.errors import Undisturbed
@@ -31,6 +33,7 @@ class Example:
     scale: float | None = None
     chunks: Chunks | None = None
     variant: str = ""
+    format: str | None = None  # a floating-point format, by name; None: that of the comparison
 
 
 class Bench:
@@ -42,12 +45,13 @@ class Bench:
         self.output_time = subject.time if subject.output_time is None else subject.output_time
         self.floating = subject.example.is_floating_point()
         self.dtype = torch.float64
+        self.native = subject.example.dtype if self.floating else _native(subject.modules)  # the subject's own format
         self.coarsest = torch.float64
         self.example_length = subject.example.shape[subject.time]
         # what the baseline finds out, see verify.py
         self.reach = subject.window or min(8, self.example_length)  # frames after which nothing new can happen
         self.owed = 0  # frames that a stream without a flush may keep for itself
-        self.every_window = True  # in window mode: an emission at each frame
+        self.due: tuple[int, int] | None = None  # in window mode: the first emission after so many frames, and the gap
         self.scale: float | None = None  # of the weights where an example does not choose: None, those given
         self.frame_of_window = -1  # in window mode, which frame of the clip's result an emission is
         self.exact = False  # nothing counts as rounding
@@ -55,6 +59,8 @@ class Bench:
         self.lossy = (0.0, "")  # the greatest difference that was rounding, but beyond the clip's own
         self.one_row = False  # long streams with a single row
         self.regions = Regions()  # what was compared, by region of the stream
+        self.unread: tuple[str, ...] = ()  # parameters that the stream does not read from the modules: none are drawn then
+        self.ran = Ran()  # what was run at all: the scope of the answer
 
     def legal(self, length: int) -> int:
         """The greatest length up to `length` that the plan allows."""
@@ -63,9 +69,40 @@ class Bench:
     def alike(self, dtype: torch.dtype) -> Bench:
         """The same subject in another precision, with what the baseline found out."""
         other = Bench(self.subject, self.seed, dtype)
-        other.reach, other.owed, other.every_window, other.scale = self.reach, self.owed, self.every_window, self.scale
+        other.reach, other.owed, other.due, other.scale = self.reach, self.owed, self.due, self.scale
         other.frame_of_window, other.regions = self.frame_of_window, Regions(self.regions.timing)
+        other.unread, other.ran, other.lossy = self.unread, self.ran, self.lossy
         return other
+
+    @contextlib.contextmanager
+    def in_format(self, name: str | None) -> Iterator[Bench]:
+        """The same subject in a floating-point format, by its name; as it is for None."""
+        if name is None:
+            yield self
+            return
+        other = self.alike(getattr(torch, name))
+        with other.ready():
+            other.coarsest = other.watch_formats(other._window(other.inputs(self.example_length, self.batch, self.seed)))
+            yield other
+
+    def _window(self, x: Tensor) -> Tensor:
+        """As many frames as the clip function takes."""
+        return (
+            x
+            if self.subject.window is None
+            else x.narrow(self.subject.time, 0, min(self.subject.window, x.shape[self.subject.time]))
+        )
+
+    def rounds_more_coarsely(self, example: Example) -> bool:
+        """Whether the stream casts its data to a coarser format than the clip function does.
+
+        In double precision, a format of 16 bits in which the subject came is none: nobody runs it in a finer one.
+        """
+        with quality.Formats(self.dtype) as formats, contextlib.suppress(StreamRaised):
+            self.play(self.inputs(min(example.length, 3 * self.reach + 3), example.batch, example.seed))
+        own = self.native in (torch.float16, torch.bfloat16) and self.dtype != self.native
+        allowed = quality.coarser_of(self.coarsest, self.native) if own else self.coarsest
+        return quality.unit(formats.coarsest) > quality.unit(allowed)
 
     # -- set-up ------------------------------------------------------------------------------------------------------
 
@@ -73,16 +110,15 @@ class Bench:
     def ready(self) -> Iterator[Bench]:
         """Double precision if the subject can compute in it, otherwise its own; everything is put back at the end."""
         module = self.subject.modules
-        native = self.subject.example.dtype if self.floating else _native(module)
         chosen = self.wanted or torch.float64
         with contextlib.ExitStack() as stack:
             attempt = stack.enter_context(contextlib.ExitStack())
             attempt.enter_context(borrowed(module, chosen))
             self.dtype = chosen
-            if chosen != native and not self._runs():
+            if chosen != self.native and not self._runs():
                 attempt.close()
                 stack.enter_context(borrowed(module, None))
-                self.dtype = native
+                self.dtype = self.native
             self.coarsest = self.dtype
             yield self
 
@@ -101,9 +137,14 @@ class Bench:
 
     def plan_chunks(self, x: Tensor, style: str = "smallest", seed: int = 0) -> Chunks | None:
         """Chunk sizes for a whole clip; None: frame by frame."""
-        if style == "smallest" and self.plan.allows((1, 1)) and hasattr(self.subject.stream(), "step"):
+        if style == "smallest" and self.plan.allows((1, 1)) and self.steps:
             return None
         return self.plan.split(x.shape[self.subject.time], style, seed)
+
+    @functools.cached_property
+    def steps(self) -> bool:
+        """Whether streams take single frames; asked once, since making a stream may disturb one that runs."""
+        return hasattr(self.subject.stream(), "step")
 
     # -- inputs and weights --------------------------------------------------------------------------------------------
 
@@ -142,7 +183,7 @@ class Bench:
     def weights(self, example: Example) -> Iterator[None]:
         """Inside, the weights of an example: drawn at its scale, or those the subject came with."""
         module = self.subject.modules
-        if module is None or example.scale is None:
+        if module is None or example.scale is None or self.unread:
             yield
             return
         with borrowed(module, None):
@@ -174,19 +215,21 @@ class Bench:
             raise BadSubject(f"clip(x) returned {output.dtype} for an input of {x.dtype}: expected the same dtype")
         return output.detach()
 
-    def player(self, *, keep: bool = False) -> Player:
-        """A fresh stream with nothing fed."""
+    def player(self, *, keep: bool = False, refill: bool = False) -> Player:
+        """A fresh stream with nothing fed; `refill`: it will be handed one tensor object, refilled for each frame."""
         try:
             stream = self.subject.stream()
         except Undisturbed:
             raise
         except (Exception, SystemExit) as error:
             raise StreamRaised(f"stream() raised {type(error).__name__}: {first_line(error)}") from error
-        return Player(stream, self.subject.time, self.output_time, keep=keep)
+        return Player(stream, self.subject.time, self.output_time, keep=keep, refill=refill)
 
     def play(self, x: Tensor, chunks: Chunks | None = None) -> Trace:
         """A whole clip through a fresh stream, then the flush."""
-        return self.player().feed(x, self.plan_chunks(x) if chunks is None else chunks).flush().trace
+        sizes = self.plan_chunks(x) if chunks is None else chunks
+        self.ran.note(self, x, sizes)
+        return self.player().feed(x, sizes).flush().trace
 
     # -- comparing -----------------------------------------------------------------------------------------------------
 

@@ -2,13 +2,14 @@
 
 Two relations. *stream*: the emissions are the clip's frames from `offset` on, in order, none missing, none extra; after
 a flush they are all of them. *window*: the emission that appears at frame t, once N frames have been seen, is the clip
-function of the last N frames. NaN is never equal to anything.
+function of the last N frames; emissions come equally spaced, to the end. NaN where the clip has NaN agrees with it.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -83,7 +84,7 @@ class Limit:
     def holds(self, got: Tensor, want: Tensor) -> bool:
         """Whether two frames agree within the bound that costs nothing (while differences are only measured: whatever)."""
         if self.bench.worst is not None and got.shape == want.shape and want.is_floating_point():
-            distance = float((got.double() - want.double()).abs().max()) if want.numel() else 0.0
+            distance = float(_distances(got.double(), want.double()).max()) if want.numel() else 0.0
             self.bench.worst = distance if math.isnan(distance) else max(self.bench.worst, distance)
             return True
         return close(got, want, self.quick)
@@ -130,19 +131,20 @@ def compare_windows(bench: Bench, x: Tensor, trace: Trace, times: list[int] | No
         difference = bench.limit(window, output).difference(got, want, fed - 1)
         if difference is not None:
             raise difference
-    if bench.every_window and times is None:
-        _check_every_window(x.shape[time], count + bench.subject.offset, trace)
+    if times is None:
+        first, gap = bench.due or (count + bench.subject.offset, 1)
+        _check_every_window(x.shape[time], first, gap, trace)
     return compared
 
 
-def _check_every_window(length: int, first: int, trace: Trace) -> None:
-    """One emission at each frame once the window is full, and no more."""
-    seen = [t for t in trace.seen if t >= first]
+def _check_every_window(length: int, first: int, gap: int, trace: Trace) -> None:
+    """One emission at each frame that one is due at once the window is full, and no more."""
+    seen, rhythm = Counter(trace.seen), "each frame" if gap == 1 else f"every {gap}th frame"
     for t in range(first, length + 1):
-        if seen.count(t) != 1:
-            raise Mismatch(
-                f"{seen.count(t)} emissions at frame {t - 1}: one is due at each frame once {first} were seen", t - 1
-            )
+        due = (t - first) % gap == 0
+        if seen[t] != due:
+            what = "one is due" if due else "none is due"
+            raise Mismatch(f"{seen[t]} emissions at frame {t - 1}: {what}, at {rhythm} once {first} were seen", t - 1)
 
 
 def window_result(bench: Bench, output: Tensor, got: Tensor) -> Tensor:
@@ -168,16 +170,26 @@ def frames_of(bench: Bench, output: Tensor) -> list[Tensor]:
 
 
 def close(got: Tensor, want: Tensor, limit: float) -> bool:
-    """Same shape and dtype, and no element further apart than `limit`; infinities must be equal, NaN never is."""
+    """Same shape and dtype, and no element further apart than `limit`; infinities must be equal, NaN at the same places."""
     if got.shape != want.shape or got.dtype != want.dtype:
         return False
     return bool(_apart(got, want, limit).logical_not().all())
 
 
 def _apart(got: Tensor, want: Tensor, limit: float) -> Tensor:
-    if not want.is_floating_point() or limit == 0.0:
+    if not want.is_floating_point():
         return got != want
-    return ((got - want).abs() <= limit).logical_not() & (got != want)
+    return (_distances(got, want) <= limit).logical_not()
+
+
+def _distances(got: Tensor, want: Tensor) -> Tensor:
+    """How far apart, element by element: nothing where both are the same infinity, or both NaN."""
+    return (got - want).abs().masked_fill(alike(got, want), 0.0)
+
+
+def alike(a: Tensor, b: Tensor) -> Tensor:
+    """Element by element, whether two tensors of one shape hold the same number, NaN being NaN."""
+    return (a == b) | (a.isnan() & b.isnan())
 
 
 def difference_of(got: Tensor, want: Tensor, limit: float, frame: int) -> Mismatch | None:

@@ -40,6 +40,7 @@ class Exactly:
 
     bound: float = BOUND
     literal: bool = False
+    near: bool = False  # constants near one another count as one: explains differences, proves nothing
 
 
 @dataclass

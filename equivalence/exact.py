@@ -59,7 +59,7 @@ class ExactBench(Bench):
     def __init__(self, bench: Bench, exact: Exact) -> None:
         super().__init__(bench.subject, bench.seed, bench.dtype)
         self.dtype, self.reach, self.owed = bench.dtype, bench.reach, bench.owed
-        self.every_window, self.frame_of_window = bench.every_window, bench.frame_of_window
+        self.due, self.frame_of_window, self.unread = bench.due, bench.frame_of_window, bench.unread
         self.over = exact
         self.clip_functions: set[object] = set()  # free functions that the clip applies, and the stream
         self.stream_functions = exact.field.used
@@ -121,20 +121,24 @@ class ExactLimit(Limit):
 @contextlib.contextmanager
 def over_field(bench: Bench, draw: Draw) -> Iterator[ExactBench]:
     """Within it, torch computes over a field, and the weights of the subject's modules are symbols."""
-    exact, module = Exact(draw.field()), bench.subject.modules
+    exact, module = Exact(draw.field()), None if bench.unread else bench.subject.modules
     try:
         with borrowed(module, None):
             if module is not None:
                 weights = {name: t for name, t in tensors(module).items() if is_weight(name, t)}
                 put(module, {name: exact.store.symbols.fresh(t.detach().contiguous()) for name, t in weights.items()})
             else:
-                exact.field.assumptions["weights"] = "the subject names no modules: weights are the numbers they came with"
+                exact.field.assumptions["weights"] = f"{_why_as_they_came(bench)}: weights are the numbers they came with"
             with exact.running():
                 yield ExactBench(bench, exact)
     except ValueError as error:
         if "symbols" not in str(error):
             raise
         raise NotDecided(str(error)) from None
+
+
+def _why_as_they_came(bench: Bench) -> str:
+    return "the stream does not read them from `modules`" if bench.unread else "the subject names no modules"
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Named findings: numerics and life cycle. None of them makes a verdict `different`; a high one makes the exit code 1.
+"""Named findings: numerics, conduct, weights. None of them makes a verdict `different`; a high one makes the exit code 1.
 
 `FINDINGS` is the table of names, with the severity of each and what it means.
 """
@@ -28,6 +28,16 @@ STRETCHES = 16  # of time, over which the error is followed
 
 # name -> (severity, what was found)
 FINDINGS: dict[str, tuple[Severity, str]] = {
+    "isolation": ("high", "a fresh stream depends on earlier ones: only the very first can be compared with the clip"),
+    "reset": ("high", "a fresh stream, or one after reset(), depends on what ran before"),
+    "reuse": ("high", "streams that are fed in turns disturb one another"),
+    "fork": ("high", "a copy of the stream, or its state, does not go on as the original would"),
+    "input-reuse": ("high", "the stream keeps the frame it was handed, or changes it"),
+    "output-hold": ("high", "an emission changes after it has been emitted"),
+    "reload": ("high", "parameters that are loaded after a stream was made do not reach it"),
+    "weights": ("high", "names, shapes or formats of the parameters are not the original's, or a strict load fails"),
+    "own-weights": ("medium", "the stream does not read its weights from the modules: compared with those it came with"),
+    "precision": ("medium", "double precision shows a difference that the subject's own format does not show"),
     "outlier": (
         "high",
         "after one frame twenty times as large, the emission is not finite, or stays wrong, where the clip is right",
@@ -63,6 +73,7 @@ class Looked:
 def look(bench: Bench, timing: MeasuredTiming, effort: str, fine: bool) -> Looked:
     """All findings of one subject. Those about numerics need a stream that is right otherwise (`fine`)."""
     looked = Looked()
+    ordinary = bench.subject.inputs is None  # others may mean nothing to the subject
     copying(bench, looked)
     side_effects(bench, looked)
     claims(bench, timing, looked)
@@ -70,7 +81,8 @@ def look(bench: Bench, timing: MeasuredTiming, effort: str, fine: bool) -> Looke
         example = Example(0, bench.batch, bench.seed + 900, bench.scale)
         with bench.weights(example):
             bounded = bench.subject.window is not None or timing.receptive_field not in (None, math.inf)
-            for numeric in (outlier, nan_recovery, functools.partial(drift, bounded=bounded)):
+            changed = (outlier, nan_recovery) if ordinary else ()
+            for numeric in (*changed, functools.partial(drift, bounded=bounded)):
                 try:
                     numeric(bench, looked)
                 except StreamRaised as error:
@@ -208,27 +220,30 @@ def _off(got: Tensor, want: Tensor) -> float:
 
 
 def drift(bench: Bench, looked: Looked, *, bounded: bool) -> None:
-    """Error over time in single precision, of the stream and of the clip, against the clip in double precision.
+    """Error over time in the subject's own format, of stream and clip, against the clip in double precision.
 
-    Where memory is unbounded, errors may add up in the function itself: growth is shown then, but is no finding.
+    Where memory is unbounded, errors may add up in the function itself: growth is of low severity then.
     """
     if bench.dtype != torch.float64:
         return
     length = bench.legal(1040)
-    x = bench.inputs(length, bench.batch, bench.seed + 903).float().double()
+    own = bench.native if bench.native != torch.float64 else torch.float32
+    x = bench.inputs(length, bench.batch, bench.seed + 903).to(own).double()
+    if bench.subject.window is None and bench.clip(x) is None:
+        return  # neither takes so many frames, it may be
     oracle = [(frame, want) for frame, _, want in _emissions(bench, x)]
-    single = bench.alike(torch.float32)
+    single = bench.alike(own)
     with single.ready():
-        if single.dtype != torch.float32:
+        if single.dtype != own:
             return
-        pairs = list(_emissions(single, x.float()))
+        pairs = list(_emissions(single, x.to(own)))
     stream, clip = [], []
     for (frame, truth), (other, got, want) in zip(oracle, pairs, strict=False):
         if frame != other or got.shape != truth.shape:
             return
         stream.append(_off(got.double(), truth))
         clip.append(_off(want.double(), truth))
-    _follow(stream, clip, looked, bounded)
+    _follow(stream, clip, looked, bounded, str(own).removeprefix("torch."))
 
 
 def _emissions(bench: Bench, x: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
@@ -252,7 +267,7 @@ def _some_windows(bench: Bench, x: Tensor, trace: Trace) -> Iterator[tuple[int, 
             yield fed - 1, got, window_result(bench, output, got)
 
 
-def _follow(stream: list[float], clip: list[float], looked: Looked, bounded: bool) -> None:
+def _follow(stream: list[float], clip: list[float], looked: Looked, bounded: bool, own: str) -> None:
     """The ratio of root mean square errors over stretches of time; a ratio that grows is drift."""
     size = len(stream) // STRETCHES
     if size < 2 or not any(clip):
@@ -262,15 +277,15 @@ def _follow(stream: list[float], clip: list[float], looked: Looked, bounded: boo
     looked.quality = {
         "stream_error_over_clip_error": ratios,
         "clip_error": floor,
-        "precision": "float32",
+        "precision": own,
         "frames": len(stream),
     }
     looked.quality["worst_ratio"] = max(ratios)
-    if bounded and quality.drifts(ratios):
-        looked.add(
-            "drift",
-            f"the error relative to the clip's own grows from {ratios[0]:.2g} to {ratios[-1]:.2g} in {len(stream)} frames",
-        )
+    if quality.drifts(ratios):
+        grows = f"grows from {ratios[0]:.2g} to {ratios[-1]:.2g} in {len(stream)} frames"
+        detail = f"the error relative to the clip's own {grows}"
+        remembers = "" if bounded else ": the stream remembers everything, and errors may add up in the function itself"
+        looked.findings.append(Finding("drift", FINDINGS["drift"][0] if bounded else "low", f"{detail} ({own}){remembers}"))
 
 
 def lossy(detail: str) -> Finding:
@@ -283,6 +298,8 @@ def describe_weights(bench: Bench) -> dict[str, Any]:
     module = bench.subject.modules
     if module is None:
         return {"drawn": False, "why": "the subject names no modules"}
+    if bench.unread:
+        return {"drawn": False, "why": "the stream does not read its weights from `modules`"}
     state = module.state_dict()
     return {
         "drawn": True,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from coequal.equivalence.attempts import Attempt
 from coequal.equivalence.bench import Bench, Example
-from coequal.equivalence.checks import Skip, run_once
+from coequal.equivalence.checks import Finer, Skip, run_once
 from coequal.equivalence.compare import Mismatch
 from coequal.equivalence.decide import Decision, Exactly, decide
-from coequal.equivalence.report import Check, MeasuredTiming
+from coequal.equivalence.report import Check, Finding, MeasuredTiming
 
 EXACT = "exact"
 QUESTION = "Are clip and stream the same function of inputs and weights, in exact arithmetic, and at how many lengths?"
@@ -18,8 +19,10 @@ IDENTITY = (
     "exact arithmetic sees different expressions where no difference was found on floats: an identity between functions"
     " that it does not know (sigmoid against exponentials, say) may explain it"
 )
-TOO_SMALL = "only exact arithmetic tells the two functions apart: no difference beyond rounding was found on ordinary floats"
-CONSTANT = "the two functions differ in rounded constants alone: taken for the numbers they stand for, they are equal"
+TOO_SMALL = (
+    "exact arithmetic sees different expressions, but no difference beyond rounding was found on floats of ordinary size"
+)
+CONSTANT = "the two differ in constants alone, which are as near to one another as rounding in single precision leaves them"
 
 
 def prove(
@@ -30,7 +33,7 @@ def prove(
     deadline: float | None,
     only: Example | None = None,
 ) -> tuple[Check, Decision, Example | None, Mismatch | None]:
-    """The check, the decision behind it, and for a difference an example with the mismatch: on floats, if there is one."""
+    """The check, the decision behind it, and for a difference an example with the mismatch: on floats, or it is none."""
     decision = decide(bench, timing, effort, options, deadline, only)
     if decision.outcome == "equal":
         return Check(EXACT, "passed", len(decision.lengths), in_words(decision)), decision, None, None
@@ -38,21 +41,54 @@ def prove(
         return Check(EXACT, "undecided", len(decision.lengths), f"not decided: {decision.reasons[0]}"), decision, None, None
     assert decision.example is not None
     found = witness(bench, decision.example)
-    if found is not None:
+    own = bench.subject.inputs is not None  # drawn by the subject, in its own precision
+    finer = found is None or found[2]
+    constants = finer and only_constants(bench, decision.example)
+    if found is not None and not constants and not (finer and own):
         decision.reasons.append(f"a difference on ordinary floats: {found[1]}")
-        return Check(EXACT, "different", 1, str(decision.mismatch)), decision, *found
-    if decision.identities:
-        decision.reasons.append(IDENTITY)
-        return Check(EXACT, "undecided", len(decision.lengths), str(decision.mismatch)), decision, None, None
-    decision.reasons.append(_only_constants(bench, decision, options) or TOO_SMALL)
-    return Check(EXACT, "different", 1, str(decision.mismatch)), decision, decision.example, decision.mismatch
+        return Check(EXACT, "different", 1, str(decision.mismatch)), decision, *found[:2]
+    decision.reasons.append(CONSTANT if constants else _parts(decision))
+    return Check(EXACT, "undecided", len(decision.lengths), str(decision.mismatch)), decision, None, None
 
 
-def _only_constants(bench: Bench, decision: Decision, options: Exactly) -> str:
-    """Whether the difference goes away when constants stand for the numbers they are near."""
-    if not options.literal or decision.example is None:
-        return ""
-    return CONSTANT if isinstance(replay(bench, decision.example, Exactly()), int) else ""
+def _parts(decision: Decision) -> str:
+    """Why no difference is claimed, with the functions that one side alone applies."""
+    names = ", ".join(getattr(decision, "functions", []))
+    return f"{IDENTITY if decision.identities else TOO_SMALL}{f'; only one of the two applies {names}' if names else ''}"
+
+
+def only_constants(bench: Bench, example: Example) -> bool:
+    """Whether the difference goes away when constants that are near one another are taken for the same number."""
+    return isinstance(replay(bench, example, Exactly(near=True)), int)
+
+
+def settle(bench: Bench, attempts: list[Attempt], exactly: Exactly) -> list[Finding]:
+    """What double precision shows and the subject's own format does not: different where exact arithmetic tells the
+    functions apart, too; a finding where it does not, or where they differ in rounded constants alone.
+    """
+    attempt = next((a for a in attempts if a.finer is not None), None)
+    if attempt is None or attempt.finer is None or any(a.different for a in attempts):
+        return []
+    example, mismatch = attempt.finer
+    agrees = any(a.check.name == EXACT and a.check.outcome == "passed" for a in attempts)
+    outcome = 1 if agrees else replay(bench, replace(example, scale=None), exactly)
+    if isinstance(outcome, Mismatch) and bench.subject.inputs is None and not only_constants(bench, replace(example, scale=None)):
+        attempt.check = Check(attempt.check.name, "different", attempt.check.examples, str(mismatch))
+        attempt.example, attempt.mismatch = example, mismatch
+        return []
+    return [_precision(bench, example, mismatch, outcome)]
+
+
+def _precision(bench: Bench, example: Example, mismatch: Mismatch, outcome: object) -> Finding:
+    own = str(bench.native).removeprefix("torch.")
+    seen = f"double precision shows a difference that {own} does not show ({mismatch})"
+    if bench.rounds_more_coarsely(example):
+        return Finding("precision", "high", f"{seen}: the stream casts its data to a coarser format than its clip does")
+    if bench.subject.inputs is not None:
+        return Finding("precision", "medium", f"{seen}; the subject draws its inputs itself, in its own precision")
+    if isinstance(outcome, Skip):
+        return Finding("precision", "high", f"{seen}, and exact arithmetic cannot say what it is: {outcome}")
+    return Finding("precision", "medium", f"{seen}; in exact arithmetic it is one of rounded constants")
 
 
 def in_words(decision: Decision) -> str:
@@ -72,16 +108,20 @@ def power(probability: float) -> str:
     return f"2^{math.ceil(math.log2(max(probability, 1e-300)))}"
 
 
-def witness(bench: Bench, example: Example) -> tuple[Example, Mismatch] | None:
-    """A difference on ordinary floats, at the length that exact arithmetic found, with weights of several scales."""
-    scales = (None, *SCALES) if bench.subject.modules is not None else (None,)
+def witness(bench: Bench, example: Example) -> tuple[Example, Mismatch, bool] | None:
+    """A difference on floats at the length that exact arithmetic found, with weights of several scales; whether double
+    precision alone shows it.
+    """
+    scales = (None, *SCALES) if bench.subject.modules is not None and not bench.unread else (None,)
+    name, best = "values" if example.chunks is None else "chunking", None
     for i, scale in enumerate([s for s in scales for _ in range(2)]):
-        name = "values" if example.chunks is None else "chunking"
         tried = replace(example, seed=bench.seed + 40 + i, scale=scale)
         outcome = run_once(bench, name, tried)
         if isinstance(outcome, Mismatch):
-            return tried, outcome
-    return None
+            return tried, outcome, False
+        if isinstance(outcome, Finer) and best is None:
+            best = (tried, outcome.mismatch, True)
+    return best
 
 
 def replay(bench: Bench, example: Example, options: Exactly) -> int | Mismatch | Skip:

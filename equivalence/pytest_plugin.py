@@ -31,7 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("coequal", "streams against their clip functions")
     group.addoption("--coequal-effort", choices=["quick", "normal"], default="quick", help="how much is compared (quick)")
     group.addoption("--coequal-seed", type=int, default=0, metavar="S", help="seed of everything random (0)")
-    group.addoption("--coequal-require", choices=["proved"], default=None, help="fail unless the verdict is at least this")
+    group.addoption(
+        "--coequal-require", choices=["proved", "proved-all"], default=None, help="fail unless the verdict is at least this"
+    )
 
 
 @pytest.fixture

@@ -17,11 +17,13 @@ def command(target: str | None, check: str, example: Example) -> str:
         given: dict[str, object] = {"length": example.length, "batch": example.batch, "seed": example.seed}
         given |= {} if example.scale is None else {"scale": example.scale}
         given |= {} if example.chunks is None else {"chunks": example.chunks}
+        given |= {} if example.format is None else {"format": example.format}
         return f"coequal.verify(subject, checks=[{check!r}], {', '.join(f'{k}={v!r}' for k, v in given.items())})"
     words = ["coequal", "verify", *shlex.split(target), "--only", check]
     words += ["--length", str(example.length), "--batch", str(example.batch), "--seed", str(example.seed)]
     words += [] if example.scale is None else ["--scale", f"{example.scale:g}"]
     words += [] if example.chunks is None else ["--chunks", ",".join(map(str, example.chunks))]
+    words += [] if example.format is None else ["--format", example.format]
     return shlex.join(words)
 
 
@@ -32,6 +34,6 @@ def examples_to_replay(bench: Bench, name: str, effort: str, replayed: dict[str,
     if chosen.get("chunks") and "length" not in chosen:
         chosen["length"] = sum(chosen["chunks"])
     first = Example(bench.example_length, bench.batch, bench.seed) if not usual else replace(usual[0], seed=bench.seed)
-    first = replace(first, scale=None, chunks=first.chunks if "length" not in chosen else None)
+    first = replace(first, scale=None, format=None, chunks=first.chunks if "length" not in chosen else None)
     for variant in dict.fromkeys(example.variant for example in usual) or [""]:
         yield replace(first, variant=variant, **chosen)

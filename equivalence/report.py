@@ -18,7 +18,7 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
 
 
-Outcome = Literal["passed", "different", "skipped", "undecided", "waived"]
+Outcome = Literal["passed", "different", "problem", "skipped", "undecided", "waived"]
 Severity = Literal["info", "low", "medium", "high"]
 
 
@@ -34,7 +34,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something about numerics or life cycle: reported, never a reason for `different`."""
+    """Something about numerics, conduct or weights: reported, never a reason for `different`."""
 
     name: str
     severity: Severity
@@ -101,23 +101,44 @@ class Report:
     counterexample: Counterexample | None = None
     quality: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, Any] = field(default_factory=dict)
+    function: dict[str, Any] = field(default_factory=dict)  # the four answers: outcome, horizon, text
+    conduct: dict[str, Any] = field(default_factory=dict)  # of isolation, ownership, copies; names of problems
+    scope: dict[str, Any] = field(default_factory=dict)  # everything that was run and assumed
     proof: dict[str, Any] | None = None
     findings: list[Finding] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)  # why `tested` and not `proved`, why `undecided`
     notes: list[str] = field(default_factory=list)  # facts about the comparison: which clip, which backend ...
     seed: int = 0
 
+    @property
+    def horizon(self) -> int | str:
+        """Of a proof: "all", or the number of frames up to which every length was compared; 0 without a proof."""
+        return self.proof["horizon"] if self.verdict is Verdict.PROVED and self.proof is not None else 0
+
+    @property
+    def headline(self) -> str:
+        """`proved for every length`, `proved up to 19 frames`, `tested`, `different`, `undecided`."""
+        if self.verdict is not Verdict.PROVED:
+            return self.verdict.value
+        return "proved for every length" if self.horizon == "all" else f"proved up to {self.horizon} frames"
+
+    @property
+    def problems(self) -> list[Finding]:
+        """Findings of high severity that nobody allowed."""
+        return [f for f in self.findings if f.severity == "high" and not f.allowed]
+
     def exit_code(self, require: str | None = None) -> int:
-        """0 good, 1 different or a high finding that nobody allowed, 3 undecided (or tested where proved is required)."""
-        if self.verdict is Verdict.DIFFERENT:
-            return 1
-        if any(f.severity == "high" and not f.allowed for f in self.findings):
+        """0 good, 1 different or a high finding that nobody allowed, 3 undecided (or less than is required).
+
+        `require`: "proved" (at whatever horizon) or "proved-all" (for every length).
+        """
+        if self.verdict is Verdict.DIFFERENT or self.problems:
             return 1
         if self.verdict is Verdict.UNDECIDED:
             return 3
-        if require == "proved" and self.verdict is not Verdict.PROVED:
+        if require in ("proved", "proved-all") and self.verdict is not Verdict.PROVED:
             return 3
-        return 0
+        return 3 if require == "proved-all" and self.horizon != "all" else 0
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, with the version of coequal."""
@@ -132,7 +153,9 @@ class Report:
         return json.dumps(_plain(self.to_dict()), indent=2, allow_nan=False)
 
     def __str__(self) -> str:
-        lines = [f"{self.target}: {self.verdict.value} ({self.seconds:.1f} s)"]
+        count = len(self.problems)
+        also = f"; {count} problem{'s' if count > 1 else ''}" if count else ""
+        lines = [f"{self.target}: {self.headline}{also} ({self.seconds:.1f} s)"]
         lines += [f"  {c.name:<16}{c.outcome:<11}{c.examples:>5}  {c.detail}".rstrip() for c in self.checks]
         lines += [f"  finding {f.name} [{f.severity}] {f.detail}" for f in self.findings]
         lines += [f"  because {reason}" for reason in self.reasons]

@@ -38,9 +38,9 @@ class Trace:
 class Player:
     """One stream object being fed; `time` and `output_time` are the time axes of clips in and out."""
 
-    def __init__(self, stream: Any, time: int, output_time: int, *, keep: bool = False) -> None:
+    def __init__(self, stream: Any, time: int, output_time: int, *, keep: bool = False, refill: bool = False) -> None:
         self.stream, self.time, self.output_time = stream, time, output_time
-        self.trace, self.fed, self.keep = Trace(), 0, keep
+        self.trace, self.fed, self.keep, self.refill = Trace(), 0, keep, refill
         self.handed: list[Tensor] = []  # what the stream was given, and what it was at that time
         self.given: list[Tensor] = []
         self.held: list[Tensor] = []  # the emitted tensors themselves: they must not change later
@@ -80,10 +80,19 @@ class Player:
         self._emit(self._call("chunk", frames), chunk=True)
 
     def _hand(self, frame: Tensor) -> Tensor:
-        handed = frame.clone(memory_format=torch.preserve_format if self.keep else torch.contiguous_format)
+        handed = self._refilled(frame) if self.refill else self._copied(frame)
         self.handed.append(handed)
         self.given.append(handed.clone())
         return handed
+
+    def _copied(self, frame: Tensor) -> Tensor:
+        return frame.clone(memory_format=torch.preserve_format if self.keep else torch.contiguous_format)
+
+    def _refilled(self, frame: Tensor) -> Tensor:
+        """The tensor object that was handed over last, where it has the right shape."""
+        if self.handed and self.handed[-1].shape == frame.shape:
+            return self.handed[-1].copy_(frame)
+        return self._copied(frame)
 
     def flush(self) -> Player:
         """End the stream, if it can be ended."""

@@ -1,5 +1,5 @@
-"""`verify`: baseline, timing, the named checks, findings; then the first counterexample is shrunk, located, and made
-repeatable.
+"""`verify`: baseline, timing, the named checks, exact arithmetic, findings; then the first counterexample is shrunk,
+located, and made repeatable.
 """
 
 from __future__ import annotations
@@ -7,46 +7,28 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import torch
 
-from coequal.equivalence import baseline, findings
+from coequal.equivalence import baseline, conclude, findings
+from coequal.equivalence.attempts import Attempt, Attempts
 from coequal.equivalence.bench import Bench, Example
-from coequal.equivalence.checks import CHECKS, Skip, run_once
+from coequal.equivalence.checks import CHECKS, run_once
 from coequal.equivalence.compare import Mismatch
 from coequal.equivalence.decide import BOUND, Decision, Exactly
 from coequal.equivalence.errors import BadSubject
 from coequal.equivalence.exact import one_thread
 from coequal.equivalence.locate import locate
-from coequal.equivalence.measure import measure, short_clip
-from coequal.equivalence.proving import EXACT, prove, replay
+from coequal.equivalence.measure import short_clip
+from coequal.equivalence.proving import EXACT, prove, replay, settle
 from coequal.equivalence.regions import Regions
-from coequal.equivalence.replay import command, examples_to_replay
-from coequal.equivalence.report import Check, Counterexample, Finding, RegionVerdict, Relation, Report, Verdict
+from coequal.equivalence.replay import command
+from coequal.equivalence.report import Check, Counterexample, RegionVerdict, Relation, Report, Verdict
 from coequal.equivalence.runner import StreamRaised
 from coequal.equivalence.schedule import Chunks
 from coequal.equivalence.shrink import shrink
 from coequal.equivalence.subject import Subject
-
-SHARE = {"quick": 6.0, "normal": 20.0}  # seconds after which a check stops trying further examples (never its first)
-NOT_PROVED = "exact arithmetic was not asked for: agreement was sampled, not proved"
-
-
-@dataclass
-class Attempt:
-    """What became of one check, with the example that failed."""
-
-    check: Check
-    example: Example | None = None
-    mismatch: Mismatch | None = None
-    notes: list[str] = field(default_factory=list)
-    compared: str = ""  # the check that repeats the example, if it is another one
-
-    @property
-    def repeats(self) -> str:
-        """The check whose comparison the example is one of."""
-        return self.compared or self.check.name
 
 
 def verify(
@@ -61,6 +43,7 @@ def verify(
     batch: int | None = None,
     scale: float | None = None,
     chunks: Chunks | None = None,
+    format: str | None = None,
     bound: float = BOUND,
     literal: bool = False,
 ) -> Report:
@@ -68,17 +51,15 @@ def verify(
 
     `checks`: names of checks to run (all). `bound`: greatest probability of a wrong proof. `literal`: constants are the
     floats that they are. `effort`: "quick" or "normal". `timeout`: seconds after which no further example is tried.
-    `length` (frames), `batch` (rows), `scale` (of drawn weights) and `chunks` repeat a single comparison with `seed`.
-    BadSubject: nothing can be compared, in one line.
+    `length` (frames), `batch` (rows), `scale` (of drawn weights), `chunks` and `format` ("float32") repeat a single
+    comparison with `seed`. BadSubject: nothing can be compared, in one line.
     """
     begin = time.monotonic()
     names, exactly = _names(checks), Exactly(bound, literal)
-    if not 0 < bound < 1:
-        raise BadSubject(f"verify: bound is a probability between 0 and 1, got {bound!r}")
-    if effort not in SHARE:
-        raise BadSubject(f"verify: effort is 'quick' or 'normal', got {effort!r}")
+    _check_options(bound, effort, format)
     baseline.check_subject(subject)
-    replayed = {"length": length, "batch": batch, "scale": scale, "chunks": None if chunks is None else tuple(chunks)}
+    given = {"length": length, "batch": batch, "scale": scale, "chunks": chunks and tuple(chunks), "format": format}
+    replayed = given if any(value is not None for value in given.values()) else None
     report = Report(target or subject.name or "subject", Verdict.UNDECIDED, seed=seed)
     bench = Bench(subject, seed)
     with _left_alone(), one_thread(bench), bench.ready(), torch.no_grad():
@@ -88,28 +69,28 @@ def verify(
         report.relation = Relation(
             "stream" if subject.window is None else "window", subject.window, subject.offset, subject.emits
         )
-        replaying = any(value is not None for value in replayed.values())
-        if not replaying:
-            report.timing = measure(bench)
+        if replayed is None:
+            report.timing = baseline.timing_of(bench)
             bench.reach = baseline.reach_of(bench, report.timing)
             bench.regions = Regions(report.timing)
-            baseline.owes(bench)
+            baseline.owes(bench, report.timing)
         deadline = None if timeout is None else begin + 0.9 * timeout
-        sampled = () if facts.random else tuple(name for name in names if name != EXACT)
-        attempts = _attempts(bench, sampled, effort, deadline, replayed if replaying else None)
+        attempts = Attempts(bench, effort, deadline, replayed)
+        attempts.run(() if facts.random else tuple(name for name in names if name != EXACT))
         decision = None
         if EXACT in names and not facts.undecided:
-            again = replayed if replaying else None
-            attempt, decision = _exact(bench, report, attempts, effort, deadline, again, exactly)
-            attempts.append(attempt)
-        report.checks = [attempt.check for attempt in attempts]
-        if subject.window is None and not replaying:
+            attempt, decision = _exact(bench, report, attempts, exactly)
+            attempts.made.append(attempt)
+        report.findings += settle(bench, attempts.made, exactly)
+        report.checks = [attempt.check for attempt in attempts.made]
+        if subject.window is None and replayed is None:
             report.regions = _regions(bench)
-        failed = next((a for a in attempts if a.mismatch is not None and a.check.outcome == "different"), None)
-        if failed is not None and not replaying:
+        failed = next((attempt for attempt in attempts.made if attempt.different), None)
+        if failed is not None and replayed is None:
             failed = _smaller(bench, failed, exactly)
-        if not replaying and checks is None:
-            quality = findings.look(bench, report.timing, effort, failed is None)
+        report.findings += conclude.problems(bench, attempts)
+        if replayed is None and checks is None:
+            quality = findings.look(bench, report.timing, effort, not any(a.different or a.finer for a in attempts.made))
             report.findings += quality.findings
             report.quality = quality.quality
             if (short := short_clip(bench, report.timing)) is not None:
@@ -117,10 +98,11 @@ def verify(
         report.weights = findings.describe_weights(bench)
         if bench.lossy[0]:
             report.findings.append(findings.lossy(bench.lossy[1]))
-        if failed is not None:
-            report.counterexample = _counterexample(bench, failed, target, exactly)
-    report.findings = [_allowed(finding, subject) for finding in report.findings]
-    _conclude(report, facts.undecided, decision)
+        shown = failed or next((attempt for attempt in attempts.made if attempt.mismatch is not None), None)
+        if shown is not None:
+            report.counterexample = _counterexample(bench, shown, target, exactly)
+        report.findings = [replace(finding, allowed=finding.name in subject.allow) for finding in report.findings]
+        conclude.conclude(report, bench, facts, attempts, decision)
     report.seconds = time.monotonic() - begin
     return report
 
@@ -135,20 +117,29 @@ def _names(checks: Iterable[str] | None) -> tuple[str, ...]:
     return names
 
 
-def _exact(
-    bench: Bench, report: Report, attempts: list[Attempt], effort: str, deadline: float | None, replayed: dict | None,
-    exactly: Exactly,
-) -> tuple[Attempt, Decision | None]:  # fmt: skip
+def _check_options(bound: float, effort: str, format: str | None) -> None:
+    if not 0 < bound < 1:
+        raise BadSubject(f"verify: bound is a probability between 0 and 1, got {bound!r}")
+    if effort not in ("quick", "normal"):
+        raise BadSubject(f"verify: effort is 'quick' or 'normal', got {effort!r}")
+    dtype = torch.float64 if format is None else getattr(torch, format, None)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise BadSubject(f"verify: format is a floating-point format of torch, like 'float32', got {format!r}")
+
+
+def _exact(bench: Bench, report: Report, attempts: Attempts, exactly: Exactly) -> tuple[Attempt, Decision | None]:
     """The check `exact`: in full, or the one comparison that is replayed; not after a difference on floats."""
     if EXACT in bench.subject.allow:
         return Attempt(Check(EXACT, "waived", 0, "the subject allows it")), None
-    if any(attempt.check.outcome == "different" for attempt in attempts):
+    if any(attempt.different for attempt in attempts.made):
         return Attempt(Check(EXACT, "skipped", 0, "not run: floats differ already")), None
+    if attempts.dependent:
+        return Attempt(Check(EXACT, "skipped", 0, "not run: fresh streams depend on what ran before them")), None
     only = None
-    if replayed is not None:
-        given = {key: value for key, value in replayed.items() if value is not None and key != "scale"}
-        only = replace(Example(bench.example_length, bench.batch, bench.seed), **given)
-    check, decision, example, mismatch = prove(bench, report.timing, effort, exactly, deadline, only)
+    if attempts.replayed is not None:
+        kept = {k: v for k, v in attempts.replayed.items() if v is not None and k not in ("scale", "format")}
+        only = replace(Example(bench.example_length, bench.batch, bench.seed), **kept)
+    check, decision, example, mismatch = prove(bench, report.timing, attempts.effort, exactly, attempts.deadline, only)
     report.proof = decision.to_dict()
     name = EXACT if mismatch is decision.mismatch else "values"
     return Attempt(check, example, mismatch, compared=name), decision
@@ -175,43 +166,6 @@ def _regions(bench: Bench) -> dict[str, RegionVerdict]:
     return bench.regions.verdicts()
 
 
-def _attempts(
-    bench: Bench, names: Iterable[str], effort: str, deadline: float | None, replayed: dict | None
-) -> list[Attempt]:
-    """Every check in turn. Once `values` differs the others could only say so again."""
-    attempts: list[Attempt] = []
-    for name in names:
-        if name in bench.subject.allow:
-            attempts.append(Attempt(Check(name, "waived", 0, "the subject allows it")))
-        elif attempts and attempts[0].check.name == "values" and attempts[0].check.outcome == "different":
-            attempts.append(Attempt(Check(name, "skipped", 0, "not run: `values` differs already")))
-        else:
-            attempts.append(_attempt(bench, name, effort, deadline, replayed))
-    return attempts
-
-
-def _attempt(bench: Bench, name: str, effort: str, deadline: float | None, replayed: dict | None) -> Attempt:
-    """One check over its examples, up to the first difference."""
-    spec, count, skipped, begin, notes = CHECKS[name], 0, [], time.monotonic(), []
-    examples = spec.examples(bench, effort) if replayed is None else examples_to_replay(bench, name, effort, replayed)
-    for tried, example in enumerate(examples):
-        late = deadline is not None and time.monotonic() > deadline
-        if tried and (late or time.monotonic() - begin > SHARE[effort]):
-            notes.append(f"stopped after {tried} examples: time")
-            break
-        outcome = run_once(bench, name, example)
-        if isinstance(outcome, Mismatch):
-            return Attempt(Check(name, "different", count + 1, str(outcome)), example, outcome)
-        if isinstance(outcome, Skip):
-            skipped.append(str(outcome))
-        elif outcome > 0:
-            count += 1
-    if count == 0:
-        reason = skipped[0] if skipped else "no example had anything to compare"
-        return Attempt(Check(name, "skipped" if skipped else "undecided", 0, reason))
-    return Attempt(Check(name, "passed", count, "; ".join(notes + sorted(set(skipped))[:1])))
-
-
 def _smaller(bench: Bench, failed: Attempt, exactly: Exactly) -> Attempt:
     assert failed.example is not None
 
@@ -219,14 +173,15 @@ def _smaller(bench: Bench, failed: Attempt, exactly: Exactly) -> Attempt:
         return replay(bench, smaller, exactly) if failed.repeats == EXACT else run_once(bench, failed.repeats, smaller)
 
     example, mismatch = shrink(failed.example, compare, bench.plan, failed.mismatch)
-    return Attempt(failed.check, example, mismatch, compared=failed.compared)
+    return replace(failed, example=example, mismatch=mismatch)
 
 
 def _counterexample(bench: Bench, failed: Attempt, target: str | None, exactly: Exactly) -> Counterexample:
     example, mismatch = failed.example, failed.mismatch
     assert example is not None
     assert mismatch is not None
-    where = locate(bench, failed.repeats, example, mismatch.frame, exactly)
+    with bench.in_format(example.format) as here:
+        where = locate(here, failed.repeats, example, mismatch.frame, exactly)
     return Counterexample(
         check=failed.repeats,
         frame=mismatch.frame,
@@ -239,23 +194,3 @@ def _counterexample(bench: Bench, failed: Attempt, target: str | None, exactly: 
         uses=where.uses,
         schedule={key: value for key, value in vars(example).items() if value not in (None, "")},
     )
-
-
-def _allowed(finding: Finding, subject: Subject) -> Finding:
-    return Finding(finding.name, finding.severity, finding.detail, allowed=finding.name in subject.allow)
-
-
-def _conclude(report: Report, undecided: list[str], decision: Decision | None) -> None:
-    """The verdict from the outcomes; a comparison that nothing could fail decides nothing."""
-    outcomes = [check.outcome for check in report.checks]
-    if "different" in outcomes:
-        report.verdict = Verdict.DIFFERENT
-        report.notes += decision.reasons if decision is not None else []
-    elif undecided or "passed" not in outcomes:
-        report.verdict = Verdict.UNDECIDED
-        report.reasons += undecided or [f"{c.name}: {c.detail}" for c in report.checks][:5]
-    elif decision is not None and decision.outcome == "equal":
-        report.verdict = Verdict.PROVED
-    else:
-        report.verdict = Verdict.TESTED
-        report.reasons += [NOT_PROVED] if decision is None else decision.reasons

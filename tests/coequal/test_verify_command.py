@@ -33,7 +33,7 @@ def test_a_right_stream(verify, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     code, report, out = verify(f"{OWN}:right", "--html", str(page))
     assert (code, report["verdict"]) == (0, "proved")
-    assert out.startswith(f"proved  {OWN}:right  (")
+    assert out.startswith(f"proved for every length  {OWN}:right  (")
     assert report["timing"] == {"receptive_field": 5, "stride": 1, "delay": 0, "causal": True}
     assert report["relation"]["kind"] == "stream"
     assert f"<code>{OWN}:right</code>" in page.read_text()

@@ -1,0 +1,56 @@
+"""What a check is: a named property, the question it answers, the examples it tries, the comparison made for one of them.
+
+A body plays streams and compares; it raises Mismatch at the first difference, Skip where the property cannot be asked, and
+returns how many frames it compared. Checks belong to one of three questions: *function* (do fresh streams, fed legally, emit
+what the clip gives?), *conduct* (isolation, ownership, copies) and *weights*. Only the first can make a verdict `different`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+
+from coequal.equivalence.bench import Bench, Example
+from coequal.equivalence.compare import Mismatch
+
+Tensor = torch.Tensor
+Body = Callable[[Bench, Example], int]
+Examples = Callable[[Bench, str], Iterator[Example]]
+Kind = Literal["function", "conduct", "weights"]
+
+
+class Skip(Exception):
+    """The property cannot be asked of this subject; the text says why."""
+
+
+@dataclass(frozen=True)
+class CheckSpec:
+    """A named property."""
+
+    question: str
+    examples: Examples
+    body: Body
+    kind: Kind = "function"
+
+
+@dataclass(frozen=True)
+class Finer:
+    """A difference that double precision shows and the subject's own format does not: exact arithmetic has to say which."""
+
+    mismatch: Mismatch
+
+    def __str__(self) -> str:
+        return str(self.mismatch)
+
+
+@contextlib.contextmanager
+def saying(sentence: str | Callable[[], str]) -> Iterator[None]:
+    """Inside, a difference is told in this sentence, which says what happened and what to do."""
+    try:
+        yield
+    except Mismatch as mismatch:
+        raise replace(mismatch, detail=sentence if isinstance(sentence, str) else sentence()) from None

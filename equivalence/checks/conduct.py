@@ -1,0 +1,203 @@
+"""How does a stream behave towards others? Isolation (a fresh stream depends on no other), ownership (the caller's frames
+and the emissions are left alone), copies.
+
+None of these says that the stream computes another function: a difference here is a problem with one sentence that says
+what happened and what to do.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from dataclasses import replace
+from types import FunctionType
+from typing import Any
+
+import torch
+
+from coequal.equivalence.bench import Bench, Example
+from coequal.equivalence.checks.base import Skip, saying
+from coequal.equivalence.compare import Mismatch, alike, close, first_value
+from coequal.equivalence.inside import restore, snapshot
+from coequal.equivalence.runner import Player
+from coequal.equivalence.sharing import shared
+
+Tensor = torch.Tensor
+KEPT = "the stream kept the tensor it was handed: `.clone()` it, or allow input-reuse"
+CHANGED = "the stream changed the frame it was given: compute on a copy, or allow input-reuse"
+VIEW = (
+    "an emission changed after it had been emitted: the stream hands out its own memory; `.clone()` it, or allow output-hold"
+)
+COPY = "a deep copy of the stream is not independent: it shares memory with the original, or lacks some of it"
+STATE = "a state that was read and put back does not lead on as before: it lacks some of the memory, or is not copied"
+
+
+def reset(bench: Bench, example: Example) -> int:
+    """A new stream after an old one starts from nothing; so does one that was reset, if it can be."""
+    x, other = (bench.inputs(example.length, example.batch, example.seed + i) for i in range(2))
+    old = bench.player().feed(other, bench.plan_chunks(other))  # abandoned in the middle
+    with saying(lambda: f"a fresh stream depends on an earlier one: {shared(bench)}"):
+        compared = bench.compare(x, bench.play(x))
+    if callable(getattr(old.stream, "reset", None)):
+        old.stream.reset()
+        again = Player(old.stream, old.time, old.output_time)
+        with saying("after reset() the stream still depends on what it saw before: reset() leaves some memory as it was"):
+            compared += bench.compare(x, again.feed(x, bench.plan_chunks(x)).flush().trace)
+    return compared
+
+
+def reuse(bench: Bench, example: Example) -> int:
+    """A stream after another has ended, and two streams fed in turns."""
+    x, other = (bench.inputs(example.length, example.batch, example.seed + i) for i in range(2))
+    bench.play(other)
+    with saying(lambda: f"a fresh stream depends on an earlier one: {shared(bench)}"):
+        compared = bench.compare(x, bench.play(x))
+    with saying(lambda: f"streams that are fed in turns disturb one another: {shared(bench)}"):
+        return compared + _in_turns(bench, x, other)
+
+
+def _in_turns(bench: Bench, x: Tensor, other: Tensor) -> int:
+    players, time = [bench.player(), bench.player()], bench.subject.time
+    planned, start = bench.plan_chunks(x), 0
+    for size in planned or (1,) * x.shape[time]:
+        for player, clip in zip(players, (x, other), strict=True):
+            player.feed(clip.narrow(time, start, size), None if planned is None else (size,))
+        start += size
+    return sum(bench.compare(clip, p.flush().trace) for p, clip in zip(players, (x, other), strict=True))
+
+
+def fork(bench: Bench, example: Example) -> int:
+    """A deep copy, or else a state that is put back, goes on as the original would."""
+    return _snapshot(bench, example) if example.variant == "state" else _deepcopy(bench, example)
+
+
+def _deepcopy(bench: Bench, example: Example) -> int:
+    """A copy made in the middle goes on with other frames; neither sees the other's."""
+    x, head, tail, branch = _halves(bench, example)
+    player = bench.player().feed(head, bench.plan_chunks(head))
+    twin, rest = _copy(player), _rest(bench, tail)
+    time = bench.subject.time
+    try:
+        with saying(COPY):
+            twin.feed(branch, rest).flush()
+            compared = bench.compare(x, player.feed(tail, rest).flush().trace)
+            return compared + bench.compare(torch.cat([head, branch], time), twin.trace)
+    except Mismatch:
+        if _closes_over(player.stream):
+            raise Skip("its memory is what functions close over, which Python does not copy") from None
+        raise
+
+
+def _halves(bench: Bench, example: Example) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A clip, its two halves, and another second half (the same one where the subject draws its inputs: two draws may not
+    go together).
+    """
+    x, other = (bench.inputs(example.length, example.batch, example.seed + i) for i in range(2))
+    time, half = bench.subject.time, bench.plan.legal(example.length // 2)
+    head, tail = x.narrow(time, 0, half), x.narrow(time, half, example.length - half)
+    drawn_by_subject = bench.subject.inputs is not None
+    return x, head, tail, tail if drawn_by_subject else other.narrow(time, half, example.length - half)
+
+
+def _rest(bench: Bench, tail: Tensor) -> tuple[int, ...] | None:
+    """Chunks of the second part of a stream: a special first chunk has been fed already."""
+    if bench.plan_chunks(tail) is None:
+        return None
+    return replace(bench.plan, first=None).split(tail.shape[bench.subject.time])
+
+
+def _copy(player: Player) -> Player:
+    """An independent player that has seen the same, by deep copy of the stream."""
+    try:
+        return copy.deepcopy(player)
+    except Exception as error:
+        raise Skip(f"the stream cannot be copied: {type(error).__name__}: {error}") from error
+
+
+def _closes_over(thing: Any, depth: int = 3) -> bool:
+    """Whether an object holds functions of its own that close over variables: deep copies share those."""
+    if isinstance(thing, FunctionType):
+        return bool(thing.__closure__)
+    if depth == 0:
+        return False
+    held = thing.values() if isinstance(thing, dict) else thing if isinstance(thing, (list, tuple)) else ()
+    return any(_closes_over(part, depth - 1) for part in (*held, *getattr(thing, "__dict__", {}).values()))
+
+
+def _snapshot(bench: Bench, example: Example) -> int:
+    """The state taken in the middle and put back leads to the same emissions."""
+    x, head, tail, branch = _halves(bench, example)
+    player = bench.player()
+    if not hasattr(player.stream, "state"):
+        raise Skip("the stream shows no state")
+    player.feed(head, bench.plan_chunks(head))
+    saved = _saved(player)
+    if not _is_property(player.stream) and not _goes_on_alike(bench, player, saved, x, tail):
+        raise Skip("its attribute `state` is not all of its memory, so it is no snapshot")
+    trace, fed, rest = copy.deepcopy(player.trace), player.fed, _rest(bench, tail)
+    player.feed(branch, rest)
+    _restore(player.stream, saved)
+    player.trace, player.fed = trace, fed
+    with saying(STATE):
+        return bench.compare(x, player.feed(tail, rest).flush().trace)
+
+
+def _saved(player: Player) -> Any:
+    try:
+        return snapshot(player.stream)
+    except Exception as error:
+        raise Skip(f"the stream's state cannot be copied: {type(error).__name__}: {error}") from error
+
+
+def _restore(stream: Any, saved: Any) -> None:
+    try:
+        restore(stream, saved)
+    except AttributeError:
+        raise Skip("the stream's state is read-only") from None
+
+
+def _is_property(stream: Any) -> bool:
+    """A property `state` is there to be read and set; an attribute may just be called so."""
+    return isinstance(inspect.getattr_static(type(stream), "state", None), property)
+
+
+def _goes_on_alike(bench: Bench, player: Player, saved: Any, x: Tensor, tail: Tensor) -> bool:
+    """Whether a fresh stream with this state goes on as the stream that it was taken from."""
+    fresh = bench.player()
+    _restore(fresh.stream, copy.deepcopy(saved))
+    fresh.trace, fresh.fed = copy.deepcopy(player.trace), player.fed
+    try:
+        bench.compare(x, fresh.feed(tail, _rest(bench, tail)).flush().trace)
+    except Exception:
+        return False
+    return True
+
+
+def input_reuse(bench: Bench, example: Example) -> int:
+    """The caller overwrites each frame once it has been fed; the stream leaves the caller's frames alone."""
+    x = bench.inputs(example.length, example.batch, example.seed)
+    player, start = bench.player(), 0
+    chunks = bench.plan_chunks(x)
+    for size in chunks or (1,) * example.length:
+        player.feed(x.narrow(bench.subject.time, start, size), None if chunks is None else (size,))
+        if not bool(alike(player.handed[-1], player.given[-1]).all()):
+            raise Mismatch(CHANGED, start, (), first_value(player.given[-1]), first_value(player.handed[-1]))
+        _overwrite(player.handed[-1], player.given[-1])
+        start += size
+    with saying(KEPT):
+        return bench.compare(x, player.flush().trace)
+
+
+def _overwrite(frame: Tensor, given: Tensor) -> None:
+    frame.copy_(given.flip(0) * -3 + 7 if given.is_floating_point() else given.flatten()[0].expand_as(given))
+
+
+def output_hold(bench: Bench, example: Example) -> int:
+    """Emissions that the caller keeps do not change later."""
+    x = bench.inputs(example.length, example.batch, example.seed)
+    player = bench.player().feed(x, bench.plan_chunks(x)).flush()
+    for i, (held, was) in enumerate(zip(player.held, player.trace.frames, strict=True)):
+        if not close(held.detach(), was, 0.0):
+            where = tuple(int(j) for j in (held != was).nonzero()[0])
+            raise Mismatch(f"{VIEW} (emission {i})", bench.subject.offset + i, where, was[where].item(), held[where].item())
+    return len(player.held)

@@ -1,0 +1,113 @@
+"""From what was found to what is said: four questions, one line each. Function, conduct, weights, scope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coequal.equivalence.attempts import Attempt, Attempts
+from coequal.equivalence.baseline import Facts
+from coequal.equivalence.bench import Bench
+from coequal.equivalence.checks import CHECKS
+from coequal.equivalence.decide import Decision
+from coequal.equivalence.findings import FINDINGS
+from coequal.equivalence.report import Finding, Report, Verdict
+from coequal.equivalence.scope import scope_of
+from coequal.equivalence.sharing import shared
+
+NOT_PROVED = "exact arithmetic was not asked for: agreement was sampled, not proved"
+ASPECTS = {
+    "isolation": ("reset", "reuse", "isolation", "changes-parameters"),
+    "ownership": ("input-reuse", "output-hold"),
+    "copies": ("fork", "deepcopy", "pickle"),
+}
+
+
+def problems(bench: Bench, attempts: Attempts) -> list[Finding]:
+    """A finding for each check of conduct and weights that failed, and for what kept the function from being seen."""
+    found = [_problem(attempt) for attempt in attempts.made if attempt.check.outcome == "problem"]
+    if bench.unread:
+        names = ", ".join(bench.unread[:3]) + (", ..." if len(bench.unread) > 3 else "")
+        detail = (
+            f"the stream does not read its weights from `modules` ({names}): it is exported, fused, or holds copies. It was"
+            " compared with the weights as they came; name no modules, or read them in each step"
+        )
+        found.append(Finding("own-weights", FINDINGS["own-weights"][0], detail))
+    if attempts.dependent and not any(finding.name in ("reset", "reuse") for finding in found):
+        found.append(Finding("isolation", "high", f"a fresh stream depends on earlier ones: {shared(bench)}"))
+    return found
+
+
+def _problem(attempt: Attempt) -> Finding:
+    name = attempt.check.name if CHECKS[attempt.check.name].kind != "function" else "isolation"
+    return Finding(name, FINDINGS[name][0], attempt.check.detail)
+
+
+def conclude(report: Report, bench: Bench, facts: Facts, attempts: Attempts, decision: Decision | None) -> None:
+    """Verdict, reasons, and the four lines."""
+    _verdict(report, facts, attempts, decision)
+    report.function = _function(report)
+    report.conduct = _conduct(report)
+    report.weights |= _weights(report)
+    report.scope = scope_of(bench) | _of_the_proof(decision)
+
+
+def _verdict(report: Report, facts: Facts, attempts: Attempts, decision: Decision | None) -> None:
+    """A comparison that nothing could fail decides nothing."""
+    compared = [c for c in report.checks if c.name not in CHECKS or CHECKS[c.name].kind == "function"]
+    if any(check.outcome == "different" for check in compared):
+        report.verdict = Verdict.DIFFERENT
+        report.notes += decision.reasons if decision is not None else []
+    elif attempts.dependent and facts.first and not facts.undecided:
+        report.verdict = Verdict.TESTED
+        report.reasons.append("fresh streams depend on what ran before them: only the very first one could be compared")
+    elif facts.undecided or not any(check.outcome == "passed" for check in report.checks):
+        report.verdict = Verdict.UNDECIDED
+        report.reasons += facts.undecided or [f"{c.name}: {c.detail}" for c in report.checks][:5]
+    elif decision is not None and decision.outcome == "equal":
+        report.verdict = Verdict.PROVED
+    else:
+        report.verdict = Verdict.TESTED
+        report.reasons += [NOT_PROVED] if decision is None else decision.reasons
+
+
+def _function(report: Report) -> dict[str, Any]:
+    return {"outcome": report.verdict.value, "horizon": report.horizon, "text": report.headline}
+
+
+def _conduct(report: Report) -> dict[str, Any]:
+    """Of isolation, ownership and copies: fine, a problem, or not asked."""
+    outcomes = {aspect: _aspect(report, names) for aspect, names in ASPECTS.items()}
+    found = [name for names in ASPECTS.values() for name in names if _counts(report, name)]
+    return {**outcomes, "problems": found, "text": _in_words(outcomes)}
+
+
+def _counts(report: Report, name: str) -> bool:
+    return any(f.name == name and not f.allowed and f.severity in ("high", "medium") for f in report.findings)
+
+
+def _aspect(report: Report, names: tuple[str, ...]) -> str:
+    if any(_counts(report, name) for name in names):
+        return "problem"
+    outcomes = {check.outcome for check in report.checks if check.name in names}
+    return "fine" if "passed" in outcomes else "not asked"
+
+
+def _in_words(outcomes: dict[str, str]) -> str:
+    return ", ".join(f"{aspect} {outcome}" for aspect, outcome in outcomes.items())
+
+
+def _weights(report: Report) -> dict[str, Any]:
+    """What became of the checks that ask for names and for reloading."""
+    outcomes = {check.name: check.outcome for check in report.checks if check.name in ("weights", "reload")}
+    found = [name for name in ("weights", "reload", "own-weights") if _counts(report, name)]
+    return {"outcomes": outcomes, "problems": found}
+
+
+def _of_the_proof(decision: Decision | None) -> dict[str, Any]:
+    if decision is None:
+        return {"exact_lengths": [], "globals": [], "assumptions": []}
+    return {
+        "exact_lengths": list(decision.lengths),
+        "globals": list(getattr(decision, "globals", [])),
+        "assumptions": list(decision.assumptions),
+    }

@@ -146,8 +146,8 @@ def test_a_coarser_state_is_found_although_casts_count_as_exact():
     subject = Subject(clip=lambda x: x.cumsum(1), stream=Stream, example=torch.randn(2, 6, 3), time=1)
     assert exactly(subject).verdict == "proved"
     report = verify(subject, effort="quick")
-    assert [finding.name for finding in report.problems] == ["precision"], report
-    assert "coarser format" in report.problems[0].detail
+    told = {finding.name: finding.detail for finding in report.problems}
+    assert "coarser format" in told["precision"], report
 
 
 def test_it_can_be_waived():

@@ -253,7 +253,8 @@ def timing_of(bench: Bench) -> MeasuredTiming:
     """Timing, measured with the weights as they came and, where some are all zero, with drawn ones: the longer memory."""
     timing = measure(bench)
     module = bench.subject.modules
-    if module is None or all(bool((p != 0).any()) for p in module.parameters()):
+    gates = () if module is None else [p for name, p in module.named_parameters() if not name.endswith("bias")]
+    if all(bool((p != 0).any()) for p in gates):
         return timing
     with bench.weights(Example(bench.example_length, bench.batch, bench.seed, 1.0)):
         drawn = measure(bench)

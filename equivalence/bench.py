@@ -60,6 +60,7 @@ class Bench:
         self.one_row = False  # long streams with a single row
         self.regions = Regions()  # what was compared, by region of the stream
         self.unread: tuple[str, ...] = ()  # parameters that the stream does not read from the modules: none are drawn then
+        self.refused: dict[int, bool] = {}  # lengths, and whether the clip function refuses them
         self.ran = Ran()  # what was run at all: the scope of the answer
 
     def legal(self, length: int) -> int:
@@ -198,6 +199,11 @@ class Bench:
             return self.clip_or_raise(x)
         except ClipRaised:
             return None
+
+    def ask(self, length: int) -> None:
+        """Find out whether the clip function refuses clips of this length, and of those shorter than its receptive field."""
+        for n in {length, *range(1, self.reach + 2)} - self.refused.keys():
+            self.refused[n] = self.clip(self.inputs(n, self.batch, self.seed)) is None
 
     def clip_or_raise(self, x: Tensor) -> Tensor:
         """The clip function's output. BadSubject: not a tensor, or another dtype; ClipRaised: it raised."""

@@ -7,6 +7,7 @@ functions, so that no identity between functions (sigmoid against exponentials, 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from typing import Any
 from coequal.equivalence.bench import Bench, ClipRaised, Example
 from coequal.equivalence.checks import value_examples
 from coequal.equivalence.compare import Mismatch
-from coequal.equivalence.exact import Draw, ExactBench, over_field, redrawing
+from coequal.equivalence.exact import Asks, Draw, ExactBench, over_field, redrawing
 from coequal.equivalence.induction import Differs, Induction, induct
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.runner import StreamRaised
@@ -26,6 +27,8 @@ from coequal.proofs.theorems.error_bound import after_redraws
 BOUND = 2.0**-40
 DRAWS = 12
 SECONDS = {"quick": 15.0, "normal": 45.0}  # after which no further length is tried (never the first)
+LEAST = 24  # frames up to which every length is compared, if there is time
+GRACE = 45.0  # seconds more for the lengths that an induction must not miss
 DEEPEST = 4  # nested exponentials that chains of primes are drawn for
 MANY = 8  # primes where the bound is weak
 HOMOMORPHISM = (
@@ -62,6 +65,10 @@ class Decision:
     identities: bool = False  # the difference may be an identity of functions that exact arithmetic does not know
     exponential: bool = False  # exponentials were taken: they may be one
     homomorphic: bool = False
+    compared: list[Example] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)  # that one of the two alone applies
+    globals: list[str] = field(default_factory=list)  # that the stream's code reads
+    levels: int = 1
     only: Example | None = None
     induction: Induction = field(default_factory=lambda: Induction(False, ""))
     state: str = ""  # what was found out about the stream's memory
@@ -85,33 +92,46 @@ def decide(
 
     `only`: this one comparison, and no induction.
     """
-    begin, decision = time.monotonic(), Decision(only=only)
-    until = begin + SECONDS[effort] if deadline is None else min(begin + SECONDS[effort], deadline)
-    draw = Draw(seed=bench.seed + 1, literal=options.literal)
-    try:
-        draw = _first(bench, timing, draw, decision, effort, until)
-        if decision.mismatch is not None and decision.exponential:
-            draw = _homomorphic(bench, timing, draw, decision, effort, until)
-        _conclude(bench, timing, draw, decision, options)
-    except (NotDecided, NotExact) as error:
-        decision.outcome = "not decided"
-        decision.reasons.append(str(error))
-    except (StreamRaised, ClipRaised) as error:
-        decision.reasons.append(f"over a field the program raises: {error}")
-    decision.seconds = time.monotonic() - begin
-    return decision
+    begin = time.monotonic()
+    while True:
+        decision = Decision(only=only)
+        until = begin + SECONDS[effort] if deadline is None else min(begin + SECONDS[effort], deadline)
+        draw = Draw(seed=bench.seed + 1, literal=options.literal, near=options.near)
+        try:
+            draw = _first(bench, timing, draw, decision, effort, until)
+            if decision.mismatch is not None and decision.exponential:
+                draw = _homomorphic(bench, timing, draw, decision, effort, until)
+            _conclude(bench, timing, draw, decision, options)
+        except Asks as question:
+            bench.ask(question.length)
+            continue
+        except (NotDecided, NotExact) as error:
+            decision.outcome = "not decided"
+            decision.reasons.append(str(error))
+        except (StreamRaised, ClipRaised) as error:
+            decision.outcome = "not decided"
+            decision.reasons.append(f"over a field the program raises: {error}")
+        decision.seconds = time.monotonic() - begin
+        return decision
 
 
 def examples_of(bench: Bench, effort: str) -> list[Example]:
-    """The lengths to compare: the middle one first, then all others; then one in chunks."""
-    lengths = sorted({e.length for e in value_examples(bench, effort) if e.length > 0})
+    """The lengths to compare: the middle one first, then one in chunks, then all from one frame up, without a gap."""
+    longest = max(LEAST, *(e.length for e in value_examples(bench, effort)))
     middle = bench.plan.legal(2 * bench.reach + 3)
-    order = dict.fromkeys([middle, *lengths])
+    order = dict.fromkeys([middle, *(bench.plan.legal(n) for n in range(1, longest + 1))])
     examples = [Example(length, bench.batch, bench.seed) for length in order if length]
     if hasattr(bench.player().stream, "chunk"):
         chunks = bench.plan.split(middle, "mixed", bench.seed)
-        examples.append(Example(sum(chunks), bench.batch, bench.seed, None, chunks))
+        examples.insert(1, Example(sum(chunks), bench.batch, bench.seed, None, chunks))
     return examples
+
+
+def far_examples(bench: Bench, reach: int) -> list[Example]:
+    """Lengths that are compared whatever an induction says: the example's, and ten receptive fields and 64 frames."""
+    rows = bench.batch if bench.subject.batch is None else 1
+    lengths = dict.fromkeys(bench.plan.legal(n) for n in (bench.example_length, 10 * reach + 64))
+    return [Example(length, rows, bench.seed) for length in lengths if length]
 
 
 def _drawn(bench: Bench, draw: Draw, decision: Decision, run: Callable[[ExactBench], None]) -> Draw:
@@ -133,9 +153,9 @@ def _all_that_there_is_time_for(
     """The first example; then the induction, which goes through all lengths; where it fails, the other examples.
 
     In a later draw the induction is checked where it held before, and never looked for: the bound multiplies over draws, so
-    all of them must have checked what is claimed.
+    all of them must have checked what is claimed, and every example that was compared is compared in each of them.
     """
-    decision.lengths, decision.mismatch, later = [], None, decision.draws > 0
+    decision.compared, decision.mismatch, later = [], None, decision.draws > 0
     known = decision.induction if decision.induction.holds else None
     try:
         _compare(exact, examples[:1], decision, until)
@@ -143,26 +163,40 @@ def _all_that_there_is_time_for(
             return
         if known is not None or not later:
             decision.induction = induct(exact, timing, until, known)
+            decision.compared += [Example(n, exact.batch, exact.seed) for n in decision.induction.lengths]
         if decision.induction.holds:
-            decision.lengths = list(range(1, decision.induction.start + decision.induction.period + 1))
-        whole = [e for e in examples[1:] if e.chunks is not None or not decision.induction.holds]
-        _compare(exact, whole, decision, until)
+            _far(exact, decision, until)
+        done = {e.length for e in decision.compared if e.chunks is None}
+        rest = [e for e in examples[1:] if e.chunks is not None or (not decision.induction.holds and e.length not in done)]
+        _compare(exact, rest, decision, until)
     except Differs as found:
         decision.mismatch, decision.example = found.mismatch, found.example
-        decision.identities = bool((exact.clip_functions ^ exact.stream_functions) - {INFINITE})
+        alone = (exact.clip_functions ^ exact.stream_functions) - {INFINITE}
+        decision.functions = sorted({name if isinstance(name, str) else str(name[0]) for name in alone})  # type: ignore[index]
+        decision.identities = bool(alone)
         decision.exponential = bool({"exp", "exp_"} & exact.over.executed.keys())
+
+
+def _far(exact: ExactBench, decision: Decision, until: float) -> None:
+    """What an induction might have missed; where there is no time for it, nothing is said of all lengths."""
+    for example in far_examples(exact, decision.induction.reach):
+        if time.monotonic() > until + GRACE:
+            why = f"no time was left to compare a stream of {example.length} frames"
+            decision.induction = replace(decision.induction, holds=False, says=why)
+            return
+        _compare(exact, [example], decision, math.inf)
 
 
 def _compare(exact: ExactBench, examples: list[Example], decision: Decision, until: float) -> None:
     for example in examples:
-        if decision.lengths and time.monotonic() > until:
+        if decision.compared and time.monotonic() > until:
             return
         try:
             compared = compare(exact, example)
         except Mismatch as mismatch:
             raise Differs(example, mismatch) from None
-        if compared and (example.chunks is None or decision.only is not None):
-            decision.lengths.append(example.length)
+        if compared or example.length == 0:
+            decision.compared.append(example)
 
 
 def compare(exact: ExactBench, example: Example) -> int:
@@ -176,9 +210,13 @@ def compare(exact: ExactBench, example: Example) -> int:
 
 
 def _note(exact: ExactBench, decision: Decision, tried: int) -> None:
-    """What the run adds to the bound, and what it assumed; `tried` draws, of which the last suited."""
+    """What the run adds to the bound, and what it assumed; `tried` draws, of which the last suited.
+
+    A search accepts the first candidate that fits: the probability is that of any of them, a union bound.
+    """
     over = exact.over
-    decision.bound *= after_redraws(over.field.wrong, tried)
+    candidates = max(1, decision.induction.tried) * max(1, decision.levels)
+    decision.bound *= min(1.0, after_redraws(over.field.wrong, tried) * (candidates if decision.draws == 0 else 1))
     decision.draws += 1
     decision.primes = sorted({*decision.primes, *over.field.primes})
     decision.applications = max(decision.applications, over.field.applications)
@@ -186,6 +224,8 @@ def _note(exact: ExactBench, decision: Decision, tried: int) -> None:
     for text in over.field.assumptions.values():
         if text not in decision.assumptions:
             decision.assumptions.append(text)
+    for reason in over.field.reasons.values():
+        decision.reasons += [] if reason in decision.reasons else [reason]
     if over.integers_used:
         names = ", ".join(f"aten.{name}" for name in sorted(over.integers_used))
         reason = f"the program computes with its integer inputs ({names}): only those drawn were compared"
@@ -207,6 +247,7 @@ def _homomorphic(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Dec
     """The same again with chains of primes: who shifts exponentials by a maximum needs `exp(a - b) = exp(a) / exp(b)`."""
     before = replace(decision)
     for levels in range(2, DEEPEST + 1):
+        decision.levels = levels
         try:
             deeper = _first(bench, timing, replace(draw, levels=levels, count=MANY), decision, effort, until)
         except NotDecided:
@@ -224,13 +265,15 @@ def _conclude(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decisi
     if decision.mismatch is not None:
         decision.outcome = "different"
         return
-    if not decision.lengths:
+    if not decision.compared:
         raise NotDecided("no length had anything to compare")
-    examples = [decision.only or Example(n, bench.batch, bench.seed) for n in decision.lengths]
-    first = examples[:1] if decision.induction.holds else examples
+    examples = [decision.only] if decision.only is not None else list(decision.compared)
+    if decision.induction.holds:  # which goes through its lengths again, and those far away
+        done = {*decision.induction.lengths, *(e.length for e in far_examples(bench, decision.induction.reach))}
+        examples = examples[:1] + [e for e in examples[1:] if e.chunks is not None or e.length not in done]
 
     def run(exact: ExactBench) -> None:
-        _all_that_there_is_time_for(exact, first, timing, decision, float("inf"))
+        _all_that_there_is_time_for(exact, examples, timing, decision, float("inf"))
 
     while decision.bound > options.bound and decision.draws < DRAWS and decision.mismatch is None:
         count = draw.count if decision.bound < 2.0**-10 else max(draw.count, MANY)
@@ -242,14 +285,30 @@ def _conclude(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decisi
         decision.reasons.append(
             f"after {decision.draws} draws the probability of a wrong answer is bounded by {decision.bound:.1e} only"
         )
-    _all_lengths(decision)
+    _all_lengths(bench, decision)
     decision.outcome = "not decided" if decision.reasons else "equal"
 
 
-def _all_lengths(decision: Decision) -> None:
-    """What the induction says of the horizon."""
+def _all_lengths(bench: Bench, decision: Decision) -> None:
+    """What the induction says of the horizon: else all legal lengths up to it were compared, without a gap."""
     induction = decision.induction
-    decision.horizon = "all" if induction.holds else max(decision.lengths)
-    decision.state = induction.says
+    decision.lengths = sorted({e.length for e in decision.compared if e.chunks is None or decision.only is not None})
+    decision.horizon = "all" if induction.holds else gap_free(bench, decision.lengths)
+    decision.state, decision.globals = induction.says, induction.globals
     if induction.holds:
         decision.assumptions += [a for a in induction.assumptions if a not in decision.assumptions]
+
+
+def gap_free(bench: Bench, lengths: list[int]) -> int:
+    """The greatest length up to which every legal one was compared; of a single comparison, its length.
+
+    Of windows every stream holds all shorter ones. A length that the clip function refuses is no gap.
+    """
+    if bench.subject.window is not None:
+        return max(lengths, default=0)
+    horizon, compared = 0, {*lengths, *(n for n, refused in bench.refused.items() if refused)}
+    for length in range(1, max(lengths, default=0) + 1):
+        if bench.plan.legal(length) == length and length not in compared:
+            break
+        horizon = length
+    return horizon

@@ -12,15 +12,25 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from coequal.equivalence.bench import Bench, Example
+from coequal.equivalence.bench import Bench, ClipRaised, Example
 from coequal.equivalence.compare import Limit, Mismatch, kind_difference
 from coequal.equivalence.weights import borrowed, is_weight, put, tensors
-from coequal.proofs.field.errors import NeedsRoot, NotDecided, Redraw, TooLong
+from coequal.proofs.field.errors import NeedsRoot, NotDecided, Redraw, TooLong, Undisturbed
 from coequal.proofs.field.residue import Field
 from coequal.proofs.field.torch_mode import Exact
 
 Tensor = torch.Tensor
 REDRAWS = 30
+
+
+class Asks(Undisturbed):
+    """Whether the clip function refuses a length on floats, too, has to be known first."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__(f"does the clip function refuse {length} frames on floats, too?")
+        self.length = length
+
+
 SMALL = 1 << 16  # numbers in the example
 
 
@@ -34,12 +44,19 @@ class Draw:
     roots: tuple[int, ...] = ()
     levels: int = 1
     literal: bool = False
+    near: bool = False  # constants near one another are one
 
     def field(self) -> Field:
         """Its primes and keys; NotDecided where there are no such primes."""
         try:
             return Field.drawn(
-                self.seed, count=self.count, longest=self.longest, roots=self.roots, levels=self.levels, literal=self.literal
+                self.seed,
+                count=self.count,
+                longest=self.longest,
+                roots=self.roots,
+                levels=self.levels,
+                literal=self.literal,
+                near=self.near,
             )
         except ValueError as error:
             raise NotDecided(str(error)) from None
@@ -60,7 +77,7 @@ class ExactBench(Bench):
         super().__init__(bench.subject, bench.seed, bench.dtype)
         self.dtype, self.reach, self.owed = bench.dtype, bench.reach, bench.owed
         self.due, self.frame_of_window, self.unread = bench.due, bench.frame_of_window, bench.unread
-        self.over = exact
+        self.over, self.floats = exact, bench
         self.clip_functions: set[object] = set()  # free functions that the clip applies, and the stream
         self.stream_functions = exact.field.used
 
@@ -84,6 +101,18 @@ class ExactBench(Bench):
             return super().clip_or_raise(x)
         finally:
             self.over.field.used = self.stream_functions
+
+    def clip(self, x: Tensor) -> Tensor | None:
+        """None where the clip function refuses this length on floats, too; NotDecided where it does so over a field alone."""
+        length = x.shape[self.subject.time]
+        try:
+            return self.clip_or_raise(x)
+        except ClipRaised as error:
+            if self.floats.refused.get(length):
+                return None
+            if length not in self.floats.refused:
+                raise Asks(length) from None
+            raise NotDecided(f"over a field the clip function raises: {error}") from None
 
     def limit(self, x: Tensor, output: Tensor | None) -> Limit:
         """No limit: equal or not."""
@@ -131,6 +160,7 @@ def over_field(bench: Bench, draw: Draw) -> Iterator[ExactBench]:
                 exact.field.assumptions["weights"] = f"{_why_as_they_came(bench)}: weights are the numbers they came with"
             with exact.running():
                 yield ExactBench(bench, exact)
+                exact.answerable()
     except ValueError as error:
         if "symbols" not in str(error):
             raise

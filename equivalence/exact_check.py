@@ -13,7 +13,7 @@ from coequal.equivalence import strategies
 from coequal.equivalence.campaign import Disagreement, Progress, operators
 from coequal.equivalence.exact_campaign import Proof, prove
 from coequal.equivalence.strategies import Architecture
-from coequal.proofs.field.errors import NotDecided, NotExact
+from coequal.proofs.field.errors import NotDecided, NotExact, Undisturbed
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def _operator(name: str, max_examples: int, seed: int, progress: Progress | None
 
     try:
         attempt()
-    except Exception as error:
+    except (Exception, Undisturbed) as error:
         undecided = isinstance(error, (NotDecided, NotExact))
         kind = "Disagreement" if isinstance(error, Disagreement) else type(error).__name__
         text = str(error).splitlines()[0] if str(error) else ""

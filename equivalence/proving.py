@@ -72,7 +72,11 @@ def settle(bench: Bench, attempts: list[Attempt], exactly: Exactly) -> list[Find
     example, mismatch = attempt.finer
     agrees = any(a.check.name == EXACT and a.check.outcome == "passed" for a in attempts)
     outcome = 1 if agrees else replay(bench, replace(example, scale=None), exactly)
-    if isinstance(outcome, Mismatch) and bench.subject.inputs is None and not only_constants(bench, replace(example, scale=None)):
+    if (
+        isinstance(outcome, Mismatch)
+        and bench.subject.inputs is None
+        and not only_constants(bench, replace(example, scale=None))
+    ):
         attempt.check = Check(attempt.check.name, "different", attempt.check.examples, str(mismatch))
         attempt.example, attempt.mismatch = example, mismatch
         return []

@@ -37,6 +37,7 @@ class Subject:
     offset: int = 0  # index of the clip frame that the first emission stands for
     inputs: Callable[[int, int, int], torch.Tensor] | None = None  # (length, batch, seed) -> clip
     plan: Any = None  # legal chunk sizes; None: any
+    memory: Callable[[Any], Any] | None = None  # stream -> tree of all it remembers, where that cannot be walked
     allow: tuple[str, ...] = ()  # named checks or findings that this subject waives
 
     name: str = ""  # how reports call it

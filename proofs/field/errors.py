@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 
-class Undisturbed(Exception):
-    """Meant for whoever runs a program over a field: code in between lets it pass."""
+class Undisturbed(BaseException):
+    """Meant for whoever runs a program over a field: code in between lets it pass.
+
+    No Exception, so that the program's own `except Exception` does not swallow it; a run remembers it besides, see `Exact`.
+    """
 
 
 class NotDecided(Undisturbed):

@@ -1,51 +1,113 @@
-"""What bypasses torch's dispatcher: deep copies of tensors, and looks at their memory. And where a program stood."""
+"""What bypasses torch's dispatcher: deep copies of tensors, looks at their memory, other threads, compiled code.
+
+And where a program stood.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import threading
 import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from coequal.proofs.field.errors import NotDecided
+from coequal.proofs.field.errors import NotDecided, Undisturbed
 from coequal.proofs.field.storage import Store
 
 Tensor = torch.Tensor
+Remember = Callable[[Undisturbed], None]
 HERE = str(Path(__file__).resolve().parents[2])
 LIBRARIES = tuple(f"{Path(torch.__file__).parents[1] / name}/" for name in ("torch", "numpy"))
+# looks at the memory of a tensor, and writes to it, that no dispatcher sees
 LOOKS = {
-    Tensor.numpy,
-    Tensor.tolist,
-    Tensor.__array__,
-    Tensor.__reduce_ex__,
-    Tensor.data_ptr,
-    Tensor.__repr__,
-    Tensor.__format__,
+    *("numpy", "tolist", "__array__", "__reduce_ex__", "__reduce__", "__getstate__", "data_ptr", "__repr__", "__format__"),
+    *("__str__", "__dlpack__", "apply_", "map_", "map2_", "untyped_storage", "storage", "_typed_storage", "share_memory_"),
+    *("__cuda_array_interface__", "__setstate__", "pin_memory", "resize_", "resize_as_", "_make_subclass", "to_dlpack"),
+    *("_to_dlpack", "__array_wrap__", "_storage", "as_subclass", "cpp_data_ptr"),
 }
+# kinds of results that show no number of a tensor that the dispatcher did not see: tensors, and what describes them
+PLAIN = (Tensor, bool, int, str, torch.Size, torch.dtype, torch.device, torch.layout, torch.memory_format, type(None), type)
 
 
 class Python(TorchFunctionMode):
     """What bypasses the dispatcher: deep copies, and looks at a tensor's memory."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, remember: Remember = lambda refusal: None, integers: Any = None) -> None:
         super().__init__()
-        self.store = store
+        self.store, self.remember, self.integers = store, remember, integers
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         if func is Tensor.__deepcopy__:
             return self._deepcopy(*args)
-        if func in LOOKS and self.store.find(args[0]) is not None:
-            raise NotDecided(f"Tensor.{getattr(func, '__name__', func)}: the program looks at a value{place()}")
-        return func(*args, **kwargs)
+        name = getattr(func, "__name__", str(func))
+        if name in LOOKS:
+            self._looked_at(name, args)
+        result = func(*args, **kwargs)
+        if not _shows_nothing(result):
+            self._looked_at(name, args)
+        return result
+
+    def _looked_at(self, name: str, args: tuple) -> None:
+        """A refusal where one of the arguments is data."""
+        for tensor in (x for x in args if isinstance(x, Tensor) and type(x) in (Tensor, torch.nn.Parameter)):
+            with torch._C.DisableTorchFunction():
+                data = tensor.is_floating_point() and self.store.find(tensor) is not None
+                if self.integers is not None and not data:
+                    self.integers(f"Tensor.{name}", tensor)
+            if data:
+                refusal = NotDecided(f"Tensor.{name}: the program looks at a value{place()}")
+                self.remember(refusal)
+                raise refusal
 
     def _deepcopy(self, tensor: Tensor, memo: dict) -> Tensor:
         twin = Tensor.__deepcopy__(tensor, memo)
         if tensor.is_floating_point():
             self.store.copy_storage(tensor, twin)
         return twin
+
+
+def _shows_nothing(result: Any) -> bool:
+    """Whether a result is made of tensors and of what describes them."""
+    if isinstance(result, (list, tuple)) and not isinstance(result, torch.Size):
+        return all(_shows_nothing(part) for part in result)
+    return isinstance(result, PLAIN)
+
+
+@contextlib.contextmanager
+def alone(remember: Remember) -> Iterator[None]:
+    """Within it no other thread is started or handed work: the modes that compute over a field hold for this one alone."""
+
+    def refused(*_: Any, **__: Any) -> Any:
+        refusal = NotDecided(f"the program computes in another thread or process{place()}")
+        remember(refusal)
+        raise refusal
+
+    owners = [(threading.Thread, "start"), *((kind, "submit") for kind in (ThreadPoolExecutor, ProcessPoolExecutor))]
+    before = [(owner, name, getattr(owner, name)) for owner, name in owners]
+    for owner, name in owners:
+        setattr(owner, name, refused)
+    try:
+        yield
+    finally:
+        for owner, name, original in before:
+            setattr(owner, name, original)
+
+
+@contextlib.contextmanager
+def eagerly() -> Iterator[None]:
+    """Within it compiled code runs uncompiled, where the compiler is there at all."""
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 def place() -> str:

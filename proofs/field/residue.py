@@ -67,6 +67,8 @@ class Field:
     degrees: Degrees = field(default_factory=Degrees)
     applications: int = 0  # of free functions, element by element
     assumptions: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)  # why no more than agreement can be claimed
+    near: bool = False  # constants near one another are taken for one number: nothing is proved then
     longest: int = 1
     canaries: int = 0  # dot products compared with Python's integers
     undefined: bool = False  # something was divided by zero: NaN is not minus infinity then, and spreads

@@ -17,9 +17,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from coequal.proofs.field import rules  # noqa: F401  fills the table
-from coequal.proofs.field.errors import NotDecided
+from coequal.proofs.field.errors import NotDecided, Undisturbed
 from coequal.proofs.field.meanings import MEANINGS, REFUSED, Meaning
-from coequal.proofs.field.python_mode import Python, place
+from coequal.proofs.field.python_mode import Python, alone, eagerly, place
 from coequal.proofs.field.residue import Field, Value
 from coequal.proofs.field.rules.maxima import Unknown
 from coequal.proofs.field.storage import Store
@@ -68,6 +68,7 @@ class Exact(TorchDispatchMode):
         self.store = Store(field, symbols or Symbols(field.seed))
         self.executed: dict[str, int] = {}  # operations on data, by name
         self.integers_used: set[str] = set()  # operations that computed with integer inputs
+        self.refused: list[Undisturbed] = []  # whatever became of it: the program may swallow anything
 
     # -- entering ------------------------------------------------------------------------------------------------------
 
@@ -78,7 +79,7 @@ class Exact(TorchDispatchMode):
         torch.backends.mha.set_fastpath_enabled(False)
         torch.backends.cudnn.enabled = False  # its convolutions may be Winograd's or Fourier's
         try:
-            with torch.no_grad(), Python(self.store), self:
+            with torch.no_grad(), eagerly(), alone(self._remember), Python(self.store, self._remember, self.integers), self:
                 yield self
         finally:
             torch.backends.mha.set_fastpath_enabled(fused)
@@ -89,6 +90,28 @@ class Exact(TorchDispatchMode):
         """Within it, torch computes floats again."""
         with _disable_current_modes(), torch._C.DisableTorchFunction():
             yield
+
+    @contextlib.contextmanager
+    def probing(self) -> Iterator[list[Undisturbed]]:
+        """Within it refusals are collected in the list that it gives, and void nothing: the harness expects them."""
+        before, self.refused = self.refused, []
+        try:
+            yield self.refused
+        finally:
+            self.refused = before
+
+    def answerable(self) -> None:
+        """The first refusal again, if there was one: what a program computes after it swallowed one is not its function."""
+        if self.refused:
+            raise self.refused[0]
+
+    def _remember(self, refusal: Undisturbed) -> None:
+        self.refused.append(refusal)
+
+    def integers(self, how: str, tensor: Tensor) -> None:
+        """Something looked at a tensor: what is done with integer inputs is known for these alone."""
+        if getattr(tensor.untyped_storage(), "drawn", None) is self:
+            self.integers_used.add(how)
 
     # -- what the harness asks ---------------------------------------------------------------------------------------------
 
@@ -102,15 +125,26 @@ class Exact(TorchDispatchMode):
         tensor.untyped_storage().drawn = self  # type: ignore[attr-defined]
         return tensor
 
-    def same(self, a: Tensor, b: Tensor) -> Tensor:
-        """Element by element, whether two tensors of one shape are equal in all residues (integers: equal)."""
+    def same(self, a: Tensor, b: Tensor, *, unwritten: bool = False) -> Tensor:
+        """Element by element, whether two tensors of one shape are equal in all residues (integers: equal); `unwritten`:
+        memory that nobody wrote to may be among them, and is equal to itself.
+        """
+        self.answerable()
         with self.suspended():
-            return self._same(a, b)
+            return self._same(a, b, unwritten)
 
-    def _same(self, a: Tensor, b: Tensor) -> Tensor:
+    def copied(self, tensor: Tensor) -> Tensor:
+        """A copy with all residues, memory that nobody wrote to along with the rest."""
+        with self.suspended():
+            twin = tensor.clone()
+            if tensor.is_floating_point():
+                self.store.copy_storage(tensor, twin)
+            return twin
+
+    def _same(self, a: Tensor, b: Tensor, unwritten: bool) -> Tensor:
         if not a.is_floating_point() or not b.is_floating_point():
             return torch.eq(a, b)
-        x, y = self.store.read(a), self.store.read(b)
+        x, y = self.store.read(a, unwritten=unwritten), self.store.read(b, unwritten=unwritten)
         self.field.degrees.compared(x.degree, y.degree)
         known = min(x.planes.shape[0], y.planes.shape[0])
         equal = (x.planes[:known] == y.planes[:known]).all(0)  # what is undefined equals nothing
@@ -119,8 +153,12 @@ class Exact(TorchDispatchMode):
     # -- dispatch ----------------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        with torch._C.DisableTorchFunction():
-            return self._dispatched(func, args, kwargs or {})
+        try:
+            with torch._C.DisableTorchFunction():
+                return self._dispatched(func, args, kwargs or {})
+        except Undisturbed as refusal:
+            self._remember(refusal)
+            raise
 
     def _dispatched(self, func: Any, args: tuple, kwargs: dict) -> Any:
         tensors = list(_tensors(args)) + (list(_tensors(kwargs.values())) if kwargs else [])
@@ -165,7 +203,7 @@ class Exact(TorchDispatchMode):
         self.executed[name] = self.executed.get(name, 0) + 1
         if func._schema.is_mutable:
             return self._in_place(func, name, args, kwargs, like)
-        meaning = MEANINGS.get(_name(func)) or MEANINGS.get(name)
+        meaning = (MEANINGS.get(_name(func)) or MEANINGS.get(name)) if func.namespace == "aten" else None
         if meaning is None:
             return self._decomposed(func, name, args, kwargs)
         dtype = kwargs.get("dtype") or _dtype(args, kwargs)
@@ -240,7 +278,7 @@ class Exact(TorchDispatchMode):
         from torch._decomp import decomposition_table
 
         with self:
-            if func in decomposition_table:
+            if func.namespace == "aten" and func in decomposition_table:
                 return decomposition_table[func](*args, **kwargs)
             result = func.decompose(*args, **kwargs)
         if result is NotImplemented:
@@ -248,8 +286,8 @@ class Exact(TorchDispatchMode):
         return result
 
     def _refusal(self, func: Any, why: str) -> NotDecided:
-        name = f"{func.overloadpacket.__name__}"
-        return NotDecided(why if why.startswith("aten.") else f"aten.{name}: {why}{place()}")
+        name = f"{func.namespace}.{func.overloadpacket.__name__}"
+        return NotDecided(why if why.startswith("aten.") else f"{name}: {why}{place()}")
 
 
 def _name(func: Any) -> str:

@@ -1,0 +1,80 @@
+"""What two streams remember, compared over a field: contents, formats, layout in memory, and which tensors share memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from coequal.equivalence.exact import ExactBench
+from coequal.equivalence.memory import Cell, Memory
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A tensor as it was: its layout, a copy of all of its storage, and what tells whether somebody wrote to it since."""
+
+    layout: tuple
+    whole: Tensor
+    token: tuple
+    integer: int | None = None  # the number, where it is one whole number
+
+
+@dataclass
+class Remembered:
+    """A copy of a memory; `groups` says for each tensor which earlier one shares its storage."""
+
+    cells: list[Cell]
+    groups: list[int]
+    parameters: dict[str, tuple]
+
+    @property
+    def paths(self) -> list[str]:
+        """Of all places."""
+        return [cell.path for cell in self.cells]
+
+
+def remember(exact: ExactBench, memory: Memory) -> Remembered:
+    """Copied, since what is kept may be overwritten."""
+    copied = [
+        Cell(c.path, kept(exact, c.content) if isinstance(c.content, Tensor) else c.content, None) for c in memory.cells
+    ]
+    return Remembered(copied, _groups(exact, memory.cells), {name: token(exact, p) for name, p in memory.parameters.items()})
+
+
+def kept(exact: ExactBench, tensor: Tensor) -> Kept:
+    """A tensor with all of its storage: a view may be moved to where nobody has looked."""
+    layout = (tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.storage_offset(), tensor.device)
+    with exact.over.suspended():
+        whole = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
+        number = int(tensor) if tensor.numel() == 1 and not tensor.is_floating_point() else None
+    return Kept(layout, exact.over.copied(whole), token(exact, tensor), number)
+
+
+def token(exact: ExactBench, tensor: Tensor) -> tuple:
+    """What changes with every write: to the tensor, or to its residues."""
+    with exact.over.suspended():
+        held = exact.over.store.find(tensor) if tensor.is_floating_point() else None
+        planes = None if held is None else (held.planes.data_ptr(), held.planes._version)
+        return (tensor.untyped_storage().data_ptr(), tensor._version, planes)
+
+
+def _groups(exact: ExactBench, cells: list[Cell]) -> list[int]:
+    first: dict[int, int] = {}
+    tensors = [cell.content for cell in cells if isinstance(cell.content, Tensor)]
+    with exact.over.suspended():
+        return [first.setdefault(t.untyped_storage().data_ptr(), i) if t.numel() else -1 for i, t in enumerate(tensors)]
+
+
+def same(exact: ExactBench, a: Any, b: Any) -> bool:
+    """Whether two contents are the same for all inputs and weights."""
+    if isinstance(a, Kept) and isinstance(b, Kept):
+        if a.layout != b.layout or a.whole.shape != b.whole.shape:
+            return False
+        return a.token == b.token or bool(exact.over.same(a.whole, b.whole, unwritten=True).all())
+    if type(a) is not type(b):
+        return False
+    return bool(a is b or a == b or (a != a and b != b))  # noqa: PLR0124  NaN is what it is

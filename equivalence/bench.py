@@ -200,11 +200,6 @@ class Bench:
         except ClipRaised:
             return None
 
-    def ask(self, length: int) -> None:
-        """Find out whether the clip function refuses clips of this length, and of those shorter than its receptive field."""
-        for n in {length, *range(1, self.reach + 2)} - self.refused.keys():
-            self.refused[n] = self.clip(self.inputs(n, self.batch, self.seed)) is None
-
     def clip_or_raise(self, x: Tensor) -> Tensor:
         """The clip function's output. BadSubject: not a tensor, or another dtype; ClipRaised: it raised."""
         try:

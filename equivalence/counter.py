@@ -188,7 +188,7 @@ def _seen(args: tuple, name: str) -> tuple:
     out = []
     for x in args:
         if type(x) in (Counter, TensorCounter):
-            out.append(x._escape(f"an argument of {name}"))
+            out.append(x._escape("an index" if name in ("__getitem__", "__setitem__") else f"an argument of {name}"))
         elif type(x) in (tuple, list):
             out.append(type(x)(_seen(tuple(x), name)))
         else:

@@ -16,7 +16,7 @@ from typing import Any
 from coequal.equivalence.bench import Bench, ClipRaised, Example
 from coequal.equivalence.checks import value_examples
 from coequal.equivalence.compare import Mismatch
-from coequal.equivalence.exact import Asks, Draw, ExactBench, over_field, redrawing
+from coequal.equivalence.exact import Draw, ExactBench, over_field, redrawing
 from coequal.equivalence.induction import Differs, Induction, induct
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.runner import StreamRaised
@@ -92,27 +92,22 @@ def decide(
 
     `only`: this one comparison, and no induction.
     """
-    begin = time.monotonic()
-    while True:
-        decision = Decision(only=only)
-        until = begin + SECONDS[effort] if deadline is None else min(begin + SECONDS[effort], deadline)
-        draw = Draw(seed=bench.seed + 1, literal=options.literal, near=options.near)
-        try:
-            draw = _first(bench, timing, draw, decision, effort, until)
-            if decision.mismatch is not None and decision.exponential:
-                draw = _homomorphic(bench, timing, draw, decision, effort, until)
-            _conclude(bench, timing, draw, decision, options)
-        except Asks as question:
-            bench.ask(question.length)
-            continue
-        except (NotDecided, NotExact) as error:
-            decision.outcome = "not decided"
-            decision.reasons.append(str(error))
-        except (StreamRaised, ClipRaised) as error:
-            decision.outcome = "not decided"
-            decision.reasons.append(f"over a field the program raises: {error}")
-        decision.seconds = time.monotonic() - begin
-        return decision
+    begin, decision = time.monotonic(), Decision(only=only)
+    until = begin + SECONDS[effort] if deadline is None else min(begin + SECONDS[effort], deadline)
+    draw = Draw(seed=bench.seed + 1, literal=options.literal, near=options.near)
+    try:
+        draw = _first(bench, timing, draw, decision, effort, until)
+        if decision.mismatch is not None and decision.exponential:
+            draw = _homomorphic(bench, timing, draw, decision, effort, until)
+        _conclude(bench, timing, draw, decision, options)
+    except (NotDecided, NotExact) as error:
+        decision.outcome = "not decided"
+        decision.reasons.append(str(error))
+    except (StreamRaised, ClipRaised) as error:
+        decision.outcome = "not decided"
+        decision.reasons.append(f"over a field the program raises: {error}")
+    decision.seconds = time.monotonic() - begin
+    return decision
 
 
 def examples_of(bench: Bench, effort: str) -> list[Example]:
@@ -286,6 +281,11 @@ def _conclude(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decisi
             f"after {decision.draws} draws the probability of a wrong answer is bounded by {decision.bound:.1e} only"
         )
     _all_lengths(bench, decision)
+    if decision.horizon == 0:
+        shown = ", ".join(map(str, decision.lengths[:5]))
+        decision.reasons.append(
+            f"of streams of {shown} frames alone nothing follows for shorter ones: there was no more time"
+        )
     decision.outcome = "not decided" if decision.reasons else "equal"
 
 
@@ -293,18 +293,18 @@ def _all_lengths(bench: Bench, decision: Decision) -> None:
     """What the induction says of the horizon: else all legal lengths up to it were compared, without a gap."""
     induction = decision.induction
     decision.lengths = sorted({e.length for e in decision.compared if e.chunks is None or decision.only is not None})
-    decision.horizon = "all" if induction.holds else gap_free(bench, decision.lengths)
+    decision.horizon = "all" if induction.holds else gap_free(bench, decision.lengths, only=decision.only is not None)
     decision.state, decision.globals = induction.says, induction.globals
     if induction.holds:
         decision.assumptions += [a for a in induction.assumptions if a not in decision.assumptions]
 
 
-def gap_free(bench: Bench, lengths: list[int]) -> int:
+def gap_free(bench: Bench, lengths: list[int], *, only: bool = False) -> int:
     """The greatest length up to which every legal one was compared; of a single comparison, its length.
 
     Of windows every stream holds all shorter ones. A length that the clip function refuses is no gap.
     """
-    if bench.subject.window is not None:
+    if bench.subject.window is not None or only:
         return max(lengths, default=0)
     horizon, compared = 0, {*lengths, *(n for n, refused in bench.refused.items() if refused)}
     for length in range(1, max(lengths, default=0) + 1):

@@ -15,20 +15,12 @@ import torch
 from coequal.equivalence.bench import Bench, ClipRaised, Example
 from coequal.equivalence.compare import Limit, Mismatch, kind_difference
 from coequal.equivalence.weights import borrowed, is_weight, put, tensors
-from coequal.proofs.field.errors import NeedsRoot, NotDecided, Redraw, TooLong, Undisturbed
+from coequal.proofs.field.errors import NeedsRoot, NotDecided, Redraw, TooLong
 from coequal.proofs.field.residue import Field
 from coequal.proofs.field.torch_mode import Exact
 
 Tensor = torch.Tensor
 REDRAWS = 30
-
-
-class Asks(Undisturbed):
-    """Whether the clip function refuses a length on floats, too, has to be known first."""
-
-    def __init__(self, length: int) -> None:
-        super().__init__(f"does the clip function refuse {length} frames on floats, too?")
-        self.length = length
 
 
 SMALL = 1 << 16  # numbers in the example
@@ -77,7 +69,7 @@ class ExactBench(Bench):
         super().__init__(bench.subject, bench.seed, bench.dtype)
         self.dtype, self.reach, self.owed = bench.dtype, bench.reach, bench.owed
         self.due, self.frame_of_window, self.unread = bench.due, bench.frame_of_window, bench.unread
-        self.over, self.floats = exact, bench
+        self.over, self.refused = exact, bench.refused
         self.clip_functions: set[object] = set()  # free functions that the clip applies, and the stream
         self.stream_functions = exact.field.used
 
@@ -103,16 +95,21 @@ class ExactBench(Bench):
             self.over.field.used = self.stream_functions
 
     def clip(self, x: Tensor) -> Tensor | None:
-        """None where the clip function refuses this length on floats, too; NotDecided where it does so over a field alone."""
-        length = x.shape[self.subject.time]
+        """None where the clip function refuses this length on floats, too; NotDecided where it does so here alone."""
         try:
             return self.clip_or_raise(x)
         except ClipRaised as error:
-            if self.floats.refused.get(length):
+            if self._refuses(x):
                 return None
-            if length not in self.floats.refused:
-                raise Asks(length) from None
             raise NotDecided(f"over a field the clip function raises: {error}") from None
+
+    def _refuses(self, x: Tensor) -> bool:
+        """Whether the clip function refuses a clip of this shape on floats."""
+        length = x.shape[self.subject.time]
+        if length not in self.refused:
+            with self.over.suspended():
+                self.refused[length] = Bench.clip(self, Bench.inputs(self, length, self.batch, self.seed)) is None
+        return self.refused[length]
 
     def limit(self, x: Tensor, output: Tensor | None) -> Limit:
         """No limit: equal or not."""

@@ -10,9 +10,10 @@ def watched(value: int = 20, growth: int = 12) -> tuple[Counter, Uses]:
     return Counter(value, uses, growth), uses
 
 
-def test_it_is_no_int():
+def test_it_is_no_int_and_passes_for_one():
     """A subclass of int would be read by C code without a trace."""
-    assert not isinstance(watched()[0], int)
+    assert not issubclass(type(watched()[0]), int)
+    assert isinstance(watched()[0], int)
 
 
 @pytest.mark.parametrize("modulus", [1, 2, 3, 4, 6, 12])

@@ -63,6 +63,7 @@ def _verdict(report: Report, facts: Facts, attempts: Attempts, decision: Decisio
     elif facts.undecided or not any(check.outcome == "passed" for check in report.checks):
         report.verdict = Verdict.UNDECIDED
         report.reasons += facts.undecided or [f"{c.name}: {c.detail}" for c in report.checks][:5]
+        report.reasons += decision.reasons if decision is not None else []
     elif decision is not None and decision.outcome == "equal":
         report.verdict = Verdict.PROVED
     else:

@@ -15,15 +15,18 @@ from coequal.proofs.field.number import DOUBLE, SINGLE, Simple
 
 Tensor = torch.Tensor
 FEW = 512
+MANY = 50_000  # that are looked at one by one where each must be
 MASK = -1e30  # at most this: minus infinity, written as a finite number
 
 
-def residues(tensor: Tensor, primes: tuple[int, ...], one: Callable[[float], Tensor], *, literal: bool) -> Tensor:
+def residues(
+    tensor: Tensor, primes: tuple[int, ...], one: Callable[[float], Tensor], *, literal: bool, singly: bool = False
+) -> Tensor:
     """`(len(primes), *shape)` of finite floats; `one` gives the residues `(len(primes),)` of a single float."""
     distinct, where = torch.unique(tensor.detach().to("cpu", torch.float64), return_inverse=True)
     if distinct.numel() == 0:
         return torch.zeros((len(primes), *tensor.shape), dtype=torch.float64, device=tensor.device)
-    if distinct.numel() <= FEW:
+    if distinct.numel() <= (MANY if singly else FEW):
         table = torch.stack([one(value) for value in distinct.tolist()], 1)
     else:
         table = dyadic(distinct, primes)

@@ -8,6 +8,10 @@ the highest term when everything is brought to the common denominator:
     x * y    excess: the sum        exponents: the sum of each
     1 / x    excess: deg d(x) - deg n(x)    one new divisor n(x), exponent 1
 
+Carried along is what decides whether a divisor may be cancelled: the *sign* of all elements, as far as it is known, and
+whether piecewise functions (relu, clamp, maxima ...) stand in them. `relu(y)` is zero on an open set, so `x relu(y) /
+relu(y)` is not x; a smooth function that is not zero everywhere is zero on a null set only.
+
 A divisor stands for all elements of the tensor that was divided by, so a sum over any of them has the common denominator of
 all: its degree is exponent times number of elements times the degree of one. Every bound is from above.
 """
@@ -15,7 +19,9 @@ all: its degree is exponent times number of elements times the degree of one. Ev
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+UNKNOWN, NONNEGATIVE, DEFINITE, POSITIVE = range(4)  # definite: not negative, and zero on a null set only
 
 
 @dataclass(frozen=True)
@@ -24,16 +30,42 @@ class Degree:
 
     excess: int = 0
     divisors: frozenset[tuple[int, int]] = frozenset()
+    sign: int = UNKNOWN
+    piecewise: bool = False
+
+    @property
+    def constant(self) -> bool:
+        """Whether no variable is in it."""
+        return self.excess == 0 and not self.divisors
+
+    @property
+    def may_vanish(self) -> bool:
+        """Whether it may be zero on an open set."""
+        return self.piecewise and self.sign < DEFINITE
 
     def plus(self, other: Degree) -> Degree:
         """Of a sum."""
         if self == other:
             return self
-        return Degree(max(self.excess, other.excess), _joined(self, other, max))
+        sign = UNKNOWN if UNKNOWN in (self.sign, other.sign) else max(self.sign, other.sign)
+        return Degree(max(self.excess, other.excess), _joined(self, other, max), sign, self.piecewise or other.piecewise)
+
+    def beside(self, other: Degree) -> Degree:
+        """Of a tensor with elements of both."""
+        return replace(self.plus(other), sign=min(self.sign, other.sign))
 
     def times(self, other: Degree) -> Degree:
         """Of a product."""
-        return Degree(self.excess + other.excess, _joined(self, other, int.__add__))
+        degree = _joined(self, other, int.__add__)
+        return Degree(self.excess + other.excess, degree, min(self.sign, other.sign), self.piecewise or other.piecewise)
+
+    def unsigned(self) -> Degree:
+        """Of a negative, or of a difference."""
+        return self if self.sign == UNKNOWN else replace(self, sign=UNKNOWN)
+
+    def squared(self) -> Degree:
+        """Of a square: not negative, and where no piecewise function stands in it zero on a null set only."""
+        return replace(self.times(self), sign=max(self.sign, NONNEGATIVE if self.piecewise else DEFINITE))
 
 
 def _joined(a: Degree, b: Degree, join: Callable[[int, int], int]) -> frozenset[tuple[int, int]]:
@@ -69,10 +101,12 @@ class Degrees:
 
     def inverse(self, degree: Degree, elements: int) -> Degree:
         """Of `1 / x` for a tensor x of so many elements. A number has degree 0, and so has its inverse."""
-        if degree == CONSTANT:
+        if degree.constant:
             return degree
         self.divisors.append(elements * self.total(degree))
-        return Degree(self.denominator(degree) - self.total(degree), frozenset({(len(self.divisors) - 1, 1)}))
+        sign = POSITIVE if degree.sign >= DEFINITE else UNKNOWN
+        divisors = frozenset({(len(self.divisors) - 1, 1)})
+        return Degree(self.denominator(degree) - self.total(degree), divisors, sign, degree.piecewise)
 
     def compared(self, *degrees: Degree) -> None:
         """Values of these degrees were told apart, or hashed: each may be met by any other."""

@@ -7,17 +7,18 @@ known modulo: those of the first primes, at least.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from coequal.proofs.field import bound
 from coequal.proofs.field import constants as lifting
 from coequal.proofs.field import hash as hashing
-from coequal.proofs.field.degree import CONSTANT, VARIABLE, Degree, Degrees
+from coequal.proofs.field.degree import DEFINITE, NONNEGATIVE, POSITIVE, UNKNOWN, VARIABLE, Degree, Degrees
 from coequal.proofs.field.errors import NotDecided, TooLong, ZeroDivisor
 from coequal.proofs.field.number import Number, modulo, number_of
 from coequal.proofs.field.primes import EXACT, draw, of_order
@@ -25,7 +26,33 @@ from coequal.proofs.field.primes import EXACT, draw, of_order
 Tensor = torch.Tensor
 
 
+NEAR = 2.0**-18  # relative: what rounding to single precision and a few operations in it leave of a constant
+DIVISORS = "no divisor is zero, and nothing overflows: true of all inputs and weights but a null set, and large numbers"
+OPEN = "it divides by what may be zero on an open set (relu, clamp, a maximum ...): that is not cancelled, nor proved"
+# functions of one argument: what is known of the sign, and those that are piecewise
+POSITIVES = {"exp", "exp2", "sigmoid", "special_expit", "cosh", "erfc", "softplus", "rsqrt"}
+NONNEGATIVES = {"relu"}
+PIECEWISE = {"relu", "clamp", "hardshrink", "softshrink", "threshold", "elu", "celu", "leaky_relu", "prelu", "abs"}
 INFINITE = "minus infinity"  # among what a program used: minus infinity itself, no finite mask value
+
+
+def _sign(value: float) -> int:
+    return POSITIVE if value > 0 else NONNEGATIVE if value == 0 else UNKNOWN
+
+
+def known_of(name: object, *arguments: Degree) -> Degree:
+    """What is known of a free function's values: their sign, and whether they may be zero on an open set."""
+    kind = name[0] if isinstance(name, tuple) else name
+    inner = any(argument.piecewise for argument in arguments)
+    if kind in POSITIVES:
+        return Degree(1, sign=POSITIVE)
+    if kind == "abs":
+        return Degree(1, sign=NONNEGATIVE if inner else DEFINITE, piecewise=True)
+    if kind == "sqrt":
+        return Degree(1, sign=max(NONNEGATIVE, min(DEFINITE, arguments[0].sign)), piecewise=inner)
+    low = name[1] if kind == "clamp" and isinstance(name, tuple) else None
+    sign = NONNEGATIVE if kind in NONNEGATIVES else UNKNOWN if low is None else _sign(float(low))
+    return Degree(1, sign=sign, piecewise=inner or kind in PIECEWISE)
 
 
 @dataclass
@@ -68,6 +95,9 @@ class Field:
     applications: int = 0  # of free functions, element by element
     assumptions: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)  # why no more than agreement can be claimed
+    masks: set[float] = field(default_factory=set)  # finite numbers that stand for minus infinity
+    mixed: bool = False  # masks were added, or scaled: which of two is the greater cannot be told
+    met: list[float] = field(default_factory=list)  # constants, in order
     near: bool = False  # constants near one another are taken for one number: nothing is proved then
     longest: int = 1
     canaries: int = 0  # dot products compared with Python's integers
@@ -106,17 +136,28 @@ class Field:
             if value == -math.inf:
                 self.used.add(INFINITE)
             else:
+                self.masks.add(value)
                 self.assumptions.setdefault("mask", "finite mask values below -1e30 stand for minus infinity")
             return torch.full((len(self.primes),), math.nan, dtype=torch.float64, device=device)
-        meant = number_of(float(value), literal=self.literal)
-        self._assume(meant, float(value))
+        value = self._near(float(value)) if self.near else float(value)
+        meant = number_of(value, literal=self.literal)
+        self._assume(meant, value)
         return torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64, device=device)
+
+    def _near(self, value: float) -> float:
+        """The first constant that was met near this one, itself if there was none."""
+        place = bisect.bisect(self.met, value)
+        for other in self.met[max(0, place - 1) : place + 1]:
+            if abs(other - value) <= NEAR * abs(value):
+                return other
+        bisect.insort(self.met, value)
+        return value
 
     def _literally(self, value: float) -> Tensor:
         """The very float; minus infinity as ever."""
         if not math.isfinite(value) or value <= lifting.MASK:
             return self.number(value)
-        meant = number_of(float(value), literal=True)
+        meant = number_of(self._near(float(value)) if self.near else float(value), literal=not self.near)
         return torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64)
 
     def _assume(self, meant: Number, value: float) -> None:
@@ -126,13 +167,14 @@ class Field:
     def scalar(self, value: float, device: torch.device | str = "cpu") -> Value:
         """A constant without axes."""
         planes = self.number(value, device)
-        return Value(planes, CONSTANT, masked=bool(planes[0].isnan()))
+        return Value(planes, Degree(sign=_sign(value)), masked=bool(planes[0].isnan()))
 
     def constants(self, tensor: Tensor, *, literal: bool = False) -> Value:
         """A tensor of constants."""
         one = self._literally if literal else self.number
-        planes = lifting.residues(tensor, self.primes, one, literal=self.literal or literal)
-        return Value(planes, CONSTANT, masked=bool((tensor <= lifting.MASK).any()))
+        planes = lifting.residues(tensor, self.primes, one, literal=self.literal or literal, singly=self.near)
+        sign = _sign(float(tensor.min())) if tensor.numel() else UNKNOWN
+        return Value(planes, Degree(sign=sign), masked=bool((tensor <= lifting.MASK).any()))
 
     def whole(self, n: int, device: torch.device | str = "cpu", *, inverse: bool = False) -> Value:
         """A whole number, or its inverse, exactly."""
@@ -140,7 +182,7 @@ class Field:
             raise ZeroDivisor(f"{n} is zero modulo a prime")
         residues = [pow(n, -1, p) if inverse else n % p for p in self.primes]
         centred = [a - p if a > p // 2 else a for a, p in zip(residues, self.primes, strict=True)]
-        return Value(torch.tensor(centred, dtype=torch.float64, device=device), CONSTANT)
+        return Value(torch.tensor(centred, dtype=torch.float64, device=device), Degree(sign=_sign(n)))
 
     # -- ring and field ------------------------------------------------------------------------------------------------
 
@@ -165,6 +207,7 @@ class Field:
 
     def plus(self, a: Value, b: Value) -> Value:
         """Elementwise, broadcast; minus infinity stays what it is."""
+        self.mixed |= a.masked and b.masked
         x, y = aligned(a.planes, b.planes)
         return Value(self.reduce(x + y), a.degree.plus(b.degree), masked=a.masked or b.masked)
 
@@ -179,7 +222,7 @@ class Field:
             if self.undefined or INFINITE in self.used or bool((lowest & ~x[0].isnan()).any()):
                 raise NotDecided("minus infinity is subtracted")
             difference.masked_fill_(lowest, 0.0)
-        return Value(difference, a.degree.plus(b.degree), masked=a.masked)
+        return Value(difference, a.degree.plus(b.degree).unsigned(), masked=a.masked)
 
     def times(self, a: Value, b: Value) -> Value:
         """Elementwise, broadcast."""
@@ -192,7 +235,16 @@ class Field:
         return Value(self.reduce(torch.addcmul(t, x, s)), a.degree.times(scale.degree).plus(shift.degree))
 
     def inverse(self, a: Value) -> Value:
-        """`1 / a` by Fermat; ZeroDivisor where a is zero modulo some primes; undefined (NaN) where it is zero modulo all."""
+        """`1 / a` by Fermat; ZeroDivisor where a is zero modulo some primes; undefined (NaN) where it is zero modulo all.
+
+        What may be zero on an open set is not cancelled: its inverse is a free function of it, and no more is claimed than
+        that the two programs agree.
+        """
+        if not a.degree.constant:
+            self.assumptions.setdefault("divisors", DIVISORS)
+        if a.degree.may_vanish:
+            self.reasons.setdefault("divisors", OPEN)
+            return self.free("reciprocal", a)
         zero = a.planes == 0
         nothing = zero.all(0)
         if bool((zero & ~nothing).any()):
@@ -212,9 +264,11 @@ class Field:
         if exponent < 0:
             return self.inverse(self.power(a, -exponent))
         planes = torch.stack([_power(plane, exponent, p) for plane, p in zip(a.planes, self.primes, strict=False)])
-        degree = CONSTANT
+        degree = Degree(sign=POSITIVE)
         for _ in range(exponent):
             degree = degree.times(a.degree)
+        if exponent > 0 and exponent % 2 == 0:
+            degree = replace(degree, sign=a.degree.squared().sign)
         return Value(planes, degree)
 
     def scaled(self, a: Value, factor: float) -> Value:
@@ -225,6 +279,7 @@ class Field:
             raise NotDecided(f"minus infinity times {factor}")
         product = self.times(a, self.scalar(factor, a.planes.device))
         product.masked = a.masked
+        self.mixed |= a.masked
         return product
 
     def divided(self, a: Value, count: int) -> Value:
@@ -258,6 +313,7 @@ class Field:
 
     def free(self, name: object, *arguments: Value, at_zero: float | None = None) -> Value:
         """A free function of its arguments; `at_zero`: its value where the argument is the constant zero, if it is known."""
+        known = known_of(name, *(a.degree for a in arguments))
         self.degrees.compared(*(a.degree for a in arguments))
         self.used.add(name)
         planes = torch.broadcast_tensors(*aligned(*(a.planes[: self.count] for a in arguments)))
@@ -266,9 +322,9 @@ class Field:
         if self.undefined:
             result.masked_fill_(torch.stack([p[0].isnan() for p in planes]).any(0), torch.nan)
         if at_zero is not None and bool((zero := (planes[0] == 0).all(0)).any()):
-            known = self.number(at_zero, result.device)
-            result.masked_fill_(zero, 0.0).add_(zero * known.view(-1, *[1] * (result.dim() - 1)))
-        return Value(result, VARIABLE)
+            there = self.number(at_zero, result.device)
+            result.masked_fill_(zero, 0.0).add_(zero * there.view(-1, *[1] * (result.dim() - 1)))
+        return Value(result, known)
 
     def exponential(self, a: Value) -> Value:
         """`E(a)`, zero at minus infinity and one at zero: a free function, or with chains of primes a homomorphism.
@@ -280,6 +336,7 @@ class Field:
         image = self._power_of_generator(finite) if self.reaches(a) else self.free("exp", finite, at_zero=1.0)
         if a.masked:
             image.planes.masked_fill_(a.minus_infinity(), 0.0)
+        image.degree = replace(image.degree, sign=NONNEGATIVE if a.masked else POSITIVE)
         return image
 
     def reaches(self, a: Value) -> bool:

@@ -111,7 +111,7 @@ class Store:
         _view(held.planes, tensor).copy_(_spread(value.planes[: held.planes.shape[0]], 1, tensor))
         self._write_names(held, tensor, value)
         whole = tensor.numel() == held.planes.shape[-1]  # nothing of what was there is left
-        held.degree = value.degree if whole else held.degree.plus(value.degree)
+        held.degree = value.degree if whole else held.degree.beside(value.degree)
         held.masked = value.masked or (held.masked and not whole)
 
     def copy(self, target: Tensor, source: Tensor) -> None:

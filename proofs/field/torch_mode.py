@@ -56,6 +56,7 @@ LOOK_UPS = {
 # random on constants, too; and views of data that would be taken for constants
 DROPOUT = {"bernoulli", "bernoulli_", "native_dropout"}
 COMPLEX = {"view_as_complex", "view_as_real"}
+COPIES = {"clone", "_to_copy", "lift_fresh_copy"}
 LANES = 64  # more than any vector unit has
 
 
@@ -196,6 +197,8 @@ class Exact(TorchDispatchMode):
                 if name in EMPTY and tensor.is_floating_point():
                     tensor.fill_(torch.nan)  # what was in that memory before is nobody's number
                 self.store.mark_constant(tensor)
+                if name in COPIES and getattr(args[0].untyped_storage(), "literal", False):
+                    tensor.untyped_storage().literal = True  # type: ignore[attr-defined]  # a weight and its copy are one number
         return result
 
     def _on_data(self, func: Any, name: str, args: tuple, kwargs: dict, like: Tensor) -> Any:
@@ -209,9 +212,14 @@ class Exact(TorchDispatchMode):
         if not dtype.is_floating_point:
             raise NotDecided("data is cast to whole numbers")
         result = self._evaluated(meaning, func, args, kwargs)
-        if name == "_to_copy" and dtype.is_floating_point and torch.finfo(dtype).bits < 64:
-            self.field.assumptions.setdefault("casts", "casts to coarser floating-point formats count as exact")
+        if name == "_to_copy":
+            self._cast(dtype)
         return self._given(result, dtype, like.device)
+
+    def _cast(self, dtype: torch.dtype) -> None:
+        """Data comes to stand in another format."""
+        if dtype.is_floating_point and torch.finfo(dtype).bits < 64:
+            self.field.assumptions.setdefault("casts", "casts to coarser floating-point formats count as exact")
 
     def _evaluated(self, meaning: Meaning, func: Any, args: tuple, kwargs: dict) -> Any:
         args, kwargs = self._lifted(args), {key: self._lifted(x) for key, x in kwargs.items()}
@@ -255,6 +263,8 @@ class Exact(TorchDispatchMode):
         if not target.is_floating_point():
             raise NotDecided("data is written into a tensor of whole numbers")
         if name == "copy_":
+            if args[1].dtype != target.dtype:
+                self._cast(target.dtype)
             self.store.copy(target, args[1])
             return target
         if name in ("zero_", "fill_"):
@@ -264,6 +274,8 @@ class Exact(TorchDispatchMode):
                 value = self.store.read(getattr(torch.ops.aten, name[:-1])(*args, **kwargs))
         else:
             raise NotDecided("it changes its arguments")
+        if like.dtype != target.dtype:
+            self._cast(target.dtype)
         self.store.write(target, value)
         return target
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-from coequal.proofs.field.degree import CONSTANT
+from coequal.proofs.field.degree import UNKNOWN
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import CONGRUENCE, FREE, RATIONAL, RING, means
 from coequal.proofs.field.residue import Field, Value
 
 Axes = Any
+ROOTS = "square roots are taken of numbers that are not negative"
 
 
 def value(f: Field, x: Any, like: Value | None = None) -> Value:
@@ -48,7 +50,7 @@ def rsub(f: Field, a: Any, b: Any, alpha: float = 1) -> Value:
 
 @means("neg", says="-x", keeps=RING)
 def neg(f: Field, a: Value) -> Value:
-    return Value(-a.planes, a.degree)
+    return Value(-a.planes, a.degree.unsigned())
 
 
 @means("mul", says="x y", keeps=RING, masked=True)
@@ -56,7 +58,7 @@ def mul(f: Field, a: Any, b: Any) -> Value:
     factors = [x for x in (a, b) if isinstance(x, (int, float))]
     a, b = pair(f, a, b)
     for one, other in ((a, b), (b, a)):
-        if one.masked and other.dim == 0 and not other.masked and other.degree == CONSTANT and min(factors, default=1) > 0:
+        if one.masked and other.dim == 0 and not other.masked and other.degree.constant and min(factors, default=1) > 0:
             product = f.times(Value(one.planes, one.degree), other)  # the sign is that of scales: see `scaled`
             product.masked = True
             return product
@@ -80,7 +82,7 @@ def reciprocal(f: Field, a: Value) -> Value:
 
 @means("square", says="x^2", keeps=RING)
 def square(f: Field, a: Value) -> Value:
-    return f.times(a, a)
+    return Value(f.times(a, a).planes, a.degree.squared())
 
 
 @means("addcmul", says="x + c y z", keeps=RING)
@@ -103,10 +105,17 @@ def rsqrt(f: Field, a: Value) -> Value:
     return f.free("rsqrt", a)
 
 
-@means("sqrt", says="1 / R(x), so that sqrt and rsqrt are inverse to one another", keeps=CONGRUENCE, source=FREE)
+@means(
+    "sqrt",
+    says="1 / R(x), so that sqrt and rsqrt are inverse to one another",
+    keeps=CONGRUENCE,
+    source=FREE,
+)
 def sqrt(f: Field, a: Value) -> Value:
+    if a.degree.sign == UNKNOWN and not a.degree.constant:
+        f.assumptions.setdefault("roots", ROOTS)
     root = f.inverse(rsqrt(f, a))
-    return Value(root.planes.masked_fill((a.planes == 0).all(0), 0.0), root.degree)
+    return Value(root.planes.masked_fill((a.planes == 0).all(0), 0.0), replace(root.degree, sign=a.degree.sign))
 
 
 @means("pow", says="whole powers exactly, halves by sqrt and rsqrt, others as free functions", keeps=RATIONAL)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from coequal.proofs.field.degree import POSITIVE
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import CONGRUENCE, FREE, means
-from coequal.proofs.field.residue import Field, Value
+from coequal.proofs.field.residue import INFINITE, Field, Value
 from coequal.proofs.field.rules.algebra import value
 from coequal.proofs.field.rules.pooling import inverses
 from coequal.proofs.field.rules.products import mm
@@ -60,6 +61,7 @@ UNARY: dict[str, Known] = {
 }
 
 
+FINITE = "nothing overflows, and nothing is NaN: the program asks for it"
 SOFTPLUS = ("softplus", "1", "20")  # as `unary` names it with torch's default options
 
 
@@ -110,7 +112,7 @@ def mish(f: Field, a: Value) -> Value:
 @means("log_sigmoid_forward", says="-softplus(-x)", keeps=CONGRUENCE)
 def log_sigmoid(f: Field, a: Value) -> tuple[Value, Value]:
     soft = f.free(SOFTPLUS, Value(-a.planes, a.degree))
-    return Value(-soft.planes, soft.degree), a
+    return Value(-soft.planes, soft.degree.unsigned()), a
 
 
 @means("hardsigmoid", says="relu6(x + 3) / 6", keeps=CONGRUENCE, source="Howard et al., MobileNetV3, ICCV 2019")
@@ -150,6 +152,7 @@ def exp(f: Field, a: Value) -> Value:
     keeps="adding, removing, permuting terms",
 )
 def softmax(f: Field, operation: Any, a: Value, dim: int, *_: Any, **__: Any) -> Value:
+    a = _masked_whole(f, a, dim)
     terms = f.exponential(a if f.levels == 1 or f.reaches(a) else _centred(f, a, dim))
     total = f.sum(terms, [dim], keep=True)
     empty = (total.planes == 0).all(0)
@@ -157,7 +160,20 @@ def softmax(f: Field, operation: Any, a: Value, dim: int, *_: Any, **__: Any) ->
         total.planes = total.planes.masked_fill(empty, 1.0)  # the terms are all zero
     elif a.masked and bool(a.minus_infinity().all(dim).any()):
         raise NotDecided("softmax of a row that is masked out entirely, which is NaN")
+    total.degree = replace(total.degree, sign=POSITIVE)
     return f.over(terms, total)
+
+
+def _masked_whole(f: Field, a: Value, dim: int) -> Value:
+    """Rows that one finite mask covers hold one and the same number, which absorbed all else: as good as zeros."""
+    whole = a.minus_infinity().all(dim, keepdim=True)
+    if not a.masked or INFINITE in f.used or not f.masks or not bool(whole.any()):
+        return a
+    if f.mixed or len(f.masks) > 1:
+        raise NotDecided("a row that is masked out entirely, by masks of different size")
+    f.assumptions.setdefault("whole rows", "a row that is masked out entirely by a finite number is uniform")
+    planes = a.planes.masked_fill(whole, 0.0)
+    return Value(planes, a.degree.unsigned(), masked=bool(planes[0].isnan().any()))
 
 
 def _centred(f: Field, a: Value, dim: int) -> Value:
@@ -183,11 +199,13 @@ def logsumexp(f: Field, a: Value, dim: Any, keepdim: bool = False) -> Value:
 def classify(f: Field, operation: Any, a: Value) -> Tensor:
     masked = a.minus_infinity() if a.masked else torch.zeros(a.shape, dtype=torch.bool, device=a.planes.device)
     name = operation.overloadpacket.__name__
+    f.assumptions.setdefault("finite", FINITE)
     return {"isinf": masked, "isneginf": masked, "isfinite": ~masked}.get(name, torch.zeros_like(masked))
 
 
 @means("nan_to_num", says="x, which is finite", keeps="all")
 def nan_to_num(f: Field, a: Value, *_: Any, **__: Any) -> Value:
+    f.assumptions.setdefault("finite", FINITE)
     return a
 
 

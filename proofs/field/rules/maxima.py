@@ -7,6 +7,7 @@ hash of the set: of its members sorted, each once. A set of one member has that 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -52,7 +53,8 @@ def greatest(f: Field, members: Tensor, planes: Tensor, degree: Degree) -> Value
         result = result.masked_fill(empty, torch.nan)
     width = max(1, int(count.max())) if count.numel() else 1
     names = ordered.sort(1, descending=True).values[:, :width]  # ABSENT is the least: members first
-    return Value(result, VARIABLE.plus(degree), torch.where(names == ABSENT, names[:, :1], names), masked)
+    degree = replace(VARIABLE.plus(degree), sign=degree.sign, piecewise=True)
+    return Value(result, degree, torch.where(names == ABSENT, names[:, :1], names), masked)
 
 
 def _first_present(members: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from coequal.proofs.field import hash as hashing
-from coequal.proofs.field.degree import CONSTANT, Degree
+from coequal.proofs.field.degree import Degree
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import means
 from coequal.proofs.field.residue import Field, Value
@@ -34,6 +34,8 @@ NAMELESS = {"tril", "triu", "im2col", "diag_embed", *(name for name in MOVES if 
 @means(*MOVES, says="elements are moved, repeated, dropped, or filled in with constants; conditions and indices are no data",
        keeps="all", masked=True, by_name=True)  # fmt: skip
 def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
+    if "reduce" in str(operation):
+        raise NotDecided("it reduces what falls on the same place")
     values = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Value)]
     args, kwargs = _fills(f, operation, args, kwargs, values[0].planes.device)
     leaves, spec = tree_flatten((args, kwargs))
@@ -42,9 +44,11 @@ def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
     moved = [_call(operation, leaves, spec, lambda v, i=i: v.planes[i]) for i in range(known)]
     named = operation.overloadpacket.__name__ not in NAMELESS and any(v.names is not None for v in values)
     names = _names_moved(f, operation, leaves, spec) if named else None
-    degree = CONSTANT
-    for v in values:
-        degree = degree.plus(v.degree)
+    degree = values[0].degree
+    for v in values[1:]:
+        degree = degree.beside(v.degree)
+    if operation.overloadpacket.__name__ in NAMELESS:
+        degree = degree.unsigned()  # zeros may be filled in
     if _accumulates(operation, args, kwargs):
         if any(v.masked for v in values):
             raise NotDecided("minus infinity is added up")
@@ -83,7 +87,7 @@ def _fills(f: Field, operation: Any, args: tuple, kwargs: dict, device: torch.de
         if name not in scalar or x is None or isinstance(x, Value):
             return x
         constant = f.scalar(float(x), device)
-        return Fill(constant.planes, CONSTANT, None, constant.masked)
+        return Fill(constant.planes, constant.degree, None, constant.masked)
 
     positional = [a.name for a in places if not a.kwarg_only]
     filled = tuple(fill(name, x) for name, x in zip(positional, args, strict=False))

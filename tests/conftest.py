@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
 
+# one profile: how long an example takes depends on what else the machine does
+hypothesis.settings.register_profile("coequal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("coequal")
 torch.set_num_threads(1)  # small tensors: two workers of two threads each would only wait for one another
 
 

@@ -8,8 +8,8 @@ from coequal.arguments import parser
 
 def test_verify_accepts_everything_at_once() -> None:
     line = "verify a.py:b --require proved --window 8 --seed 3 --json r.json --html r.html --timeout 1.5 --effort quick"
-    line += " --only values long --length 0 --batch 2 --scale 0.5 --chunks 3,1,2 --format float32 --example 1,3,16 --allow drift --allow fork"
-    line += " --bound 2^-60 --literal-constants --device cuda:1"
+    line += " --only values long --length 0 --batch 2 --scale 0.5 --chunks 3,1,2 --example 1,3,16 --allow drift --allow fork"
+    line += " --bound 2^-60 --literal-constants --device cuda:1 --format float32"
     options = vars(parser().parse_args(line.split()))
     assert options == {
         **{"command": "verify", "target": "a.py:b", "require": "proved", "window": 8, "seed": 3, "json": "r.json"},

@@ -9,7 +9,7 @@ import coequal
 
 
 def python(code: str) -> str:
-    run = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    run = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, timeout=600)
     return run.stdout.strip()
 
 

@@ -27,7 +27,7 @@ def test_wrong(coequal_verify):
 def pytest_of_theirs(folder: Path, *options: str) -> str:
     (folder / "test_theirs.py").write_text(THEIRS)
     command = [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:cov", *options, "test_theirs.py"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120).stdout
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600).stdout
 
 
 def test_fails_with_the_printed_report(tmp_path: Path) -> None:

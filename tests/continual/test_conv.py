@@ -32,7 +32,7 @@ def modules(draw):
 
 
 @given(module=modules(), length=st.integers(0, 9), seed=st.integers(0, 2**31), recording=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_bitwise_the_clip(module, length, seed, recording, emitted, small_integers):
     module = small_integers(module, seed)
     space = [5] * (len(module.kernel_size) - 1)

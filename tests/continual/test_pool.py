@@ -26,7 +26,7 @@ def pools(draw):
 
 
 @given(module=pools(), length=st.integers(1, 9), seed=st.integers(0, 2**31))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_bitwise_the_clip(module, length, seed, emitted, same_frames):
     generator = torch.Generator().manual_seed(seed)
     clip = torch.randint(-9, 0, (2, 2, length, *[7] * (module.rank - 1)), generator=generator).double() * MULTIPLE

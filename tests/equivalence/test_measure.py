@@ -21,7 +21,7 @@ def measured(subject):
         return measure(bench)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 2), st.data())
 def test_a_convolution_is_measured_as_its_timing_says(kernel, stride, dilation, data):
     reach = dilation * (kernel - 1) + 1

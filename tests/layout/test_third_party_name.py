@@ -17,7 +17,7 @@ def installed() -> str:
 
 
 def output(command: list[str], cwd: Path = ROOT) -> str:
-    run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True, timeout=120)
+    run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True, timeout=600)
     return run.stdout.strip()
 
 
@@ -52,7 +52,7 @@ def test_from_the_console_script_at_the_repository_root(library: str, tmp_path: 
     target = tmp_path / "theirs.py"
     target.write_text(f"{SAYS_WHERE}\nname = 0\n")
     run = subprocess.run(
-        [str(script), "verify", f"{target}:name"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        [str(script), "verify", f"{target}:name"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
     )
     assert run.stdout.strip() == library
     assert "is of type int" in run.stderr
@@ -64,6 +64,6 @@ def test_from_a_folder_that_holds_its_own_continual(library: str, tmp_path: Path
     (tmp_path / "theirs.py").write_text(f"{SAYS_WHERE}\nname = 0\n")
     script = Path(sys.executable).with_name("coequal")
     run = subprocess.run(
-        [str(script), "verify", "theirs:name"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+        [str(script), "verify", "theirs:name"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600
     )
     assert run.stdout.strip() == library

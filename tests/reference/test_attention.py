@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from coequal.reference.attention import (
@@ -51,7 +51,6 @@ def tensors(*arrays):
 
 
 @given(triples(), st.booleans(), st.sampled_from([None, 0.5]))
-@settings(deadline=None)
 def test_scaled_dot_product_attention_is_torch(within, error_bound, case, causal, scale):
     """torch takes a mask or `is_causal`, not both: both together are given to it as one mask."""
     q, k, v, mask = case
@@ -70,7 +69,6 @@ def test_scaled_dot_product_attention_is_torch(within, error_bound, case, causal
 
 
 @given(triples())
-@settings(deadline=None)
 def test_vectorised_is_loops(within, error_bound, case):
     q, k, v, mask = case
     additive = np.zeros((*q.shape[:-1], k.shape[-2])) if mask is None else mask
@@ -87,7 +85,6 @@ def test_vectorised_is_loops(within, error_bound, case):
 
 
 @given(triples())
-@settings(deadline=None)
 def test_a_query_that_sees_nothing_gives_zeros(within, error_bound, case):
     q, k, v, _ = case
     mask = np.full((q.shape[-2], k.shape[-2]), True)
@@ -147,7 +144,6 @@ def longest_sum(layer, length):
 
 
 @given(layers())
-@settings(deadline=None)
 def test_every_mode_is_torch_with_its_mask(within, error_bound, case):
     layer, parameters, clip, _ = case
     length = clip.shape[1]
@@ -169,7 +165,6 @@ def test_every_mode_is_torch_with_its_mask(within, error_bound, case):
 
 
 @given(layers(modes=("full", "causal", "sliding")))
-@settings(deadline=None)
 def test_every_mode_is_its_loops(within, error_bound, case):
     layer, parameters, clip, _ = case
     length = clip.shape[1]
@@ -180,7 +175,6 @@ def test_every_mode_is_its_loops(within, error_bound, case):
 
 
 @given(layers(modes=("full",), cross=True), st.data())
-@settings(deadline=None)
 def test_cross_attention_with_masks_is_torch(within, error_bound, case, data):
     """kdim, vdim, attn_mask of two or three axes and key_padding_mask, where every query sees a key."""
     layer, parameters, clip, rng = case
@@ -224,7 +218,6 @@ def test_a_blind_query_is_projected_zero_as_torch_does_without_weights():
 
 
 @given(layers())
-@settings(deadline=None)
 def test_extended_precision(within, error_bound, case):
     layer, parameters, clip, _ = case
     exact = layer({name: value.astype(np.longdouble) for name, value in parameters.items()}, clip.astype(np.longdouble))
@@ -235,7 +228,6 @@ def test_extended_precision(within, error_bound, case):
 
 
 @given(layers(), st.data())
-@settings(deadline=None)
 def test_timing_covers_what_a_token_changes(case, data):
     layer, parameters, clip, _ = case
     if layer.timing is None or layer.mode == "full":
@@ -255,7 +247,6 @@ def test_timing_covers_what_a_token_changes(case, data):
 
 
 @given(layers(modes=("single",)))
-@settings(deadline=None)
 def test_single_output_is_the_last_token_of_each_window(within, error_bound, case):
     layer, parameters, clip, _ = case
     window = layer.window or clip.shape[1]

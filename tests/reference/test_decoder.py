@@ -49,7 +49,7 @@ def longest_sum(layer, clip):
 
 
 @given(decoders())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_vectorised_is_loops(within, error_bound, case):
     layer, parameters, clip = case
     loops = query_decoder_loops(layer, parameters, clip)
@@ -76,7 +76,7 @@ def by_torch(layer, parameters, clip):
 
 
 @given(decoders())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_is_torch(within, error_bound, case):
     layer, parameters, clip = case
     within(layer(parameters, clip), by_torch(*case), bound(error_bound, *case), longest_sum(layer, clip))

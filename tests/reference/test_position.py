@@ -80,7 +80,7 @@ def test_recycling_is_that_of_continual_inference(length, num_embeds, embed_dim,
 
 
 @given(st.integers(1, 20), st.integers(2, 9))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_fixed_recycling_table_is_that_of_continual_inference(num_embeds, embed_dim):
     """continual-inference samples each wave on a grid of 0.01 frames, so it is off by up to two grid cells of the steepest
     wave, in the table and again in its mean over time; and it rounds to float32."""

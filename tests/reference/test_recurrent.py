@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from coequal.reference.compose import Sequential
@@ -56,7 +56,6 @@ def longest_sum(layer):
 
 
 @given(networks())
-@settings(deadline=None)
 def test_is_torch(within, error_bound, case):
     layer, parameters, clip = case
     module = twin(layer)
@@ -71,7 +70,6 @@ def test_is_torch(within, error_bound, case):
 
 
 @given(networks())
-@settings(deadline=None)
 def test_extended_precision(within, error_bound, case):
     """In longdouble the same code gives the exact value, as far as float64 can tell."""
     layer, parameters, clip = case
@@ -83,7 +81,6 @@ def test_extended_precision(within, error_bound, case):
 
 
 @given(networks(num_layers=1, bidirectional=False))
-@settings(deadline=None)
 def test_vectorised_is_loops(within, error_bound, case):
     layer, parameters, clip = case
     kind = getattr(layer, "nonlinearity", type(layer).__name__)
@@ -92,7 +89,6 @@ def test_vectorised_is_loops(within, error_bound, case):
 
 
 @given(networks(bidirectional=False), st.data())
-@settings(deadline=None)
 def test_the_past_alone_decides(case, data):
     """`Timing(inf)`: output `t` is unchanged, bit for bit, by any later frame."""
     layer, parameters, clip = case

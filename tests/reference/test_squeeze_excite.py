@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from coequal.reference.layer import Layer
@@ -31,7 +31,6 @@ def longest_sum(layer, clip):
 
 
 @given(gates())
-@settings(deadline=None)
 def test_vectorised_is_loops(within, error_bound, case):
     layer, parameters, clip = case
     frames = {"frame": 1, "clip": None, "window": layer.window}[layer.scope]
@@ -41,7 +40,6 @@ def test_vectorised_is_loops(within, error_bound, case):
 
 
 @given(gates())
-@settings(deadline=None)
 def test_is_torch(within, error_bound, case):
     """Pooling, two torch.nn.Linear and a sigmoid; the window is avg_pool1d over a clip padded at its start."""
     layer, parameters, clip = case
@@ -63,7 +61,6 @@ def test_is_torch(within, error_bound, case):
 
 
 @given(gates())
-@settings(deadline=None)
 def test_extended_precision(within, error_bound, case):
     layer, parameters, clip = case
     exact = layer({name: value.astype(np.longdouble) for name, value in parameters.items()}, clip.astype(np.longdouble))
@@ -74,7 +71,6 @@ def test_extended_precision(within, error_bound, case):
 
 
 @given(gates(), st.data())
-@settings(deadline=None)
 def test_timing_covers_what_a_frame_changes(case, data):
     layer, parameters, clip = case
     parameters = {name: np.abs(value) for name, value in parameters.items()}  # no dead hidden channel

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import assume, event, given, settings
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from coequal.reference.compose import Identity, Parallel, Residual, Sequential
@@ -185,7 +185,6 @@ def operators(draw):
 
 
 @given(st.one_of(trees(), st.lists(operators(), min_size=1, max_size=3).map(Sequential)), st.integers(0, 2))
-@settings(deadline=None)
 def test_receptive_field_stride_and_padding_are_what_brute_force_sees(tree, extra):
     timing = tree.timing
     R, S, P = timing.receptive_field, timing.stride, timing.pad_start
@@ -205,7 +204,6 @@ def test_receptive_field_stride_and_padding_are_what_brute_force_sees(tree, extr
 
 
 @given(st.one_of(trees(), st.lists(operators(), min_size=1, max_size=3).map(Sequential)))
-@settings(deadline=None)
 def test_output_length_is_that_of_the_clip(tree):
     """For every length from 1 to beyond the receptive field: pad_end is right for all phases of the stride."""
     seen = 0
@@ -217,7 +215,6 @@ def test_output_length_is_that_of_the_clip(tree):
 
 
 @given(trees(unbounded=True), st.integers(0, 3))
-@settings(deadline=None)
 def test_unbounded_memory_has_the_delay_that_brute_force_sees(tree, extra):
     timing = tree.timing
     assert math.isinf(timing.receptive_field)

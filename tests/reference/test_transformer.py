@@ -104,7 +104,6 @@ def longest_sum(layer, length):
 
 
 @given(layers(), SEEDS)
-@settings(deadline=None)
 def test_layer_is_torch(within, error_bound, case, seed):
     layer, length = case
     parameters, clip = drawn(layer, seed), np.random.default_rng(seed + 1).standard_normal((2, length, layer.d_model))
@@ -137,7 +136,7 @@ def encoders(draw, modes):
 
 
 @given(encoders(modes=("full", "causal", "sliding")))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_encoder_is_torch(within, error_bound, case):
     encoder, parameters, module, clip = case
     layer, length = encoder.layer, clip.shape[1]
@@ -147,7 +146,7 @@ def test_encoder_is_torch(within, error_bound, case):
 
 
 @given(encoders(modes=("single",)))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_single_output_encoder_is_the_last_token_of_the_full_one_on_each_window(within, error_bound, case):
     encoder, parameters, full, clip = case
     x, window = torch.from_numpy(clip), encoder.layer.window
@@ -160,7 +159,7 @@ def test_single_output_encoder_is_the_last_token_of_the_full_one_on_each_window(
 
 
 @given(layers(), SEEDS)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_extended_precision(within, error_bound, case, seed):
     layer, length = case
     parameters, clip = drawn(layer, seed), np.random.default_rng(seed + 1).standard_normal((2, length, layer.d_model))

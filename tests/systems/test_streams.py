@@ -82,14 +82,17 @@ def test_x3d_and_cox3d_are_other_functions_of_the_same_weights() -> None:
 
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_recycled_positions_tell_windows_apart(blocks: int) -> None:
-    """The same window of tokens at another place of the stream is another input: positions go on counting."""
+    """The same window of tokens at another place of the stream is another input: positions go on counting.
+
+    With learned rows: the fixed cycle of so few, so narrow rows holds the same numbers in each.
+    """
     import numpy as np
 
     from coequal.equivalence.strategies import weights
 
-    layer = oadtr.continual(4, blocks, 3, 8, 2, 3)
+    layer = oadtr.continual(4, blocks, 3, 8, 2, 3, learned=True)
     window = np.random.default_rng(7).standard_normal((1, 3, 4))
     parameters = weights(layer, 7)
     twice = layer(parameters, np.concatenate([window, window], axis=1))
     assert twice.shape[1] == 4
-    assert (twice[:, 0] != twice[:, 3]).any()
+    assert np.abs(twice[:, 0] - twice[:, 3]).max() > 1e-6 * np.abs(twice).max()

@@ -1,6 +1,5 @@
 """The typed cost, its conventions, letters and ratios."""
 
-import time
 from fractions import Fraction
 
 import pytest
@@ -137,12 +136,10 @@ def large() -> Sequential:
     return Sequential(tuple(layers))
 
 
-def test_letters_in_a_large_network_take_seconds_and_stay_readable() -> None:
+def test_letters_in_a_large_network_stay_readable() -> None:
     network = large()
-    start = time.perf_counter()
     clip = clip_cost(network, (1, 3, T, H, W)).macs()
     step = step_cost(network, (1, 3, T, H, W)).mean.macs()
-    assert time.perf_counter() - start < 10
     assert len(sympy.expand(clip).args) <= 10  # one term for each resolution in space, and the gates
     assert sympy.expand(clip - T * step) == 0
     assert clip.subs({T: 16, H: 224, W: 224}) == clip_cost(network, (1, 3, 16, 224, 224)).macs()

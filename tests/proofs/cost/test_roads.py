@@ -34,8 +34,8 @@ from coequal.reference.conv import Conv
 from coequal.reference.linear import Embedding
 from coequal.reference.transformer import TransformerEncoder
 
-few = settings(max_examples=12, deadline=None)
-fewer = settings(max_examples=5, deadline=None)  # torch's symbolic sizes take seconds
+few = settings(max_examples=12)
+fewer = settings(max_examples=5)  # torch's symbolic sizes take seconds
 AXES = {(2, 5): "BCTHW", (2, 4): "BCTW", (2, 3): "BCT", (1, 3): "BTE", (1, 2): "BT"}
 
 

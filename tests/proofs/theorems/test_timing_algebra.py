@@ -16,7 +16,7 @@ from coequal.proofs.field.torch_mode import Exact
 from coequal.proofs.theorems.timing_algebra import inside, lower, may_see, seen, upper
 from coequal.reference.timing import Timing
 
-LAWS = settings(max_examples=200, deadline=None)
+LAWS = settings(max_examples=200)
 
 
 def timings(stride: int | None = None) -> st.SearchStrategy[Timing]:

@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 ROOMS := reference continual equivalence proofs systems
 READY := $(VENV)/.ready
 
-.PHONY: demo test check types bench clean
+.PHONY: demo test campaign check types bench clean
 
 demo: $(READY)  ## verify real third-party streaming modules against their clip mode
 	$(BIN)/python -P examples/demo.py
 
 test: $(READY)  ## every test; branch coverage of reference/ and continual/ must stay above 95 %
 	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 -q --cov --cov-report=term --cov-fail-under=95
+
+campaign: $(READY)  ## generated bugs: 300 random streams with a random mistake, none of which may be proved
+	OMP_NUM_THREADS=1 $(BIN)/python -P -c "import sys; sys.path.append('.'); from tests.generated.campaign import main; sys.exit(main())"
 
 check: $(READY) types  ## lint, types, layering
 	$(BIN)/ruff check .

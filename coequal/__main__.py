@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from coequal.arguments import parser
 
@@ -29,24 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def verify(options: argparse.Namespace) -> int:
     """Run the target in a process of its own, print its report, write the files asked for."""
-    from coequal import page, sandbox, text
+    from coequal import again, page, sandbox, text
 
-    replay = {key: getattr(options, key) for key in ("length", "batch", "scale", "chunks", "format")}
-    request = {
-        "target": options.target,
-        "again": _again(options),
-        "load": {key: getattr(options, key) for key in ("example", "window", "allow", "seed", "device")},
-        "verify": {
-            **{"checks": options.only and tuple(options.only), "seed": options.seed, "effort": options.effort},
-            **{"bound": options.bound, "literal": options.literal_constants},
-            **{key: value for key, value in replay.items() if value is not None},
-        },
-    }
     for path in filter(None, (options.json, options.html)):  # said now, not after ten minutes of work
         if not Path(path).parent.is_dir():
             return _complain(f"cannot write {path}: no folder {Path(path).parent}")
     try:
-        report = sandbox.run(request, options.timeout)
+        report = sandbox.run(_request(options), options.timeout)
+        report = again.repeated(report, options.seed, options.timeout, _request)
     except sandbox.BadInput as error:
         return _complain(str(error))
     text.show(report, _console())
@@ -58,6 +49,22 @@ def verify(options: argparse.Namespace) -> int:
     except OSError as error:
         return _complain(f"cannot write {error.filename}: {error.strerror}")
     return report.exit_code(options.require)
+
+
+def _request(options: argparse.Namespace) -> dict[str, Any]:
+    """What the worker is asked for."""
+    replay = {key: getattr(options, key) for key in ("length", "batch", "scale", "chunks", "format")}
+    return {
+        "target": options.target,
+        "seed": options.seed if options.load_seed is None else options.load_seed,
+        "again": _again(options),
+        "load": {key: getattr(options, key) for key in ("example", "window", "allow", "seed", "device")},
+        "verify": {
+            **{"checks": options.only and tuple(options.only), "seed": options.seed, "effort": options.effort},
+            **{"bound": options.bound, "literal": options.literal_constants},
+            **{key: value for key, value in replay.items() if value is not None},
+        },
+    }
 
 
 def _again(options: argparse.Namespace) -> str:

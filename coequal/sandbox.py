@@ -28,12 +28,15 @@ class BadInput(Exception):
     """One line for stderr: what is wrong with what the user gave us, and what to do."""
 
 
-def run(request: dict[str, Any], timeout: float) -> Any:
-    """What the worker answers to `request`; BadInput if it says so, dies, or takes longer than `timeout` seconds."""
+def run(request: dict[str, Any], timeout: float, *, quiet: bool = False) -> Any:
+    """What the worker answers to `request`; BadInput if it says so, dies, or takes longer than `timeout` seconds.
+
+    `quiet`: what the user's code prints is dropped.
+    """
     with tempfile.TemporaryDirectory(prefix="coequal-") as name:
         folder = Path(name)
         (folder / REQUEST).write_bytes(pickle.dumps({**request, "deadline": time.time() + timeout}))
-        with _child(folder) as child:
+        with _child(folder, quiet) as child:
             late = _wait(child, timeout)
         answer = folder / ANSWER
         if not late and answer.exists():
@@ -45,10 +48,11 @@ def run(request: dict[str, Any], timeout: float) -> Any:
 
 
 @contextlib.contextmanager
-def _child(folder: Path) -> Iterator[subprocess.Popen]:
+def _child(folder: Path, quiet: bool) -> Iterator[subprocess.Popen]:
     """The worker, in a process group of its own so that all of it can be ended."""
     command = [sys.executable, "-P", "-m", "coequal.worker", str(folder)]
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    prints = subprocess.DEVNULL if quiet else None
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=prints, stderr=prints, start_new_session=True)
     try:
         with _terminable():
             yield child

@@ -255,10 +255,11 @@ def counterexample_rows(found: Counterexample) -> list[tuple[str, str]]:
     rows = {
         "frame": found.frame,
         "region": found.region or None,
-        "module": found.module,
+        "module": found.module and f"{found.module} (the first that could be compared)",
         "expected": found.expected,
         "got": found.got,
         "what": found.detail,
+        "in words": "; ".join(found.words) or None,
         "depends": found.uses or None,
         "schedule": ", ".join(f"{key} {value}" for key, value in found.schedule.items()),
     }

@@ -48,8 +48,21 @@ def answer(folder: Path, request: dict[str, Any]) -> tuple[str, Any]:
         return "bad", f"{request['target']}: {blame(error)}"
 
 
+def _seed(seed: int) -> None:
+    """What a target draws when it is loaded is the same in every process."""
+    import random
+
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
 def _report(folder: Path, request: dict[str, Any]) -> Any:
     (folder / STAGE).write_text("importing torch")
+    _seed(request.get("seed", 0))
     if "cost" in request:
         from coequal.cost import of_target
 

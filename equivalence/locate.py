@@ -22,11 +22,12 @@ from coequal.equivalence.errors import BadSubject
 from coequal.equivalence.exact import Draw, ExactBench, over_field, redrawing
 from coequal.equivalence.inside import modules_inside
 from coequal.equivalence.runner import StreamRaised
+from coequal.equivalence.schedule import Chunks
 from coequal.proofs.field.errors import Redraw, Undisturbed
 
 Tensor = torch.Tensor
 METHODS = ("forward", "forward_step", "step")  # how modules are called on a clip, and on a frame
-LOCATABLE = ("values", "long", "special-values", "batch", "grad-mode")  # one clip, one stream, fed frame by frame
+LOCATABLE = ("values", "long", "chunking", "special-values", "batch", "grad-mode")  # one clip, one stream, fed frame by frame
 STEPS = 2500  # frames fed to find out what a frame depends on, at most
 Calls = dict[str, list[Tensor]]
 
@@ -94,15 +95,15 @@ def locate(bench: Bench, check: str, example: Example, frame: int | None, exactl
 def dependences(exact: ExactBench, example: Example, frame: int) -> str:
     """`the clip's frame depends on the input frames 3 to 6, the stream's on 2 and 4 to 6`; "" if they are too many."""
     subject, length = exact.subject, example.length
-    if length * length > STEPS or example.chunks is not None:
+    if length * length > STEPS or (example.chunks is not None and subject.window is not None):
         return ""
     x = exact.inputs(length, example.batch, example.seed)
-    before = _both(exact, x, frame)
+    before = _both(exact, x, frame, example.chunks)
     moved: tuple[list[int], list[int]] = ([], [])
     for i in range(length):
         changed = x.clone()
         changed.select(subject.time, i).copy_(exact.inputs(1, example.batch, example.seed + 1).select(subject.time, 0))
-        for frames, was, now in zip(moved, before, _both(exact, changed, frame), strict=True):
+        for frames, was, now in zip(moved, before, _both(exact, changed, frame, example.chunks), strict=True):
             if was is not None and now is not None and not bool(exact.over.same(was, now).all()):
                 frames.append(i)
     clip, stream = moved
@@ -111,10 +112,10 @@ def dependences(exact: ExactBench, example: Example, frame: int) -> str:
     return f"the clip's frame depends on the input frames {_listed(clip)}, the stream's on {_listed(stream)}"
 
 
-def _both(exact: ExactBench, x: Tensor, frame: int) -> tuple[Tensor | None, Tensor | None]:
+def _both(exact: ExactBench, x: Tensor, frame: int, chunks: Chunks | None = None) -> tuple[Tensor | None, Tensor | None]:
     """Frame `frame` as clip and as stream give it."""
     subject = exact.subject
-    trace = exact.play(x)
+    trace = exact.play(x, chunks)
     if subject.window is not None:
         end = frame + 1 - subject.offset
         output = exact.clip(x.narrow(subject.time, end - subject.window, subject.window))

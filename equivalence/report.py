@@ -56,6 +56,8 @@ class Counterexample:
     schedule: dict[str, Any] = field(default_factory=dict)  # length, batch, seed, chunks ...
     region: str = ""  # of the stream: head, interior, tail, both ends
     uses: str = ""  # which input frames the differing frame depends on, in clip and stream
+    words: list[str] = field(default_factory=list)  # what can be said of all frames: "one frame late throughout"
+    repeats: bool | None = None  # whether `reproduce` gave the same in a fresh process; None: it was not tried
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,13 @@ from coequal.equivalence.compare import Mismatch
 from coequal.equivalence.decide import BOUND, Decision, Exactly
 from coequal.equivalence.errors import BadSubject
 from coequal.equivalence.exact import one_thread
+from coequal.equivalence.explain import told
 from coequal.equivalence.locate import locate
 from coequal.equivalence.measure import short_clip
 from coequal.equivalence.proving import EXACT, prove, replay, settle
 from coequal.equivalence.regions import Regions
 from coequal.equivalence.replay import command
-from coequal.equivalence.report import Check, Counterexample, RegionVerdict, Relation, Report, Verdict
+from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, RegionVerdict, Relation, Report, Verdict
 from coequal.equivalence.runner import StreamRaised
 from coequal.equivalence.schedule import Chunks
 from coequal.equivalence.shrink import shrink
@@ -100,7 +101,7 @@ def verify(
             report.findings.append(findings.lossy(bench.lossy[1]))
         shown = failed or next((attempt for attempt in attempts.made if attempt.mismatch is not None), None)
         if shown is not None:
-            report.counterexample = _counterexample(bench, shown, target, exactly)
+            report.counterexample = _counterexample(bench, shown, target, exactly, report.timing)
         report.findings = [replace(finding, allowed=finding.name in subject.allow) for finding in report.findings]
         conclude.conclude(report, bench, facts, attempts, decision)
     report.seconds = time.monotonic() - begin
@@ -176,7 +177,9 @@ def _smaller(bench: Bench, failed: Attempt, exactly: Exactly) -> Attempt:
     return replace(failed, example=example, mismatch=mismatch)
 
 
-def _counterexample(bench: Bench, failed: Attempt, target: str | None, exactly: Exactly) -> Counterexample:
+def _counterexample(
+    bench: Bench, failed: Attempt, target: str | None, exactly: Exactly, timing: MeasuredTiming
+) -> Counterexample:
     example, mismatch = failed.example, failed.mismatch
     assert example is not None
     assert mismatch is not None
@@ -192,5 +195,6 @@ def _counterexample(bench: Bench, failed: Attempt, target: str | None, exactly: 
         detail=mismatch.detail,
         region=mismatch.region,
         uses=where.uses,
+        words=told(bench, failed.repeats, example, timing),
         schedule={key: value for key, value in vars(example).items() if value not in (None, "")},
     )

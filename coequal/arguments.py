@@ -126,9 +126,7 @@ def _verify(commands: Any) -> None:
     replay.add_argument("--length", type=natural, metavar="L", help="frames in the clip")
     replay.add_argument("--batch", type=positive, metavar="B", help="batch size")
     replay.add_argument("--scale", type=float, metavar="X", help="scale of the drawn weights")
-    replay.add_argument(
-        "--load-seed", type=natural, metavar="S", help="seed of the loading of the target (--seed)"
-    )
+    replay.add_argument("--load-seed", type=natural, metavar="S", help="seed of the loading of the target (--seed)")
     replay.add_argument("--format", metavar="FORMAT", help="floating-point format, like float32")
     replay.add_argument("--chunks", type=shape, metavar="3,1,...", help="sizes of the chunks fed")
 

@@ -23,6 +23,8 @@ STYLES = {HOLDS: "green", UNDER: "green", FAILS: "red", UNKNOWN: "dim"}
 
 def run(options: argparse.Namespace, console: Console, complain: Callable[[str], int]) -> int:
     """Judge, print, write; 0, or 2 for bad input. Whether numbers hold is a finding, not an error."""
+    if options.json and not Path(options.json).parent.is_dir():  # said now, not after the work
+        return complain(f"cannot write {options.json}: no folder {Path(options.json).parent}")
     try:
         claims = published() if options.data is None else list(read(Path(options.data)))
         chosen = select(judge(claims), options.systems)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
+import sympy
 import torch
 
 from coequal.cost_side import Side, side_of
@@ -119,15 +120,33 @@ def _expression(side: Side, options: Mapping[str, Any]) -> str | None:
     except CostError as error:
         side.notes.append(f"no expression: {error}")
         return None
-    side.notes += [f"{letter} is fixed by the module to {value}" for letter, value in executed.fixed.items()]
-    return _written(executed.cost.flops(options["convention"]), options)
+    fixed = {str(letter): value for letter, value in executed.fixed.items()}
+    size = executed.cost.flops(options["convention"])
+    if "T" in fixed and (line := _line_in_time(side, options["convention"])) is not None:
+        size = line
+        fixed.pop("T")
+    side.notes += [f"{letter} is fixed by the module to {value}" for letter, value in fixed.items()]
+    return _written(size, options)
+
+
+def _line_in_time(side: Side, convention: str) -> Any:
+    """Operations as a line in T, from clips of three lengths (a recurrence is a loop, which has no letters); else None."""
+    length = side.example.shape[side.time]
+    clips = [torch.cat([side.example] * k, side.time) for k in (1, 2, 3)]
+    one, two, three = (_clip_executed(side, clip).cost.flops(convention) for clip in clips)
+    if two - one != three - two:
+        return None
+    return (two - one) / sympy.Integer(length) * LETTERS["T"] + (2 * one - two)
 
 
 def _step(side: Side, options: Mapping[str, Any]) -> dict[str, Any]:
     stepped, convention = _stepped(side), options["convention"]
     minimal = _minimal(side, stepped, convention)
     if stepped.period is None:
-        side.notes.append("the work of a step grows or never repeats: what is shown is the last step counted")
+        side.notes.append(
+            f"the work of a step grows or never repeats: what is shown is the step of frame {stepped.shown}, and the state"
+            " after the last frame counted"
+        )
     return {
         "macs": None if minimal is None else number(minimal),
         "expression": _step_expression(side, minimal, options),
@@ -150,10 +169,10 @@ def _stepped(side: Side) -> Stepped:
     frames = side.example.unbind(side.time)
     assert side.step is not None
     if not type(side.stream).__module__.startswith("coequal."):
-        return steps_executed(side.step, itertools.cycle(frames), side.stream)
+        return steps_executed(side.step, itertools.cycle(frames), side.stream, at=len(frames))
     with faked() as mode:
         fake = [mode.from_tensor(frame) for frame in frames]
-        return steps_executed(side.step, itertools.cycle(fake), side.stream)
+        return steps_executed(side.step, itertools.cycle(fake), side.stream, at=len(fake))
 
 
 def _minimal(side: Side, stepped: Stepped, convention: str) -> Any:
@@ -186,7 +205,11 @@ def _step_expression(side: Side, minimal: Any, options: Mapping[str, Any]) -> st
         return None if minimal is None else _written(minimal, options)
     try:
         executed = _clip_executed(side, letters=_letters(side))
-        return _written(per_frame(executed.cost.flops(options["convention"]), LETTERS["T"]), options)
+        size = executed.cost.flops(options["convention"])
+        if any(str(letter) == "T" for letter in executed.fixed):
+            size = _line_in_time(side, options["convention"])
+        each = None if size is None else per_frame(size, LETTERS["T"])
+        return None if each is None or sympy.sympify(each).has(sympy.oo) else _written(each, options)
     except (CostError, RuntimeError):
         return None
 

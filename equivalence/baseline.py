@@ -56,6 +56,10 @@ def check_subject(subject: Subject) -> None:
         )
     if subject.example.shape[subject.time] < 1:
         raise BadSubject(f"Subject.example: needs at least one frame, got shape {tuple(subject.example.shape)}")
+    if 0 in subject.example.shape:
+        raise BadSubject(
+            f"Subject.example: a clip of shape {tuple(subject.example.shape)} is empty: every axis needs an element at least"
+        )
     if subject.window is not None and (not isinstance(subject.window, int) or subject.window < 1):
         raise BadSubject(f"Subject.window: a number of frames, at least 1, or None; got {subject.window!r}")
     if not isinstance(subject.offset, int) or subject.offset < 0:

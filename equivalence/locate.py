@@ -27,7 +27,14 @@ from coequal.proofs.field.errors import Redraw, Undisturbed
 
 Tensor = torch.Tensor
 METHODS = ("forward", "forward_step", "step")  # how modules are called on a clip, and on a frame
-LOCATABLE = ("values", "long", "chunking", "special-values", "batch", "grad-mode")  # one clip, one stream, fed frame by frame
+LOCATABLE = (
+    "values",
+    "long",
+    "chunking",
+    "special-values",
+    "batch",
+    "grad-mode",
+)  # one clip, one stream, fed frame by frame
 STEPS = 2500  # frames fed to find out what a frame depends on, at most
 Calls = dict[str, list[Tensor]]
 

@@ -10,6 +10,7 @@ Source: Dumoulin & Visin, "A guide to convolution arithmetic for deep learning",
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def per_axis(value: int | Sequence[int], rank: int, what: str, least: int = 1) -
         raise ValueError(f"{what} needs {rank} integers, one an axis, time first, got {value}")
     if rank < 1:
         raise ValueError(f"{what} says how many axes there are, and time is one of them: give at least one integer, got ()")
-    if min(values) < least:
+    if any(isinstance(value, Integral) and value < least for value in values):  # a letter stands for any size
         raise ValueError(f"{what} must be at least {least} along every axis, got {values}")
     return values
 

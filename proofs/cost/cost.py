@@ -62,6 +62,7 @@ class Ops:
 
 FIELDS = tuple(field.name for field in fields(Ops))
 OPERATIONS = ("mul", "add", "div", "exp", "compare")
+NUMBERS = ("macs", "flops", "operations", "params", "bytes")  # what costs are asked for
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ class Cost:
 
     @classmethod
     def of(cls, kind: str, **counts: Size) -> Cost:
-        """One item."""
+        """One item; CostError for the name of a count or a convention, which is no class of operators."""
+        if kind in (*FIELDS, *NUMBERS):
+            raise CostError(f"Cost.of({kind!r}): expected a class of operators, like 'conv', and counts, like mul=9")
         return cls({kind: Ops(**counts)})
 
     @classmethod

@@ -29,6 +29,7 @@ class Stepped:
     steady: tuple[Executed, ...]
     period: int | None
     warm_up: int  # steps before the first emission
+    shown: int = 0  # without a period: the frame, from 1, whose step is shown
 
     def mean(self, convention: str = "macs") -> Fraction:
         """Operations of a step, averaged over the period; exact."""
@@ -51,9 +52,11 @@ def steps_executed(
     module: torch.nn.Module | None = None,
     *,
     limit: int = 1024,
+    at: int | None = None,
 ) -> Stepped:
     """Feed frames to a fresh stream until its work repeats. CostError: nothing was emitted within `limit` steps.
 
+    Where the work never repeats, the step of frame `at` (from 1; the last one counted, unless given) is what is shown.
     Between the first step and the first emission nothing is counted: that is the warm-up.
     """
     first: Executed | None = None
@@ -72,11 +75,14 @@ def steps_executed(
             emitted = t if _something(result) else None
             continue
         period = period_of([one.cost.macs() for one in seen])
-        if first is not None and (period is not None or t - emitted >= PATIENCE):
-            return Stepped(first, tuple(seen[-(period or 1) :]), period, emitted)
+        if first is not None and period is not None:
+            return Stepped(first, tuple(seen[-period:]), period, emitted)
+        if first is not None and t - emitted >= PATIENCE:
+            shown = min(t + 1, t + 1 if at is None else max(at, t + 2 - len(seen)))
+            return Stepped(first, (seen[shown - t - 2],), None, emitted, shown)
     if first is None or not seen or emitted is None:
         raise CostError(f"the stream has emitted nothing after {fed} frames: there is no steady state to count")
-    return Stepped(first, tuple(seen[-1:]), None, emitted)
+    return Stepped(first, tuple(seen[-1:]), None, emitted, fed)
 
 
 def period_of(work: list[int]) -> int | None:

@@ -286,3 +286,62 @@ def test_a_layer_without_a_formula_is_named() -> None:
 
     with pytest.raises(NoFormula, match="Unheard: no formula"):
         clip_cost(Sequential((Unheard(),)), (1, 2, 3))
+
+
+OF_PEOPLE = """
+import torch
+import coequal
+from torch import nn
+
+gru = nn.GRU(3, 4, batch_first=True)
+
+
+class Keys:
+    kv = None
+
+    def step(self, x):
+        self.kv = x[:, None].clone() if self.kv is None else torch.cat([self.kv, x[:, None]], 1)
+        return ((x[:, None] @ self.kv.transpose(1, 2)).softmax(-1) @ self.kv)[:, 0]
+
+
+def clip(x):
+    allowed = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
+    return (x @ x.transpose(1, 2)).masked_fill(~allowed, float("-inf")).softmax(-1) @ x
+
+
+cache = coequal.Subject(clip=clip, stream=Keys, example=torch.randn(1, 16, 8), time=1)
+
+
+def conv():
+    import continual
+
+    return coequal.subject(continual.Conv3d(6, 10, (5, 3, 3)), example=torch.randn(1, 6, 8, 6, 6))
+"""
+
+
+def counted_of(tmp_path, name, *options):
+    from coequal.__main__ import main
+
+    (tmp_path / "mine.py").write_text(OF_PEOPLE)
+    assert main(["cost", f"{tmp_path / 'mine.py'}:{name}", "--json", str(tmp_path / "r.json"), *options]) == 0
+    return json.loads((tmp_path / "r.json").read_text())
+
+
+def test_a_recurrence_has_a_line_in_time(tmp_path) -> None:
+    found = counted_of(tmp_path, "gru", "--symbolic", "--example", "1,8,3")
+    assert found["clip"]["expression"] == "84 T"
+    assert found["step"]["expression"] == "84"
+    assert found["step"]["executed"] == 84
+
+
+def test_a_growing_cache_is_compared_at_the_length_of_the_clip(tmp_path) -> None:
+    step = counted_of(tmp_path, "cache", "--symbolic")["step"]
+    assert step["executed"] == 2 * 16 * 8  # scores and values of 16 keys of 8 numbers
+    assert step["state_bytes"] > 0
+    assert step["expression"] is None
+
+
+def test_a_session_that_lags_for_the_flush_is_not_counted(tmp_path) -> None:
+    pytest.importorskip("continual")
+    step = counted_of(tmp_path, "conv")["step"]
+    assert step["executed"] == 5 * step["macs"]

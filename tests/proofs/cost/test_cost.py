@@ -217,3 +217,14 @@ def test_a_ratio_to_nothing_is_an_error() -> None:
 def test_letters_in_space_cancel() -> None:
     layer = Conv(3, 8, (3, 3, 3), padding=1)
     assert reduction(clip_cost(layer, (1, 3, T, H, W)), step_cost(layer, (1, 3, T, H, W))) == T
+
+
+def test_the_name_of_a_count_is_no_class() -> None:
+    with pytest.raises(CostError, match="class of operators"):
+        Cost.of("flops")
+
+
+def test_a_letter_may_stand_for_the_size_of_a_kernel() -> None:
+    size = sympy.Symbol("K", positive=True, integer=True)
+    macs = clip_cost(Conv(3, 8, (size, 1, 1)), (1, 3, T, H, W)).macs()
+    assert macs.subs({size: 2, T: 5, H: 3, W: 3}) == clip_cost(Conv(3, 8, (2, 1, 1)), (1, 3, 5, 3, 3)).macs()

@@ -14,14 +14,17 @@ Premises, for numbers R (frames that are remembered), P (period), n >= R, S (str
 (M) Memory. After n frames it is a function of the last R frames alone, `m_n = g(x_{n-R+1} ... x_n)`.
 (P) Period. After n + P frames it is the *same* function of its last R frames. Counters are as they were, or larger.
 (C) Counters. From frame n on, step and flush use them only in remainders `c mod d`, where d divides what this counter
-    grows by in P frames, and in comparisons with numbers that it has passed, whose outcome cannot change any more.
+    grows by in P frames, and in comparisons with *constants* that it has passed, whose outcome cannot change any more (or with
+    counters that grow as fast, from which it keeps its distance).
 (E) Every length. The stream is right at each length 1, 2, ..., n + P.
 (N) No head. Every frame that is emitted or flushed after step n stands for frames of the clip that begin at its first
     frame or later: its receptive field does not meet the start padding.
 (A) The clip function treats all lengths alike, for T >= n. More frames u in front: `L(T + P) = L(T) + P / S`, and
     `f_{T+P}(u x)_{j + P/S} = f_T(x)_j` for all j that do not meet the start padding. More frames u at the end: `f_{T+q}(x
     u)_j = f_T(x)_j` for all j that the stream emits within T steps.
-(W) What the stream remembers is held by the stream: nothing else changes from frame to frame.
+(W) Closed world. What the stream remembers is what was compared: nothing else that a step reads changes from frame to frame.
+    *Memory* is everything that a step reads and that may change: contents, formats and layout of tensors and what shares
+    their storage, numbers, and whatever functions, classes and globals hold that its code reads.
 
 Theorem 2 (stream-equal). Then the stream is right at every length.
 
@@ -55,14 +58,22 @@ the last N frames of `a b`.  []
 
 Neither (A) nor flush is needed: the clip function of a window is met at one length only.
 
+All of this holds off the zeros of divisors, and of what must not be negative below a root: a null set, where those are no
+piecewise functions (which are not cancelled, see `proofs/field/degree.py`).
+
 What is checked, and what is assumed
 ------------------------------------
 (M), (P) and (E) are comparisons over a field, wrong with the probability of Theorem 1. Two beginnings of fresh variables,
 the same last R frames, equal memories: then the memory does not depend on the beginning. (C) is checked by tracing: a
 watched number takes the place of every counter, through the P steps, and through a flush after each of them. (N) follows
 where frames are emitted as soon as they can be and n >= R; for later streams n must be greater by what they are late. (A)
-is assumed, and sampled at one shift; (W) is assumed. A stream that violates (W) is `HiddenMemory` in the tests, a clip
-that violates (A) `moody`.
+is assumed, and sampled at one shift. (W) is checked by walking all that the stream and its code can reach; what is not
+understood there ends the induction, and a declared memory is assumed. A stream that violates (W) is `HiddenMemory` in the
+tests, a clip that violates (A) `moody`.
+
+R, n and P are found by a search that accepts the first candidate that fits. Each candidate could have been accepted wrongly,
+with the probability of Theorem 1: the first draw counts as often as candidates were tried (union bound), later draws, which
+check one candidate and every length again, once. What was compared in the first draw alone does not multiply.
 
 Streams that remember everything (recurrence, growing caches) have no R. Nothing is claimed about them here.
 """

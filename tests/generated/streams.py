@@ -226,10 +226,11 @@ class Stream:
 
     def __init__(self, net: Net, weight: Tensor, memory: Any, bug: Any) -> None:
         self.net, self.weight, self.memory, self.bug = net, weight, memory, bug
-        self.seen = 0
+        self.seen, self.dtype = 0, None
 
     def step(self, frame: Tensor) -> Tensor | None:
         """One frame in, one out once the lookahead is filled; a strided one emits every so often."""
+        self.dtype = frame.dtype
         frame = self.bug.before(frame)
         self.memory.push(self.bug.kept(frame))
         return self.bug.after(self._emission(frame))
@@ -265,7 +266,7 @@ class Flushing(Stream):
         like = self.memory.get(0)
         if like is None:
             return []
-        frames = []
+        like, frames = like.to(self.dtype), []
         for _ in range(self.net.late):
             self.memory.push(torch.zeros_like(like))
             y = self._emission(like)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -23,11 +24,10 @@ def repeated(report: Report, seed: int, timeout: float, request_of: Callable[[An
     found = report.counterexample
     if found is None or not found.reproduce.startswith("coequal "):
         return report
-    left = max(LEAST, timeout - report.seconds)
-    why = ""
-    for command in dict.fromkeys((found.reproduce, f"{found.reproduce} --load-seed {seed}")):
-        why = _why_not(found, command, left, request_of)
-        if not why:
+    left, why = max(LEAST, timeout - report.seconds), ""
+    for command in (found.reproduce, f"{found.reproduce} --load-seed {seed}"):
+        again, why = _run(found, command, left, request_of)
+        if again is not None and _same(again, found):
             report.counterexample = dataclasses.replace(found, reproduce=command, repeats=True)
             return report
     report.counterexample = dataclasses.replace(found, repeats=False)
@@ -35,14 +35,27 @@ def repeated(report: Report, seed: int, timeout: float, request_of: Callable[[An
     return report
 
 
-def _why_not(found: Counterexample, command: str, timeout: float, request_of: Callable[[Any], dict[str, Any]]) -> str:
-    """What the command gives instead; empty if it gives the same."""
+def _run(
+    found: Counterexample, command: str, timeout: float, request_of: Callable[[Any], dict[str, Any]]
+) -> tuple[Counterexample | None, str]:
+    """The difference that the command gives in the same check, and what it says instead where there is none."""
     options = parser().parse_args(shlex.split(command)[1:])
     try:
         again = sandbox.run(request_of(options), timeout, quiet=True)
     except sandbox.BadInput as error:
-        return str(error)
+        return None, str(error)
     outcomes = {check.name: check.outcome for check in again.checks}
-    if outcomes.get(found.check) in ("different", "problem"):
-        return ""
-    return f"alone it is {again.verdict.value}"
+    if outcomes.get(found.check) not in ("different", "problem"):
+        return None, f"alone it is {again.verdict.value}"
+    return again.counterexample, "alone it gives other numbers"
+
+
+def _same(one: Counterexample, other: Counterexample) -> bool:
+    """Whether both differ at the same place by the same numbers, up to rounding."""
+    return one.frame == other.frame and _close(one.expected, other.expected) and _close(one.got, other.got)
+
+
+def _close(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return a == b or math.isclose(a, b, rel_tol=1e-6) or (math.isnan(a) and math.isnan(b))
+    return bool(a == b)

@@ -179,6 +179,12 @@ class Counter:
     def __repr__(self) -> str:
         return repr(self._escape("a text"))
 
+    def __divmod__(self, other: Any) -> Any:
+        return divmod(self._escape("divmod"), other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return divmod(other, self._escape("divmod"))
+
     def __format__(self, spec: str) -> str:
         return format(self._escape("a text"), spec)
 
@@ -228,8 +234,6 @@ for _name in _ONE:
     setattr(Counter, f"__{_name}__", _shows("-" if _name in ("neg", "pos", "invert") else f"{_name}()", _name))
 for _name, _sign in {"sub": "-", "mod": "%", "and_": "&"}.items():
     setattr(Counter, f"__r{_name.rstrip('_')}__", _shows_reflected(_sign, _name))
-Counter.__divmod__ = lambda self, other: divmod(self._escape("divmod"), other)  # type: ignore[attr-defined]
-Counter.__rdivmod__ = lambda self, other: divmod(other, self._escape("divmod"))  # type: ignore[attr-defined]
 
 
 class TensorCounter(Counter):

@@ -21,7 +21,7 @@ Tensor = torch.Tensor
 Frames = Sequence[Tensor]
 Same = Callable[[Tensor, Tensor], bool]
 FURTHEST = 12  # frames late or early that are tried
-FORMATS = (("bfloat16", 2.0**-9), ("half precision", 2.0**-12), ("single precision", 2.0**-25))
+FORMATS = (("bfloat16", 2.0**-9), ("half precision", 2.0**-12), ("single precision", 2.0**-25))  # unit roundoff
 
 
 def in_words(got: Frames, want: Frames, same: Same) -> list[str]:
@@ -78,10 +78,9 @@ def coarser(off: float) -> str:
     """`off by 2.1e-04 relative: half precision inside?`, for an error of a few roundings in a coarser format."""
     if not 0 < off < 2.0**-5:
         return ""
-    for name, unit in FORMATS:
-        if unit / 8 <= off <= unit * 8:
-            return f"off by {off:.0e} relative: {name} inside?"
-    return f"off by {off:.0e} relative"
+    name, unit = min(FORMATS, key=lambda known: abs(math.log(off / known[1])))
+    near = unit / 8 <= off <= unit * 8
+    return f"off by {off:.0e} relative" + (f": {name} inside?" if near else "")
 
 
 def rows(pairs: list[tuple[Tensor, Tensor]], same: Same) -> str:

@@ -198,7 +198,7 @@ class _Search:
 
     def _responds(self, first: Remembered, start: int) -> None:
         """Whoever needs earlier frames holds something that changes with them."""
-        if self.reach <= max(1, self.stride):
+        if self.reach <= 1 or self.reach <= self.stride:
             return
         frames = self._frames(start, 5)
         other = self._remembered(self.exact.player().feed(frames, self.exact.plan_chunks(frames)))

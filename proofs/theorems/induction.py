@@ -14,8 +14,8 @@ Premises, for numbers R (frames that are remembered), P (period), n >= R, S (str
 (M) Memory. After n frames it is a function of the last R frames alone, `m_n = g(x_{n-R+1} ... x_n)`.
 (P) Period. After n + P frames it is the *same* function of its last R frames. Counters are as they were, or larger.
 (C) Counters. From frame n on, step and flush use them only in remainders `c mod d`, where d divides what this counter
-    grows by in P frames, and in comparisons with *constants* that it has passed, whose outcome cannot change any more (or with
-    counters that grow as fast, from which it keeps its distance).
+    grows by in P frames, and in comparisons with *constants* that it has passed, whose outcome cannot change any more (or
+    with counters that grow as fast, from which it keeps its distance).
 (E) Every length. The stream is right at each length 1, 2, ..., n + P.
 (N) No head. Every frame that is emitted or flushed after step n stands for frames of the clip that begin at its first
     frame or later: its receptive field does not meet the start padding.

@@ -85,7 +85,8 @@ def scope_in_words(scope: dict[str, Any]) -> str:
     if not scope:
         return ""
     parts = [f"{_all(scope['formats'])} on {_all(scope['devices'])}"]
-    parts += [f"{_range(scope['batch_sizes'])} rows"] if scope["batch_sizes"] else []
+    rows = scope["batch_sizes"]
+    parts += [f"{_range(rows)} row{'s' if rows != [1] else ''}"] if rows else []
     parts.append(f"{_range(scope['lengths'])} frames, in chunks of {_range(scope['chunk_sizes'])}")
     parts += [f"inputs {scope['inputs']}"]
     parts += [f"{scope['mode']} mode"] if scope["mode"] else []

@@ -49,6 +49,12 @@ TRANSPARENT = ("object", "ABC", "Generic", "Protocol", "SimpleNamespace", "Names
 TORCHS = {"_parameters", "_buffers", "_modules", "training", "_non_persistent_buffers_set"}
 LOGGERS = {"filters", "name", "level", "parent", "propagate", "handlers", "disabled", "_cache", "manager"}
 MEMBERS = {"_value_", "_name_", "__objclass__", "_sort_order_"}
+# attributes of classes that Python keeps for itself
+PYTHONS = {
+    *("__module__", "__dict__", "__weakref__", "__slots__", "__annotations__", "__annotate__", "__abstractmethods__"),
+    *("__orig_bases__", "__parameters__", "__firstlineno__", "__static_attributes__", "__dataclass_fields__"),
+    *("__dataclass_params__", "__match_args__", "__hash__", "__classcell__", "__annotate_func__", "__annotations_cache__"),
+}
 DEEPEST = 40
 
 
@@ -174,6 +180,7 @@ class _Walk:
                 yield f"<{name}>", cell.cell_contents, functools.partial(setattr, cell, "cell_contents")
             except ValueError:  # not bound yet
                 continue
+        yield ".__name__", (function.__name__, function.__doc__), None
         yield ".__defaults__", function.__defaults__, None
         yield ".__kwdefaults__", function.__kwdefaults__, None
         yield ".__dict__", function.__dict__, None
@@ -199,7 +206,7 @@ class _Walk:
                 if _is_code(value):
                     if name in self.names or "*" in self.names or name in IMPLICIT:
                         yield from _codes(f".{base.__name__}.{name}", value)
-                elif not (name.startswith("__") and name.endswith("__")) and not name.startswith("_abc_"):
+                elif name not in PYTHONS and not name.startswith("_abc_") and not (name == "__doc__" and value is None):
                     yield f".{base.__name__}.{name}", value, functools.partial(setattr, base, name)
         if not is_known(type(kind).__module__):
             yield ".__class__", type(kind), None
@@ -219,6 +226,8 @@ class _Walk:
 
     def _module(self, module: nn.Module) -> Iterator[tuple[str, Any, Put]]:
         """Buffers, parameters, submodules, attributes and hooks."""
+        if torch.nn.modules.module._global_forward_hooks or torch.nn.modules.module._global_forward_pre_hooks:
+            raise Unobservable("hooks run for every module: what they remember cannot be seen")
         yield from ((f".{name}", value, _into(module._buffers, name)) for name, value in module._buffers.items())
         yield from ((f".{name}", value, None) for name, value in module._parameters.items() if value is not None)
         yield from ((f".{name}", value, None) for name, value in module._modules.items() if value is not None)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import dis
 import functools
+import inspect
 import sys
 import types
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ KNOWN = ("torch", "numpy", "coequal", "builtins")
 PURE = {
     *("math", "cmath", "operator", "functools", "itertools", "collections", "typing", "copy", "dataclasses", "enum", "abc"),
     *("types", "numbers", "fractions", "decimal", "bisect", "heapq", "warnings", "logging", "contextlib", "string", "re"),
-    *("inspect", "statistics", "textwrap", "__future__", "reprlib", "pprint", "keyword"),
+    *("statistics", "textwrap", "__future__", "reprlib", "pprint", "keyword"),
 }
 # what libraries remember, or see of the world
 STATEFUL = {
@@ -30,6 +31,8 @@ STATEFUL = {
     *("default_generator", "default_rng", "fork_rng", "get_num_threads", "set_num_threads", "set_default_dtype"),
     *("get_default_dtype", "set_printoptions", "set_grad_enabled", "library", "ops", "compile", "jit", "from_dlpack"),
     *("to_dlpack", "utils", "cuda", "memory_allocated", "memory_stats", "hub", "save", "load"),
+    *("getLogger", "getcontext", "setcontext", "localcontext", "filters", "simplefilter", "filterwarnings", "seterr"),
+    *("setbufsize", "use_deterministic_algorithms", "__dict__"),
 }
 # ways round everything that is looked at here
 LOOPHOLES = {
@@ -121,18 +124,22 @@ def _followed(chain: tuple[str, ...], value: Any, *, whole: bool) -> Iterator[tu
     if not isinstance(value, types.ModuleType):
         _harmless(getattr(value, "__module__", None), (getattr(value, "__name__", ""),), value)
         yield chain[0], value
+        if isinstance(value, type) and is_known(value.__module__) and len(chain) > 1:
+            held = getattr(value, chain[1], None)
+            if not callable(held) and not inspect.isdatadescriptor(held):
+                yield ".".join(chain[:2]), held
         return
     names, path, library = list(chain[1:]), chain[0], is_known(value.__name__)
     if library:
         _harmless(value.__name__, tuple(names), value)
-    while isinstance(value, types.ModuleType) and names:
+    while isinstance(value, (types.ModuleType, type, types.FunctionType)) and names:  # numbers may hang on torch's own
         path = f"{path}.{names[0]}"
         value = getattr(value, names.pop(0), None)
     if isinstance(value, types.ModuleType):
         if whole and not is_known(value.__name__):
             raise Hidden(f"hands on the module {value.__name__}")
         return
-    if not (library and callable(value)):
+    if not (library and (callable(value) or inspect.isdatadescriptor(value))):
         yield path, value
 
 
@@ -141,7 +148,8 @@ def _harmless(module: str | None, names: tuple[str, ...], value: Any) -> None:
     root = (module or "").partition(".")[0]
     if isinstance(value, types.ModuleType) and root in sys.stdlib_module_names and root not in PURE:
         raise Hidden(f"reads the module {module}")
-    if is_known(module) and (worst := STATEFUL.intersection(names)) and root != "coequal":
+    worst = {name for name in names if name in STATEFUL or name.startswith("set_")}
+    if is_known(module) and worst and root != "coequal":
         raise Hidden(f"uses {module}.{min(worst)}")
     callable_of_library = isinstance(value, (types.BuiltinFunctionType, types.FunctionType))
     if callable_of_library and root in sys.stdlib_module_names and root not in PURE and root != "builtins":

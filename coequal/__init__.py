@@ -10,7 +10,9 @@ is fetched when it is first used, so that `coequal --help` need not wait for tor
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from importlib.util import spec_from_loader
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,6 +39,32 @@ _HOMES = {
     "subject": "coequal.face:subject",
     "verify": "coequal.face:verify",
 }
+
+
+class _Homes:
+    """`import coequal.strategies` finds the module that the public name stands for; no module of the face bears its name."""
+
+    def __init__(self, home: str = "") -> None:
+        self.home, self.spec = home, None
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Of a public name that is a module; None for all others."""
+        package, _, last = name.rpartition(".")
+        home, _, attribute = _HOMES.get(last, ":-").partition(":")
+        return None if package != __name__ or attribute else spec_from_loader(name, _Homes(home))  # type: ignore[arg-type]
+
+    def create_module(self, spec: Any) -> Any:
+        """The module itself, wherever it lives."""
+        module = import_module(self.home)
+        self.spec = module.__spec__
+        return module
+
+    def exec_module(self, module: Any) -> None:
+        """It ran when it was imported; it keeps its own name."""
+        module.__spec__ = self.spec
+
+
+sys.meta_path.append(_Homes())  # type: ignore[arg-type]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ def test_verify_accepts_everything_at_once() -> None:
         **{"command": "verify", "target": "a.py:b", "require": "proved", "window": 8, "seed": 3, "json": "r.json"},
         **{"html": "r.html", "timeout": 1.5, "effort": "quick", "only": ["values", "long"], "length": 0, "batch": 2},
         **{"scale": 0.5, "chunks": (3, 1, 2), "example": (1, 3, 16), "allow": ["drift", "fork"]},
-        **{"bound": 2.0**-60, "literal_constants": True, "device": "cuda:1", "format": "float32"},
+        **{"bound": 2.0**-60, "literal_constants": True, "device": "cuda:1", "format": "float32", "load_seed": None},
     }
 
 

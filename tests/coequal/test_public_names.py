@@ -45,3 +45,10 @@ def test_a_public_name_does_not_hide_a_module() -> None:
 
     modules = {entry.name.removesuffix(".py") for entry in files("coequal").iterdir()}
     assert not modules & set(coequal.__all__)
+
+
+def test_a_public_name_that_is_a_module_can_be_imported() -> None:
+    code = (
+        "import coequal.strategies as s, coequal.equivalence.strategies as t, coequal\nprint(s is t is coequal.strategies)"
+    )
+    assert python(code) == "True"

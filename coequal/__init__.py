@@ -45,7 +45,8 @@ class _Homes:
     """`import coequal.strategies` finds the module that the public name stands for; no module of the face bears its name."""
 
     def __init__(self, home: str = "") -> None:
-        self.home, self.spec = home, None
+        self.home = home
+        self.spec: Any = None
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Of a public name that is a module; None for all others."""

@@ -228,8 +228,7 @@ def drift(bench: Bench, looked: Looked, *, bounded: bool) -> None:
         return
     length = bench.legal(1040)
     own = bench.native if bench.native != torch.float64 else torch.float32
-    rows = bench.batch if bench.subject.batch is None else 1
-    x = bench.inputs(length, rows, bench.seed + 903).to(own).double()
+    x = bench.inputs(length, bench.batch, bench.seed + 903).to(own).double()
     if bench.subject.window is None and bench.clip(x) is None:
         return  # neither takes so many frames, it may be
     oracle = [(frame, want) for frame, _, want in _emissions(bench, x)]

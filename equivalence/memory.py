@@ -43,11 +43,14 @@ IMPLICIT = (
     *("__len__", "__enter__", "__exit__", "__bool__", "__contains__", "__missing__", "__get__", "__set__", "__eq__"),
     *("__add__", "__radd__", "__hash__", "__torch_function__", "forward"),
 )
+# functions that no step runs, unless it says so
+APART = ("__init__", "__repr__", "__str__", "__del__", "__reduce__", "__getstate__", "__setstate__", "__deepcopy__")
 # classes of libraries whose objects hold what their `__dict__` says, and nothing else
 TRANSPARENT = ("object", "ABC", "Generic", "Protocol", "SimpleNamespace", "Namespace")
 # attributes of torch's modules, of loggers and of members of enumerations that hold no memory of a stream
 TORCHS = {"_parameters", "_buffers", "_modules", "training", "_non_persistent_buffers_set"}
 LOGGERS = {"filters", "name", "level", "parent", "propagate", "handlers", "disabled", "_cache", "manager"}
+LOGGING = {"_log", "debug", "info", "warning", "warn", "error", "critical", "log", "exception"}  # wrapped by some libraries
 MEMBERS = {"_value_", "_name_", "__objclass__", "_sort_order_"}
 # attributes of classes that Python keeps for itself
 PYTHONS = {
@@ -117,7 +120,12 @@ class _Walk:
             self.found.cells.append(Cell(path, thing, put))
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)
-        elif not isinstance(thing, FIXED) and not _is_bare_logger(thing) and id(thing) not in self.seen:
+        elif (
+            not isinstance(thing, FIXED)
+            and kind.__module__ != "typing"
+            and not _is_bare_logger(thing)
+            and id(thing) not in self.seen
+        ):
             self.seen[id(thing)] = thing
             self._within(thing, path)
 
@@ -204,7 +212,7 @@ class _Walk:
                 continue
             for name, value in vars(base).items():
                 if _is_code(value):
-                    if name in self.names or "*" in self.names or name in IMPLICIT:
+                    if name in self.names or ("*" in self.names and name not in APART) or name in IMPLICIT:
                         yield from _codes(f".{base.__name__}.{name}", value)
                 elif name not in PYTHONS and not name.startswith("_abc_") and not (name == "__doc__" and value is None):
                     yield f".{base.__name__}.{name}", value, functools.partial(setattr, base, name)
@@ -309,7 +317,7 @@ def _is_bare_member(thing: Any) -> bool:
 
 
 def _is_bare_logger(thing: Any) -> bool:
-    return isinstance(thing, logging.Logger) and vars(thing).keys() <= LOGGERS
+    return isinstance(thing, logging.Logger) and vars(thing).keys() <= LOGGERS | LOGGING
 
 
 def _a(name: str) -> str:

@@ -145,7 +145,7 @@ def _followed(chain: tuple[str, ...], value: Any, *, whole: bool) -> Iterator[tu
 
 def _harmless(module: str | None, names: tuple[str, ...], value: Any) -> None:
     """Hidden for what a library remembers."""
-    root = (module or "").partition(".")[0]
+    root = (module or "").partition(".")[0].lstrip("_")  # `_functools` is what `functools` is written in
     if isinstance(value, types.ModuleType) and root in sys.stdlib_module_names and root not in PURE:
         raise Hidden(f"reads the module {module}")
     worst = {name for name in names if name in STATEFUL or name.startswith("set_")}

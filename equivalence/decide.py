@@ -27,7 +27,8 @@ from coequal.proofs.theorems.error_bound import after_redraws
 BOUND = 2.0**-40
 DRAWS = 12
 SECONDS = {"quick": 15.0, "normal": 45.0}  # after which no further length is tried (never the first)
-LEAST = 24  # frames up to which every length is compared, if there is time
+LEAST = 19  # frames up to which every length is compared, if there is time
+FAR = 60  # frames, from which on not every window is compared
 GRACE = 45.0  # seconds more for the lengths that an induction must not miss
 DEEPEST = 4  # nested exponentials that chains of primes are drawn for
 MANY = 8  # primes where the bound is weak
@@ -201,7 +202,14 @@ def compare(exact: ExactBench, example: Example) -> int:
     times = None
     if exact.subject.window is not None and example.chunks is not None:
         times = exact.play(x).seen
-    return exact.compare(x, trace, times=times)
+    return exact.compare(x, trace, times=times, wanted=_wanted(exact, example.length))
+
+
+def _wanted(exact: ExactBench, length: int) -> set[int] | None:
+    """Of a long stream of windows, some of which each is a clip of its own: every eighth, and the last ones (None: all)."""
+    if exact.subject.window is None or length < FAR:
+        return None
+    return {*range(0, length, 8), *range(length - 3, length + 1)}
 
 
 def _note(exact: ExactBench, decision: Decision, tried: int) -> None:

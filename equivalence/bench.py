@@ -18,6 +18,7 @@ from coequal.equivalence.schedule import Chunks, plan_of
 from coequal.equivalence.scope import Ran
 from coequal.equivalence.subject import Subject
 from coequal.equivalence.weights import borrowed, drawn, put
+from coequal.proofs.eager import eagerly
 from coequal.proofs.field.errors import Undisturbed
 
 Tensor = torch.Tensor
@@ -99,7 +100,7 @@ class Bench:
 
         In double precision, a format of 16 bits in which the subject came is none: nobody runs it in a finer one.
         """
-        with quality.Formats(self.dtype) as formats, contextlib.suppress(StreamRaised):
+        with eagerly(), quality.Formats(self.dtype) as formats, contextlib.suppress(StreamRaised):
             self.play(self.inputs(min(example.length, 3 * self.reach + 3), example.batch, example.seed))
         own = self.native in (torch.float16, torch.bfloat16) and self.dtype != self.native
         allowed = quality.coarser_of(self.coarsest, self.native) if own else self.coarsest
@@ -287,7 +288,7 @@ class Bench:
 
     def watch_formats(self, x: Tensor) -> torch.dtype:
         """The coarsest format that the clip function casts its data to."""
-        with quality.Formats(self.dtype) as formats:
+        with eagerly(), quality.Formats(self.dtype) as formats:
             self.clip(x)
         return formats.coarsest
 

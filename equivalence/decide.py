@@ -17,10 +17,11 @@ from coequal.equivalence.bench import Bench, ClipRaised, Example
 from coequal.equivalence.checks import value_examples
 from coequal.equivalence.compare import Mismatch
 from coequal.equivalence.exact import Draw, ExactBench, over_field, redrawing
-from coequal.equivalence.induction import Differs, Induction, induct
+from coequal.equivalence.induction import CANDIDATES, Differs, Induction, induct
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.runner import StreamRaised
-from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
+from coequal.proofs.field import bound
+from coequal.proofs.field.errors import NotDecided, NotExact, Redraw, TooFew
 from coequal.proofs.field.residue import INFINITE
 from coequal.proofs.theorems.error_bound import after_redraws
 
@@ -32,6 +33,8 @@ FAR = 60  # frames, from which on not every window is compared
 GRACE = 45.0  # seconds more for the lengths that an induction must not miss
 DEEPEST = 4  # nested exponentials that chains of primes are drawn for
 MANY = 8  # primes where the bound is weak
+MOST = 16  # primes of one draw
+AHEAD = 64  # times as many applications of functions as the first example has may come
 HOMOMORPHISM = (
     "the exponential is a homomorphism: sums of exponentials are told apart by chains of smaller primes, and the bound takes"
     " exponents of different terms as independent"
@@ -70,6 +73,7 @@ class Decision:
     functions: list[str] = field(default_factory=list)  # that one of the two alone applies
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
     levels: int = 1
+    wanted: float = BOUND  # the bound that is asked for
     only: Example | None = None
     induction: Induction = field(default_factory=lambda: Induction(False, ""))
     state: str = ""  # what was found out about the stream's memory
@@ -93,7 +97,7 @@ def decide(
 
     `only`: this one comparison, and no induction.
     """
-    begin, decision = time.monotonic(), Decision(only=only)
+    begin, decision = time.monotonic(), Decision(only=only, wanted=options.bound)
     until = begin + SECONDS[effort] if deadline is None else min(begin + SECONDS[effort], deadline)
     draw = Draw(seed=bench.seed + 1, literal=options.literal, near=options.near)
     try:
@@ -155,6 +159,8 @@ def _all_that_there_is_time_for(
     known = decision.induction if decision.induction.holds else None
     try:
         _compare(exact, examples[:1], decision, until)
+        if not later:
+            _enough(exact, decision)
         if decision.only is not None:
             return
         if known is not None or not later:
@@ -171,6 +177,22 @@ def _all_that_there_is_time_for(
         decision.functions = sorted({name if isinstance(name, str) else str(name[0]) for name in alone})  # type: ignore[index]
         decision.identities = bool(alone)
         decision.exponential = bool({"exp", "exp_"} & exact.over.executed.keys())
+
+
+def _enough(exact: ExactBench, decision: Decision) -> None:
+    """TooFew where the first example shows that the bound which is asked for needs more primes than these.
+
+    Only how fast it goes depends on this guess: what is printed is the bound of what was run.
+    """
+    field, most = exact.over.field, MOST // decision.levels
+    applications = field.applications * (1 if decision.only is not None else AHEAD)
+
+    def wrong(count: int) -> float:
+        return bound.wrong(applications, 2 * field.degrees.greatest, [min(field.primes)] * count)
+
+    wanted = max(decision.wanted / (CANDIDATES * decision.levels), 4 * wrong(most))
+    if field.count < most and wrong(field.count) > wanted:
+        raise TooFew(next(n for n in range(field.count + 1, most + 1) if wrong(n) <= wanted))
 
 
 def _far(exact: ExactBench, decision: Decision, until: float) -> None:

@@ -15,7 +15,7 @@ import torch
 from coequal.equivalence.bench import Bench, ClipRaised, Example
 from coequal.equivalence.compare import Limit, Mismatch, kind_difference
 from coequal.equivalence.weights import borrowed, is_weight, put, tensors
-from coequal.proofs.field.errors import NeedsRoot, NotDecided, Redraw, TooLong
+from coequal.proofs.field.errors import NeedsRoot, NotDecided, Redraw, TooFew, TooLong
 from coequal.proofs.field.residue import Field
 from coequal.proofs.field.torch_mode import Exact
 
@@ -59,6 +59,8 @@ class Draw:
             return replace(self, longest=max(self.longest, redraw.longest))
         if isinstance(redraw, NeedsRoot):
             return replace(self, roots=tuple(sorted({*self.roots, redraw.root})))
+        if isinstance(redraw, TooFew):
+            return replace(self, count=redraw.count)
         return replace(self, seed=self.seed + 1_000_003)
 
 

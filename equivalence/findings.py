@@ -16,15 +16,14 @@ from typing import Any
 
 import torch
 
-from coequal.equivalence import quality
 from coequal.equivalence.bench import Bench, Example
 from coequal.equivalence.compare import close, frames_of, window_result
+from coequal.equivalence.drift import follow
 from coequal.equivalence.report import Finding, MeasuredTiming, Severity
-from coequal.equivalence.runner import StreamRaised, Trace, first_line
+from coequal.equivalence.runner import StreamRaised, first_line
 
 Tensor = torch.Tensor
 OUTLIER = 20.0  # times as large as the other frames
-STRETCHES = 16  # of time, over which the error is followed
 
 # name -> (severity, what was found)
 FINDINGS: dict[str, tuple[Severity, str]] = {
@@ -80,9 +79,8 @@ def look(bench: Bench, timing: MeasuredTiming, effort: str, fine: bool) -> Looke
     if fine and bench.floating:
         example = Example(0, bench.batch, bench.seed + 900, bench.scale)
         with bench.weights(example):
-            bounded = bench.subject.window is not None or timing.receptive_field not in (None, math.inf)
             changed = (outlier, nan_recovery) if ordinary else ()
-            for numeric in (*changed, functools.partial(drift, bounded=bounded)):
+            for numeric in (*changed, functools.partial(drift, timing=timing)):
                 try:
                     numeric(bench, looked)
                 except StreamRaised as error:
@@ -219,73 +217,17 @@ def _off(got: Tensor, want: Tensor) -> float:
     return float((got - want).abs().max())
 
 
-def drift(bench: Bench, looked: Looked, *, bounded: bool) -> None:
-    """Error over time in the subject's own format, of stream and clip, against the clip in double precision.
-
-    Where memory is unbounded, errors may add up in the function itself: growth is of low severity then.
-    """
-    if bench.dtype != torch.float64:
+def drift(bench: Bench, looked: Looked, timing: MeasuredTiming) -> None:
+    """Error over time. Where memory is unbounded, errors may add up in the function itself: of low severity then."""
+    followed = follow(bench, timing)
+    if followed is None:
         return
-    length = bench.legal(1040)
-    own = bench.native if bench.native != torch.float64 else torch.float32
-    x = bench.inputs(length, bench.batch, bench.seed + 903).to(own).double()
-    if bench.subject.window is None and bench.clip(x) is None:
-        return  # neither takes so many frames, it may be
-    oracle = [(frame, want) for frame, _, want in _emissions(bench, x)]
-    single = bench.alike(own)
-    with single.ready():
-        if single.dtype != own:
-            return
-        pairs = list(_emissions(single, x.to(own)))
-    stream, clip = [], []
-    for (frame, truth), (other, got, want) in zip(oracle, pairs, strict=False):
-        if frame != other or got.shape != truth.shape:
-            return
-        stream.append(_off(got.double(), truth))
-        clip.append(_off(want.double(), truth))
-    _follow(stream, clip, looked, bounded, str(own).removeprefix("torch."))
-
-
-def _emissions(bench: Bench, x: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Emissions of a long stream with what they should be; in window mode at some frames of each stretch only."""
-    trace = bench.play(x)
-    if bench.subject.window is None:
-        output = bench.clip(x)
-        expected = [] if output is None else frames_of(bench, output)[bench.subject.offset :]
-        yield from ((i, got, want) for i, (got, want) in enumerate(zip(trace.frames, expected, strict=False)))
-        return
-    yield from _some_windows(bench, x, trace)
-
-
-def _some_windows(bench: Bench, x: Tensor, trace: Trace) -> Iterator[tuple[int, Tensor, Tensor]]:
-    count, time = bench.subject.window or 1, bench.subject.time
-    step = max(1, len(trace.frames) // (6 * STRETCHES))
-    for got, fed in list(zip(trace.frames, trace.seen, strict=True))[::step]:
-        end = fed - bench.subject.offset
-        output = bench.clip(x.narrow(time, end - count, count)) if end >= count else None
-        if output is not None:
-            yield fed - 1, got, window_result(bench, output, got)
-
-
-def _follow(stream: list[float], clip: list[float], looked: Looked, bounded: bool, own: str) -> None:
-    """The ratio of root mean square errors over stretches of time; a ratio that grows is drift."""
-    size = len(stream) // STRETCHES
-    if size < 2 or not any(clip):
-        return
-    floor = math.sqrt(sum(e * e for e in clip) / len(clip))  # the clip's own error, over all of the stream
-    ratios = [math.sqrt(sum(e * e for e in stream[i : i + size]) / size) / floor for i in range(0, size * STRETCHES, size)]
-    looked.quality = {
-        "stream_error_over_clip_error": ratios,
-        "clip_error": floor,
-        "precision": own,
-        "frames": len(stream),
-    }
-    looked.quality["worst_ratio"] = max(ratios)
-    if quality.drifts(ratios):
-        grows = f"grows from {ratios[0]:.2g} to {ratios[-1]:.2g} in {len(stream)} frames"
-        detail = f"the error relative to the clip's own {grows}"
+    looked.quality = followed.quality
+    if followed.grows:
+        bounded = bench.subject.window is not None or timing.receptive_field not in (None, math.inf)
         remembers = "" if bounded else ": the stream remembers everything, and errors may add up in the function itself"
-        looked.findings.append(Finding("drift", FINDINGS["drift"][0] if bounded else "low", f"{detail} ({own}){remembers}"))
+        severity = FINDINGS["drift"][0] if bounded else "low"
+        looked.findings.append(Finding("drift", severity, followed.grows + remembers))
 
 
 def lossy(detail: str) -> Finding:

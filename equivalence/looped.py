@@ -8,6 +8,7 @@ least once a frame, or is a step by its name.
 from __future__ import annotations
 
 import contextlib
+import cProfile
 import functools
 import sys
 from collections import Counter
@@ -67,7 +68,10 @@ def counting(codes: dict[CodeType, str]) -> Iterator[Counter[CodeType]]:
     try:
         yield calls
     finally:
-        sys.setprofile(before)
+        if isinstance(before, cProfile.Profile):  # written in C: not a function that could be set again
+            before.enable()
+        else:
+            sys.setprofile(before)
 
 
 def looped_over(codes: dict[CodeType, str], calls: Counter[CodeType], frames: int) -> str:

@@ -24,7 +24,8 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from coequal.proofs.eager import EagerMode
 
 Tensor = torch.Tensor
 PROBE = 2.0**-20  # relative size of the change that measures the amplification: far above rounding, far below one
@@ -47,7 +48,7 @@ def cut(dtype: torch.dtype) -> float:
     return math.sqrt(unit(dtype) * (1.0 if after is None else unit(after)))
 
 
-class Formats(TorchDispatchMode):
+class Formats(EagerMode):
     """Records the coarsest floating-point format that data is cast to; constants without axes do not count."""
 
     def __init__(self, dtype: torch.dtype) -> None:

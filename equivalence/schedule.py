@@ -37,7 +37,13 @@ class Plan:
 
     def legal(self, length: int) -> int:
         """The greatest length up to `length` that can be fed."""
-        return sum(self.split(length, "smallest"))
+        if self.sizes is not None:
+            return sum(self.split(length, "smallest"))
+        first = self.first or 0
+        if length < first:
+            return 0
+        rest = 0 if self.maximum is not None and self.maximum < self.unit else length - first
+        return first + rest - rest % self.unit if length >= 0 else 0
 
     def split(self, length: int, style: str = "smallest", seed: int = 0) -> Chunks:
         """Sizes that add up to the greatest legal length: "smallest", "largest" or "mixed" (random by seed) chunks."""
@@ -51,10 +57,10 @@ class Plan:
             left -= chunks[-1]
         return tuple(chunks)
 
-    def _options(self, left: int) -> list[int]:
-        largest = left if self.maximum is None else min(left, self.maximum)
-        sizes = range(self.unit, largest + 1, self.unit) if self.sizes is None else sorted(self.sizes)
-        return [size for size in sizes if size <= left and self._fits(size)]
+    def _options(self, left: int) -> Sequence[int]:
+        if self.sizes is None:
+            return range(self.unit, (left if self.maximum is None else min(left, self.maximum)) + 1, self.unit)
+        return [size for size in sorted(self.sizes) if size <= left and self._fits(size)]
 
 
 def plan_of(plan: object) -> Plan:

@@ -18,13 +18,13 @@ from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from coequal.proofs.cost.aten import VIEWS, Uncounted, cost_of
 from coequal.proofs.cost.cost import Cost, Size
 from coequal.proofs.cost.entrances import entered, plain_paths
 from coequal.proofs.cost.symbols import product
+from coequal.proofs.eager import EagerMode, eagerly
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Executed:
 def count(run: Callable[[], Any], module: torch.nn.Module | None = None) -> Executed:
     """What `run()` executes, by submodules of `module`. Uncounted names an operation, and the submodule it ran in."""
     counter = _Counter()
-    with plain_paths(), entered(module, counter.path), torch.no_grad(), counter:
+    with plain_paths(), eagerly(), entered(module, counter.path), torch.no_grad(), counter:
         counter.executed.result = run()
     return counter.executed
 
@@ -66,7 +66,7 @@ def uncounted(run: Callable[[], Any]) -> Any:
         return run()
 
 
-class _Counter(TorchDispatchMode):
+class _Counter(EagerMode):
     def __init__(self) -> None:
         super().__init__()
         self.executed, self.path = Executed(), [""]

@@ -40,3 +40,11 @@ class TooLong(Redraw):
     def __init__(self, longest: int) -> None:
         super().__init__(f"a sum of {longest} products needs smaller primes")
         self.longest = longest
+
+
+class TooFew(Redraw):
+    """The bound will not do with so few primes: draw more at once, rather than again."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"{count} primes are needed")
+        self.count = count

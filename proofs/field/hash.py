@@ -19,7 +19,7 @@ import torch
 Tensor = torch.Tensor
 Pair = tuple[Tensor, Tensor]  # two independent 64-bit digests
 WORD = 1 << 64
-BLOCK = 1 << 15  # elements hashed at a time: all that a block needs stays in the cache
+BLOCK = 1 << 15  # numbers hashed at a time: all that a block needs stays in the cache
 PACK = float(1 << 21)  # two residues below 2^20 in magnitude make one exact float64
 
 
@@ -73,15 +73,21 @@ def spread(pair: Pair, primes: tuple[int, ...], seed: int, name: object, out: Te
     """One residue a prime, each over the whole field and centred, from two digests: `(r, *shape)` float64."""
     shape = (len(primes), *pair[0].shape)
     planes = torch.empty(shape, dtype=torch.float64, device=pair[0].device) if out is None else out
-    for index, p in enumerate(primes):
-        own = torch.add(pair[0], pair[1], alpha=key(seed, "combination", index) | 1)
-        planes[index] = uniform(own.bitwise_xor_(key(seed, name, "prime", index)), p)
-    return planes
+    combine = [key(seed, "combination", index) | 1 for index in range(len(primes))]
+    own = _column(combine, pair[0]) * pair[1] + pair[0]
+    own.bitwise_xor_(_column([key(seed, name, "prime", index) for index in range(len(primes))], pair[0]))
+    return planes.copy_(uniform(own, primes))
 
 
-def uniform(words: Tensor, p: int) -> Tensor:
-    """A residue modulo p, centred, of each word, mixed: of 52 bits, so that the bias is below `p / 2^52`."""
-    return _shift(mix(words), 12).remainder_(p).sub_(p // 2)
+def uniform(words: Tensor, primes: tuple[int, ...]) -> Tensor:
+    """Residues `(r, *shape)`, centred, of words `(r, *shape)`, mixed: of 52 bits, so that the bias is below `p / 2^52`."""
+    moduli = _column(primes, words[0])
+    return _shift(mix(words), 12).remainder_(moduli).sub_(moduli // 2)
+
+
+def _column(numbers: Sequence[int], like: Tensor) -> Tensor:
+    """One integer for each prime, to broadcast against `(r, *shape)`."""
+    return torch.tensor(numbers, dtype=torch.int64, device=like.device).view(-1, *[1] * like.dim())
 
 
 def free(name: object, arguments: Sequence[Tensor], primes: tuple[int, ...], seed: int) -> Tensor:
@@ -89,7 +95,8 @@ def free(name: object, arguments: Sequence[Tensor], primes: tuple[int, ...], see
     shape = arguments[0].shape[1:]
     flat = [argument.reshape(argument.shape[0], -1) for argument in arguments]
     out = torch.empty((len(primes), flat[0].shape[1]), dtype=torch.float64, device=flat[0].device)
-    for start in range(0, out.shape[1], BLOCK):
-        block = slice(start, start + BLOCK)
+    size = max(1, BLOCK // len(primes))
+    for start in range(0, out.shape[1], size):
+        block = slice(start, start + size)
         spread(digests([f[:, block] for f in flat], seed), primes, seed, name, out[:, block])
     return out.view(len(primes), *shape)

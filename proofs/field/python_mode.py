@@ -1,4 +1,4 @@
-"""What bypasses torch's dispatcher: deep copies of tensors, looks at their memory, other threads, compiled code.
+"""What bypasses torch's dispatcher: deep copies of tensors, looks at their memory, other threads.
 
 And where a program stood.
 """
@@ -6,7 +6,6 @@ And where a program stood.
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -98,16 +97,6 @@ def alone(remember: Remember) -> Iterator[None]:
     finally:
         for owner, name, original in before:
             setattr(owner, name, original)
-
-
-@contextlib.contextmanager
-def eagerly() -> Iterator[None]:
-    """Within it compiled code runs uncompiled, where the compiler is there at all."""
-    if "torch._dynamo" not in sys.modules:
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"):
-        yield
 
 
 def place() -> str:

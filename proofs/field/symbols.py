@@ -82,9 +82,9 @@ class Symbols:
         """`(len(primes), *shape)`, uniform over each field."""
         flat = numbers.reshape(-1)
         planes = torch.empty((len(primes), flat.numel()), dtype=torch.float64, device=numbers.device)
-        keys = [hashing.key(self.seed, "symbol", str(dtype), index) for index in range(len(primes))]
-        for start in range(0, flat.numel(), hashing.BLOCK):
-            block = slice(start, start + hashing.BLOCK)
-            for plane, p, key in zip(planes, primes, keys, strict=True):
-                plane[block] = hashing.uniform(flat[block] + key, p)
+        keys = torch.tensor([hashing.key(self.seed, "symbol", str(dtype), index) for index in range(len(primes))])
+        size = max(1, hashing.BLOCK // len(primes))
+        for start in range(0, flat.numel(), size):
+            block = slice(start, start + size)
+            planes[:, block] = hashing.uniform(flat[block] + keys.to(flat.device).unsqueeze(1), primes)
         return planes.view(len(primes), *numbers.shape)

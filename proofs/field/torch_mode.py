@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+from torch.utils._python_dispatch import _disable_current_modes
 
+from coequal.proofs.eager import EagerMode, eagerly
 from coequal.proofs.field import rules  # noqa: F401  fills the table
 from coequal.proofs.field.errors import NotDecided, Undisturbed
 from coequal.proofs.field.meanings import MEANINGS, REFUSED, Meaning
-from coequal.proofs.field.python_mode import Python, alone, eagerly, place
+from coequal.proofs.field.python_mode import Python, alone, place
 from coequal.proofs.field.residue import Field, Value
 from coequal.proofs.field.rules.maxima import Unknown
 from coequal.proofs.field.storage import Store
@@ -60,7 +61,7 @@ COPIES = {"clone", "_to_copy", "lift_fresh_copy"}
 LANES = 64  # more than any vector unit has
 
 
-class Exact(TorchDispatchMode):
+class Exact(EagerMode):
     """Inside, torch computes over `field`; `symbols` says which floats are variables."""
 
     def __init__(self, field: Field, symbols: Symbols | None = None) -> None:

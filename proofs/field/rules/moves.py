@@ -41,7 +41,12 @@ def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
     leaves, spec = tree_flatten((args, kwargs))
     values = [leaf for leaf in leaves if isinstance(leaf, Value)]
     known = min(v.planes.shape[0] for v in values)
-    moved = [_call(operation, leaves, spec, lambda v, i=i: v.planes[i]) for i in range(known)]
+    at_once = _at_once(operation.overloadpacket.__name__, args, kwargs, known)
+    moved = (
+        at_once
+        if at_once is not None
+        else [_call(operation, leaves, spec, lambda v, i=i: v.planes[i]) for i in range(known)]
+    )
     named = operation.overloadpacket.__name__ not in NAMELESS and any(v.names is not None for v in values)
     names = _names_moved(f, operation, leaves, spec) if named else None
     degree = values[0].degree
@@ -53,7 +58,24 @@ def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
         if any(v.masked for v in values):
             raise NotDecided("minus infinity is added up")
         return Value(f.reduce(torch.stack(moved)), degree)
-    return _gathered(moved, names, degree, any(v.masked for v in values))
+    masked = any(v.masked for v in values)
+    if at_once is not None:
+        return Value(at_once, degree, None if names is None else torch.stack(names).view(2, -1, *names[0].shape), masked)
+    return _gathered(moved, names, degree, masked)
+
+
+def _at_once(name: str, args: tuple, kwargs: dict, known: int) -> Tensor | None:
+    """The same move of all planes in one call, for what programs do most; None: plane by plane."""
+    if name in ("clone", "_to_copy", "lift_fresh_copy"):
+        return args[0].planes.clone()
+    if name in ("cat", "stack") and type(args[0]) in (list, tuple):
+        dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
+        parts = [v.planes[:known] for v in args[0] if name == "stack" or v.planes.dim() > 2 or v.planes.shape[1]]
+        if parts and len({part.dim() for part in parts}) == 1:
+            return getattr(torch, name)(parts, dim + 1 if dim >= 0 else dim)
+    if name == "constant_pad_nd" and len(args) == 3 and isinstance(args[2], Fill) and not bool(args[2].planes.any()):
+        return torch.nn.functional.pad(args[0].planes, args[1])
+    return None
 
 
 def _accumulates(operation: Any, args: tuple, kwargs: dict) -> bool:

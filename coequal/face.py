@@ -31,7 +31,7 @@ def verify(
     example: torch.Tensor | None = None,
     window: int | None = None,
     seed: int = 0,
-    checks: Iterable[str] | None = None,
+    checks: str | Iterable[str] | None = None,
     effort: str = "normal",
     timeout: float | None = None,
     bound: float = BOUND,
@@ -41,8 +41,8 @@ def verify(
     """Compare a stream with its clip function: verdict, checks by name, findings, a counterexample if there is one.
 
     `what` is a Subject, or a module that an adapter recognises together with an `example` clip. `window=N` compares with
-    the clip of the last N frames. `checks` names the checks to run (default: all). `timeout` is in seconds. `bound` is the
-    greatest probability of a wrong proof, `literal` takes constants as the floats that they are. `replay`
+    the clip of the last N frames. `checks`: the names of those to run, or one name (default: all). `timeout` is in seconds.
+    `bound` is the greatest probability of a wrong proof, `literal` takes constants as the floats that they are. `replay`
     (`length`, `batch`, `scale`, `chunks`, `format`) repeats one comparison. BadSubject: it cannot be compared at all.
     """
     if isinstance(what, Subject):
@@ -54,7 +54,6 @@ def verify(
         raise BadSubject(f"verify: the module {type(what).__name__} needs an example clip: verify(module, example=clip)")
     else:
         chosen = subject_of(what, example, **({} if window is None else {"window": window}))
-    names = None if checks is None else tuple(checks)
     return harness.verify(
-        chosen, seed=seed, checks=names, effort=effort, timeout=timeout, bound=bound, literal=literal, **replay
+        chosen, seed=seed, checks=checks, effort=effort, timeout=timeout, bound=bound, literal=literal, **replay
     )

@@ -56,6 +56,8 @@ class Bench:
         self.scale: float | None = None  # of the weights where an example does not choose: None, those given
         self.frame_of_window = -1  # in window mode, which frame of the clip's result an emission is
         self.exact = False  # nothing counts as rounding
+        self.full = False  # inputs use all digits of the format, where they are otherwise those of single precision
+        self.unexplained = ""  # a difference in the subject's own format that no rounding explains, and double does not show
         self.worst: float | None = None  # while differences are measured, not judged: the greatest so far
         self.lossy = (0.0, "")  # the greatest difference that was rounding, but beyond the clip's own
         self.one_row = False  # long streams with a single row
@@ -174,7 +176,8 @@ class Bench:
             return torch.randint(low, max(high, low) + 1, shape, generator=generator).to(example.device, example.dtype)
         spread = float(example.double().std()) if example.numel() > 1 else 1.0
         spread = spread if 0 < spread < float("inf") else 1.0
-        return (torch.randn(shape, generator=generator) * spread).to(example.device, self.dtype)
+        x = (torch.randn(shape, generator=generator) * spread).to(example.device, self.dtype)
+        return quality.perturbed(x, seed) if self.full else x
 
     @property
     def batch(self) -> int:

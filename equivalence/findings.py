@@ -37,6 +37,11 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
     "weights": ("high", "names, shapes or formats of the parameters are not the original's, or a strict load fails"),
     "own-weights": ("medium", "the stream does not read its weights from the modules: compared with those it came with"),
     "precision": ("medium", "double precision shows a difference that the subject's own format does not show"),
+    "own-format": (
+        "high",
+        "in its own format the stream is off by more than rounding explains: it computes otherwise there, or a decision"
+        " (round, argmax) falls the other way",
+    ),
     "outlier": (
         "high",
         "after one frame twenty times as large, the emission is not finite, or stays wrong, where the clip is right",
@@ -230,9 +235,10 @@ def drift(bench: Bench, looked: Looked, timing: MeasuredTiming) -> None:
         looked.findings.append(Finding("drift", severity, followed.grows + remembers))
 
 
-def lossy(detail: str) -> Finding:
-    """The stream cancels digits that its clip keeps."""
-    return Finding("rounding", FINDINGS["rounding"][0], f"{FINDINGS['rounding'][1]} ({detail})")
+def of_rounding(bench: Bench) -> list[Finding]:
+    """The stream cancels digits that its clip keeps; what its own format alone shows, and rounding does not explain."""
+    found = {"rounding": bench.lossy[1] if bench.lossy[0] else "", "own-format": bench.unexplained}
+    return [Finding(name, FINDINGS[name][0], f"{FINDINGS[name][1]} ({detail})") for name, detail in found.items() if detail]
 
 
 def describe_weights(bench: Bench) -> dict[str, Any]:

@@ -83,6 +83,16 @@ def shrinks(double: float, single: float) -> bool:
     return not math.isfinite(single) or double <= single * math.sqrt(unit(torch.float64) / unit(torch.float32))
 
 
+def explained(fine_error: float, coarse_error: float, fine: torch.dtype, coarse: torch.dtype, largest: float) -> bool:
+    """Whether the error in a coarse format is what rounding makes of that in a fine one: it grows with the unit, no more.
+
+    `largest`: magnitude of the output; an error below its last bit is taken for that. Errors are maxima over many numbers:
+    2^10 is left for luck.
+    """
+    grows = unit(coarse) / unit(fine)
+    return coarse_error <= 2.0**10 * grows * max(fine_error, unit(fine) * largest)
+
+
 def perturbed(x: Tensor, seed: int) -> Tensor:
     """`x (1 + r PROBE)`, r random in [-1, 1] for each element; integers as they are."""
     if not x.is_floating_point():

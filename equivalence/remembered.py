@@ -14,12 +14,32 @@ Tensor = torch.Tensor
 
 
 @dataclass(frozen=True)
+class Stamp:
+    """What tells whether two moments saw the same storage unwritten: of data, where its residues are and how often they were
+    written; of anything else its numbers, since not every write is counted (`x.data.add_(1)` is not).
+    """
+
+    written: tuple  # addresses and versions
+    alive: tuple  # what has these addresses: as long as it lives nothing else has them
+    numbers: Tensor | None  # as bytes; None: residues
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Stamp) or (self.numbers is None) != (other.numbers is None):
+            return False
+        if self.numbers is None or other.numbers is None:
+            return self.written == other.written
+        return self.numbers.shape == other.numbers.shape and torch.equal(self.numbers, other.numbers)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
 class Kept:
-    """A tensor as it was: its layout, a copy of all of its storage, and what tells whether somebody wrote to it since."""
+    """A tensor as it was: its layout, a copy of all of its storage, and its stamp."""
 
     layout: tuple
     whole: Tensor
-    token: tuple
+    stamp: Stamp
     integer: int | None = None  # the number, where it is one whole number
 
 
@@ -29,7 +49,7 @@ class Remembered:
 
     cells: list[Cell]
     groups: list[int]
-    parameters: dict[str, tuple]
+    parameters: dict[str, Stamp]
 
     @property
     def paths(self) -> list[str]:
@@ -42,7 +62,7 @@ def remember(exact: ExactBench, memory: Memory) -> Remembered:
     copied = [
         Cell(c.path, kept(exact, c.content) if isinstance(c.content, Tensor) else c.content, None) for c in memory.cells
     ]
-    return Remembered(copied, _groups(exact, memory.cells), {name: token(exact, p) for name, p in memory.parameters.items()})
+    return Remembered(copied, _groups(exact, memory.cells), {name: stamp(exact, p) for name, p in memory.parameters.items()})
 
 
 def kept(exact: ExactBench, tensor: Tensor) -> Kept:
@@ -51,15 +71,18 @@ def kept(exact: ExactBench, tensor: Tensor) -> Kept:
     with exact.over.suspended():
         whole = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
         number = int(tensor) if tensor.numel() == 1 and not tensor.is_floating_point() else None
-    return Kept(layout, exact.over.copied(whole), token(exact, tensor), number)
+    return Kept(layout, exact.over.copied(whole), stamp(exact, tensor), number)
 
 
-def token(exact: ExactBench, tensor: Tensor) -> tuple:
-    """What changes with every write: to the tensor, or to its residues."""
+def stamp(exact: ExactBench, tensor: Tensor) -> Stamp:
+    """Of all of a tensor's storage."""
     with exact.over.suspended():
         held = exact.over.store.find(tensor) if tensor.is_floating_point() else None
-        planes = None if held is None else (held.planes.data_ptr(), held.planes._version)
-        return (tensor.untyped_storage().data_ptr(), tensor._version, planes)
+        whole = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
+        if held is None:
+            return Stamp((), (), whole.clone().view(torch.uint8))
+        written = (whole.data_ptr(), tensor._version, held.planes.data_ptr(), held.planes._version)
+        return Stamp(written, (whole, held.planes), None)
 
 
 def _groups(exact: ExactBench, cells: list[Cell]) -> list[int]:
@@ -74,7 +97,7 @@ def same(exact: ExactBench, a: Any, b: Any) -> bool:
     if isinstance(a, Kept) and isinstance(b, Kept):
         if a.layout != b.layout or a.whole.shape != b.whole.shape:
             return False
-        return a.token == b.token or bool(exact.over.same(a.whole, b.whole, unwritten=True).all())
+        return a.stamp == b.stamp or bool(exact.over.same(a.whole, b.whole, unwritten=True).all())
     if type(a) is not type(b):
         return False
     return bool(a is b or a == b or (a != a and b != b))  # noqa: PLR0124  NaN is what it is

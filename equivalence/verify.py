@@ -37,7 +37,7 @@ def verify(
     *,
     target: str | None = None,
     seed: int = 0,
-    checks: Iterable[str] | None = None,
+    checks: str | Iterable[str] | None = None,
     effort: str = "normal",
     timeout: float | None = None,
     length: int | None = None,
@@ -50,8 +50,8 @@ def verify(
 ) -> Report:
     """Compare a subject's stream with its clip function.
 
-    `checks`: names of checks to run (all). `bound`: greatest probability of a wrong proof. `literal`: constants are the
-    floats that they are. `effort`: "quick" or "normal". `timeout`: seconds after which no further example is tried.
+    `checks`: names of checks to run, or one name (all). `bound`: greatest probability of a wrong proof. `literal`: constants
+    are the floats that they are. `effort`: "quick" or "normal". `timeout`: seconds after which no further example is tried.
     `length` (frames), `batch` (rows), `scale` (of drawn weights), `chunks` and `format` ("float32") repeat a single
     comparison with `seed`. BadSubject: nothing can be compared, in one line.
     """
@@ -97,8 +97,7 @@ def verify(
             if (short := short_clip(bench, report.timing)) is not None:
                 report.quality["short_clip"] = short
         report.weights = findings.describe_weights(bench)
-        if bench.lossy[0]:
-            report.findings.append(findings.lossy(bench.lossy[1]))
+        report.findings += findings.of_rounding(bench)
         shown = failed or next((attempt for attempt in attempts.made if attempt.mismatch is not None), None)
         if shown is not None:
             report.counterexample = _counterexample(bench, shown, target, exactly, report.timing)
@@ -108,7 +107,7 @@ def verify(
     return report
 
 
-def _names(checks: Iterable[str] | None) -> tuple[str, ...]:
+def _names(checks: str | Iterable[str] | None) -> tuple[str, ...]:
     if checks is None:
         return (*CHECKS, EXACT)
     names = (checks,) if isinstance(checks, str) else tuple(checks)

@@ -58,12 +58,14 @@ def middle_examples(*variants: str, times: float = 2.0) -> Examples:
 
 
 def chunk_examples(bench: Bench, effort: str) -> Iterator[Example]:
-    """Chunks of 1, 3 and 7, all at once, random ones, all and then single frames."""
+    """Chunks of 1, 3 and 7, all at once, random ones, all and then single frames; a long stream in one and in large ones."""
     length = bench.plan.legal(2 * bench.reach + 17)
+    far = bench.plan.legal(10 * bench.reach + 64)
+    large = [(far,), _chunked(far, 2 * bench.reach + 12), (far // 2, *[1] * (far % 2), far // 2)]
     regular = [_chunked(length, size) for size in (3, 7, 2, 1)]
     irregular = [(length,), (max(1, length - 3), *[1] * min(3, length - 1)), (1, *_chunked(length - 1, 4))]
     random = [bench.plan.split(length, "mixed", bench.seed + i) for i in range(6 if effort == "normal" else 2)]
-    options = [bench.plan.split(length, "largest"), *random, *regular, *irregular]
+    options = [bench.plan.split(length, "largest"), *random, *regular, *irregular, *large]
     seen = dict[tuple[int, ...], None]()
     for i, chunks in enumerate(options):
         if chunks and chunks not in seen and bench.plan.allows(chunks):
@@ -81,7 +83,7 @@ def _chunked(length: int, size: int) -> tuple[int, ...]:
 def batch_examples(bench: Bench, effort: str) -> Iterator[Example]:
     """Other sizes than the example's, one row included."""
     length = bench.plan.legal(2 * bench.reach + 3)
-    for i, rows in enumerate(dict.fromkeys([bench.batch + 1, 3, 1, 2])):
+    for i, rows in enumerate(dict.fromkeys([bench.batch + 1, 3, 1, 2, 8])):
         yield Example(length, rows, bench.seed + 500 + i, bench.scale)
 
 

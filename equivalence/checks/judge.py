@@ -85,7 +85,24 @@ def _in_own_format(bench: Bench, name: str, example: Example, mismatch: Mismatch
         if here.rounds_more_coarsely(example):
             return mismatch
     plain = replace(example, format=None)
-    return 1 if _lossy(bench, name, plain, bench.dtype, bench.native) else mismatch
+    if not _lossy(bench, name, plain, bench.dtype, bench.native):
+        return mismatch
+    _explain(bench, name, plain, mismatch)
+    return 1
+
+
+def _explain(bench: Bench, name: str, example: Example, mismatch: Mismatch) -> None:
+    """Note what no rounding explains: another function in this format alone, or a decision that falls the other way."""
+    if bench.native == bench.dtype or bench.unexplained:
+        return
+    double = distance(bench, name, example, bench.dtype, full=True)
+    single = distance(bench, name, example, bench.native)
+    largest = max(abs(mismatch.expected), abs(mismatch.got))  # type: ignore[arg-type]
+    if double is None or single is None:
+        return
+    if not quality.explained(double, single, bench.dtype, bench.native, largest):
+        own = str(bench.native).removeprefix("torch.")
+        bench.unexplained = f"{name}: off by {single:.1e} in {own}, by {double:.1e} in double precision"
 
 
 def _lossy(bench: Bench, name: str, example: Example, fine: torch.dtype, coarse: torch.dtype) -> bool:
@@ -97,9 +114,13 @@ def _lossy(bench: Bench, name: str, example: Example, fine: torch.dtype, coarse:
     return True
 
 
-def distance(bench: Bench, name: str, example: Example, dtype: torch.dtype) -> float | None:
-    """The greatest difference between stream and clip in this example, computed in `dtype`; None: that cannot be told."""
+def distance(bench: Bench, name: str, example: Example, dtype: torch.dtype, *, full: bool = False) -> float | None:
+    """The greatest difference between stream and clip in this example, computed in `dtype`; None: that cannot be told.
+
+    `full`: with inputs that use all digits of the format, so that sums of short numbers are not exact by accident.
+    """
     other = bench.alike(dtype)
+    other.full = full
     with other.ready():
         if other.dtype != dtype:
             return None

@@ -48,6 +48,42 @@ def test_no_counter_hides(kind):
     assert report.horizon != "all", report.proof
 
 
+class Rolling:
+    """A single mark that goes round a mask: its memory is freed with every frame, and made anew at the same address."""
+
+    def __init__(self) -> None:
+        self.mark = torch.zeros(5003, dtype=torch.bool)
+        self.mark[0] = True
+
+    def __call__(self) -> Any:
+        self.mark = self.mark.roll(1)
+        return torch.where(self.mark[5001], 5001, 0)
+
+
+class Unversioned:
+    """An integer that is changed through `.data`, which torch does not count as a write."""
+
+    def __init__(self) -> None:
+        self.n = torch.zeros((), dtype=torch.int64)
+
+    def __call__(self) -> Any:
+        self.n.data.add_(1)
+        return self.n
+
+
+class Fading(Unversioned):
+    """The same in a number that is no data."""
+
+    def __init__(self) -> None:
+        self.n = torch.zeros(())
+
+
+@pytest.mark.parametrize("count", [Rolling, Unversioned, Fading])
+def test_no_write_is_taken_for_none(count):
+    report = exactly(lambda: Wrong(count()))
+    assert report.horizon != "all", report.proof
+
+
 class Right:
     def __init__(self) -> None:
         self.past: Any = torch.zeros(())

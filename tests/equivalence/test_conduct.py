@@ -234,6 +234,44 @@ class SameObject(Right):
         return self.out.clone()
 
 
+class LongChunks(Right):
+    """Loses a frame of a chunk that is longer than its buffer."""
+
+    def chunk(self, frames: Tensor) -> Tensor:
+        return torch.stack([self.step(x) for x in frames[..., -64:].unbind(-1)], -1)
+
+
+class EqualChunks(Right):
+    """Starts anew where a large chunk follows one of its size."""
+
+    size = 0
+
+    def chunk(self, frames: Tensor) -> Tensor:
+        if frames.shape[-1] == self.size > 9:
+            self.__init__()  # type: ignore[misc]
+        self.size = frames.shape[-1]
+        return torch.stack([self.step(x) for x in frames.unbind(-1)], -1)
+
+
+@pytest.mark.parametrize("stream", [LongChunks, EqualChunks])
+def test_large_chunks_are_fed_too(stream):
+    assert verify(subject(stream), effort="quick").verdict == "different"
+
+
+class EvenRows(Right):
+    """Turns the rows round where there are many."""
+
+    def step(self, x: Tensor) -> Tensor:
+        y = super().step(x)
+        return y if x.shape[0] < 6 else y.flip(0)
+
+
+def test_many_rows_are_fed_too():
+    report = verify(subject(EvenRows), effort="quick")
+    assert report.verdict == "different"
+    assert report.counterexample.check == "batch"
+
+
 def test_one_buffer_that_is_refilled_is_a_legal_way_to_feed():
     report = verify(subject(SameObject), effort="quick")
     assert report.verdict == "different", report

@@ -104,6 +104,33 @@ def test_unless_exact_arithmetic_tells_the_functions_apart():
     assert verify(other, effort="quick").verdict == "different"
 
 
+def summed(x: Tensor) -> Tensor:
+    return nn.functional.pad(x, (0, 0, 3, 0)).unfold(1, 4, 1).sum(-1)
+
+
+class Running:
+    def __init__(self) -> None:
+        self.total, self.past = torch.zeros(()), [torch.zeros(())] * 4
+
+    def step(self, x: Tensor) -> Tensor:
+        self.total = self.total + x * 1e6 - self.past[0] * 1e6
+        self.past = [*self.past[1:], x.clone()]
+        return self.total / 1e6
+
+
+def test_what_no_rounding_explains_is_a_finding():
+    scaled = framewise(torch.tanh, lambda x: torch.tanh(x) * (1.001 if x.dtype == torch.float32 else 1))
+    report = verify(scaled, effort="quick")
+    assert "own-format" in [f.name for f in report.findings], report
+    assert report.exit_code() == 1
+
+
+def test_what_rounding_explains_is_not():
+    report = verify(Subject(clip=summed, stream=Running, example=torch.randn(1, 6, 8), time=1), effort="quick")
+    assert report.verdict == "proved", report
+    assert "own-format" not in [f.name for f in report.findings], report
+
+
 def test_nan_at_the_same_places_agrees():
     clip = lambda x: x / x.abs().sum(-1, keepdim=True)  # noqa: E731
     assert verify(framewise(clip, clip), effort="quick").verdict == "proved"

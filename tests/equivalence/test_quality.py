@@ -42,6 +42,13 @@ def test_a_difference_that_stays_is_none_that_shrinks():
     assert not quality.shrinks(math.inf, math.inf)
 
 
+def test_an_error_that_grows_more_than_the_unit_is_not_explained_by_rounding():
+    formats = (torch.float64, torch.float32)
+    assert quality.explained(1e-13, 1e-4, *formats, largest=1.0)
+    assert quality.explained(0.0, 1e-6, *formats, largest=1.0)  # below the last bit in double precision
+    assert not quality.explained(1e-16, 1e-3, *formats, largest=1.0)
+
+
 @given(st.integers(0, 10**6))
 def test_growth_is_drift_and_noise_is_not(seed):
     rng = random.Random(seed)

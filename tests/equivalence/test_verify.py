@@ -1,6 +1,7 @@
 """The contract of `verify`: what it refuses, what it leaves alone, what its outcomes add up to."""
 
 import copy
+import cProfile
 
 import pytest
 import torch
@@ -183,3 +184,15 @@ def test_the_timing_of_a_claim_is_compared():
     subject.claim = coequal.Claim(receptive_field=4)
     report = verify(subject, effort="quick")
     assert [f.detail for f in report.findings if f.name == "claimed-timing"] == ["receptive field: claimed 4, measured 3"]
+
+
+def test_it_runs_under_a_profiler():
+    profiler = cProfile.Profile()
+    report = profiler.runcall(verify, echo(), effort="quick")
+    assert report.verdict == "proved"
+    assert profiler.getstats()
+
+
+def test_one_check_may_be_named_alone():
+    report = coequal.verify(echo(), checks="values", effort="quick")
+    assert [check.name for check in report.checks] == ["values"]

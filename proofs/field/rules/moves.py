@@ -42,11 +42,6 @@ def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
     values = [leaf for leaf in leaves if isinstance(leaf, Value)]
     known = min(v.planes.shape[0] for v in values)
     at_once = _at_once(operation.overloadpacket.__name__, args, kwargs, known)
-    moved = (
-        at_once
-        if at_once is not None
-        else [_call(operation, leaves, spec, lambda v, i=i: v.planes[i]) for i in range(known)]
-    )
     named = operation.overloadpacket.__name__ not in NAMELESS and any(v.names is not None for v in values)
     names = _names_moved(f, operation, leaves, spec) if named else None
     degree = values[0].degree
@@ -54,13 +49,14 @@ def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
         degree = degree.beside(v.degree)
     if operation.overloadpacket.__name__ in NAMELESS:
         degree = degree.unsigned()  # zeros may be filled in
-    if _accumulates(operation, args, kwargs):
-        if any(v.masked for v in values):
-            raise NotDecided("minus infinity is added up")
-        return Value(f.reduce(torch.stack(moved)), degree)
     masked = any(v.masked for v in values)
     if at_once is not None:
-        return Value(at_once, degree, None if names is None else torch.stack(names).view(2, -1, *names[0].shape), masked)
+        return Value(at_once, degree, None if names is None else _named(names), masked)
+    moved = [_call(operation, leaves, spec, lambda v, i=i: v.planes[i]) for i in range(known)]
+    if _accumulates(operation, args, kwargs):
+        if masked:
+            raise NotDecided("minus infinity is added up")
+        return Value(f.reduce(torch.stack(moved)), degree)
     return _gathered(moved, names, degree, masked)
 
 
@@ -122,13 +118,17 @@ def _fills(f: Field, operation: Any, args: tuple, kwargs: dict, device: torch.de
 def _gathered(moved: list, names: list | None, degree: Degree, masked: bool) -> Any:
     """One Value of the planes of one result, or a list of Values."""
     if isinstance(moved[0], Tensor):
-        named = None if names is None else torch.stack(names).view(2, -1, *names[0].shape)
-        return Value(torch.stack(moved), degree, named, masked)
+        return Value(torch.stack(moved), degree, None if names is None else _named(names), masked)
     parts = zip(*moved, strict=True)
     renamed: Any = [None] * len(moved[0]) if names is None else zip(*names, strict=True)
     return [
         _gathered(list(part), None if n is None else list(n), degree, masked) for part, n in zip(parts, renamed, strict=True)
     ]
+
+
+def _named(names: list[Tensor]) -> Tensor:
+    """`(2, members, *shape)` of what was moved one by one."""
+    return torch.stack(names).view(2, -1, *names[0].shape)
 
 
 # -- the members of maxima move with them --------------------------------------------------------------------------------

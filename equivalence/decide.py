@@ -7,6 +7,8 @@ functions, so that no identity between functions (sigmoid against exponentials, 
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from coequal.equivalence.checks import value_examples
 from coequal.equivalence.compare import Mismatch
 from coequal.equivalence.exact import Draw, ExactBench, over_field, redrawing
 from coequal.equivalence.induction import CANDIDATES, Differs, Induction, induct
+from coequal.equivalence.readings import HOMOMORPHISM, MANY, Seen, other_readings
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.runner import StreamRaised
 from coequal.proofs.field import bound
@@ -31,14 +34,8 @@ SECONDS = {"quick": 15.0, "normal": 45.0}  # after which no further length is tr
 LEAST = 19  # frames up to which every length is compared, if there is time
 FAR = 60  # frames, from which on not every window is compared
 GRACE = 45.0  # seconds more for the lengths that an induction must not miss
-DEEPEST = 4  # nested exponentials that chains of primes are drawn for
-MANY = 8  # primes where the bound is weak
 MOST = 16  # primes of one draw
 AHEAD = 64  # times as many applications of functions as the first example has may come
-HOMOMORPHISM = (
-    "the exponential is a homomorphism: sums of exponentials are told apart by chains of smaller primes, and the bound takes"
-    " exponents of different terms as independent"
-)
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,8 @@ class Decision:
     example: Example | None = None
     mismatch: Mismatch | None = None
     identities: bool = False  # the difference may be an identity of functions that exact arithmetic does not know
-    exponential: bool = False  # exponentials were taken: they may be one
+    seen: Seen = field(default_factory=Seen)  # what could be read otherwise
+    readings: int = 1  # that were tried
     homomorphic: bool = False
     compared: list[Example] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)  # that one of the two alone applies
@@ -102,8 +100,8 @@ def decide(
     draw = Draw(seed=bench.seed + 1, literal=options.literal, near=options.near)
     try:
         draw = _first(bench, timing, draw, decision, effort, until)
-        if decision.mismatch is not None and decision.exponential:
-            draw = _homomorphic(bench, timing, draw, decision, effort, until)
+        if decision.mismatch is not None and not (options.literal or options.near):
+            draw = _read_otherwise(bench, timing, draw, decision, effort, until)
         _conclude(bench, timing, draw, decision, options)
     except (NotDecided, NotExact) as error:
         decision.outcome = "not decided"
@@ -158,9 +156,12 @@ def _all_that_there_is_time_for(
     decision.compared, decision.mismatch, later = [], None, decision.draws > 0
     known = decision.induction if decision.induction.holds else None
     try:
+        _acquaint(exact, examples[0].length)
         _compare(exact, examples[:1], decision, until)
         if not later:
             _enough(exact, decision)
+        if decision.only is None:
+            _acquaint(exact, 10 * exact.reach + 64)
         if decision.only is not None:
             return
         if known is not None or not later:
@@ -176,7 +177,27 @@ def _all_that_there_is_time_for(
         alone = (exact.clip_functions ^ exact.stream_functions) - {INFINITE}
         decision.functions = sorted({name if isinstance(name, str) else str(name[0]) for name in alone})  # type: ignore[index]
         decision.identities = bool(alone)
-        decision.exponential = bool({"exp", "exp_"} & exact.over.executed.keys())
+        decision.seen = _seen(exact)
+
+
+def _seen(exact: ExactBench) -> Seen:
+    """What the run met that has other readings."""
+    executed = exact.over.executed.keys()
+    return Seen(
+        low=bool(exact.over.field.low),
+        rotates=bool({"cos", "sin", "cos_", "sin_"} & (executed | exact.over.field.computed)),
+        exponential=bool({"exp", "exp_"} & (executed | exact.over.field.computed)),
+    )
+
+
+def _acquaint(exact: ExactBench, length: int) -> None:
+    """Where constants are known by their floats, those of both programs are met before any is used."""
+    if not exact.over.field.shadow:
+        return
+    x = exact.inputs(exact.legal(length), exact.batch, exact.seed)
+    with contextlib.suppress(StreamRaised):
+        exact.play(x)
+        exact.clip(x if exact.subject.window is None else x.narrow(exact.subject.time, 0, exact.subject.window))
 
 
 def _enough(exact: ExactBench, decision: Decision) -> None:
@@ -190,7 +211,7 @@ def _enough(exact: ExactBench, decision: Decision) -> None:
     def wrong(count: int) -> float:
         return bound.wrong(applications, 2 * field.degrees.greatest, [min(field.primes)] * count)
 
-    wanted = max(decision.wanted / (CANDIDATES * decision.levels), 4 * wrong(most))
+    wanted = max(decision.wanted / (CANDIDATES * decision.readings), 4 * wrong(most))
     if field.count < most and wrong(field.count) > wanted:
         raise TooFew(next(n for n in range(field.count + 1, most + 1) if wrong(n) <= wanted))
 
@@ -240,7 +261,7 @@ def _note(exact: ExactBench, decision: Decision, tried: int) -> None:
     A search accepts the first candidate that fits: the probability is that of any of them, a union bound.
     """
     over = exact.over
-    candidates = max(1, decision.induction.tried) * max(1, decision.levels)
+    candidates = max(1, decision.induction.tried) * decision.readings
     decision.bound *= min(1.0, after_redraws(over.field.wrong, tried) * (candidates if decision.draws == 0 else 1))
     decision.draws += 1
     decision.primes = sorted({*decision.primes, *over.field.primes})
@@ -261,6 +282,8 @@ def _first(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision,
     """The first draw: all lengths that there is time for, then the induction, if they agree."""
     examples = examples_of(bench, effort) if decision.only is None else [decision.only]
     decision.bound, decision.draws = 1.0, 0
+    decision.primes, decision.applications, decision.degree = [], 0, 0
+    decision.assumptions, decision.reasons = [], []
 
     def run(exact: ExactBench) -> None:
         _all_that_there_is_time_for(exact, examples, timing, decision, until)
@@ -268,19 +291,19 @@ def _first(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision,
     return _drawn(bench, draw, decision, run)
 
 
-def _homomorphic(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float) -> Draw:
-    """The same again with chains of primes: who shifts exponentials by a maximum needs `exp(a - b) = exp(a) / exp(b)`."""
-    before = replace(decision)
-    for levels in range(2, DEEPEST + 1):
-        decision.levels = levels
+def _read_otherwise(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float) -> Draw:
+    """The same again in other readings, until one in which clip and stream agree; else the first one stands."""
+    before = copy.copy(decision)
+    for reading in other_readings(draw, decision.seen):
+        decision.readings, decision.levels = decision.readings + 1, reading.draw.levels
         try:
-            deeper = _first(bench, timing, replace(draw, levels=levels, count=MANY), decision, effort, until)
-        except NotDecided:
+            suited = _first(bench, timing, reading.draw, decision, effort, until)
+        except (NotDecided, StreamRaised, ClipRaised):
             continue
         if decision.mismatch is None:
-            decision.homomorphic = True
-            decision.assumptions.append(HOMOMORPHISM)
-            return deeper
+            decision.homomorphic = reading.assumption == HOMOMORPHISM
+            decision.assumptions += [reading.assumption] if reading.assumption else []
+            return suited
     vars(decision).update(vars(before))
     return draw
 

@@ -37,6 +37,9 @@ class Draw:
     levels: int = 1
     literal: bool = False
     near: bool = False  # constants near one another are one
+    shadow: bool = False  # constants are computed exactly beside their floats
+    low_masks: bool = False  # finite constants at or below -1e4 are masks
+    turns: bool = False  # the chains are of the unit circle, for cosine and sine
 
     def field(self) -> Field:
         """Its primes and keys; NotDecided where there are no such primes."""
@@ -49,6 +52,9 @@ class Draw:
                 levels=self.levels,
                 literal=self.literal,
                 near=self.near,
+                shadow=self.shadow,
+                low_masks=self.low_masks,
+                turns=self.turns,
             )
         except ValueError as error:
             raise NotDecided(str(error)) from None

@@ -18,8 +18,9 @@ from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
 from coequal.equivalence import campaign, strategies
 from coequal.equivalence.campaign import Disagreement
-from coequal.equivalence.decide import BOUND, HOMOMORPHISM, MANY
+from coequal.equivalence.decide import BOUND
 from coequal.equivalence.exact import REDRAWS, Draw
+from coequal.equivalence.readings import HOMOMORPHISM, MANY
 from coequal.equivalence.strategies import Architecture
 from coequal.proofs.field.errors import NotDecided, Redraw
 from coequal.proofs.field.numpy_array import FieldArray

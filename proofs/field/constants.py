@@ -20,7 +20,13 @@ MASK = -1e30  # at most this: minus infinity, written as a finite number
 
 
 def residues(
-    tensor: Tensor, primes: tuple[int, ...], one: Callable[[float], Tensor], *, literal: bool, singly: bool = False
+    tensor: Tensor,
+    primes: tuple[int, ...],
+    one: Callable[[float], Tensor],
+    *,
+    literal: bool,
+    singly: bool = False,
+    mask: float = MASK,
 ) -> Tensor:
     """`(len(primes), *shape)` of finite floats; `one` gives the residues `(len(primes),)` of a single float."""
     distinct, where = torch.unique(tensor.detach().to("cpu", torch.float64), return_inverse=True)
@@ -30,7 +36,7 @@ def residues(
         table = torch.stack([one(value) for value in distinct.tolist()], 1)
     else:
         table = dyadic(distinct, primes)
-        apart = distinct <= MASK if literal else near_simple(distinct) | (distinct <= MASK)
+        apart = distinct <= mask if literal else near_simple(distinct) | (distinct <= mask)
         for index in apart.nonzero().flatten().tolist():
             table[:, index] = one(float(distinct[index]))
     return table[:, where].to(tensor.device)

@@ -59,6 +59,11 @@ class Degree:
         degree = _joined(self, other, int.__add__)
         return Degree(self.excess + other.excess, degree, min(self.sign, other.sign), self.piecewise or other.piecewise)
 
+    def to_the(self, exponent: int) -> Degree:
+        """Of a whole power, not negative."""
+        divisors = frozenset((which, power * exponent) for which, power in self.divisors if exponent)
+        return replace(self, excess=self.excess * exponent, divisors=divisors)
+
     def unsigned(self) -> Degree:
         """Of a negative, or of a difference."""
         return self if self.sign == UNKNOWN else replace(self, sign=UNKNOWN)

@@ -7,7 +7,8 @@ All primes are 3 modulo 4, so that every square has one root that is a square it
 root.
 
 A *chain* `p_0 > p_1 > ...` has `p_{i+1} | p_i - 1`: then `g^x mod p_0`, with g of order p_1, depends on `x mod p_1` alone,
-and `x -> g^x` turns sums into products. That is the homomorphic exponential.
+and `x -> g^x` turns sums into products. That is the homomorphic exponential. With `p_{i+1} | p_i + 1` the same is done on
+the unit circle, whose elements `c + i s` with `c^2 + s^2 = 1` multiply as angles add: that gives cosine and sine.
 """
 
 from __future__ import annotations
@@ -53,8 +54,12 @@ def bits_for(longest: int) -> int:
     return bits
 
 
-def draw(count: int, seed: int, *, longest: int = 1, roots: tuple[int, ...] = (), levels: int = 1) -> tuple[int, ...]:
+def draw(
+    count: int, seed: int, *, longest: int = 1, roots: tuple[int, ...] = (), levels: int = 1, turns: bool = False
+) -> tuple[int, ...]:
     """`count` random chains of `levels` distinct primes, the first of each just below 2^bits; all first primes come first.
+
+    `turns`: chains of the unit circle, whose group has `p + 1` elements, in place of those of the units.
 
     Every integer of `roots` is a square modulo each prime: half the odd primes suit each independent root, so random
     candidates are tried until enough do.
@@ -63,21 +68,21 @@ def draw(count: int, seed: int, *, longest: int = 1, roots: tuple[int, ...] = ()
     chains: list[list[int]] = []
     taken: set[int] = set()
     for _ in range(count):
-        chain = _chain(bits, levels, roots, rng, taken)
+        chain = _chain(bits, levels, roots, rng, taken, 1 if turns else -1)
         taken.update(chain)
         chains.append(chain)
     return tuple(chain[level] for level in range(levels) for chain in chains)
 
 
-def _chain(bits: int, levels: int, roots: tuple[int, ...], rng: random.Random, taken: set[int]) -> list[int]:
-    """From the smallest prime up: each next one is `2 k q + 1` for the one below it."""
+def _chain(bits: int, levels: int, roots: tuple[int, ...], rng: random.Random, taken: set[int], sign: int) -> list[int]:
+    """From the smallest prime up: each next one is `2 k q + 1` (`sign` -1) or `2 k q - 1` for the one below it."""
     for step in STEPS:
         lowest = bits - step * (levels - 1)
         if lowest < NARROWEST:
             raise ValueError(f"a chain of {levels} primes below 2^{bits} leaves {lowest} bits for the last: too few")
         for _ in range(TRIES):
             chain = [_random_prime(lowest, roots, rng)]
-            while len(chain) < levels and (above := _above(chain[0], lowest + step * len(chain), roots, rng)):
+            while len(chain) < levels and (above := _above(chain[0], lowest + step * len(chain), roots, rng, sign)):
                 chain.insert(0, above)
             if len(chain) == levels and not taken & set(chain):
                 return chain
@@ -92,12 +97,13 @@ def _random_prime(bits: int, roots: tuple[int, ...], rng: random.Random) -> int:
     raise ValueError(f"no prime of {bits} bits makes all of {roots} squares; give fewer square roots")
 
 
-def _above(q: int, bits: int, roots: tuple[int, ...], rng: random.Random) -> int | None:
-    """A prime `2 k q + 1`, k odd, of so many bits; None where there is none."""
-    factors = list(range(2 ** (bits - 2) // q | 1, (2**bits - 2) // (2 * q) + 1, 2))
+def _above(q: int, bits: int, roots: tuple[int, ...], rng: random.Random, sign: int) -> int | None:
+    """A prime `2 k q + 1`, k odd, or `2 k q - 1`, k even, of so many bits; None where there is none."""
+    first = 2 ** (bits - 2) // q
+    factors = list(range(first | 1 if sign < 0 else first + first % 2, (2**bits - 2) // (2 * q) + 1, 2))
     rng.shuffle(factors)
     for k in factors:
-        candidate = 2 * k * q + 1
+        candidate = 2 * k * q - sign
         if is_prime(candidate) and all(is_square(root, candidate) for root in roots):
             return candidate
     return None
@@ -106,6 +112,29 @@ def _above(q: int, bits: int, roots: tuple[int, ...], rng: random.Random) -> int
 def of_order(q: int, p: int) -> int:
     """An element of order q modulo p, for primes with `q | p - 1`."""
     return next(g for x in range(2, p) if (g := pow(x, (p - 1) // q, p)) != 1)
+
+
+def on_circle(q: int, p: int) -> tuple[int, int]:
+    """`(c, s)` with `c^2 + s^2 = 1` and `(c + i s)^q = 1`, of order q, for primes `p = 3 mod 4` with `q | p + 1`.
+
+    `(a + i b)^(p - 1)` has norm one, since the norm is `(a + i b)^(p + 1)`, and the field's other element is the conjugate.
+    """
+    for a in range(2, p):
+        point = turned(turned((a, 1), p - 1, p), (p + 1) // q, p)
+        if point != (1, 0):
+            return point
+    raise ValueError(f"the unit circle modulo {p} has no element of order {q}")
+
+
+def turned(point: tuple[int, int], exponent: int, p: int) -> tuple[int, int]:
+    """`(a + i b)^exponent` modulo p."""
+    result = (1, 0)
+    while exponent:
+        (a, b), (c, s) = point, result
+        if exponent & 1:
+            result = ((a * c - b * s) % p, (a * s + b * c) % p)
+        point, exponent = ((a * a - b * b) % p, 2 * a * b % p), exponent >> 1
+    return result
 
 
 def is_square(a: int, p: int) -> bool:

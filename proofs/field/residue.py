@@ -20,12 +20,15 @@ from coequal.proofs.field import constants as lifting
 from coequal.proofs.field import hash as hashing
 from coequal.proofs.field.degree import DEFINITE, NONNEGATIVE, POSITIVE, UNKNOWN, VARIABLE, Degree, Degrees
 from coequal.proofs.field.errors import NotDecided, TooLong, ZeroDivisor
+from coequal.proofs.field.known import Registry, simple
 from coequal.proofs.field.number import Number, modulo, number_of
-from coequal.proofs.field.primes import EXACT, draw, of_order
+from coequal.proofs.field.primes import EXACT, draw, of_order, on_circle
 
 Tensor = torch.Tensor
 
 
+LOW = -1e4  # at most this: a mask, if finite masks are read as such
+ROUNDED = "constants that agree in 48 bits, or one of which is the other in single precision, are one number"
 NEAR = 2.0**-18  # relative: what rounding to single precision and a few operations in it leave of a constant
 DIVISORS = "no divisor is zero, and nothing overflows: true of all inputs and weights but a null set, and large numbers"
 OPEN = "it divides by what may be zero on an open set (relu, clamp, a maximum ...): that is not cancelled, nor proved"
@@ -33,7 +36,16 @@ OPEN = "it divides by what may be zero on an open set (relu, clamp, a maximum ..
 POSITIVES = {"exp", "exp2", "sigmoid", "special_expit", "cosh", "erfc", "softplus", "rsqrt"}
 NONNEGATIVES = {"relu"}
 PIECEWISE = {"relu", "clamp", "hardshrink", "softshrink", "threshold", "elu", "celu", "leaky_relu", "prelu", "abs"}
+# functions of known parity: F(-x) = F(x), F(-x) = -F(x), F(-x) = 1 - F(x)
+EVEN = {"abs", "cos", "cosh"}
+ODD = {"sin", "tan", "asin", "atan", "sinh", "asinh", "tanh", "atanh", "erf", "special_erf"}
+REFLECTED = {"sigmoid", "special_expit"}
 INFINITE = "minus infinity"  # among what a program used: minus infinity itself, no finite mask value
+
+
+def sign_of(tensor: Tensor) -> Degree:
+    """Of a tensor of constants: the sign that all its elements have."""
+    return Degree(sign=_sign(float(tensor.min())) if tensor.numel() else UNKNOWN)
 
 
 def _sign(value: float) -> int:
@@ -98,6 +110,12 @@ class Field:
     masks: set[float] = field(default_factory=set)  # finite numbers that stand for minus infinity
     mixed: bool = False  # masks were added, or scaled: which of two is the greater cannot be told
     met: list[float] = field(default_factory=list)  # constants, in order
+    low: set[float] = field(default_factory=set)  # finite constants that could be masks
+    low_masks: bool = False  # they are
+    turns: bool = False  # chains of the unit circle: cosine and sine of sums are known
+    shadow: bool = False  # constants are computed exactly beside their floats
+    computed: set[str] = field(default_factory=set)  # what was computed of constants alone
+    same: Registry = field(default_factory=Registry)  # constants that were met, by their floats
     near: bool = False  # constants near one another are taken for one number: nothing is proved then
     longest: int = 1
     canaries: int = 0  # dot products compared with Python's integers
@@ -107,8 +125,9 @@ class Field:
     @classmethod
     def drawn(cls, seed: int, *, count: int = 4, longest: int = 1, roots: tuple[int, ...] = (), **options: object) -> Field:
         """With `count` random primes (chains, if `levels` asks for them) that suit dot products of `longest` terms."""
-        levels = int(options.get("levels", 1))  # type: ignore[call-overload]
-        return cls(draw(count, seed, longest=longest, roots=roots, levels=levels), seed, **options)  # type: ignore[arg-type]
+        levels, turns = int(options.get("levels", 1)), bool(options.get("turns", False))  # type: ignore[call-overload]
+        primes = draw(count, seed, longest=longest, roots=roots, levels=levels, turns=turns)
+        return cls(primes, seed, **options)  # type: ignore[arg-type]
 
     @property
     def count(self) -> int:
@@ -132,17 +151,34 @@ class Field:
         """Residues `(len(primes),)` of a constant; NotDecided for NaN and plus infinity."""
         if math.isnan(value) or value == math.inf:
             raise NotDecided(f"the constant {value}")
-        if value <= lifting.MASK:
+        if lifting.MASK < value <= LOW:
+            self.low.add(value)
+        if value <= self.mask:
             if value == -math.inf:
                 self.used.add(INFINITE)
             else:
                 self.masks.add(value)
-                self.assumptions.setdefault("mask", "finite mask values below -1e30 stand for minus infinity")
+                self._assume_mask(value)
             return torch.full((len(self.primes),), math.nan, dtype=torch.float64, device=device)
         value = self._near(float(value)) if self.near else float(value)
         meant = number_of(value, literal=self.literal)
         self._assume(meant, value)
-        return torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64, device=device)
+        planes = torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64, device=device)
+        if self.shadow and not simple(value):
+            self._known(torch.tensor([value], dtype=torch.float64), planes.unsqueeze(1))
+        return planes
+
+    @property
+    def mask(self) -> float:
+        """At most this is minus infinity."""
+        return LOW if self.low_masks else lifting.MASK
+
+    def _assume_mask(self, value: float) -> None:
+        if value <= lifting.MASK:
+            self.assumptions.setdefault("mask", "finite mask values below -1e30 stand for minus infinity")
+        else:
+            text = f"the mask {value:g} stands for minus infinity: what is left of such a score is below all rounding"
+            self.assumptions.setdefault(f"mask {value:g}", text)
 
     def _near(self, value: float) -> float:
         """The first constant that was met near this one, itself if there was none."""
@@ -155,7 +191,7 @@ class Field:
 
     def _literally(self, value: float) -> Tensor:
         """The very float; minus infinity as ever."""
-        if not math.isfinite(value) or value <= lifting.MASK:
+        if not math.isfinite(value) or value <= self.mask:
             return self.number(value)
         meant = number_of(self._near(float(value)) if self.near else float(value), literal=not self.near)
         return torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64)
@@ -172,9 +208,17 @@ class Field:
     def constants(self, tensor: Tensor, *, literal: bool = False) -> Value:
         """A tensor of constants."""
         one = self._literally if literal else self.number
-        planes = lifting.residues(tensor, self.primes, one, literal=self.literal or literal, singly=self.near)
-        sign = _sign(float(tensor.min())) if tensor.numel() else UNKNOWN
-        return Value(planes, Degree(sign=sign), masked=bool((tensor <= lifting.MASK).any()))
+        planes = lifting.residues(
+            tensor, self.primes, one, literal=self.literal or literal, singly=self.near, mask=self.mask
+        )
+        if self.shadow and not literal:
+            self._known(tensor, planes)
+        return Value(planes, sign_of(tensor), masked=bool((tensor <= self.mask).any()))
+
+    def _known(self, tensor: Tensor, planes: Tensor) -> None:
+        """Constants that were met before, up to the rounding of the last digits, are what they were; others are noted."""
+        if self.same.replace(tensor, planes, self.mask):
+            self.assumptions.setdefault("rounded", ROUNDED)
 
     def whole(self, n: int, device: torch.device | str = "cpu", *, inverse: bool = False) -> Value:
         """A whole number, or its inverse, exactly."""
@@ -331,13 +375,34 @@ class Field:
         self.used.add(name)
         planes = torch.broadcast_tensors(*aligned(*(a.planes[: self.count] for a in arguments)))
         self.applications += planes[0][0].numel()
+        sign = _sign_of(planes[0]) if name in EVEN or name in ODD or name in REFLECTED else None
+        if sign is not None:  # an argument is told from others and from their negatives
+            self.applications += planes[0][0].numel()
+            planes = (planes[0] * sign,)
         result = hashing.free(name, planes, self.primes, self.seed)
+        if sign is not None and name not in EVEN:
+            result = result.mul_(sign)
+            if name in REFLECTED:
+                result = self.reduce(result.add_(sign < 0))
         if self.undefined:
             result.masked_fill_(torch.stack([p[0].isnan() for p in planes]).any(0), torch.nan)
         if at_zero is not None and bool((zero := (planes[0] == 0).all(0)).any()):
             there = self.number(at_zero, result.device)
             result.masked_fill_(zero, 0.0).add_(zero * there.view(-1, *[1] * (result.dim() - 1)))
         return Value(result, known)
+
+    def turned(self, a: Value) -> tuple[Value, Value]:
+        """Cosine and sine, by chains of the unit circle: of x modulo the next prime of the chain."""
+        known = a.planes.shape[0] - self.count
+        self.degrees.compared(a.degree)
+        self.applications += a.planes[0].numel()
+        both = torch.empty((2, known, *a.shape), dtype=torch.float64, device=a.planes.device)
+        for i in range(known):
+            p, q = self.primes[i], self.primes[i + self.count]
+            table = _angles(q, p).to(a.planes.device)
+            both[:, i] = table[:, a.planes[i + self.count].to(torch.int64).remainder_(q)]
+        degree = Degree() if a.degree.constant else VARIABLE
+        return Value(both[0], degree), Value(both[1], degree)
 
     def exponential(self, a: Value) -> Value:
         """`E(a)`, zero at minus infinity and one at zero: a free function, or with chains of primes a homomorphism.
@@ -354,7 +419,11 @@ class Field:
 
     def reaches(self, a: Value) -> bool:
         """Whether chains of primes say enough of an exponent for the exponential to be a homomorphism."""
-        return a.planes.shape[0] >= 2 * self.count
+        return not self.turns and a.planes.shape[0] >= 2 * self.count
+
+    def reaches_round(self, a: Value) -> bool:
+        """The same of an angle, for cosine and sine."""
+        return self.turns and a.planes.shape[0] >= 2 * self.count
 
     def _power_of_generator(self, a: Value) -> Value:
         """`g^x mod p_i` for x modulo the next prime of the chain: known modulo one level less than x is."""
@@ -372,11 +441,26 @@ class Field:
 @functools.lru_cache(maxsize=64)
 def _powers(g: int, q: int, p: int) -> Tensor:
     """`g^0 ... g^(q-1) mod p`, centred."""
-    table, power = [0.0] * q, 1
-    for exponent in range(q):
-        table[exponent] = float(power - p if power > p // 2 else power)
-        power = power * g % p
-    return torch.tensor(table, dtype=torch.float64)
+    table, power = torch.ones(1, dtype=torch.int64), g
+    while table.numel() < q:  # twice as many at a time
+        table, power = torch.cat([table, table * power % p]), power * power % p
+    return _centred(table[:q], p)
+
+
+@functools.lru_cache(maxsize=64)
+def _angles(q: int, p: int) -> Tensor:
+    """Cosine and sine of all multiples of one angle of order q: `(2, q)`, centred."""
+    (c, s), table = on_circle(q, p), torch.tensor([[1], [0]])
+    while table.shape[1] < q:  # twice as many at a time
+        a, b = table
+        table = torch.cat([table, torch.stack([a * c - b * s, a * s + b * c]) % p], 1)
+        c, s = (c * c - s * s) % p, 2 * c * s % p
+    return _centred(table[:, :q], p)
+
+
+def _centred(numbers: Tensor, p: int) -> Tensor:
+    """Residues in `0 ... p - 1` as centred floats."""
+    return torch.where(numbers > p // 2, numbers - p, numbers).to(torch.float64)
 
 
 def _power(x: Tensor, exponent: int, p: int) -> Tensor:
@@ -388,6 +472,14 @@ def _power(x: Tensor, exponent: int, p: int) -> Tensor:
         x, exponent = x * x, exponent >> 1
         x.sub_(x.div(p).round_().mul_(p))
     return result
+
+
+def _sign_of(planes: Tensor) -> Tensor:
+    """Of all residues of an element jointly, that of the first which is not zero: `-x` has the other one."""
+    sign = planes[0].sign()
+    for plane in planes[1:]:
+        sign = torch.where(sign == 0, plane.sign(), sign)
+    return sign.masked_fill_(sign == 0, 1.0)
 
 
 def _parts(plane: Tensor, size: int = 1 << 15) -> Sequence[Tensor]:

@@ -7,14 +7,14 @@ through one view is seen through all. The numbers in such a storage mean nothing
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from coequal.proofs.field.degree import CONSTANT, VARIABLE, Degree
 from coequal.proofs.field.errors import NotDecided
-from coequal.proofs.field.residue import Field, Value
+from coequal.proofs.field.residue import Field, Value, sign_of
 from coequal.proofs.field.rules.moves import names_of, widened
 from coequal.proofs.field.symbols import Symbols
 
@@ -93,18 +93,53 @@ class Store:
         """The value of a floating-point tensor; `unwritten`: memory that nobody wrote to may be part of it."""
         held = self.find(tensor)
         if held is None:
-            return self.field.constants(tensor, literal=getattr(tensor.untyped_storage(), "literal", False))
+            return self._constant(tensor)
         planes = _view(held.planes, tensor)
         if held.undefined and not unwritten and bool(planes.isinf().any()):
             raise NotDecided("memory that was never written is read")
         names = None if held.names is None else _view(held.names, tensor)
         return Value(planes, held.degree, names, held.masked and bool(planes[0].isnan().any()))
 
+    def _constant(self, tensor: Tensor) -> Value:
+        """What was computed beside it, or what its floats stand for."""
+        shadow = self.shadow(tensor)
+        if shadow is not None:
+            return Value(_view(shadow.planes, tensor), sign_of(tensor))
+        return self.field.constants(tensor, literal=getattr(tensor.untyped_storage(), "literal", False))
+
+    def shadow(self, tensor: Tensor) -> Residues | None:
+        """The exact residues of a constant that was computed from constants."""
+        found = getattr(tensor.untyped_storage(), "shadow", None)
+        return found if found is not None and found.owner is self else None
+
+    def cast_shadow(self, tensor: Tensor, value: Value) -> None:
+        """These are the exact residues of a constant, that was made just now or is written over."""
+        storage, known = tensor.untyped_storage(), value.planes.shape[0]
+        before = self.shadow(tensor)
+        if before is None:
+            whole = _whole(tensor)
+            if whole.numel() > tensor.numel():  # what lies beside it is what its floats are
+                planes = self.field.constants(whole.nan_to_num(0.0, 0.0, 0.0)).planes
+            else:
+                planes = torch.zeros((known, whole.numel()), dtype=torch.float64, device=whole.device)
+            before = Residues(self, planes, CONSTANT)
+        before.planes = before.planes[:known]
+        _view(before.planes, tensor).copy_(_spread(value.planes[: before.planes.shape[0]], 1, tensor))
+        storage.shadow = before  # type: ignore[attr-defined]
+        self.field.same.add(tensor, _view(before.planes, tensor), computed=True)
+
+    def lose_shadow(self, tensor: Tensor) -> None:
+        """Somebody wrote to a constant: it is its floats again."""
+        if self.shadow(tensor) is not None:
+            tensor.untyped_storage().shadow = None  # type: ignore[attr-defined]
+
     def write(self, tensor: Tensor, value: Value) -> None:
         """Into a tensor, in place."""
         held = self.find(tensor)
         if held is None:
-            held = self._attach(tensor.untyped_storage(), self._lifted(_whole(tensor), None, CONSTANT))
+            shadow = self.shadow(tensor)
+            lifted = self._lifted(_whole(tensor), None, CONSTANT) if shadow is None else replace(shadow)
+            held = self._attach(tensor.untyped_storage(), lifted)
         known = value.planes.shape[0]
         if known < held.planes.shape[0]:
             held.planes = held.planes[:known]
@@ -146,7 +181,9 @@ class Store:
 
     def copy_storage(self, source: Tensor, target: Tensor) -> None:
         """Residues follow a copy of a storage that was made behind torch's back (deep copies)."""
-        held = self.find(source)
+        held, shadow = self.find(source), self.shadow(source)
+        if shadow is not None:
+            target.untyped_storage().shadow = replace(shadow, planes=shadow.planes.clone())  # type: ignore[attr-defined]
         if held is not None and getattr(target.untyped_storage(), "residues", None) is None:
             names = None if held.names is None else held.names.clone()
             copy = Residues(self, held.planes.clone(), held.degree, names, held.masked, held.undefined)

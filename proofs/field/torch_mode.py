@@ -22,7 +22,9 @@ from coequal.proofs.field.errors import NotDecided, Undisturbed
 from coequal.proofs.field.meanings import MEANINGS, REFUSED, Meaning
 from coequal.proofs.field.python_mode import Python, alone, place
 from coequal.proofs.field.residue import Field, Value
+from coequal.proofs.field.rules.algebra import whole, whole_powers
 from coequal.proofs.field.rules.maxima import Unknown
+from coequal.proofs.field.rules.moves import MOVES
 from coequal.proofs.field.storage import Store
 from coequal.proofs.field.symbols import Symbols
 
@@ -58,6 +60,10 @@ LOOK_UPS = {
 DROPOUT = {"bernoulli", "bernoulli_", "native_dropout"}
 COMPLEX = {"view_as_complex", "view_as_real"}
 COPIES = {"clone", "_to_copy", "lift_fresh_copy"}
+# what is computed of constants is computed exactly, too, where constants have shadows
+COMPUTED = {"add", "sub", "rsub", "mul", "div", "neg", "pow", "square", "sqrt", "rsqrt", "reciprocal", "exp", "log", "cos",
+            "sin", "tanh", "sigmoid", "cumsum", "cumprod", "sum", "mean", "mm", "bmm", "addmm", "addcmul", "lerp", "expm1",
+            "log1p", "softplus", "relu", "abs"}  # fmt: skip
 LANES = 64  # more than any vector unit has
 
 
@@ -194,13 +200,55 @@ class Exact(EagerMode):
         else:
             result = func(*args, **kwargs)
         if not _is_view(func) and name != "set_" and not func._schema.is_mutable:
+            if isinstance(result, Tensor) and result.is_floating_point() and result.numel():
+                if name in COMPUTED:
+                    self.field.computed.add(name)
+                if self.field.shadow:
+                    self._shadow(func, name, args, kwargs, result)
             for tensor in _tensors((result,)):
                 if name in EMPTY and tensor.is_floating_point():
                     tensor.fill_(torch.nan)  # what was in that memory before is nobody's number
                 self.store.mark_constant(tensor)
                 if name in COPIES and getattr(args[0].untyped_storage(), "literal", False):
                     tensor.untyped_storage().literal = True  # type: ignore[attr-defined]  # a weight and its copy are one number
+        elif self.field.shadow and func._schema.is_mutable:
+            self._written(name, args, kwargs)
         return result
+
+    def _shadow(self, func: Any, name: str, args: tuple, kwargs: dict, result: Tensor) -> None:
+        """The exact value of a constant beside its float, by the rule that data would have."""
+        tensors = list(_tensors((args, tuple(kwargs.values()))))
+        moves = name in MOVES and any(t.is_floating_point() and self.store.shadow(t) is not None for t in tensors)
+        meaning = MEANINGS.get(_name(func)) or MEANINGS.get(name)
+        if meaning is None or func.namespace != "aten" or not (moves or name in COMPUTED) or not tensors:
+            return
+        if not bool(torch.isfinite(result).all()):
+            return
+        used = set(self.field.used)
+        try:
+            value = self._exactly(meaning, func, name, args, kwargs)
+        except NotDecided:
+            return
+        finally:
+            self.field.used &= used
+        if isinstance(value, Value) and value.shape == result.shape and not value.masked:
+            self.store.cast_shadow(result, value)
+
+    def _exactly(self, meaning: Meaning, func: Any, name: str, args: tuple, kwargs: dict) -> Any:
+        if name not in MOVES:  # numbers of all kinds are numbers here, not places
+            args = tuple(x.to(torch.float64) if isinstance(x, Tensor) and not x.is_floating_point() else x for x in args)
+        if name == "pow" and isinstance(args[1], Tensor) and (exponents := whole(args[1])) is not None:
+            return whole_powers(self.field, self._lifted_number(args[0]), exponents)
+        return self._evaluated(meaning, func, args, kwargs)
+
+    def _written(self, name: str, args: tuple, kwargs: dict) -> None:
+        """A constant was written to: a copy of an exact one is exact, whatever else is its floats again."""
+        for tensor in (x for x in (*args[:1], kwargs.get("out")) if isinstance(x, Tensor) and x.is_floating_point()):
+            source = args[1] if name == "copy_" and len(args) > 1 else None
+            if isinstance(source, Tensor) and source.is_floating_point() and self.store.shadow(source) is not None:
+                self.store.cast_shadow(tensor, self.store.read(source))
+            else:
+                self.store.lose_shadow(tensor)
 
     def _on_data(self, func: Any, name: str, args: tuple, kwargs: dict, like: Tensor) -> Any:
         self.executed[name] = self.executed.get(name, 0) + 1
@@ -212,10 +260,18 @@ class Exact(EagerMode):
         dtype = kwargs.get("dtype") or _dtype(args, kwargs)
         if not dtype.is_floating_point:
             raise NotDecided("data is cast to whole numbers")
-        result = self._evaluated(meaning, func, args, kwargs)
+        if name == "pow" and isinstance(args[1], Tensor) and (exponents := self._whole(args[1])) is not None:
+            result = whole_powers(self.field, self._lifted_number(args[0]), exponents)
+        else:
+            result = self._evaluated(meaning, func, args, kwargs)
         if name == "_to_copy":
             self._cast(dtype)
         return self._given(result, dtype, like.device)
+
+    def _whole(self, exponent: Tensor) -> Tensor | None:
+        """An exponent that is no data, if it is whole everywhere."""
+        constant = not exponent.is_floating_point() or self.store.find(exponent) is None
+        return whole(exponent) if constant else None
 
     def _cast(self, dtype: torch.dtype) -> None:
         """Data comes to stand in another format."""

@@ -68,6 +68,14 @@ odd` with probability `2^-(63 - v)` each. Two residues make one word, low and hi
 so one sum collides with probability at most `2^-43 + 2^-22 q'`, q' the product over two primes, and both with its square.
 `bound.wrong` adds all this up.
 
+Parity
+------
+Functions of known parity (abs, cos, cosh; sin, tanh, erf, ...; the sigmoid, `F(-x) = 1 - F(x)`) are drawn for the pair `{a,
+-a}`: all residues of an argument are multiplied by the sign of the first that is not zero, which is one sign for a and the
+other for -a, and the value by it, as the parity says. Two applications are then the same variable if their arguments are
+equal or opposite; for a pair that is neither, one of two polynomials must vanish, `a - b` or `a + b`. Such an application
+counts twice in m, so that M counts both.
+
 Redraws
 -------
 A draw in which something is divided by zero, or a root is missing, is thrown away. If at most k draws are tried, then the

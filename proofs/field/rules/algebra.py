@@ -130,6 +130,34 @@ def power(f: Field, base: Any, exponent: Any) -> Value:
     return f.free("pow", base, exponent)
 
 
+WHOLE = 1 << 14  # greatest whole exponent
+
+
+def whole(exponent: torch.Tensor) -> torch.Tensor | None:
+    """Exponents that are whole and not too large, as integers; None: some are not."""
+    numbers = exponent.detach().to(torch.float64)
+    if not numbers.numel() or not bool(torch.isfinite(numbers).all()) or bool((numbers.abs() > WHOLE).any()):
+        return None
+    return numbers.to(torch.int64) if bool((numbers == numbers.round()).all()) else None
+
+
+def whole_powers(f: Field, base: Value, exponents: torch.Tensor) -> Value:
+    """`x^n`, element by element and broadcast, for whole n that are no data."""
+    if bool((exponents < 0).any()):
+        below = whole_powers(f, f.inverse(base), (-exponents).clamp(min=0))
+        return f.times(below, whole_powers(f, base, exponents.clamp(min=0)))
+    planes, powers = base.planes, exponents.unsqueeze(0)
+    if planes.dim() < powers.dim():
+        planes = planes.reshape(planes.shape[0], *[1] * (powers.dim() - planes.dim()), *planes.shape[1:])
+    shape = torch.broadcast_shapes(planes.shape[1:], exponents.shape)
+    result = planes.new_ones((planes.shape[0], *shape))
+    most = int(exponents.max())
+    for bit in range(most.bit_length()):
+        result = f.reduce(result * torch.where((powers >> bit) & 1 == 1, planes, 1.0))
+        planes = f.reduce(planes * planes)
+    return Value(result, replace(base.degree.to_the(most), sign=base.degree.sign))
+
+
 @means("sum", says="the sum over axes", keeps=RING)
 def sum_(f: Field, a: Value, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Value:
     return f.sum(a, _axes(dim), keep=keepdim)

@@ -74,6 +74,8 @@ def unary(f: Field, operation: Any, a: Value, *options: Any, **named: Any) -> An
     if a.masked and known.at_minus_infinity is None:
         raise NotDecided(f"{name} of minus infinity")
     plain = Value(a.planes.nan_to_num(0.0), a.degree) if a.masked else a
+    if name in ("cos", "sin") and f.reaches_round(plain):
+        return f.turned(plain)[name == "sin"]
     result = f.free(label, plain, at_zero=known.at_zero)
     if a.masked:
         number = f.number(known.at_minus_infinity or 0.0, a.planes.device).view(-1, *[1] * a.dim)
@@ -153,7 +155,7 @@ def exp(f: Field, a: Value) -> Value:
 )
 def softmax(f: Field, operation: Any, a: Value, dim: int, *_: Any, **__: Any) -> Value:
     a = _masked_whole(f, a, dim)
-    terms = f.exponential(a if f.levels == 1 or f.reaches(a) else _centred(f, a, dim))
+    terms = f.exponential(a if f.levels == 1 or f.turns or f.reaches(a) else _centred(f, a, dim))
     total = f.sum(terms, [dim], keep=True)
     empty = (total.planes == 0).all(0)
     if "safe" in str(operation) and bool(empty.any()):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from coequal.equivalence.bench import Bench, ClipRaised, Example
+from coequal.equivalence.caches import forgotten
 from coequal.equivalence.compare import Limit, Mismatch, kind_difference
 from coequal.equivalence.weights import borrowed, is_weight, put, tensors
 from coequal.proofs.field.errors import NeedsRoot, NotDecided, Redraw, TooFew, TooLong
@@ -157,7 +158,7 @@ def over_field(bench: Bench, draw: Draw) -> Iterator[ExactBench]:
     """Within it, torch computes over a field, and the weights of the subject's modules are symbols."""
     exact, module = Exact(draw.field()), None if bench.unread else bench.subject.modules
     try:
-        with borrowed(module, None):
+        with borrowed(module, None), forgotten():
             if module is not None:
                 weights = {name: t for name, t in tensors(module).items() if is_weight(name, t)}
                 put(module, {name: exact.store.symbols.fresh(t.detach().contiguous()) for name, t in weights.items()})

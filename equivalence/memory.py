@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import enum
 import functools
+import gc
 import logging
 import pathlib
 import re
 import types
+import weakref
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -33,7 +35,7 @@ PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type
 FIXED = (
     *(torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, np.dtype, re.Pattern, pathlib.PurePath),
     *(property, types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType),
-    *(types.MethodDescriptorType, types.GenericAlias, functools.cached_property),
+    *(types.MethodDescriptorType, types.GenericAlias, types.UnionType, functools.cached_property),
 )
 SEQUENCES, MAPPINGS = (list, deque), (dict, OrderedDict, defaultdict)
 ENTRANCES = ("step", "chunk", "flush")
@@ -159,6 +161,10 @@ class _Walk:
         kind = type(thing)
         if kind in MAPPINGS:
             yield from _entries(thing, path)
+        elif kind is types.MappingProxyType:
+            yield from ((name, value, None) for name, value, _ in _entries(dict(thing), path))
+        elif kind is weakref.ref:
+            yield "()", thing(), None
         elif kind in SEQUENCES:
             yield from ((f"[{i}]", value, _into(thing, i)) for i, value in enumerate(thing))
         elif kind in (tuple, set, frozenset) or _is_namedtuple(kind):
@@ -174,6 +180,9 @@ class _Walk:
             yield ".__self__", getattr(thing, "__self__", None), None
         elif kind is functools.partial:
             yield from ((f".{name}", getattr(thing, name), None) for name in ("func", "args", "keywords"))
+        elif kind is functools._lru_cache_wrapper:
+            yield ".__wrapped__", thing.__wrapped__, None
+            yield from ((f".cache[{i}]", value, None) for i, value in enumerate(_remembered_results(thing)))
         elif isinstance(thing, (types.BuiltinFunctionType, types.MethodWrapperType)):
             yield from _builtin(thing, path)
         elif isinstance(thing, type):
@@ -195,6 +204,8 @@ class _Walk:
         if is_known(function.__module__):
             return
         reads = reads_of(function.__code__)
+        if "cache_info" in reads.names:
+            raise Unobservable(f"{path} asks how often a cache was used")
         self.read |= reads.names | ({"*"} if ("getattr",) in reads.chains else set())
         self.found.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
         try:
@@ -250,7 +261,8 @@ class _Walk:
 
 def _entries(mapping: dict, path: str) -> Iterator[tuple[str, Any, Put]]:
     for key, value in mapping.items():
-        if type(key) not in (*PLAIN, tuple) and not isinstance(key, (enum.Enum, type, types.FunctionType)):
+        named = isinstance(key, (enum.Enum, type, types.FunctionType)) or type(key).__module__ == "typing"
+        if type(key) not in (*PLAIN, tuple) and not named:
             raise Unobservable(f"{path} has keys of type {type(key).__name__}")
         yield (
             f"[{key!r}]" if type(key) in (*PLAIN, tuple) else f"[{getattr(key, '__name__', key)}]",
@@ -259,6 +271,16 @@ def _entries(mapping: dict, path: str) -> Iterator[tuple[str, Any, Put]]:
         )
     if isinstance(mapping, defaultdict):
         yield ".default_factory", mapping.default_factory, None
+
+
+def _remembered_results(cache: Any) -> Iterator[Any]:
+    """Arguments and results that a function keeps for next time, in order: what Python's garbage collector sees of them."""
+    for part in gc.get_referents(cache):
+        if type(part) is dict:
+            yield from part.keys()
+            yield from (value for value in part.values() if type(value).__name__ != "_lru_list_elem")
+        elif part is not cache.__wrapped__ and not isinstance(part, type):
+            yield part  # of a cache with a limit, whose entries are the cache's own
 
 
 def _builtin(thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
@@ -305,6 +327,8 @@ def _transparent(base: type) -> bool:
     root = base.__module__.partition(".")[0]
     if base is object or base.__name__ in TRANSPARENT or root == "coequal":
         return True
+    if base.__module__ in ("dataclasses", "collections.abc") or base is torch.nn.modules.module._WrappedHook:
+        return True  # written in Python, with slots or a `__dict__` that are looked into
     if root == "torch":
         return issubclass(base, nn.Module) and base.__module__.startswith(("torch.nn.", "torch.ao.nn", "torch.fx"))
     written_in_python = base.__dictoffset__ != 0 or "__slots__" in vars(base)

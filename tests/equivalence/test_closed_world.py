@@ -78,6 +78,57 @@ class Fading(Unversioned):
         self.n = torch.zeros(())
 
 
+@functools.cache
+def box(_: str) -> list[int]:
+    return [0]
+
+
+@functools.lru_cache
+def small_box(_: str) -> list[int]:
+    return [0]
+
+
+@functools.lru_cache
+def table(size: int) -> tuple[int, ...]:
+    return tuple(range(size))
+
+
+class Boxed:
+    """Counts in a list that a function keeps for next time."""
+
+    def __init__(self, boxes: Any) -> None:
+        self.box = boxes
+
+    def __call__(self) -> int:
+        self.box("count")[0] += 1
+        return self.box("count")[0]
+
+
+class Hits(Unversioned):
+    """Counts by asking how often a table was looked up."""
+
+    def __call__(self) -> int:
+        table(3)
+        return table.cache_info().hits
+
+
+@pytest.mark.parametrize("count", [lambda: Boxed(box), lambda: Boxed(small_box), Hits])
+def test_no_cache_hides_a_counter(count):
+    report = exactly(lambda: Wrong(count()))
+    assert report.horizon != "all", report.proof
+
+
+class Tabled(Wrong):
+    """Looks up a table that a function keeps: the same every time."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: table(3)[0])
+
+
+def test_a_table_that_a_function_keeps_is_no_counter():
+    assert exactly(Tabled).horizon == "all"
+
+
 @pytest.mark.parametrize("count", [Rolling, Unversioned, Fading])
 def test_no_write_is_taken_for_none(count):
     report = exactly(lambda: Wrong(count()))

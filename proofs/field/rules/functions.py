@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from coequal.proofs.field.degree import POSITIVE
+from coequal.proofs.field.degree import NONNEGATIVE, POSITIVE
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import CONGRUENCE, FREE, means
 from coequal.proofs.field.residue import INFINITE, Field, Value
@@ -70,6 +70,8 @@ SOFTPLUS = ("softplus", "1", "20")  # as `unary` names it with torch's default o
 def unary(f: Field, operation: Any, a: Value, *options: Any, **named: Any) -> Any:
     name = operation.overloadpacket.__name__
     known = UNARY[name]
+    if name in ("relu", "abs") and a.degree.sign >= NONNEGATIVE and not a.masked:
+        return a
     label = (name, *_complete(operation, options, named)) if len(operation._schema.arguments) > 1 else name
     if a.masked and known.at_minus_infinity is None:
         raise NotDecided(f"{name} of minus infinity")
@@ -211,6 +213,16 @@ def nan_to_num(f: Field, a: Value, *_: Any, **__: Any) -> Value:
     return a
 
 
+def grouped(k: Value, q: Value) -> Value:
+    """Keys or values for all heads of the queries, where a group of heads shares them (Ainslie et al., EMNLP 2023)."""
+    heads, shared = q.planes.shape[-3], k.planes.shape[-3]
+    if heads == shared or q.dim < 4:
+        return k
+    if heads % shared:
+        raise NotDecided(f"{heads} heads of queries for {shared} of keys")
+    return Value(k.planes.repeat_interleave(heads // shared, -3), k.degree)
+
+
 @means("_scaled_dot_product_flash_attention_for_cpu", masked=True,
        says="softmax(scale q k^T + mask) v, scale 1 / sqrt(features) unless given", keeps="adding, removing, permuting keys",
        source="Vaswani et al., Attention is all you need, NeurIPS 2017, equation 1")  # fmt: skip
@@ -227,6 +239,7 @@ def attention(
 ) -> tuple[Value, Value]:
     if dropout_p:
         raise NotDecided("dropout in attention is random")
+    k, v = grouped(k, q), grouped(v, q)
     factor = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
     scores = f.scaled(mm(f, q, Value(k.planes.transpose(-1, -2), k.degree)), factor)
     if is_causal:

@@ -7,14 +7,14 @@ hash of the set: of its members sorted, each once. A set of one member has that 
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import torch
 
 from coequal.proofs.field import hash as hashing
-from coequal.proofs.field.degree import VARIABLE, Degree
-from coequal.proofs.field.errors import NotDecided
+from coequal.proofs.field.degree import NONNEGATIVE, VARIABLE, Degree
 from coequal.proofs.field.meanings import means
 from coequal.proofs.field.residue import Field, Value, aligned
 from coequal.proofs.field.rules.algebra import neg, pair
@@ -234,6 +234,12 @@ def _regions(f: Field, a: Value, axis: int, count: int) -> Value:
     return Value(torch.cat([p.planes for p in pieces], axis + 1), pieces[0].degree, names, any(p.masked for p in pieces))
 
 
+def _between(f: Field, a: Value, low: Any, high: Any) -> Value:
+    """Bounds that are tensors: the greater of one, the less of the other."""
+    a = a if low is None else maximum(f, a, low)
+    return a if high is None else minimum(f, a, high)
+
+
 @means("clamp", "clamp_min", "clamp_max", "hardtanh", by_name=True,
        says="relu where the bounds are those of relu, else a free function",
        keeps="same argument and bounds, same value")  # fmt: skip
@@ -245,7 +251,11 @@ def clamp(f: Field, operation: Any, a: Value, low: Any = None, high: Any = None,
     if "hardtanh" in name:
         low, high = (-1.0 if low is None else low), (1.0 if high is None else high)
     if isinstance(low, Value) or isinstance(high, Value):
-        raise NotDecided("bounds that are tensors")
+        return _between(f, a, low, high)
+    high = None if high == math.inf else high
+    low = None if low == -math.inf or (low is not None and low <= 0 and a.degree.sign >= NONNEGATIVE) else low
+    if low is None and high is None:
+        return a
     if high is None and low == 0:
         return f.free("relu", a, at_zero=0.0)
     bounds = (None if low is None else float(low), None if high is None else float(high))

@@ -79,7 +79,6 @@ REFUSALS: dict[str, tuple[Callable[[Tensor], object], str, str]] = {
     "batch norm in train mode": (lambda x: nn.BatchNorm1d(4).double()(x + 1), "aten.", "running statistics"),
     "whole-number memory": (lambda x: torch.zeros(3, 4, dtype=torch.int64).copy_(x), "aten.copy_", "whole numbers"),
     "plus infinity": (lambda x: x + torch.inf, "aten.add", "the constant inf"),
-    "hard clip by data": (lambda x: torch.clamp(x, min=x[0]), "aten.clamp", "bounds that are tensors"),
 }  # fmt: skip
 
 

@@ -44,8 +44,9 @@ class Uses:
 class Counter:
     """A whole number that grows for ever; no subclass of int, so that no use of it goes unseen."""
 
-    def __init__(self, value: int, uses: Uses, growth: int = 1) -> None:
+    def __init__(self, value: int, uses: Uses, growth: int = 1, each: int = 1) -> None:
         self.value, self.uses, self.growth = value, uses, growth  # growth: in a period
+        self.each = each  # steps of the number that was put in place, for one of this: it was divided
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:  # isinstance(counter, int) is true
@@ -78,14 +79,32 @@ class Counter:
         return by(self._escape("arithmetic"), other)
 
     def _alike(self, value: int) -> Any:
-        return type(self)(value, self.uses, self.growth)
+        return type(self)(value, self.uses, self.growth, self.each)
+
+    def __floordiv__(self, divisor: Any) -> Any:
+        """A counter, too, where a whole number of them passes in a period."""
+        if type(divisor) is not int or divisor < 1:
+            return self._escape("//") // divisor
+        self._comes_back(divisor)
+        divided = self._alike(self.value // divisor)
+        divided.growth, divided.each = self.growth // divisor, self.each * divisor
+        return divided
+
+    def __rshift__(self, bits: Any) -> Any:
+        return self // (1 << bits) if type(bits) is int and 0 <= bits < 32 else self._escape(">>") >> bits
+
+    def __divmod__(self, divisor: Any) -> Any:
+        return self // divisor, self % divisor
+
+    def _comes_back(self, modulus: int) -> None:
+        self.uses.moduli.add(modulus * self.each)
+        if self.growth % modulus:
+            self.uses.misfits.add(f"{modulus}, though it grows by {self.growth} in a period")
 
     def __mod__(self, modulus: Any) -> Any:
         if type(modulus) is not int or modulus < 1:
             return self._escape("%") % modulus
-        self.uses.moduli.add(modulus)
-        if self.growth % modulus:
-            self.uses.misfits.add(f"{modulus}, though it grows by {self.growth} in a period")
+        self._comes_back(modulus)
         return self._shown(self.value % modulus)
 
     def _shown(self, value: Any) -> Any:
@@ -117,7 +136,7 @@ class Counter:
 
     def _met(self, other: Any) -> int:
         """A number that it is compared with is noted: passed, or ahead."""
-        number = math.floor(other) if math.isfinite(other) else FAR
+        number = (math.floor(other) + 1) * self.each - 1 if math.isfinite(other) else FAR
         (self.uses.ahead if self.value <= other else self.uses.passed).add(number)
         return self.value
 
@@ -179,9 +198,6 @@ class Counter:
     def __repr__(self) -> str:
         return repr(self._escape("a text"))
 
-    def __divmod__(self, other: Any) -> Any:
-        return divmod(self._escape("divmod"), other)
-
     def __rdivmod__(self, other: Any) -> Any:
         return divmod(other, self._escape("divmod"))
 
@@ -219,7 +235,7 @@ def _shows_reflected(how: str, name: str) -> Callable[..., Any]:
 
 
 _BINARY = {
-    **{"mul": "*", "floordiv": "//", "truediv": "/", "pow": "**", "or_": "|", "xor": "^", "lshift": "<<", "rshift": ">>"},
+    **{"mul": "*", "truediv": "/", "pow": "**", "or_": "|", "xor": "^", "lshift": "<<"},
     **{"matmul": "@"},
 }
 _ONE: dict[str, Callable[[Any], Any]] = {
@@ -232,7 +248,7 @@ for _name, _sign in _BINARY.items():
     setattr(Counter, f"__r{_dunder}__", _shows_reflected(_sign, _name))
 for _name in _ONE:
     setattr(Counter, f"__{_name}__", _shows("-" if _name in ("neg", "pos", "invert") else f"{_name}()", _name))
-for _name, _sign in {"sub": "-", "mod": "%", "and_": "&"}.items():
+for _name, _sign in {"sub": "-", "mod": "%", "and_": "&", "floordiv": "//", "rshift": ">>"}.items():
     setattr(Counter, f"__r{_name.rstrip('_')}__", _shows_reflected(_sign, _name))
 
 
@@ -253,7 +269,7 @@ class TensorCounter(Counter):
         return counter
 
     def _alike(self, value: int) -> TensorCounter:
-        counter = TensorCounter(value, self.uses, self.growth)
+        counter = TensorCounter(value, self.uses, self.growth, self.each)
         counter.like = self.like
         return counter
 
@@ -266,7 +282,7 @@ class TensorCounter(Counter):
 
     def item(self) -> Counter:
         """The number, watched further."""
-        return Counter(self.value, self.uses, self.growth)
+        return Counter(self.value, self.uses, self.growth, self.each)
 
     def clone(self) -> TensorCounter:
         """Another one that counts on by itself."""

@@ -16,7 +16,7 @@ from coequal.equivalence.exact import ExactBench
 
 Tensor = torch.Tensor
 LEAST = 64  # frames in the clip that is looked at
-MOST = 256  # beyond which no clip is run to find a receptive field
+MOST = 2048  # beyond which no clip is run to find a receptive field
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import contextlib
 import functools
 import math
 import time
-from collections.abc import Callable
+from collections import Counter as Counts
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -31,8 +32,9 @@ from coequal.equivalence.runner import Player
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
 
 Tensor = torch.Tensor
-LONGEST = 400  # frames, beyond which no memory is followed
+LONGEST = 1200  # frames, beyond which no memory is followed
 STEPS = 6000  # that all lengths together may take
+SPANS = 12  # numbers of last frames that are tried for memories longer than the receptive field
 CANDIDATES = 40  # periods that are tried
 ALIKE = "the clip function treats all lengths alike: an inner frame depends on the frames of its receptive field alone"
 HELD = "what the stream remembers is held by the stream object and by what its code reads"
@@ -154,7 +156,8 @@ class _Search:
         """The fewest last frames that the memory is a function of are found first: the receptive field, or a few more, since
         a stream may lag behind.
         """
-        for span in (self.reach, self.reach + 1, self.reach + 2, 2 * self.reach, 3 * self.reach + 2):
+        few = (self.reach, self.reach + 1, self.reach + 2, 2 * self.reach, 3 * self.reach + 2)
+        for span in (*few, *self._rings(few[-1])):
             self.span, start = span, self._legal(span + self.step)
             self.__dict__.pop("last", None)
             self.tried += 1
@@ -165,6 +168,11 @@ class _Search:
                 continue
             return start
         raise why
+
+    def _rings(self, tried: int) -> Iterator[int]:
+        """What else a memory may be a function of: as many last frames as fit into a ring that is longer than it must be."""
+        sizes = {n + more for n in _sizes(self._after(self._legal(self.span + self.step), 0)) for more in (0, 1)}
+        yield from sorted(n for n in sizes if tried < n <= LONGEST // 2)[:SPANS]
 
     def _shortest_period(self, start: int) -> tuple[int, Uses]:
         first = self._after(start, 0)
@@ -223,13 +231,8 @@ class _Search:
 
     def _periods(self, first: Remembered) -> list[int]:
         """Candidates: the stride, and with it the sizes of what may be rings, alone and in pairs, shortest first."""
-        most = 4 * self.reach + 8
-        sizes = {1, self.reach, self.reach + 1}
-        for cell in first.cells:
-            if isinstance(cell.content, Kept):
-                sizes |= {n for n in cell.content.layout[1] if 1 < n <= most}
-            elif type(cell.content) is int and 1 < cell.content <= most:
-                sizes.add(cell.content)
+        most = max(4 * self.reach + 8, 2 * self.span)
+        sizes = {1, self.reach, self.reach + 1, *(n for n in _sizes(first) if n <= most)}
         unit = math.lcm(self.step, self.exact.plan.unit)
         sizes |= self._moduli(first, unit)
         periods = {math.lcm(unit, n, m) for n in sizes for m in sizes}
@@ -362,15 +365,18 @@ class _Search:
         exact = self.exact
         lengths = range(1, longest + 1) if exact.subject.window is None else [longest]
         lengths = sorted({exact.plan.legal(n) for n in lengths} - {0})
-        if sum(lengths) > STEPS:
-            raise Fails(f"all lengths up to {longest} would take {sum(lengths)} steps: only some were compared")
-        compared = 0
+        prefixes = not hasattr(exact.player().stream, "flush") and exact.plan.allows((1, 1))
+        steps = longest if prefixes else sum(lengths)
+        if steps > STEPS:
+            raise Fails(f"all lengths up to {longest} would take {steps} steps: only some were compared")
+        whole = exact.inputs(longest, exact.batch, exact.seed + 61)
+        trace, compared = exact.play(whole) if prefixes else None, 0
         for length in lengths:
             self._in_time()
             example = Example(length, exact.batch, exact.seed + 61)
-            x = exact.inputs(example.length, example.batch, example.seed)
+            x = whole.narrow(exact.subject.time, 0, length)
             try:
-                compared += exact.compare(x, exact.play(x, example.chunks))
+                compared += exact.compare(x, exact.play(x, example.chunks) if trace is None else trace.of_the_first(length))
             except Mismatch as mismatch:
                 raise Differs(example, mismatch) from None
             self.compared.append(length)
@@ -393,6 +399,18 @@ class _Search:
             a = long.narrow(axis, int(shift / self.stride) + margin, count)
             if not bool(exact.over.same(a, short.narrow(axis, margin, count)).all()):
                 raise Fails("the clip function does not treat all lengths alike")
+
+
+def _sizes(memory: Remembered) -> set[int]:
+    """Of what may be rings: axes of tensors, lengths of lists, whole numbers."""
+    sizes, lists = set[int](), Counts[str]()
+    for cell in memory.cells:
+        lists[cell.path.rpartition("[")[0]] += 1
+        if isinstance(cell.content, Kept):
+            sizes |= set(cell.content.layout[1])
+        elif type(cell.content) is int:
+            sizes.add(cell.content)
+    return {n for n in (*sizes, *lists.values()) if 1 < n <= LONGEST}
 
 
 def _growth(a: Any, b: Any) -> int | None:

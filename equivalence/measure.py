@@ -20,6 +20,7 @@ from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.runner import StreamRaised, Trace
 
 LONGEST = 256  # frames; what is still moved at the end of such a clip has no bound that can be measured
+FARTHEST, SMALL = 2048, 1 << 14  # the same where the clip has few numbers
 LEAST = 64  # frames in the clip that is looked at: taps that are far apart do not show in a short one
 DRAWS = 3
 
@@ -40,10 +41,10 @@ class Reach:
         return 0 if self.first is None or self.last is None else self.last - self.first + 1
 
 
-def reach(bench: Bench, length: int, frame: int) -> Reach:
+def reach(bench: Bench, length: int, frame: int, draws: int = DRAWS) -> Reach:
     """Which outputs of a clip of `length` frames move with input frame `frame`."""
     time, moved, outputs = bench.subject.time, dict[int, float](), 0
-    for draw in range(DRAWS):
+    for draw in range(draws):
         x = bench.inputs(length, bench.batch, bench.seed + 17 * draw)
         other = x.clone()
         other.select(time, frame).copy_(bench.inputs(length, bench.batch, bench.seed + 17 * draw + 5).select(time, frame))
@@ -70,11 +71,14 @@ def _stream(bench: Bench) -> MeasuredTiming:
     length = bench.legal(max(LEAST, 2 * bench.example_length))
     while length > 16 and bench.clip(bench.inputs(length, bench.batch, bench.seed)) is None:
         length = bench.legal(length // 2)  # it may take no longer ones
-    while stride is not None and length <= LONGEST:
-        middle = [reach(bench, length, length // 2 + i) for i in range(stride)]
+    apart: int | None = None  # outputs that some frames move, where others move none
+    while stride is not None and _worth(bench, length):
+        middle = [reach(bench, length, length // 2 + i, DRAWS if stride <= 16 else 1) for i in range(stride)]
         if any(r.last is None for r in middle):
             if all(r.last is None for r in middle):
                 break
+            if all(r.last < r.outputs - 1 for r in middle if r.last is not None):
+                apart = sum(r.count for r in middle)
         elif all(r.last < r.outputs - 1 for r in middle if r.last is not None):
             count, fading = sum(r.count for r in middle), any(r.fading for r in middle)
             field = math.inf if fading and not _claimed(bench, count) else count
@@ -83,9 +87,17 @@ def _stream(bench: Bench) -> MeasuredTiming:
         if all(r.last is not None for r in middle):
             causal = all(_in_time(r, stride) for r in middle)
         length *= 2
-    if field is None and length > LONGEST:
+    if field is None and apart is not None:
+        field = apart
+    if field is None and not _worth(bench, length):
         field = math.inf
     return MeasuredTiming(field, stride, _delay(bench, stride), causal)
+
+
+def _worth(bench: Bench, length: int) -> bool:
+    """Whether a clip of so many frames is looked at."""
+    numbers = bench.subject.example.numel() * length / max(1, bench.example_length)
+    return length <= LONGEST or (length <= max(FARTHEST, 2 * bench.example_length) and numbers <= SMALL)
 
 
 def _claimed(bench: Bench, count: int) -> bool:
@@ -103,17 +115,28 @@ def _in_time(reach: Reach, stride: int) -> bool:
 def _stride(bench: Bench) -> int | None:
     """Input frames for each output frame, from how the clip's output grows; None for other than whole numbers."""
     short, long = bench.legal(2 * bench.example_length + 8), bench.legal(4 * bench.example_length + 20)
-    counts = []
-    for length in (short, long):
-        output = bench.clip(bench.inputs(length, bench.batch, bench.seed))
-        if output is None or output.dim() <= bench.output_time:
-            return None
-        counts.append(output.shape[bench.output_time])
-    grown = counts[1] - counts[0]
-    if grown <= 0:
+    counts = [_outputs(bench, length) for length in (short, long)]
+    if counts[0] is None or counts[1] is None or (grown := counts[1] - counts[0]) <= 0:
         return None
     stride = round((long - short) / grown)
+    if stride > 2 and grown > 2 and bench.plan.legal(short + 1) == short + 1:  # output frames come at single input frames
+        firsts = [_first_length(bench, short, long, counts[0] + more) for more in (1, 2)]
+        stride = firsts[1] - firsts[0]
     return stride if stride >= 1 and abs((long - short) - stride * grown) < stride else None
+
+
+def _outputs(bench: Bench, length: int) -> int | None:
+    """How many output frames a clip of so many frames has."""
+    output = bench.clip(bench.inputs(length, bench.batch, bench.seed))
+    return None if output is None or output.dim() <= bench.output_time else output.shape[bench.output_time]
+
+
+def _first_length(bench: Bench, short: int, long: int, count: int) -> int:
+    """The shortest clip of so many output frames, between two lengths."""
+    while short < long:
+        middle = (short + long) // 2
+        short, long = (short, middle) if (_outputs(bench, middle) or 0) >= count else (middle + 1, long)
+    return short
 
 
 def _delay(bench: Bench, stride: int | None) -> int | None:

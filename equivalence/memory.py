@@ -18,7 +18,7 @@ import re
 import types
 import weakref
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,16 +159,8 @@ class _Walk:
 
     def _parts(self, thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
         kind = type(thing)
-        if kind in MAPPINGS:
-            yield from _entries(thing, path)
-        elif kind is types.MappingProxyType:
-            yield from ((name, value, None) for name, value, _ in _entries(dict(thing), path))
-        elif kind is weakref.ref:
-            yield "()", thing(), None
-        elif kind in SEQUENCES:
-            yield from ((f"[{i}]", value, _into(thing, i)) for i, value in enumerate(thing))
-        elif kind in (tuple, set, frozenset) or _is_namedtuple(kind):
-            yield from ((f"[{i}]", value, None) for i, value in enumerate(thing))
+        if (parts := _contained(thing, path)) is not None:
+            yield from parts
         elif self.declared:
             raise Unobservable(f"{path} is a {kind.__name__}: a declared memory is a tree of tensors, numbers, lists, dicts")
         elif isinstance(thing, types.ModuleType):
@@ -257,6 +249,22 @@ class _Walk:
             hooks = name.endswith("_hooks") or "_hooks_" in name
             if not (hooks or name.startswith("_is_")) or value:
                 yield f".{name}", value, _onto(module, name)
+
+
+def _contained(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
+    """The parts of Python's own containers; None: it is none of them."""
+    kind = type(thing)
+    if kind in MAPPINGS:
+        return _entries(thing, path)
+    if kind is types.MappingProxyType:
+        return ((name, value, None) for name, value, _ in _entries(dict(thing), path))
+    if kind is weakref.ref:
+        return (("()", thing(), None),)
+    if kind in SEQUENCES:
+        return ((f"[{i}]", value, _into(thing, i)) for i, value in enumerate(thing))
+    if kind in (tuple, set, frozenset) or _is_namedtuple(kind):
+        return ((f"[{i}]", value, None) for i, value in enumerate(thing))
+    return None
 
 
 def _entries(mapping: dict, path: str) -> Iterator[tuple[str, Any, Put]]:

@@ -4,6 +4,7 @@ is fed.
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,11 @@ class Trace:
     seen: list[int] = field(default_factory=list)
     flushed: int = 0
     ended: bool = False  # by a flush: nothing is owed any more
+
+    def of_the_first(self, count: int) -> Trace:
+        """What the first `count` frames made appear: a stream that is not flushed cannot know that more will come."""
+        emitted = bisect.bisect_right(self.seen, count)
+        return Trace(self.frames[:emitted], self.seen[:emitted])
 
     def add(self, frames: list[Tensor], seen: int) -> None:
         """Append emissions."""

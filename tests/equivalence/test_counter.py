@@ -71,6 +71,25 @@ def test_counters_of_different_pace_give_themselves_away():
     assert uses.escapes == {"compared with another counter"}
 
 
+def test_a_whole_part_counts_on():
+    uses = Uses()
+    counter = Counter(20, uses, growth=12)
+    assert counter // 4 + 1 == 6
+    assert (counter >> 1) % 3 == 1
+    assert divmod(counter, 6)[1] == 2
+    assert not uses.escapes
+    assert not uses.misfits
+    assert {4, 2, 6} <= uses.moduli  # remainders of whole parts are remainders of the count
+    assert counter // 5
+    assert uses.misfits
+
+
+def test_what_a_whole_part_is_compared_with_is_told_in_frames():
+    uses = Uses()
+    assert Counter(20, uses, growth=12) // 4 < 100
+    assert uses.ahead == {403}
+
+
 ESCAPES = {
     "an index": lambda c: [0] * 30 and list(range(30))[c],
     "int()": int,
@@ -78,10 +97,10 @@ ESCAPES = {
     "a key": lambda c: {20: 1}[c],
     "a text": lambda c: f"{c}",
     "*": lambda c: c * 2,
-    "//": lambda c: c // 2,
+    "//": lambda c: c // 2.5,
+    ">>": lambda c: c >> 40,
     "/": lambda c: c / 2,
     "-": lambda c: 100 - c,
-    "divmod": lambda c: divmod(c, 7),
     "&": lambda c: c & 5,
     "%": lambda c: c % 2.5,
     "arithmetic": lambda c: c + 0.5,

@@ -118,7 +118,7 @@ def test_others_are_not(what):
     assert report.verdict in ("different", "tested", "undecided"), report
 
 
-# -- attention ---------------------------------------------------------------------------------------------------------------
+# -- attention --------------------------------------------------------------------------------------------------------
 
 
 def rotated(x: Tensor, place: Tensor) -> Tensor:

@@ -90,11 +90,19 @@ class Degrees:
     divisors: list[int] = field(default_factory=list)  # degree of each, of all its elements together
     numerators: int = 1
     denominators: int = 0
+    laurent: bool = False  # inverses of monomials were taken: degrees are sums of magnitudes of exponents
 
     @property
     def greatest(self) -> int:
         """Of the numerator of a difference `n/d - m/e = (n e - m d) / (d e)` of any two values that were compared."""
-        return self.numerators + self.denominators
+        greatest = self.numerators + self.denominators
+        return 2 * greatest + 1 if self.laurent else greatest
+
+    def inverse_of_monomial(self, degree: Degree) -> Degree:
+        """Of `1 / x` where every element of x is a product of variables or of their inverses: no divisor, see Lemma 2."""
+        if not degree.constant:
+            self.laurent = True
+        return replace(degree, sign=POSITIVE if degree.sign >= DEFINITE else UNKNOWN)
 
     def denominator(self, degree: Degree) -> int:
         """Degree of the common denominator."""

@@ -31,7 +31,20 @@ LOOKS = {
     *("_to_dlpack", "__array_wrap__", "_storage", "as_subclass", "cpp_data_ptr"),
 }
 # kinds of results that show no number of a tensor that the dispatcher did not see: tensors, and what describes them
-PLAIN = (Tensor, bool, int, str, torch.Size, torch.dtype, torch.device, torch.layout, torch.memory_format, type(None), type)
+PLAIN = (
+    Tensor,
+    bool,
+    int,
+    str,
+    torch.Size,
+    torch.dtype,
+    torch.device,
+    torch.layout,
+    torch.memory_format,
+    type(None),
+    type,
+    type(NotImplemented),
+)
 
 
 class Python(TorchFunctionMode):

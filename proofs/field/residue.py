@@ -72,13 +72,15 @@ class Value:
     """Residues of a tensor, and what is known of them.
 
     `degree`: the greatest of its elements. `names`: for maxima, the digests of the members of the set that each element is
-    the greatest of, `(2, members, *shape)`. `masked`: some elements may be minus infinity.
+    the greatest of, `(2, members, *shape)`. `masked`: some elements may be minus infinity. `monomial`: every element is a
+    product of values of free functions and of their inverses.
     """
 
     planes: Tensor
     degree: Degree = VARIABLE
     names: Tensor | None = None
     masked: bool = False
+    monomial: bool = False
 
     @property
     def shape(self) -> torch.Size:
@@ -203,7 +205,7 @@ class Field:
     def scalar(self, value: float, device: torch.device | str = "cpu") -> Value:
         """A constant without axes."""
         planes = self.number(value, device)
-        return Value(planes, Degree(sign=_sign(value)), masked=bool(planes[0].isnan()))
+        return Value(planes, Degree(sign=_sign(value)), masked=bool(planes[0].isnan()), monomial=value not in (0, -math.inf))
 
     def constants(self, tensor: Tensor, *, literal: bool = False) -> Value:
         """A tensor of constants."""
@@ -271,7 +273,7 @@ class Field:
     def times(self, a: Value, b: Value) -> Value:
         """Elementwise, broadcast."""
         x, y = aligned(a.planes, b.planes)
-        return Value(self.reduce(x * y), a.degree.times(b.degree))
+        return Value(self.reduce(x * y), a.degree.times(b.degree), monomial=a.monomial and b.monomial)
 
     def affine(self, a: Value, scale: Value, shift: Value) -> Value:
         """`a scale + shift`, broadcast, in one go."""
@@ -297,6 +299,8 @@ class Field:
         if bool(nothing.any()):
             self.undefined = True
             planes.masked_fill_(nothing, torch.nan)
+        if a.monomial:
+            return Value(planes, self.degrees.inverse_of_monomial(a.degree), monomial=True)
         return Value(planes, self.degrees.inverse(a.degree, max(1, a.planes[0].numel())))
 
     def _inverted(self, planes: Tensor) -> Tensor:
@@ -389,7 +393,7 @@ class Field:
         if at_zero is not None and bool((zero := (planes[0] == 0).all(0)).any()):
             there = self.number(at_zero, result.device)
             result.masked_fill_(zero, 0.0).add_(zero * there.view(-1, *[1] * (result.dim() - 1)))
-        return Value(result, known)
+        return Value(result, known, monomial=name not in REFLECTED)
 
     def turned(self, a: Value) -> tuple[Value, Value]:
         """Cosine and sine, by chains of the unit circle: of x modulo the next prime of the chain."""

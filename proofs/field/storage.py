@@ -31,6 +31,7 @@ class Residues:
     degree: Degree
     names: Tensor | None = None
     masked: bool = False
+    monomial: bool = False
     undefined: bool = False  # some numbers were NaN or infinite, as uninitialised memory may be
 
 
@@ -76,7 +77,7 @@ class Store:
         if numbers is not None:
             symbols = self.symbols.residues(numbers, whole.dtype, self.field.primes)
             planes = torch.where(numbers >= 0, symbols, planes)
-        return Residues(self, planes, degree, None, lifted.masked, bool(undefined.any()))
+        return Residues(self, planes, degree, None, lifted.masked, undefined=bool(undefined.any()))
 
     def mark_constant(self, tensor: Tensor) -> None:
         """The numbers of this tensor are what they are."""
@@ -98,7 +99,7 @@ class Store:
         if held.undefined and not unwritten and bool(planes.isinf().any()):
             raise NotDecided("memory that was never written is read")
         names = None if held.names is None else _view(held.names, tensor)
-        return Value(planes, held.degree, names, held.masked and bool(planes[0].isnan().any()))
+        return Value(planes, held.degree, names, held.masked and bool(planes[0].isnan().any()), held.monomial)
 
     def _constant(self, tensor: Tensor) -> Value:
         """What was computed beside it, or what its floats stand for."""
@@ -148,6 +149,7 @@ class Store:
         whole = tensor.numel() == held.planes.shape[-1]  # nothing of what was there is left
         held.degree = value.degree if whole else held.degree.beside(value.degree)
         held.masked = value.masked or (held.masked and not whole)
+        held.monomial = value.monomial and (whole or held.monomial)
 
     def copy(self, target: Tensor, source: Tensor) -> None:
         """One tensor into another, memory that was never written along with the rest."""
@@ -176,7 +178,7 @@ class Store:
         if planes.data_ptr() == value.planes.data_ptr():
             planes = planes if planes.is_contiguous() else planes.contiguous()
         names = None if value.names is None else value.names.reshape(*value.names.shape[:2], -1).contiguous()
-        self._attach(tensor.untyped_storage(), Residues(self, planes, value.degree, names, value.masked))
+        self._attach(tensor.untyped_storage(), Residues(self, planes, value.degree, names, value.masked, value.monomial))
         return tensor
 
     def copy_storage(self, source: Tensor, target: Tensor) -> None:
@@ -186,7 +188,7 @@ class Store:
             target.untyped_storage().shadow = replace(shadow, planes=shadow.planes.clone())  # type: ignore[attr-defined]
         if held is not None and getattr(target.untyped_storage(), "residues", None) is None:
             names = None if held.names is None else held.names.clone()
-            copy = Residues(self, held.planes.clone(), held.degree, names, held.masked, held.undefined)
+            copy = replace(held, planes=held.planes.clone(), names=names)
             self._attach(target.untyped_storage(), copy)
 
 

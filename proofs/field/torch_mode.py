@@ -252,8 +252,10 @@ class Exact(EagerMode):
 
     def _on_data(self, func: Any, name: str, args: tuple, kwargs: dict, like: Tensor) -> Any:
         self.executed[name] = self.executed.get(name, 0) + 1
-        if func._schema.is_mutable:
+        if func._schema.is_mutable and not name.startswith("_foreach_"):
             return self._in_place(func, name, args, kwargs, like)
+        if name.startswith("_foreach_") and func.namespace == "aten":
+            return self._one_by_one(name, args, kwargs)
         meaning = (MEANINGS.get(_name(func)) or MEANINGS.get(name)) if func.namespace == "aten" else None
         if meaning is None:
             return self._decomposed(func, name, args, kwargs)
@@ -268,6 +270,16 @@ class Exact(EagerMode):
             self._cast(dtype)
         return self._given(result, dtype, like.device)
 
+    def _one_by_one(self, name: str, args: tuple, kwargs: dict) -> list[Tensor]:
+        """An operation on lists of tensors."""
+        each, count = getattr(torch.ops.aten, name.removeprefix("_foreach_")), len(args[0])
+
+        def of(x: Any, i: int) -> Any:
+            return x[i] if isinstance(x, (list, tuple)) and len(x) == count else x
+
+        with self:
+            return [each(*(of(x, i) for x in args), **kwargs) for i in range(count)]
+
     def _whole(self, exponent: Tensor) -> Tensor | None:
         """An exponent that is no data, if it is whole everywhere."""
         constant = not exponent.is_floating_point() or self.store.find(exponent) is None
@@ -279,6 +291,7 @@ class Exact(EagerMode):
             self.field.assumptions.setdefault("casts", "casts to coarser floating-point formats count as exact")
 
     def _evaluated(self, meaning: Meaning, func: Any, args: tuple, kwargs: dict) -> Any:
+        given = (args, kwargs)
         args, kwargs = self._lifted(args), {key: self._lifted(x) for key, x in kwargs.items()}
         if any(isinstance(x, Value) and x.masked for x in (*args, *kwargs.values())):
             if not meaning.masked:
@@ -286,7 +299,13 @@ class Exact(EagerMode):
             if self.field.undefined:
                 raise NotDecided("minus infinity is among its arguments, after a division by zero")
         named = (func,) if meaning.by_name else ()
-        return meaning.rule(self.field, *named, *args, **kwargs)
+        try:
+            return meaning.rule(self.field, *named, *args, **kwargs)
+        except Exception as error:
+            with self.suspended():
+                _as_torch_would(func, *given)  # raises what the program does
+            what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            raise NotDecided(f"coequal has no meaning for it with these arguments ({what})") from error
 
     def _lifted(self, x: Any) -> Any:
         """Floating-point tensors as values, in lists, too."""
@@ -356,6 +375,17 @@ class Exact(EagerMode):
     def _refusal(self, func: Any, why: str) -> NotDecided:
         name = f"{func.namespace}.{func.overloadpacket.__name__}"
         return NotDecided(why if why.startswith("aten.") else f"{name}: {why}{place()}")
+
+
+def _as_torch_would(func: Any, args: tuple, kwargs: dict) -> None:
+    """The same operation on ordinary numbers: what it raises there is the program's."""
+
+    def plain(x: Any) -> Any:
+        if isinstance(x, Tensor):
+            return torch.ones_like(x) if x.is_floating_point() else x
+        return type(x)(map(plain, x)) if type(x) in (list, tuple) else x
+
+    func(*map(plain, args), **{key: plain(x) for key, x in kwargs.items()})
 
 
 def _name(func: Any) -> str:

@@ -31,6 +31,18 @@ b` if and only if `n e - m d = 0`, whose degree is at most `N + M`. So D is the 
 greatest degree of a denominator, over all that was compared or hashed (`Degrees.greatest`): not the greatest sum for a
 single value, since `x^5` may meet `1 / y^5`.
 
+Inverses. A program that uses a value of a free function and its inverse computes with *Laurent* polynomials. Let `|m|` be
+the sum of the magnitudes of the exponents of a monomial, and let a Laurent polynomial `f /= 0` have `|m| <= D` throughout.
+At a uniform point without a zero it vanishes with probability at most `2 D / (p - 1)`.
+
+Proof. By induction, as in Lemma 1. Let the exponents of `x_1` in f run from -a to b, and let `b >= a` (else take `1 / x_1`).
+`x_1^a f` has degree `a + b <= 2 b` in `x_1`, and the coefficient of `x_1^b` is a Laurent polynomial in the others with
+`|m| <= D - b`. So the probability is at most `2 b / (p - 1) + 2 (D - b) / (p - 1)`. []
+
+`x - 1 / x` attains it: two of `p - 1` points. Magnitudes add and grow under sums and products as degrees do, so the counts
+are the same, and D is doubled once such an inverse was taken. A sum, or what is not known to be a product of such values,
+stays a divisor with a degree of its own.
+
 Lemma 3 (multiples of the primes)
 ---------------------------------
 An integer `c /= 0` of b bits has at most `b / log2(3 2^18)` prime factors in the pool of primes that are drawn from. So a

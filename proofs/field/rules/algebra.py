@@ -115,7 +115,8 @@ def sqrt(f: Field, a: Value) -> Value:
     if a.degree.sign == UNKNOWN and not a.degree.constant:
         f.assumptions.setdefault("roots", ROOTS)
     root = f.inverse(rsqrt(f, a))
-    return Value(root.planes.masked_fill((a.planes == 0).all(0), 0.0), replace(root.degree, sign=a.degree.sign))
+    planes = root.planes.masked_fill((a.planes == 0).all(0), 0.0)
+    return Value(planes, replace(root.degree, sign=a.degree.sign), monomial=root.monomial)
 
 
 @means("pow", says="whole powers exactly, halves by sqrt and rsqrt, others as free functions", keeps=RATIONAL)
@@ -213,8 +214,52 @@ def variance(
     return (result, f.mean(a, axes, keep=keepdim)) if "_mean" in name else result
 
 
-@means("linalg_vector_norm", says="sqrt of the sum of squares (order 2 alone)", keeps=RATIONAL)
+@means("hypot", says="sqrt of the sum of squares", keeps=RATIONAL)
+def hypot(f: Field, a: Value, b: Value) -> Value:
+    return sqrt(f, f.plus(square(f, a), square(f, b)))
+
+
+@means("_euclidean_dist", "_cdist_forward", by_name=True, keeps=RATIONAL,
+       says="sqrt of the sum of squared differences, of all pairs of rows")  # fmt: skip
+def distances(f: Field, operation: Any, a: Value, b: Value, p: float = 2, *_: Any) -> Value:
+    if p != 2:
+        raise NotDecided(f"distances of order {p}")
+    apart = f.minus(Value(a.planes.unsqueeze(-2), a.degree), Value(b.planes.unsqueeze(-3), b.degree))
+    return sqrt(f, f.sum(square(f, apart), [-1]))
+
+
+@means("linalg_solve_triangular", says="substitution, row by row; pivots are divisors", keeps=RATIONAL)
+def solve_triangular(f: Field, a: Value, b: Value, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Value:
+    if not left:
+        turned = (Value(v.planes.transpose(-1, -2), v.degree) for v in (a, b))
+        solved = solve_triangular(f, *turned, upper=not upper, unitriangular=unitriangular)
+        return Value(solved.planes.transpose(-1, -2), solved.degree)
+    size, rows = a.shape[-1], dict[int, Value]()
+    for i in range(size - 1, -1, -1) if upper else range(size):
+        row = Value(b.planes[..., i, :], b.degree)
+        for j, known in rows.items():
+            row = f.minus(row, f.times(Value(a.planes[..., i, j, None], a.degree), known))
+        rows[i] = row if unitriangular else f.over(row, Value(a.planes[..., i, i, None], a.degree))
+    degree = rows[0].degree
+    for v in rows.values():
+        degree = degree.beside(v.degree)
+    return Value(torch.stack([rows[i].planes for i in range(size)], -2), degree)
+
+
+@means("scatter_add", "index_add", by_name=True, says="what falls on the same place is added up", keeps=RING)
+def scatter_add(
+    f: Field, operation: Any, a: Value, dim: int, index: torch.Tensor, source: Value, *, alpha: float = 1
+) -> Value:
+    source = f.scaled(source, alpha)
+    f.terms(index.numel())
+    planes = [operation(x, dim, index, y) for x, y in zip(a.planes.unbind(0), source.planes.unbind(0), strict=False)]
+    return Value(f.reduce(torch.stack(planes)), a.degree.plus(source.degree))
+
+
+@means("linalg_vector_norm", says="sqrt of the sum of squares; of order 1, the sum of magnitudes", keeps=RATIONAL)
 def vector_norm(f: Field, a: Value, ord: float = 2, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Value:
+    if ord == 1:
+        return f.sum(f.free("abs", a, at_zero=0.0), _axes(dim), keep=keepdim)
     if ord != 2:
         raise NotDecided(f"a norm of order {ord}")
     return sqrt(f, f.sum(square(f, a), _axes(dim), keep=keepdim))

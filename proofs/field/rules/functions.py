@@ -12,7 +12,7 @@ from coequal.proofs.field.degree import NONNEGATIVE, POSITIVE
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.meanings import CONGRUENCE, FREE, means
 from coequal.proofs.field.residue import INFINITE, Field, Value
-from coequal.proofs.field.rules.algebra import value
+from coequal.proofs.field.rules.algebra import cumsum, value
 from coequal.proofs.field.rules.pooling import inverses
 from coequal.proofs.field.rules.products import mm
 
@@ -196,6 +196,21 @@ def log_softmax(f: Field, a: Value, dim: int, *_: Any) -> Value:
 def logsumexp(f: Field, a: Value, dim: Any, keepdim: bool = False) -> Value:
     axes = [dim] if isinstance(dim, int) else list(dim)
     return f.free("log", f.sum(f.exponential(a), axes, keep=keepdim))
+
+
+@means("logaddexp", says="log(E(x) + E(y))", keeps=CONGRUENCE)
+def logaddexp(f: Field, a: Value, b: Value) -> Value:
+    return f.free("log", f.plus(f.exponential(a), f.exponential(b)))
+
+
+@means("logcumsumexp", says="log of all partial sums of E(x_j)", keeps=CONGRUENCE)
+def logcumsumexp(f: Field, a: Value, dim: int) -> Value:
+    return f.free("log", cumsum(f, f.exponential(a), dim))
+
+
+@means("atan2", says="a free function of both arguments", keeps=CONGRUENCE, source=FREE)
+def atan2(f: Field, a: Value, b: Value) -> Value:
+    return f.free("atan2", a, b)
 
 
 @means("isnan", "isinf", "isneginf", "isposinf", "isfinite", by_name=True, masked=True,

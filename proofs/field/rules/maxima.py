@@ -138,6 +138,12 @@ def cummax(f: Field, a: Value, dim: int) -> tuple[Value, Unknown]:
     return Value(planes, results[-1].degree, names, any(r.masked for r in results)), Unknown(a.shape)
 
 
+@means("cummin", says="-cummax(-x)", keeps="order of minima")
+def cummin(f: Field, a: Value, dim: int) -> tuple[Value, Unknown]:
+    result, where = cummax(f, neg(f, a), dim)
+    return neg(f, result), where
+
+
 @means("max_pool1d_with_indices", "max_pool2d_with_indices", "max_pool3d_with_indices", by_name=True,
        says="the set of each window, padded with minus infinity; its indices may not be used", keeps=SET,
        masked=True)  # fmt: skip

@@ -51,7 +51,8 @@ def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
         degree = degree.unsigned()  # zeros may be filled in
     masked = any(v.masked for v in values)
     if at_once is not None:
-        return Value(at_once, degree, None if names is None else _named(names), masked)
+        monomial = all(v.monomial for v in values) and not isinstance(args[-1], Fill)
+        return Value(at_once, degree, None if names is None else _named(names), masked, monomial)
     moved = [_call(operation, leaves, spec, lambda v, i=i: v.planes[i]) for i in range(known)]
     if _accumulates(operation, args, kwargs):
         if masked:

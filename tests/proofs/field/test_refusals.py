@@ -66,7 +66,7 @@ REFUSALS: dict[str, tuple[Callable[[Tensor], object], str, str]] = {
     ),
     "cast to integers": (lambda x: x.long(), "aten._to_copy", "data is cast to whole numbers"),
     "no meaning": (lambda x: torch.linalg.svdvals(x + 1), "aten.", "it has no meaning here yet"),
-    "a norm of another order": (lambda x: x.norm(1), "aten.linalg_vector_norm", "a norm of order 1"),
+    "a norm of another order": (lambda x: x.norm(3), "aten.linalg_vector_norm", "a norm of order 3"),
     "softmax of nothing": (
         lambda x: torch.softmax(x.masked_fill(torch.ones(4).bool(), -torch.inf), 1), "aten._softmax", "masked out entirely"
     ),

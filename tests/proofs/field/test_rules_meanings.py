@@ -132,6 +132,11 @@ EXACT: dict[str, Case] = {
     "index_copy": case(aten.index_copy.default, n(4, 5), 0, torch.tensor([2, 0]), n(2, 5)),
     "index_fill": case(aten.index_fill.int_Scalar, n(4, 5), 0, torch.tensor([2, 0]), 3),
     "scatter": case(aten.scatter.src, n(4, 5), 0, torch.tensor([[1, 0, 2, 3, 1]]), n(1, 5)),
+    "scatter_add": case(aten.scatter_add.default, n(4, 5), 0, torch.tensor([[1, 1, 2, 3, 1], [1, 0, 2, 0, 1]]), n(2, 5)),
+    "index_add": case(aten.index_add.default, n(4, 5), 1, torch.tensor([2, 0, 2]), n(4, 3), alpha=3),
+    "linalg_solve_triangular": case(
+        aten.linalg_solve_triangular.default, n(2, 4, 4), n(2, 4, 3), upper=False, unitriangular=True
+    ),
     "slice_scatter": case(aten.slice_scatter.default, n(4, 5), n(2, 5), 0, 1, 3),
     "select_scatter": case(aten.select_scatter.default, n(4, 5), n(5), 0, 2),
     "diagonal_scatter": case(aten.diagonal_scatter.default, n(4, 4), n(3), 1),
@@ -219,6 +224,27 @@ def _logsumexp(lab) -> tuple[Any, Any]:
     return torch.logsumexp(x, 1), torch.log(torch.exp(x).sum(1))
 
 
+@program("logaddexp", "logcumsumexp")
+def _sums_of_exponentials(lab) -> tuple[Any, Any]:
+    x = lab.symbols(3, 5)
+    pairs = torch.logaddexp(x[:, 0], x[:, 1]), torch.logcumsumexp(x, 1)[:, 2]
+    return pairs, (torch.log(torch.exp(x[:, :2]).sum(1)), torch.log(torch.exp(x[:, :3]).sum(1)))
+
+
+@program("atan2")
+def _atan2(lab) -> tuple[Any, Any]:
+    x = lab.symbols(3, 5)
+    return torch.atan2(x[0] + x[1], x[2]), torch.atan2(x[1] + x[0], x[2])
+
+
+@program("hypot", "_euclidean_dist", "_cdist_forward")
+def _distances(lab) -> tuple[Any, Any]:
+    a, b = lab.symbols(3, 4), lab.symbols(2, 4)
+    by_hand = torch.sqrt(((a[:, None] - b[None]) ** 2).sum(-1))
+    given = aten._euclidean_dist.default(a, b), aten._cdist_forward.default(a, b, 2.0, None), torch.hypot(a[0], a[1])
+    return given, (by_hand, by_hand, torch.sqrt(a[1] * a[1] + a[0] * a[0]))
+
+
 @program("glu")
 def _glu(lab) -> tuple[Any, Any]:
     x = lab.symbols(3, 6)
@@ -235,7 +261,8 @@ def _std(lab) -> tuple[Any, Any]:
 @program("linalg_vector_norm")
 def _norm(lab) -> tuple[Any, Any]:
     x = lab.symbols(3, 6)
-    return torch.linalg.vector_norm(x, dim=1), torch.sqrt((x * x).sum(1))
+    given = torch.linalg.vector_norm(x, dim=1), torch.linalg.vector_norm(x, 1, dim=1)
+    return given, (torch.sqrt((x * x).sum(1)), x.abs().sum(1))
 
 
 @program("_scaled_dot_product_flash_attention_for_cpu")
@@ -253,6 +280,12 @@ def _maxima(lab) -> tuple[Any, Any]:
     pairs = aten.maximum.default(aten.max.other(x[:, 3], x[:, 1]), aten.fmax.default(x[:, 0], x[:, 2]))
     results = torch.max(x, 1).values, torch.cummax(x, 1).values[:, -1], pairs, torch.max(x)
     return results, (row, row, row, torch.amax(row, 0))
+
+
+@program("cummin")
+def _running_minimum(lab) -> tuple[Any, Any]:
+    x = lab.symbols(3, 4)
+    return torch.cummin(x, 1).values[:, -1], torch.amin(x, 1)
 
 
 @program("amin", "minimum", "min.other", "fmin")

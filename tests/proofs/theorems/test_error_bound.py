@@ -4,8 +4,10 @@ import math
 import random
 
 import pytest
+import torch
 
 from coequal.proofs.field.bound import wrong
+from coequal.proofs.field.errors import ZeroDivisor
 from coequal.proofs.field.primes import draw
 from coequal.proofs.theorems.error_bound import after_redraws, called_zero, divides, pairs, planted, pool
 
@@ -25,6 +27,28 @@ def test_the_bound_of_schwartz_and_zippel_is_attained(primes: tuple[int, ...], d
     assert field.degrees.greatest == degree
     assert abs(seen - expected) <= deviation(expected) + 1
     assert seen <= POINTS * wrong(0, degree, primes) + deviation(expected) + 1
+
+
+def inverted(x: torch.Tensor) -> torch.Tensor:
+    """`F - 1 / F`, zero where F is one of two values."""
+    image = torch.tanh(x)
+    return image - 1 / image
+
+
+@pytest.mark.parametrize("prime", [251, 1019])
+def test_the_bound_for_inverses_is_attained(prime: int) -> None:
+    seen, field = 0, None
+    for seed in range(400):  # a point where F is zero is none
+        try:
+            more, field = called_zero((prime,), seed, inverted, (20,))
+        except ZeroDivisor:
+            continue
+        seen += more
+    assert field is not None
+    assert field.degrees.laurent
+    expected = 8000 * 2 / (prime - 1)
+    assert abs(seen - expected) <= deviation(expected) + 0.1 * expected
+    assert 2 / (prime - 1) <= wrong(0, field.degrees.greatest, (prime,))
 
 
 @pytest.mark.parametrize("count", [2, 3, 6])

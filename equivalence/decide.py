@@ -41,6 +41,12 @@ MOST = 16  # primes of one draw
 AHEAD = 64  # times as many applications of functions as the first example has may come
 
 
+PATTERN = (
+    "integer inputs are looked up, and asked where they are equal to {values}: the proof speaks of all that are equal to it"
+    " at the places drawn"
+)
+
+
 @dataclass(frozen=True)
 class Exactly:
     """What the user may choose: the greatest probability of a wrong "equal", and whether constants are taken literally."""
@@ -73,6 +79,7 @@ class Decision:
     compared: list[Example] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)  # that one of the two alone applies
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
+    patterns: bool = False  # integer inputs were asked where they are equal to a constant
     levels: int = 1
     wanted: float = BOUND  # the bound that is asked for
     only: Example | None = None
@@ -294,6 +301,10 @@ def _note(exact: ExactBench, decision: Decision, tried: int) -> None:
             decision.assumptions.append(text)
     for reason in over.field.reasons.values():
         decision.reasons += [] if reason in decision.reasons else [reason]
+    if over.equal_to:
+        text = PATTERN.format(values=", ".join(sorted(over.equal_to)))
+        decision.patterns = True
+        decision.assumptions += [] if text in decision.assumptions else [text]
     if over.integers_used:
         names = ", ".join(f"aten.{name}" for name in sorted(over.integers_used))
         reason = f"the program computes with its integer inputs ({names}): only those drawn were compared"
@@ -368,8 +379,11 @@ def _all_lengths(bench: Bench, decision: Decision) -> None:
     """What the induction says of the horizon: else all legal lengths up to it were compared, without a gap."""
     induction = decision.induction
     decision.lengths = sorted({e.length for e in decision.compared if e.chunks is None or decision.only is not None})
-    decision.horizon = "all" if induction.holds else gap_free(bench, decision.lengths, only=decision.only is not None)
+    every = induction.holds and not decision.patterns
+    decision.horizon = "all" if every else gap_free(bench, decision.lengths, only=decision.only is not None)
     decision.state, decision.globals = induction.says, induction.globals
+    if induction.holds and decision.patterns:
+        decision.state = "where integer inputs are equal to a constant is known for the lengths that were compared"
     if induction.holds:
         decision.assumptions += [a for a in induction.assumptions if a not in decision.assumptions]
 

@@ -13,6 +13,7 @@ from coequal.equivalence.bench import Bench, Example
 from coequal.equivalence.checks.base import Skip
 from coequal.equivalence.compare import Mismatch
 from coequal.equivalence.runner import Player, StreamRaised, Trace
+from coequal.equivalence.weights import borrowed
 
 Tensor = torch.Tensor
 
@@ -101,7 +102,9 @@ def _feed_strided(player: Player, frames: Tensor, step: bool) -> None:
 def grad_mode(bench: Bench, example: Example) -> int:
     """With gradients recorded, or in inference mode, the emissions are the same."""
     x = bench.inputs(example.length, example.batch, example.seed)
-    with torch.enable_grad() if example.variant == "grad" else torch.inference_mode():
+    kept = contextlib.nullcontext() if example.variant == "grad" else borrowed(bench.subject.modules, None)
+    mode = torch.enable_grad() if example.variant == "grad" else torch.inference_mode()  # which leaves locked tensors
+    with kept, mode:
         trace = bench.play(x.clone())
     return bench.compare(x, Trace([f.detach().clone() for f in trace.frames], trace.seen, trace.flushed, trace.ended))
 

@@ -76,6 +76,7 @@ class Exact(EagerMode):
         self.store = Store(field, symbols or Symbols(field.seed))
         self.executed: dict[str, int] = {}  # operations on data, by name
         self.integers_used: set[str] = set()  # operations that computed with integer inputs
+        self.equal_to: set[str] = set()  # constants that integer inputs were compared with: no more is known of those
         self.refused: list[Undisturbed] = []  # whatever became of it: the program may swallow anything
 
     # -- entering ------------------------------------------------------------------------------------------------------
@@ -173,6 +174,9 @@ class Exact(EagerMode):
             raise self._refusal(func, "indices of a maximum depend on data")
         name = func.overloadpacket.__name__
         drawn = any(getattr(t.untyped_storage(), "drawn", None) is self for t in tensors)
+        if drawn and name in ("eq", "ne") and not isinstance(args[1], Tensor):
+            self.equal_to.add(str(args[1]))
+            return func(*args, **kwargs)  # where the constant stands: a pattern, which is no integer of the input's
         if drawn and name not in LOOK_UPS and not _is_view(func):
             self.integers_used.add(name)
         data = [t for t in tensors if t.is_floating_point() and self.store.find(t) is not None]

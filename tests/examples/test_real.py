@@ -1,0 +1,70 @@
+"""Real models of public packages, where they are installed: proved, with their horizons; and what is found is found."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+import coequal
+
+REAL = Path(__file__).parents[2] / "examples" / "real"
+GROWING = 19  # frames, of what remembers everything
+
+# file, subject, the package it needs, horizon
+PROVED = [
+    ("decoders", "llama", "transformers", GROWING),
+    ("decoders", "llama_static", "transformers", GROWING),
+    ("decoders", "llama_left_padding", "transformers", GROWING),
+    ("decoders", "mistral_sliding_window", "transformers", GROWING),
+    ("decoders", "gemma3", "transformers", GROWING),
+    ("decoders", "gpt2", "transformers", GROWING),
+    ("decoders", "gpt_neo_local", "transformers", GROWING),
+    ("decoders", "lfm2", "transformers", GROWING),
+    ("decoders", "bart_decoder", "transformers", GROWING),
+    ("recurrences", "mamba", "transformers", GROWING),
+    ("recurrences", "mamba2", "transformers", GROWING),
+    ("recurrences", "falcon_mamba", "transformers", GROWING),
+    ("recurrences", "rwkv", "transformers", GROWING),
+    ("recurrences", "retnet", "yet_another_retnet", GROWING),
+    ("recurrences", "mambapy", "mambapy", GROWING),
+    ("signals", "wan_block", "diffusers", "all"),
+    ("signals", "cogvideo_conv", "diffusers", "all"),
+    ("signals", "mimi_encoder", "transformers", "all"),
+    ("signals", "moshi_transformer", "moshi", GROWING),
+    ("signals", "tcn", "pytorch_tcn", "all"),
+]
+
+
+def loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"real_{name}", REAL / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(("file", "subject", "package", "horizon"), PROVED, ids=[row[1] for row in PROVED])
+def test_real_models_are_proved(file, subject, package, horizon):
+    pytest.importorskip(package)
+    torch.manual_seed(0)
+    report = coequal.verify(getattr(loaded(file), subject)(), checks=["values", "exact"], effort="quick")
+    assert report.verdict == "proved", report
+    assert report.horizon == "all" or (horizon != "all" and report.horizon >= horizon), report
+
+
+def test_rows_that_a_step_mixes_are_found():
+    pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    report = coequal.verify(loaded("recurrences").rwkv_rows(), checks=["batch"], effort="quick")
+    assert report.verdict == "different"
+
+
+@pytest.mark.parametrize("name", ["decoders", "recurrences", "signals"])
+def test_the_files_load_without_the_packages(name):
+    assert loaded(name).__doc__

@@ -74,6 +74,8 @@ def measured(make: Callable[[], coequal.Subject]) -> dict:
         return {"verdict": f"not installed: {error.name}"}
     except coequal.BadSubject as error:
         return {"verdict": "refused", "why": str(error)}
+    except Exception as error:  # a table is told what is wrong with a row, and goes on
+        return {"verdict": f"no answer: {type(error).__name__}"}
     proof = report.proof or {}
     horizon = proof.get("horizon") if report.verdict == "proved" else None
     return {"verdict": str(report.verdict.value), "horizon": horizon, "seconds": time.perf_counter() - begin}

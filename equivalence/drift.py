@@ -116,7 +116,7 @@ def _ratios(stream: list[float], clip: list[float], own: str, *, forgets: bool) 
         "precision": own,
         "frames": len(stream),
         "worst_ratio": max(ratios),
-        "forgets": forgets,
+        "errors": "forgotten" if forgets else "followed",
     }
     if forgets or not quality.drifts(ratios):
         return Followed(found)

@@ -58,14 +58,14 @@ def subject(stream: type[Window]) -> Subject:
 
 def test_a_stream_that_forgets_is_not_followed_for_long():
     report = verify(subject(Window), effort="quick")
-    assert report.quality["forgets"]
+    assert report.quality["errors"].startswith("forgotten")
     assert report.quality["frames"] < LONG // 2
 
 
 @pytest.mark.parametrize("stream", [RunningSum, Clocked])
 def test_one_that_does_not_is(stream):
     report = verify(subject(stream), effort="quick")
-    assert not report.quality["forgets"]
+    assert report.quality["errors"] == "followed"
     assert report.quality["frames"] == LONG
 
 

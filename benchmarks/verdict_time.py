@@ -72,9 +72,9 @@ def main() -> None:
     print("| what | before, s | now, s | ratio |\n|---|--:|--:|--:|")
     for what, seconds in now.items():
         old = before.get(what)
-        print(
-            f"| {what} | {'' if old is None else f'{old:.2f}'} | {seconds:.2f} | {'' if old is None else f'{seconds / old:.2f}'} |"
-        )
+        compared = "| " if old is None else f"{old:.2f} | {seconds / old:.2f}"
+        first, ratio = compared.split("|")
+        print(f"| {what} | {first.strip()} | {seconds:.2f} | {ratio.strip()} |")
     if options.json:
         options.json.write_text(json.dumps(now, indent=1) + "\n")
 

@@ -87,7 +87,9 @@ def _flat(tensor: Tensor) -> Tensor:
 
 
 def _in_single(flat: Tensor) -> Tensor:
-    return flat.to(torch.float32).to(torch.float64) == flat
+    """What may be rounded to single precision: it holds the number, which is no number of a few bits, as 1 is."""
+    mantissa = torch.frexp(flat)[0] * 2.0**24
+    return (mantissa == mantissa.round()) & (mantissa.remainder(2.0**12) != 0)
 
 
 @functools.lru_cache(maxsize=200_000)

@@ -71,6 +71,8 @@ class Python(TorchFunctionMode):
         for tensor in (x for x in args if isinstance(x, Tensor) and type(x) in (Tensor, torch.nn.Parameter)):
             with torch._C.DisableTorchFunction():
                 data = tensor.is_floating_point() and self.store.find(tensor) is not None
+                if not data:
+                    self.store.expose(tensor)
                 if self.integers is not None and not data:
                     self.integers(f"Tensor.{name}", tensor)
             if data:

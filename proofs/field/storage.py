@@ -110,8 +110,14 @@ class Store:
 
     def shadow(self, tensor: Tensor) -> Residues | None:
         """The exact residues of a constant that was computed from constants."""
-        found = getattr(tensor.untyped_storage(), "shadow", None)
+        storage = tensor.untyped_storage()
+        found = None if getattr(storage, "exposed", False) else getattr(storage, "shadow", None)
         return found if found is not None and found.owner is self else None
+
+    @staticmethod
+    def expose(tensor: Tensor) -> None:
+        """Somebody has the memory of a constant in hand: its floats may change unseen, so that it has no shadow any more."""
+        tensor.untyped_storage().exposed = True  # type: ignore[attr-defined]
 
     def cast_shadow(self, tensor: Tensor, value: Value) -> None:
         """These are the exact residues of a constant, that was made just now or is written over."""

@@ -216,7 +216,7 @@ class Exact(EagerMode):
                 if name in COPIES and getattr(args[0].untyped_storage(), "literal", False):
                     tensor.untyped_storage().literal = True  # type: ignore[attr-defined]  # a weight and its copy are one number
         elif self.field.shadow and func._schema.is_mutable:
-            self._written(name, args, kwargs)
+            self._written(func, name, args, kwargs)
         return result
 
     def _shadow(self, func: Any, name: str, args: tuple, kwargs: dict, result: Tensor) -> None:
@@ -245,14 +245,19 @@ class Exact(EagerMode):
             return whole_powers(self.field, self._lifted_number(args[0]), exponents)
         return self._evaluated(meaning, func, args, kwargs)
 
-    def _written(self, name: str, args: tuple, kwargs: dict) -> None:
+    def _written(self, func: Any, name: str, args: tuple, kwargs: dict) -> None:
         """A constant was written to: a copy of an exact one is exact, whatever else is its floats again."""
-        for tensor in (x for x in (*args[:1], kwargs.get("out")) if isinstance(x, Tensor) and x.is_floating_point()):
-            source = args[1] if name == "copy_" and len(args) > 1 else None
-            if isinstance(source, Tensor) and source.is_floating_point() and self.store.shadow(source) is not None:
-                self.store.cast_shadow(tensor, self.store.read(source))
-            else:
-                self.store.lose_shadow(tensor)
+        source = args[1] if name == "copy_" and len(args) > 1 and isinstance(args[1], Tensor) else None
+        exact = source is not None and source.is_floating_point() and self.store.shadow(source) is not None
+        for i, argument in enumerate(func._schema.arguments):
+            given = args[i] if i < len(args) else kwargs.get(argument.name)
+            if argument.alias_info is None or not argument.alias_info.is_write or given is None:
+                continue
+            for tensor in _tensors((given,)):
+                if exact and tensor.is_floating_point():
+                    self.store.cast_shadow(tensor, self.store.read(source))  # type: ignore[arg-type]
+                else:
+                    self.store.lose_shadow(tensor)
 
     def _on_data(self, func: Any, name: str, args: tuple, kwargs: dict, like: Tensor) -> Any:
         self.executed[name] = self.executed.get(name, 0) + 1

@@ -118,6 +118,41 @@ def test_others_are_not(what):
     assert report.verdict in ("different", "tested", "undecided"), report
 
 
+def written(change: Callable[[Tensor], object]) -> Callable[[], list]:
+    """The same powers, of which somebody changes one a little after they were computed."""
+
+    def weights() -> list:
+        powers = RATE ** places(torch.float64)
+        changed = change(powers)
+        return list((changed if isinstance(changed, Tensor) else powers).unbind(0))
+
+    return weights
+
+
+WRITES: dict[str, Callable[[Tensor], object]] = {
+    "in place": lambda w: w[2].mul_(OFF) is None,
+    "an element": lambda w: w.__setitem__(2, w[2] * OFF),
+    "its data": lambda w: w.data[1:3].mul_(OFF) is None,
+    "through a view": lambda w: w.view(-1)[3:].add_(1e-13) is None,
+    "as a result": lambda w: torch.mul(w, OFF, out=w) is None,
+    "by a copy": lambda w: w.copy_(w * OFF) is None,
+    "in a list of tensors": lambda w: torch._foreach_mul_([w], OFF),
+    "through NumPy": lambda w: w.numpy().__setitem__(2, w.numpy()[2] * (1 + 1e-9)),
+    "adding at a place": lambda w: (
+        w.index_put_((torch.tensor([1]),), torch.tensor([1e-13]).double(), accumulate=True) is None
+    ),
+    "one that is near a whole number": lambda w: w * (1 + 1e-14),
+    "one of another storage": lambda w: setattr(w, "data", w * OFF),
+}
+
+
+@pytest.mark.parametrize("how", WRITES)
+def test_what_is_written_to_is_not_what_was_computed(how):
+    stream = ring(written(WRITES[how]))
+    report = verify(Subject(clip=filtered(decay), stream=stream, example=torch.randn(1, 2, 12)), effort="quick")
+    assert report.verdict in ("different", "tested", "undecided"), report
+
+
 # -- attention --------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import math
 import time
 from collections.abc import Callable
@@ -36,6 +37,7 @@ DRAWS = 12
 SECONDS = {"quick": 15.0, "normal": 45.0}  # after which no further length is tried (never the first)
 LEAST = 19  # frames up to which every length is compared, if there is time
 FAR = 60  # frames, from which on not every window is compared
+LONG = 128  # frames of a single example beyond which chains of primes are not tried
 GRACE = 45.0  # seconds more for the lengths that an induction must not miss
 MOST = 16  # primes of one draw
 AHEAD = 64  # times as many applications of functions as the first example has may come
@@ -54,6 +56,7 @@ class Exactly:
     bound: float = BOUND
     literal: bool = False
     near: bool = False  # constants near one another count as one: explains differences, proves nothing
+    first: bool = False  # the first reading alone: where it is known that no other helps
 
 
 @dataclass
@@ -110,7 +113,7 @@ def decide(
     draw = Draw(seed=bench.seed + 1, literal=options.literal, near=options.near)
     try:
         draw = _first(bench, timing, draw, decision, effort, until)
-        if decision.mismatch is not None and not (options.literal or options.near):
+        if decision.mismatch is not None and not (options.literal or options.near or options.first):
             draw = _read_otherwise(bench, timing, draw, decision, effort, until)
         _conclude(bench, timing, draw, decision, options)
     except (NotDecided, NotExact) as error:
@@ -327,7 +330,8 @@ def _first(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision,
 def _read_otherwise(bench: Bench, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float) -> Draw:
     """The same again in other readings, until one in which clip and stream agree; else the first one stands."""
     before = copy.copy(decision)
-    for reading in other_readings(draw, decision.seen):
+    long = decision.only is not None and decision.only.length > LONG
+    for reading in itertools.islice(other_readings(draw, decision.seen), 1 if long else None):
         decision.readings, decision.levels = decision.readings + 1, reading.draw.levels
         try:
             suited = _first(bench, timing, reading.draw, decision, effort, until)

@@ -20,7 +20,7 @@ from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.runner import StreamRaised, Trace
 
 LONGEST = 256  # frames; what is still moved at the end of such a clip has no bound that can be measured
-FARTHEST, SMALL = 2048, 1 << 14  # the same where the clip has few numbers
+FARTHEST, SMALL, WORK = 2048, 1 << 14, 1 << 26  # the same where the clip has few numbers, and few weights each frame
 LEAST = 64  # frames in the clip that is looked at: taps that are far apart do not show in a short one
 DRAWS = 3
 
@@ -95,9 +95,13 @@ def _stream(bench: Bench) -> MeasuredTiming:
 
 
 def _worth(bench: Bench, length: int) -> bool:
-    """Whether a clip of so many frames is looked at."""
+    """Whether a clip of so many frames is looked at: beyond `LONGEST` where it is cheap, in numbers and in weights."""
+    if length <= LONGEST:
+        return True
+    module = bench.subject.modules
+    weights = 0 if module is None else sum(parameter.numel() for parameter in module.parameters())
     numbers = bench.subject.example.numel() * length / max(1, bench.example_length)
-    return length <= LONGEST or (length <= max(FARTHEST, 2 * bench.example_length) and numbers <= SMALL)
+    return length <= max(FARTHEST, 2 * bench.example_length) and numbers <= SMALL and weights * length <= WORK
 
 
 def _claimed(bench: Bench, count: int) -> bool:

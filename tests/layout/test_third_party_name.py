@@ -1,5 +1,6 @@
 """`continual` is also the import name of the library continual-inference: it must never mean our folder."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,9 @@ def test_under_this_pytest(library: str) -> None:
 
 @pytest.mark.parametrize("start", [["-m", "pytest"], ["-P", "-m", "pytest"]], ids=" ".join)
 def test_under_pytest_from_the_repository_root(library: str, start: list[str], tmp_path: Path) -> None:
-    test = ROOT / "tests" / "layout" / f"test_generated_{tmp_path.name.replace('-', '_')}.py"
+    test = (
+        ROOT / "tests" / "layout" / f"test_generated_{os.getpid()}_{tmp_path.name.replace('-', '_')}.py"
+    )  # workers run side by side
     test.write_text(A_TEST)
     try:
         said = output([sys.executable, *start, "-q", "-s", "-p", "no:hypothesispytest", str(test)])

@@ -143,7 +143,7 @@ def regions_in_words(regions: dict[str, RegionVerdict]) -> str:
 
 def quality_in_words(quality: dict[str, Any]) -> str:
     """The scalar entries of the quality section, `name value`, in one line."""
-    scalars = {k: v for k, v in quality.items() if isinstance(v, (int, float, str)) and not isinstance(v, bool)}
+    scalars = {k: v for k, v in quality.items() if isinstance(v, (int, float, str))}
     return ", ".join(f"{key.replace('_', ' ')} {number(value)}" for key, value in scalars.items())
 
 

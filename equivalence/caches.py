@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-import sys
 from collections.abc import Iterator
 
-LIBRARIES = {"torch", "numpy", "sympy", "hypothesis", "coequal", "mpmath", *sys.stdlib_module_names}
+from coequal.equivalence.reads import is_known
+
+LIBRARIES = ("sympy.", "mpmath.", "hypothesis.")  # besides those whose code is known
 
 
 @contextlib.contextmanager
@@ -24,5 +25,7 @@ def forgotten() -> Iterator[None]:
 def forget() -> None:
     """Clear the caches of all functions but those of libraries."""
     for thing in gc.get_objects():
-        if type(thing) is functools._lru_cache_wrapper and (thing.__module__ or "").partition(".")[0] not in LIBRARIES:
+        if type(thing) is not functools._lru_cache_wrapper or is_known(thing.__module__):
+            continue
+        if not f"{thing.__module__}.".startswith(LIBRARIES):
             thing.cache_clear()

@@ -173,10 +173,9 @@ def _all_that_there_is_time_for(
         _compare(exact, examples[:1], decision, until)
         if not later:
             _enough(exact, decision)
-        if decision.only is None:
-            _acquaint(exact, 10 * exact.reach + 64)
         if decision.only is not None:
             return
+        _acquaint(exact, 10 * exact.reach + 64)
         if known is not None or not later:
             decision.induction = induct(exact, timing, until, known)
             decision.compared += [Example(n, exact.batch, exact.seed) for n in decision.induction.lengths]
@@ -303,6 +302,9 @@ def _note(exact: ExactBench, decision: Decision, tried: int) -> None:
         if text not in decision.assumptions:
             decision.assumptions.append(text)
     for reason in over.field.reasons.values():
+        decision.reasons += [] if reason in decision.reasons else [reason]
+    for value in sorted(v for v, answers in over.equal_to.items() if len(answers) < 2):
+        reason = f"the program asks its integer inputs for {value}, and all of those drawn gave the same answer"
         decision.reasons += [] if reason in decision.reasons else [reason]
     if over.equal_to:
         text = PATTERN.format(values=", ".join(sorted(over.equal_to)))

@@ -84,13 +84,12 @@ def shrinks(double: float, single: float) -> bool:
 
 
 def explained(fine_error: float, coarse_error: float, fine: torch.dtype, coarse: torch.dtype, largest: float) -> bool:
-    """Whether the error in a coarse format is what rounding makes of that in a fine one: it grows with the unit, no more.
+    """Whether the error in a coarse format is what rounding makes of that in a fine one.
 
-    `largest`: magnitude of the output; an error below its last bit is taken for that. Errors are maxima over many numbers:
-    2^10 is left for luck.
+    The fine one says how much the stream amplifies (its error over the unit, at least the output's magnitude, `largest`),
+    and a difference is rounding as long as it is below `cut` times that, as ever.
     """
-    grows = unit(coarse) / unit(fine)
-    return coarse_error <= 2.0**10 * grows * max(fine_error, unit(fine) * largest)
+    return coarse_error <= bound(coarse, fine_error / unit(fine), largest)
 
 
 def perturbed(x: Tensor, seed: int) -> Tensor:

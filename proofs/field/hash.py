@@ -90,13 +90,17 @@ def _column(numbers: Sequence[int], like: Tensor) -> Tensor:
     return torch.tensor(numbers, dtype=torch.int64, device=like.device).view(-1, *[1] * like.dim())
 
 
+def blocks(count: int, primes: int) -> Iterator[slice]:
+    """Stretches of so many elements, that stay in the cache with all their residues."""
+    size = max(1, BLOCK // primes)
+    yield from (slice(start, start + size) for start in range(0, count, size))
+
+
 def free(name: object, arguments: Sequence[Tensor], primes: tuple[int, ...], seed: int) -> Tensor:
     """The free function `name` of arguments `(r, *shape)`, element by element: `(len(primes), *shape)`."""
     shape = arguments[0].shape[1:]
     flat = [argument.reshape(argument.shape[0], -1) for argument in arguments]
     out = torch.empty((len(primes), flat[0].shape[1]), dtype=torch.float64, device=flat[0].device)
-    size = max(1, BLOCK // len(primes))
-    for start in range(0, out.shape[1], size):
-        block = slice(start, start + size)
+    for block in blocks(out.shape[1], len(primes)):
         spread(digests([f[:, block] for f in flat], seed), primes, seed, name, out[:, block])
     return out.view(len(primes), *shape)

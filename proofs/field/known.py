@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from coequal.proofs.field.degree import CONSTANT, Degree
 from coequal.proofs.field.number import number_of
 
 Tensor = torch.Tensor
@@ -26,12 +27,14 @@ class Registry:
     floats: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.float64))
     planes: Tensor | None = None
     computed: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.bool))
+    degree: Degree = CONSTANT  # the greatest of what was computed
 
-    def add(self, tensor: Tensor, planes: Tensor, *, computed: bool) -> None:
+    def add(self, tensor: Tensor, planes: Tensor, degree: Degree = CONSTANT, *, computed: bool) -> None:
         """Constants with the residues that they have; of floats without a past no simple ones: everybody reads those alike.
 
         What was computed takes the place of a float that was met before.
         """
+        self.degree = self.degree.beside(degree)
         flat, residues = _flat(tensor), planes.reshape(planes.shape[0], -1).cpu()
         found, where = self._find(flat)
         if computed and self.planes is not None and bool(found.any()):

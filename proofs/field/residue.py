@@ -18,7 +18,7 @@ import torch
 from coequal.proofs.field import bound
 from coequal.proofs.field import constants as lifting
 from coequal.proofs.field import hash as hashing
-from coequal.proofs.field.degree import DEFINITE, NONNEGATIVE, POSITIVE, UNKNOWN, VARIABLE, Degree, Degrees
+from coequal.proofs.field.degree import CONSTANT, DEFINITE, NONNEGATIVE, POSITIVE, UNKNOWN, VARIABLE, Degree, Degrees
 from coequal.proofs.field.errors import NotDecided, TooLong, ZeroDivisor
 from coequal.proofs.field.known import Registry, simple
 from coequal.proofs.field.number import Number, modulo, number_of
@@ -43,9 +43,9 @@ REFLECTED = {"sigmoid", "special_expit"}
 INFINITE = "minus infinity"  # among what a program used: minus infinity itself, no finite mask value
 
 
-def sign_of(tensor: Tensor) -> Degree:
-    """Of a tensor of constants: the sign that all its elements have."""
-    return Degree(sign=_sign(float(tensor.min())) if tensor.numel() else UNKNOWN)
+def sign_of(tensor: Tensor) -> int:
+    """The sign that all elements of a tensor of constants have."""
+    return _sign(float(tensor.min())) if tensor.numel() else UNKNOWN
 
 
 def _sign(value: float) -> int:
@@ -165,10 +165,7 @@ class Field:
         value = self._near(float(value)) if self.near else float(value)
         meant = number_of(value, literal=self.literal)
         self._assume(meant, value)
-        planes = torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64, device=device)
-        if self.shadow and not simple(value):
-            self._known(torch.tensor([value], dtype=torch.float64), planes.unsqueeze(1))
-        return planes
+        return torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64, device=device)
 
     @property
     def mask(self) -> float:
@@ -204,6 +201,8 @@ class Field:
 
     def scalar(self, value: float, device: torch.device | str = "cpu") -> Value:
         """A constant without axes."""
+        if self.shadow and math.isfinite(value) and not simple(value):
+            return self.constants(torch.tensor(value, dtype=torch.float64, device=device))
         planes = self.number(value, device)
         return Value(planes, Degree(sign=_sign(value)), masked=bool(planes[0].isnan()), monomial=value not in (0, -math.inf))
 
@@ -213,14 +212,18 @@ class Field:
         planes = lifting.residues(
             tensor, self.primes, one, literal=self.literal or literal, singly=self.near, mask=self.mask
         )
-        if self.shadow and not literal:
-            self._known(tensor, planes)
-        return Value(planes, sign_of(tensor), masked=bool((tensor <= self.mask).any()))
+        degree = self._known(tensor, planes) if self.shadow and not literal else CONSTANT
+        return Value(planes, replace(degree, sign=sign_of(tensor)), masked=bool((tensor <= self.mask).any()))
 
-    def _known(self, tensor: Tensor, planes: Tensor) -> None:
-        """Constants that were met before, up to the rounding of the last digits, are what they were; others are noted."""
-        if self.same.replace(tensor, planes, self.mask):
-            self.assumptions.setdefault("rounded", ROUNDED)
+    def _known(self, tensor: Tensor, planes: Tensor) -> Degree:
+        """Constants that were met before, up to the rounding of the last digits, are what they were; others are noted.
+
+        What was computed by free functions is made of their values, which are variables: it has a degree.
+        """
+        if not self.same.replace(tensor, planes, self.mask):
+            return CONSTANT
+        self.assumptions.setdefault("rounded", ROUNDED)
+        return self.same.degree
 
     def whole(self, n: int, device: torch.device | str = "cpu", *, inverse: bool = False) -> Value:
         """A whole number, or its inverse, exactly."""
@@ -405,8 +408,7 @@ class Field:
             p, q = self.primes[i], self.primes[i + self.count]
             table = _angles(q, p).to(a.planes.device)
             both[:, i] = table[:, a.planes[i + self.count].to(torch.int64).remainder_(q)]
-        degree = Degree() if a.degree.constant else VARIABLE
-        return Value(both[0], degree), Value(both[1], degree)
+        return Value(both[0], VARIABLE), Value(both[1], VARIABLE)
 
     def exponential(self, a: Value) -> Value:
         """`E(a)`, zero at minus infinity and one at zero: a free function, or with chains of primes a homomorphism.

@@ -105,7 +105,7 @@ class Store:
         """What was computed beside it, or what its floats stand for."""
         shadow = self.shadow(tensor)
         if shadow is not None:
-            return Value(_view(shadow.planes, tensor), sign_of(tensor))
+            return Value(_view(shadow.planes, tensor), replace(shadow.degree, sign=sign_of(tensor)))
         return self.field.constants(tensor, literal=getattr(tensor.untyped_storage(), "literal", False))
 
     def shadow(self, tensor: Tensor) -> Residues | None:
@@ -130,10 +130,10 @@ class Store:
             else:
                 planes = torch.zeros((known, whole.numel()), dtype=torch.float64, device=whole.device)
             before = Residues(self, planes, CONSTANT)
-        before.planes = before.planes[:known]
+        before.planes, before.degree = before.planes[:known], before.degree.beside(value.degree)
         _view(before.planes, tensor).copy_(_spread(value.planes[: before.planes.shape[0]], 1, tensor))
         storage.shadow = before  # type: ignore[attr-defined]
-        self.field.same.add(tensor, _view(before.planes, tensor), computed=True)
+        self.field.same.add(tensor, _view(before.planes, tensor), value.degree, computed=True)
 
     def lose_shadow(self, tensor: Tensor) -> None:
         """Somebody wrote to a constant: it is its floats again."""

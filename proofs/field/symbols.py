@@ -83,8 +83,6 @@ class Symbols:
         flat = numbers.reshape(-1)
         planes = torch.empty((len(primes), flat.numel()), dtype=torch.float64, device=numbers.device)
         keys = torch.tensor([hashing.key(self.seed, "symbol", str(dtype), index) for index in range(len(primes))])
-        size = max(1, hashing.BLOCK // len(primes))
-        for start in range(0, flat.numel(), size):
-            block = slice(start, start + size)
+        for block in hashing.blocks(flat.numel(), len(primes)):
             planes[:, block] = hashing.uniform(flat[block] + keys.to(flat.device).unsqueeze(1), primes)
         return planes.view(len(primes), *numbers.shape)

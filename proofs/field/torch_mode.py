@@ -22,7 +22,7 @@ from coequal.proofs.field.errors import NotDecided, Undisturbed
 from coequal.proofs.field.meanings import MEANINGS, REFUSED, Meaning
 from coequal.proofs.field.python_mode import Python, alone, place
 from coequal.proofs.field.residue import Field, Value
-from coequal.proofs.field.rules.algebra import whole, whole_powers
+from coequal.proofs.field.rules.algebra import power, whole, whole_powers
 from coequal.proofs.field.rules.maxima import Unknown
 from coequal.proofs.field.rules.moves import MOVES
 from coequal.proofs.field.storage import Store
@@ -76,7 +76,8 @@ class Exact(EagerMode):
         self.store = Store(field, symbols or Symbols(field.seed))
         self.executed: dict[str, int] = {}  # operations on data, by name
         self.integers_used: set[str] = set()  # operations that computed with integer inputs
-        self.equal_to: set[str] = set()  # constants that integer inputs were compared with: no more is known of those
+        # constants that integer inputs were compared with, and the answers: no more is known of those inputs
+        self.equal_to: dict[str, set[bool]] = {}
         self.refused: list[Undisturbed] = []  # whatever became of it: the program may swallow anything
 
     # -- entering ------------------------------------------------------------------------------------------------------
@@ -175,8 +176,9 @@ class Exact(EagerMode):
         name = func.overloadpacket.__name__
         drawn = any(getattr(t.untyped_storage(), "drawn", None) is self for t in tensors)
         if drawn and name in ("eq", "ne") and not isinstance(args[1], Tensor):
-            self.equal_to.add(str(args[1]))
-            return func(*args, **kwargs)  # where the constant stands: a pattern, which is no integer of the input's
+            result = func(*args, **kwargs)  # where the constant stands: a pattern, which is no integer of the input's
+            self.equal_to.setdefault(str(args[1]), set()).update(result.flatten().tolist())
+            return result
         if drawn and name not in LOOK_UPS and not _is_view(func):
             self.integers_used.add(name)
         data = [t for t in tensors if t.is_floating_point() and self.store.find(t) is not None]
@@ -241,8 +243,6 @@ class Exact(EagerMode):
     def _exactly(self, meaning: Meaning, func: Any, name: str, args: tuple, kwargs: dict) -> Any:
         if name not in MOVES:  # numbers of all kinds are numbers here, not places
             args = tuple(x.to(torch.float64) if isinstance(x, Tensor) and not x.is_floating_point() else x for x in args)
-        if name == "pow" and isinstance(args[1], Tensor) and (exponents := whole(args[1])) is not None:
-            return whole_powers(self.field, self._lifted_number(args[0]), exponents)
         return self._evaluated(meaning, func, args, kwargs)
 
     def _written(self, func: Any, name: str, args: tuple, kwargs: dict) -> None:
@@ -261,20 +261,17 @@ class Exact(EagerMode):
 
     def _on_data(self, func: Any, name: str, args: tuple, kwargs: dict, like: Tensor) -> Any:
         self.executed[name] = self.executed.get(name, 0) + 1
-        if func._schema.is_mutable and not name.startswith("_foreach_"):
-            return self._in_place(func, name, args, kwargs, like)
         if name.startswith("_foreach_") and func.namespace == "aten":
             return self._one_by_one(name, args, kwargs)
+        if func._schema.is_mutable:
+            return self._in_place(func, name, args, kwargs, like)
         meaning = (MEANINGS.get(_name(func)) or MEANINGS.get(name)) if func.namespace == "aten" else None
         if meaning is None:
             return self._decomposed(func, name, args, kwargs)
         dtype = kwargs.get("dtype") or _dtype(args, kwargs)
         if not dtype.is_floating_point:
             raise NotDecided("data is cast to whole numbers")
-        if name == "pow" and isinstance(args[1], Tensor) and (exponents := self._whole(args[1])) is not None:
-            result = whole_powers(self.field, self._lifted_number(args[0]), exponents)
-        else:
-            result = self._evaluated(meaning, func, args, kwargs)
+        result = self._evaluated(meaning, func, args, kwargs)
         if name == "_to_copy":
             self._cast(dtype)
         return self._given(result, dtype, like.device)
@@ -300,6 +297,8 @@ class Exact(EagerMode):
             self.field.assumptions.setdefault("casts", "casts to coarser floating-point formats count as exact")
 
     def _evaluated(self, meaning: Meaning, func: Any, args: tuple, kwargs: dict) -> Any:
+        if meaning.rule is power and isinstance(args[1], Tensor) and (exponents := self._whole(args[1])) is not None:
+            return whole_powers(self.field, self._lifted_number(args[0]), exponents)
         given = (args, kwargs)
         args, kwargs = self._lifted(args), {key: self._lifted(x) for key, x in kwargs.items()}
         if any(isinstance(x, Value) and x.masked for x in (*args, *kwargs.values())):

@@ -223,3 +223,33 @@ def test_what_is_assumed_is_said():
     said = " ".join(report.proof["assumptions"])
     assert "-10000 stands for minus infinity" in said
     assert "sum of angles" in said
+
+
+def padded(there: int, here: int) -> Subject:
+    """An embedding that is zero where an id is the padding: one id of the clip's, one of the stream's."""
+    table = nn.Embedding(5, 4).double()
+
+    def embedded(ids: Tensor, pad: int) -> Tensor:
+        return table(ids).masked_fill((ids == pad).unsqueeze(-1), 0.0)
+
+    class Stream:
+        def step(self, ids: Tensor) -> Tensor:
+            return embedded(ids, here)
+
+    return Subject(
+        clip=lambda ids: embedded(ids, there),
+        stream=Stream,
+        example=torch.randint(0, 5, (2, 6), generator=torch.Generator().manual_seed(0)),
+        time=1,
+        modules=table,
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "verdict"), [(2, 2, "proved"), (17, 17, "tested"), (17, 18, "tested"), (2, 17, "different")]
+)
+def test_an_id_that_is_never_drawn_is_not_proved(there, here, verdict):
+    report = verify(padded(there, here), effort="quick")
+    assert report.verdict == verdict, report
+    if verdict == "tested":
+        assert "all of those drawn gave the same answer" in str(report)

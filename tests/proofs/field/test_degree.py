@@ -124,3 +124,14 @@ def test_members_of_a_maximum_are_applications() -> None:
     with exact.running():
         torch.amax(x, 0)
     assert exact.field.applications >= 1000
+
+
+def test_powers_of_functions_of_constants_have_their_degree() -> None:
+    exact = Exact(Field.drawn(1, shadow=True))
+    with exact.running():
+        powers = torch.exp(torch.tensor(0.7123456789, dtype=torch.float64)) ** torch.arange(20, dtype=torch.float64)
+    shadow = exact.store.shadow(powers)
+    assert shadow is not None
+    assert shadow.degree.excess >= 19
+    without_past = torch.tensor(powers.tolist(), dtype=torch.float64)  # its floats are taken for what was computed
+    assert exact.field.constants(without_past).degree.excess >= 19

@@ -21,8 +21,7 @@ from coequal.proofs.field.storage import Store
 
 Tensor = torch.Tensor
 Remember = Callable[[Undisturbed], None]
-HERE = str(Path(__file__).resolve().parents[2])
-LIBRARIES = tuple(f"{Path(torch.__file__).parents[1] / name}/" for name in ("torch", "numpy"))
+BENEATH = ("torch.", "numpy.", "coequal.proofs.", "coequal.equivalence.")  # modules that a program's line may have called
 # looks at the memory of a tensor, and writes to it, that no dispatcher sees
 LOOKS = {
     *("numpy", "tolist", "__array__", "__reduce_ex__", "__reduce__", "__getstate__", "data_ptr", "__repr__", "__format__"),
@@ -116,8 +115,8 @@ def alone(remember: Remember) -> Iterator[None]:
 
 def place() -> str:
     """` (file.py, line 7)`: the innermost line that is neither torch's nor NumPy's nor the prover's."""
-    ours = (f"{HERE}/proofs", f"{HERE}/equivalence")
-    for frame in reversed(traceback.extract_stack()):
-        if not frame.filename.startswith(LIBRARIES) and not frame.filename.startswith((*ours, "<")):
-            return f" ({Path(frame.filename).name}, line {frame.lineno})"
+    for frame, line in traceback.walk_stack(None):
+        file = frame.f_code.co_filename
+        if not f"{frame.f_globals.get('__name__')}.".startswith(BENEATH) and not file.startswith("<"):
+            return f" ({Path(file).name}, line {line})"
     return ""

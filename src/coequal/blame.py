@@ -5,14 +5,16 @@ from __future__ import annotations
 import sysconfig
 import traceback
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from coequal.equivalence.errors import BadSubject
 
-_ROOT = Path(__file__).resolve().parents[1]
-MODELS = ("continual", "reference", "systems")  # ours too, but models: what they raise is about how they are used
-OURS = tuple(f"{_ROOT / room}/" for room in ("coequal", "equivalence", "proofs", *MODELS))
+# ours too, but models: what they raise is about how they are used
+MODELS = ("coequal.continual.", "coequal.reference.", "coequal.systems.")
+HERE = str(Path(__file__).parent)
 LIBRARY = (sysconfig.get_path("stdlib"), "<frozen")
+Frame = tuple[FrameType, int]  # and the line in it
 
 
 class blamed:
@@ -34,12 +36,12 @@ def blame(error: BaseException) -> str:
     kind = type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno}: {kind}: {error.msg}"
-    frames = traceback.extract_tb(error.__traceback__)
-    if frames and _is_harness(frames[-1].filename):
-        where = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}"
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if frames and _is_harness(frames[-1][0]):
+        where = f"{Path(frames[-1][0].f_code.co_filename).name}, line {frames[-1][1]}"
         return f"coequal itself failed ({where}: {kind}: {error}); COEQUAL_DEBUG=1 shows where, please report it"
     frame = _last_frame_of_user(frames)
-    place = f"{frame.filename}, line {frame.lineno}: " if frame else ""
+    place = f"{frame[0].f_code.co_filename}, line {frame[1]}: " if frame else ""
     if isinstance(error, SystemExit):
         return f"{place}the program called sys.exit({error.code!r})"
     return f"{place}{kind}: {' '.join(str(error).split())}".rstrip(": ")
@@ -51,22 +53,31 @@ def located(error: BaseException, target: str) -> str:
     cause = error
     while cause.__cause__ or cause.__context__:
         cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
-    frames = [f for f in traceback.extract_tb(cause.__traceback__) if is_users(f.filename)]
-    if frames and frames[-1].filename not in message:
-        message += f" ({frames[-1].filename}, line {frames[-1].lineno})"
+    frames = [frame for frame in traceback.walk_tb(cause.__traceback__) if _is_users(frame[0])]
+    if frames and frames[-1][0].f_code.co_filename not in message:
+        message += f" ({frames[-1][0].f_code.co_filename}, line {frames[-1][1]})"
     return message if target in message else f"{target}: {message}"
 
 
-def _last_frame_of_user(frames: list[traceback.FrameSummary]) -> traceback.FrameSummary | None:
+def _last_frame_of_user(frames: list[Frame]) -> Frame | None:
     """The innermost frame that is neither coequal's nor an installed library's; else the innermost that is not ours."""
-    foreign = [f for f in frames if not f.filename.startswith((*OURS, "<frozen"))]
-    return next((f for f in reversed(foreign) if is_users(f.filename)), foreign[-1] if foreign else None)
+    foreign = [f for f in frames if not is_ours(f[0]) and not f[0].f_code.co_filename.startswith("<frozen")]
+    return next((f for f in reversed(foreign) if _is_users(f[0])), foreign[-1] if foreign else None)
 
 
-def _is_harness(filename: str) -> bool:
-    return filename.startswith(OURS) and not any(f"/{room}/" in filename for room in MODELS)
+def is_ours(frame: FrameType) -> bool:
+    """Whether the code of a frame is coequal's: its module says so, wherever the file is."""
+    return f"{frame.f_globals.get('__name__')}.".startswith("coequal.")
+
+
+def _is_harness(frame: FrameType) -> bool:
+    return is_ours(frame) and not f"{frame.f_globals.get('__name__')}.".startswith(MODELS)
+
+
+def _is_users(frame: FrameType) -> bool:
+    return not is_ours(frame) and is_users(frame.f_code.co_filename)
 
 
 def is_users(filename: str) -> bool:
     """Whether a file is neither coequal's, nor Python's, nor an installed package's."""
-    return "site-packages" not in filename and not filename.startswith((*OURS, *LIBRARY))
+    return "site-packages" not in filename and not filename.startswith((HERE, *LIBRARY))

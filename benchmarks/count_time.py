@@ -22,10 +22,10 @@ from pathlib import Path
 
 import torch
 
-from coequal.continual.build import regular
-from coequal.cost_tree import lettered
+from coequal.continual.to_torch import regular
 from coequal.proofs.cost import clip_cost
-from coequal.proofs.cost.fake import clip_executed
+from coequal.proofs.cost.executed.fake_tensors import clip_executed
+from coequal.proofs.cost.targets.named import lettered
 from coequal.systems.catalogue import SYSTEMS
 
 NAMES = ("X3D-S", "X3D-M", "I3D-R50", "SlowFast-4x16-R50", "OadTR [Kin.]")

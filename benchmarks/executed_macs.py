@@ -24,7 +24,7 @@ from torch import nn
 
 import continual as theirs
 from coequal.proofs.cost import step_cost
-from coequal.proofs.cost.steps import steps_executed
+from coequal.proofs.cost.executed.stream import steps_executed
 from coequal.reference.activation import Activation
 from coequal.reference.attention import MultiheadAttention
 from coequal.reference.compose import Residual, Sequential

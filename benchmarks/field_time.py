@@ -24,13 +24,14 @@ import torch
 from torch import nn
 
 from coequal.continual import convert
-from coequal.equivalence import strategies
-from coequal.equivalence.bench import Bench, Example
-from coequal.equivalence.decide import Decision, Exactly, decide
-from coequal.equivalence.exact import Draw, over_field
-from coequal.equivalence.recognise import subject_of
+from coequal.equivalence.campaigns import architectures as strategies
+from coequal.equivalence.compare.field import Draw, over_field
+from coequal.equivalence.prove.decide import Decision, Exactly, decide
 from coequal.equivalence.report import MeasuredTiming
-from coequal.equivalence.subject import Subject
+from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.session import Bench
+from coequal.subjects.adapters.find import subject_of
+from coequal.subjects.subject import Subject
 from coequal.systems.catalogue import SYSTEMS
 
 

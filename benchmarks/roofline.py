@@ -4,9 +4,9 @@
 
 Peak: the fastest of several matrix products of 1536 x 1536, in multiply-adds a second. Bandwidth: the fastest of several
 copies of an array that fits no cache, bytes read and written. Intensity: multiply-adds for each byte of compulsory traffic
-(`coequal.proofs.cost.machine`). Bound: max(MACs / peak, bytes / bandwidth), the least time with everything in memory; `of
-bound` is the bound over the time measured (median of the rounds), above 100 % where the weights were still in a cache.
-float32, batch 1, no gradients. The figure needs matplotlib.
+(`coequal.proofs.cost.savings.machine`). Bound: max(MACs / peak, bytes / bandwidth), the least time with everything in
+memory; `of bound` is the bound over the time measured (median of the rounds), above 100 % where the weights were still in a
+cache. float32, batch 1, no gradients. The figure needs matplotlib.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 
-from coequal.continual.build import regular
 from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
+from coequal.continual.to_torch import regular
 from coequal.proofs.cost import Cost, clip_cost, step_cost
-from coequal.proofs.cost.machine import Machine, intensity, traffic
+from coequal.proofs.cost.savings.machine import Machine, intensity, traffic
 from coequal.reference.attention import MultiheadAttention
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer

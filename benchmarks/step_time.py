@@ -25,7 +25,7 @@ import numpy
 import torch
 
 import continual as theirs
-from coequal.continual import plain
+from coequal.continual import clip_modules as plain
 from coequal.continual.attention import RetroactiveMultiheadAttention, SingleOutputMultiheadAttention
 from coequal.continual.conversion import convert
 from coequal.continual.module import Stream

@@ -24,7 +24,7 @@ _HOMES = {
         *("CausalMultiheadAttention", "RetroactiveMultiheadAttention", "SingleOutputMultiheadAttention"),
         "SlidingMultiheadAttention",
     ),
-    "build": ("regular",),
+    "to_torch": ("regular",),
     "compose": ("Parallel", "Residual", "Sequential"),
     "conv": ("Conv1d", "Conv2d", "Conv3d"),
     "conversion": ("How", "NotStreamable", "convert", "register", "twin"),

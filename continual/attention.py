@@ -24,8 +24,8 @@ from typing import Any, ClassVar
 import torch
 from torch.nn.functional import linear
 
-from coequal.continual import aggregate
-from coequal.continual.aggregate import put
+from coequal.continual import sliding_softmax
+from coequal.continual.sliding_softmax import put
 from coequal.reference.attention import attention_timing
 from coequal.reference.timing import Timing
 
@@ -241,7 +241,7 @@ class CausalMultiheadAttention(ContinualAttention):
 class RetroactiveMultiheadAttention(ContinualAttention):
     """All of the last `window` tokens, each attending to all of them: `(B, N, E)`, oldest first; None before `N` tokens.
 
-    How a step avoids doing the whole window anew, and stays exact for ever: `coequal.continual.aggregate`.
+    How a step avoids doing the whole window anew, and stays exact for ever: `coequal.continual.sliding_softmax`.
     """
 
     mode, emits = "full", "window"
@@ -252,7 +252,7 @@ class RetroactiveMultiheadAttention(ContinualAttention):
     def start(self, frame: Tensor) -> State:
         """Rings of queries, keys and values; `frame (B, E)`."""
         groups = frame.shape[0] * self.num_heads
-        return aggregate.begin(frame.new_zeros((groups, self.head_dim)), self.window)
+        return sliding_softmax.begin(frame.new_zeros((groups, self.head_dim)), self.window)
 
     def step(self, frame: Tensor, state: State) -> tuple[Tensor | None, State]:
         """Token `(B, E)` in; the whole window `(B, N, E)` out."""
@@ -262,7 +262,7 @@ class RetroactiveMultiheadAttention(ContinualAttention):
     def step_in_slots(self, frame: Tensor, state: State) -> tuple[Tensor | None, State]:
         """As `step`, but token `t` is in row `t mod N`: cheaper where the order does not matter."""
         query, new = self._project_in(frame)
-        heads, state = aggregate.step(query.squeeze(1), new[0].squeeze(1), new[1].squeeze(1), state)
+        heads, state = sliding_softmax.step(query.squeeze(1), new[0].squeeze(1), new[1].squeeze(1), state)
         if heads is None:
             return None, state
         return self.out_proj(heads.view(frame.shape[0], self.embed_dim, -1).transpose(1, 2)), state

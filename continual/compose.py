@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from coequal.continual import plain
-from coequal.continual.plain import REDUCTIONS
+from coequal.continual import clip_modules
+from coequal.continual.clip_modules import REDUCTIONS
 from coequal.continual.streaming import State, Streaming, begin, finish, push
 from coequal.reference.timing import Timing
 
@@ -153,9 +153,9 @@ class _SideBySide(_Container):
         return functools.reduce(Tensor.add_, others, first)
 
 
-class Parallel(_SideBySide, plain.Parallel):
-    """`coequal.continual.plain.Parallel` of continual modules."""
+class Parallel(_SideBySide, clip_modules.Parallel):
+    """`coequal.continual.clip_modules.Parallel` of continual modules."""
 
 
-class Residual(_SideBySide, plain.Residual):
-    """`coequal.continual.plain.Residual` of continual modules."""
+class Residual(_SideBySide, clip_modules.Residual):
+    """`coequal.continual.clip_modules.Residual` of continual modules."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from coequal.continual import adaptive_pool, attention, conv, framewise, plain, pool, position, recurrent, transformer
+from coequal.continual import adaptive_pool, attention, clip_modules, conv, framewise, pool, position, recurrent, transformer
 from coequal.continual.compose import Parallel, Residual, Sequential
 from coequal.continual.framewise import DROPOUTS, ELEMENTWISE, FRAMEWISE, NORMS
 from coequal.continual.pad import PADS
@@ -142,16 +142,16 @@ _plainly({getattr(nn, name): FRAMEWISE[name] for name in [*ELEMENTWISE, *OTHERS]
 _plainly({getattr(nn, name): FRAMEWISE[name] for name in DROPOUTS}, _train_refusal)
 _plainly({nn.RReLU: FRAMEWISE["RReLU"]}, _train_refusal)
 _plainly({getattr(nn, name): FRAMEWISE[name] for name in NORMS}, _batch_refusal)
-_plainly({plain.BatchNorm: framewise.BatchNorm, plain.InstanceNorm: framewise.InstanceNorm}, _batch_refusal)
+_plainly({clip_modules.BatchNorm: framewise.BatchNorm, clip_modules.InstanceNorm: framewise.InstanceNorm}, _batch_refusal)
 _plainly({nn.Softmax: FRAMEWISE["Softmax"], nn.LogSoftmax: FRAMEWISE["LogSoftmax"]}, _softmax_refusal)
 _plainly({getattr(nn, kind.__name__): kind for kind in recurrent.RECURRENT}, _recurrent_refusal)
-_plainly({plain.TemporalShift: TemporalShift})
+_plainly({clip_modules.TemporalShift: TemporalShift})
 _plainly(
-    dict.fromkeys((plain.SelectFrames, plain.Pathways), nn.Identity),
+    dict.fromkeys((clip_modules.SelectFrames, clip_modules.Pathways), nn.Identity),
     _always("its slow frames are spread over the whole clip, others in every window", "take every alpha-th frame instead"),
 )
 _plainly(
-    {plain.AppendToken: nn.Identity, plain.QueryDecoder: nn.Identity},
+    {clip_modules.AppendToken: nn.Identity, clip_modules.QueryDecoder: nn.Identity},
     _always("it stands at the end of the clip, and starts anew for every window", "read the newest token of an encoder"),
 )
 _plainly(
@@ -170,11 +170,11 @@ def _(module: nn.Sequential, how: How) -> Sequential:
     return _agreeing(twin(module, Sequential, _modules=children), how)
 
 
-@register(plain.Residual)
-@register(plain.Parallel)
-def _(module: plain.SideBySide, how: How) -> Any:
+@register(clip_modules.Residual)
+@register(clip_modules.Parallel)
+def _(module: clip_modules.SideBySide, how: How) -> Any:
     children = {name: _convert(child, how.at(name)) for name, child in module.named_children()}
-    kind = Residual if isinstance(module, plain.Residual) else Parallel
+    kind = Residual if isinstance(module, clip_modules.Residual) else Parallel
     made = _agreeing(twin(module, kind, _modules=children), how)
     strides = {name: child.timing.stride for name, child in children.items()}
     if len(set(strides.values())) > 1:
@@ -227,15 +227,15 @@ def _needed(module: Any, how: How, reason: str) -> int:
     return how.window
 
 
-@register(plain.GlobalPool)
-def _(module: plain.GlobalPool, how: How) -> Any:
+@register(clip_modules.GlobalPool)
+def _(module: clip_modules.GlobalPool, how: How) -> Any:
     frames = module.frames or _needed(module, how, "it needs the whole clip")
     kind = adaptive_pool.GlobalAvgPool if module.reduce == "mean" else adaptive_pool.GlobalMaxPool
     return twin(module, kind, frames=frames)
 
 
-@register(plain.SqueezeExcite)
-def _(module: plain.SqueezeExcite, how: How) -> Any:
+@register(clip_modules.SqueezeExcite)
+def _(module: clip_modules.SqueezeExcite, how: How) -> Any:
     children = {name: _convert(child, how.at(name)) for name, child in module.named_children()}
     if module.scope != "clip":
         return twin(module, SqueezeExcite, _modules=children)

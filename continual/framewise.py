@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from coequal.continual import plain
+from coequal.continual import clip_modules
 from coequal.continual.streaming import State, Streaming
 
 Tensor = torch.Tensor
@@ -93,14 +93,14 @@ def _classes() -> dict[str, type]:
     return found
 
 
-class BatchNorm(Framewise, plain.BatchNorm):
-    """`coequal.continual.plain.BatchNorm`, frame by frame."""
+class BatchNorm(Framewise, clip_modules.BatchNorm):
+    """`coequal.continual.clip_modules.BatchNorm`, frame by frame."""
 
     on_frame = _batch_norm
 
 
-class InstanceNorm(Framewise, plain.InstanceNorm):
-    """`coequal.continual.plain.InstanceNorm` with running statistics, frame by frame."""
+class InstanceNorm(Framewise, clip_modules.InstanceNorm):
+    """`coequal.continual.clip_modules.InstanceNorm` with running statistics, frame by frame."""
 
     on_frame = _batch_norm
 

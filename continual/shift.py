@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import torch
 
-from coequal.continual import plain
+from coequal.continual import clip_modules
 from coequal.continual.streaming import State, Streaming
 from coequal.reference.timing import Timing
 
 Tensor = torch.Tensor
 
 
-class TemporalShift(Streaming, plain.TemporalShift):
-    """`coequal.continual.plain.TemporalShift`: no delay backwards only, one frame in both directions."""
+class TemporalShift(Streaming, clip_modules.TemporalShift):
+    """`coequal.continual.clip_modules.TemporalShift`: no delay backwards only, one frame in both directions."""
 
     @property
     def timing(self) -> Timing:

@@ -9,15 +9,15 @@ import functools
 
 import torch
 
-from coequal.continual import plain
+from coequal.continual import clip_modules
 from coequal.continual.streaming import State, Streaming
 from coequal.reference.timing import Timing
 
 Tensor = torch.Tensor
 
 
-class SqueezeExcite(Streaming, plain.SqueezeExcite):
-    """`coequal.continual.plain.SqueezeExcite` with scope "frame" or "window"."""
+class SqueezeExcite(Streaming, clip_modules.SqueezeExcite):
+    """`coequal.continual.clip_modules.SqueezeExcite` with scope "frame" or "window"."""
 
     @property
     def timing(self) -> Timing:

@@ -26,7 +26,6 @@ from typing import Any
 
 import torch
 
-from coequal.continual.aggregate import put
 from coequal.continual.attention import (
     RetroactiveMultiheadAttention,
     SingleOutputMultiheadAttention,
@@ -34,6 +33,7 @@ from coequal.continual.attention import (
     chronological,
     twin_of,
 )
+from coequal.continual.sliding_softmax import put
 from coequal.reference.timing import Timing
 
 Tensor = torch.Tensor

@@ -29,7 +29,7 @@ def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def options(command: str) -> str:
     """The options of a command, from its parser."""
-    from coequal.arguments import parser
+    from coequal.cli.parser import parser
 
     (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
     rows = [(f"`{_spelled(a)}`", a.help or "") for a in commands.choices[command]._actions if a.dest != "help"]
@@ -46,7 +46,7 @@ def _spelled(action: argparse.Action) -> str:
 def checks() -> str:
     """The named checks and the question that each answers."""
     from coequal.equivalence.checks import CHECKS
-    from coequal.equivalence.proving import EXACT, QUESTION
+    from coequal.equivalence.checks.exact import EXACT, QUESTION
 
     rows = [(f"`{name}`", spec.question) for name, spec in CHECKS.items()]
     return table(("name", "question"), [*rows, (f"`{EXACT}`", QUESTION)])
@@ -54,7 +54,7 @@ def checks() -> str:
 
 def findings() -> str:
     """The named findings, with their severity."""
-    from coequal.equivalence.findings import FINDINGS
+    from coequal.equivalence.findings.base import FINDINGS
 
     rows = [(f"`{name}`", severity, meaning) for name, (severity, meaning) in FINDINGS.items()]
     return table(("name", "severity", "what was found"), rows)
@@ -62,8 +62,7 @@ def findings() -> str:
 
 def meanings() -> str:
     """What every operation means over a field."""
-    from coequal.proofs.field import rules  # noqa: F401  fills the table
-    from coequal.proofs.field.meanings import TABLE
+    from coequal.proofs.field.semantics.table import TABLE
 
     rows = [(", ".join(f"`{name}`" for name in m.names), m.says, m.keeps, m.source) for m in TABLE]
     return table(("operation", "meaning", "keeps", "source"), rows)
@@ -71,7 +70,7 @@ def meanings() -> str:
 
 def refused() -> str:
     """What has no meaning over a field, by reason."""
-    from coequal.proofs.field.meanings import REFUSED
+    from coequal.proofs.field.semantics.table import REFUSED
 
     reasons = dict.fromkeys(REFUSED.values())
     rows = [(", ".join(f"`{name}`" for name in REFUSED if REFUSED[name] == reason), reason) for reason in reasons]
@@ -80,8 +79,8 @@ def refused() -> str:
 
 def counters() -> str:
     """The counters behind published numbers, and what each counts."""
-    from coequal.proofs.claims.counters import COUNTERS
     from coequal.proofs.claims.judge import PARAMS, RATIOS
+    from coequal.proofs.cost.conventions.counters import COUNTERS
 
     rules = {
         **{("flops", name): counter.meaning for name, counter in COUNTERS.items()},
@@ -133,7 +132,7 @@ def conventions() -> str:
 def energy() -> str:
     """Frames that one load of the weights must serve, by how often a prediction is wanted."""
     from coequal.proofs.cost import clip_cost, step_cost
-    from coequal.proofs.cost.machine import frames_per_weight_load, intensity
+    from coequal.proofs.cost.savings.machine import frames_per_weight_load, intensity
     from coequal.reference.attention import MultiheadAttention
     from coequal.reference.conv import Conv
     from coequal.reference.linear import Linear

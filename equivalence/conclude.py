@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from coequal.equivalence.attempts import Attempt, Attempts
-from coequal.equivalence.baseline import Facts
-from coequal.equivalence.bench import Bench
 from coequal.equivalence.checks import CHECKS
-from coequal.equivalence.decide import Decision
-from coequal.equivalence.findings import FINDINGS
+from coequal.equivalence.checks.attempts import Attempt, Attempts
+from coequal.equivalence.checks.sharing import shared
+from coequal.equivalence.findings.base import FINDINGS
+from coequal.equivalence.observe.baseline import Baseline
+from coequal.equivalence.prove.decide import Decision
 from coequal.equivalence.report import Finding, Report, Verdict
-from coequal.equivalence.scope import scope_of
-from coequal.equivalence.sharing import shared
+from coequal.equivalence.run.scope import scope_of
+from coequal.equivalence.run.session import Session
 
 NOT_PROVED = "exact arithmetic was not asked for: agreement was sampled, not proved"
 ASPECTS = {
@@ -22,18 +22,18 @@ ASPECTS = {
 }
 
 
-def problems(bench: Bench, attempts: Attempts) -> list[Finding]:
+def problems(session: Session, attempts: Attempts) -> list[Finding]:
     """A finding for each check of conduct and weights that failed, and for what kept the function from being seen."""
     found = [_problem(attempt) for attempt in attempts.made if attempt.check.outcome == "problem"]
-    if bench.unread:
-        names = ", ".join(bench.unread[:3]) + (", ..." if len(bench.unread) > 3 else "")
+    if session.facts.unread:
+        names = ", ".join(session.facts.unread[:3]) + (", ..." if len(session.facts.unread) > 3 else "")
         detail = (
             f"the stream does not read its weights from `modules` ({names}): it is exported, fused, or holds copies. It was"
             " compared with the weights as they came; name no modules, or read them in each step"
         )
         found.append(Finding("own-weights", FINDINGS["own-weights"][0], detail))
     if attempts.dependent and not any(finding.name in ("reset", "reuse") for finding in found):
-        found.append(Finding("isolation", "high", f"a fresh stream depends on earlier ones: {shared(bench)}"))
+        found.append(Finding("isolation", "high", f"a fresh stream depends on earlier ones: {shared(session)}"))
     return found
 
 
@@ -42,27 +42,27 @@ def _problem(attempt: Attempt) -> Finding:
     return Finding(name, FINDINGS[name][0], attempt.check.detail)
 
 
-def conclude(report: Report, bench: Bench, facts: Facts, attempts: Attempts, decision: Decision | None) -> None:
+def conclude(report: Report, session: Session, baseline: Baseline, attempts: Attempts, decision: Decision | None) -> None:
     """Verdict, reasons, and the four lines."""
-    _verdict(report, facts, attempts, decision)
+    _verdict(report, baseline, attempts, decision)
     report.function = _function(report)
     report.conduct = _conduct(report)
     report.weights |= _weights(report)
-    report.scope = scope_of(bench) | _of_the_proof(decision)
+    report.scope = scope_of(session) | _of_the_proof(decision)
 
 
-def _verdict(report: Report, facts: Facts, attempts: Attempts, decision: Decision | None) -> None:
+def _verdict(report: Report, baseline: Baseline, attempts: Attempts, decision: Decision | None) -> None:
     """A comparison that nothing could fail decides nothing."""
     compared = [c for c in report.checks if c.name not in CHECKS or CHECKS[c.name].kind == "function"]
     if any(check.outcome == "different" for check in compared):
         report.verdict = Verdict.DIFFERENT
         report.notes += decision.reasons if decision is not None else []
-    elif attempts.dependent and facts.first and not facts.undecided:
+    elif attempts.dependent and baseline.first and not baseline.undecided:
         report.verdict = Verdict.TESTED
         report.reasons.append("fresh streams depend on what ran before them: only the very first one could be compared")
-    elif facts.undecided or not any(check.outcome == "passed" for check in report.checks):
+    elif baseline.undecided or not any(check.outcome == "passed" for check in report.checks):
         report.verdict = Verdict.UNDECIDED
-        report.reasons += facts.undecided or [f"{c.name}: {c.detail}" for c in report.checks][:5]
+        report.reasons += baseline.undecided or [f"{c.name}: {c.detail}" for c in report.checks][:5]
         report.reasons += decision.reasons if decision is not None else []
     elif decision is not None and decision.outcome == "equal":
         report.verdict = Verdict.PROVED

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from coequal.equivalence.report import Report
-    from coequal.equivalence.subject import Subject
+    from coequal.subjects.subject import Subject
 
 
 class Verify(Protocol):
@@ -48,9 +48,9 @@ def coequal_verify(request: pytest.FixtureRequest) -> Verify:
     required = option("--coequal-require")
 
     def verify(what: Any, *, example: Any = None, require: str | None = required, **options: Any) -> Report:
-        from coequal.equivalence.recognise import subject_of
-        from coequal.equivalence.subject import Subject
         from coequal.equivalence.verify import verify
+        from coequal.subjects.adapters.find import subject_of
+        from coequal.subjects.subject import Subject
 
         subject = what if isinstance(what, Subject) else subject_of(what, example)
         report = verify(subject, **{**chosen, **options})

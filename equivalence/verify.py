@@ -11,25 +11,33 @@ from dataclasses import replace
 
 import torch
 
-from coequal.equivalence import baseline, conclude, findings
-from coequal.equivalence.attempts import Attempt, Attempts
-from coequal.equivalence.bench import Bench, Example
+from coequal.equivalence import conclude
 from coequal.equivalence.checks import CHECKS, run_once
-from coequal.equivalence.compare import Mismatch
-from coequal.equivalence.decide import BOUND, Decision, Exactly
-from coequal.equivalence.errors import BadSubject
-from coequal.equivalence.exact import one_thread
-from coequal.equivalence.explain import told
-from coequal.equivalence.locate import locate
-from coequal.equivalence.measure import short_clip
-from coequal.equivalence.proving import EXACT, prove, replay, settle
-from coequal.equivalence.regions import Regions
-from coequal.equivalence.replay import command
+from coequal.equivalence.checks.attempts import Attempt, Attempts
+from coequal.equivalence.checks.exact import EXACT, prove, replay, settle
+from coequal.equivalence.checks.replay import command
+from coequal.equivalence.compare.difference import Mismatch
+from coequal.equivalence.compare.field import one_thread
+from coequal.equivalence.compare.floats import Floats, in_format
+from coequal.equivalence.compare.regions import Regions
+from coequal.equivalence.compare.relation import compare
+from coequal.equivalence.counterexample.explain import told
+from coequal.equivalence.counterexample.locate import locate
+from coequal.equivalence.counterexample.shrink import shrink
+from coequal.equivalence.findings.catalogue import look
+from coequal.equivalence.findings.lifecycle import describe_weights
+from coequal.equivalence.findings.numerics import of_rounding
+from coequal.equivalence.observe.baseline import establish, owed_of, reach_of, timing_of
+from coequal.equivalence.observe.timing import short_clip
+from coequal.equivalence.prove.decide import BOUND, Decision, Exactly
 from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, RegionVerdict, Relation, Report, Verdict
-from coequal.equivalence.runner import StreamRaised
-from coequal.equivalence.schedule import Chunks
-from coequal.equivalence.shrink import shrink
-from coequal.equivalence.subject import Subject
+from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.player import StreamRaised
+from coequal.equivalence.run.session import Session
+from coequal.subjects.chunks import Chunks
+from coequal.subjects.errors import BadSubject
+from coequal.subjects.subject import Subject
+from coequal.subjects.validate import check_subject
 
 
 def verify(
@@ -58,51 +66,52 @@ def verify(
     begin = time.monotonic()
     names, exactly = _names(checks), Exactly(bound, literal)
     _check_options(bound, effort, format)
-    baseline.check_subject(subject)
+    check_subject(subject)
     given = {"length": length, "batch": batch, "scale": scale, "chunks": chunks and tuple(chunks), "format": format}
     replayed = given if any(value is not None for value in given.values()) else None
     report = Report(target or subject.name or "subject", Verdict.UNDECIDED, seed=seed)
-    bench = Bench(subject, seed)
-    with _left_alone(), one_thread(bench), bench.ready(), torch.no_grad():
-        facts = baseline.establish(bench)
-        report.notes += [*subject.notes, *facts.notes]
-        report.findings += facts.findings
+    fresh = Session(subject, seed, Floats())
+    with _left_alone(), one_thread(fresh), fresh.ready(), torch.no_grad():
+        baseline = establish(fresh)
+        session = baseline.session
+        report.notes += [*subject.notes, *baseline.notes]
+        report.findings += baseline.findings
         report.relation = Relation(
             "stream" if subject.window is None else "window", subject.window, subject.offset, subject.emits
         )
         if replayed is None:
-            report.timing = baseline.timing_of(bench)
-            bench.reach = baseline.reach_of(bench, report.timing)
-            bench.regions = Regions(report.timing)
-            baseline.owes(bench, report.timing)
+            report.timing = timing_of(session)
+            session = session.knowing(timing=report.timing, reach=reach_of(session, report.timing))
+            session = session.knowing(owed=owed_of(session, report.timing))
         deadline = None if timeout is None else begin + 0.9 * timeout
-        attempts = Attempts(bench, effort, deadline, replayed)
-        attempts.run(() if facts.random else tuple(name for name in names if name != EXACT))
+        attempts = Attempts(session, effort, deadline, replayed)
+        attempts.run(() if baseline.random else tuple(name for name in names if name != EXACT))
         decision = None
-        if EXACT in names and not facts.undecided:
-            attempt, decision = _exact(bench, report, attempts, exactly)
-            attempts.made.append(attempt)
-        report.findings += settle(bench, attempts.made, exactly)
+        if EXACT in names and not baseline.undecided:
+            attempt, decision = _exact(report, attempts, exactly)
+            attempts.add(attempt)
+        session = attempts.session
+        report.findings += settle(attempts, exactly)
         report.checks = [attempt.check for attempt in attempts.made]
         if subject.window is None and replayed is None:
-            report.regions = _regions(bench)
+            report.regions = _regions(session, attempts.noted.regions)
         failed = next((attempt for attempt in attempts.made if attempt.different), None)
         if failed is not None and replayed is None:
-            failed = _smaller(bench, failed, exactly)
-        report.findings += conclude.problems(bench, attempts)
+            failed = _smaller(session, failed, exactly)
+        report.findings += conclude.problems(session, attempts)
         if replayed is None and checks is None:
-            quality = findings.look(bench, report.timing, effort, not any(a.different or a.finer for a in attempts.made))
+            quality = look(session, report.timing, effort, not any(a.different or a.finer for a in attempts.made))
             report.findings += quality.findings
             report.quality = quality.quality
-            if (short := short_clip(bench, report.timing)) is not None:
+            if (short := short_clip(session, report.timing)) is not None:
                 report.quality["short_clip"] = short
-        report.weights = findings.describe_weights(bench)
-        report.findings += findings.of_rounding(bench)
+        report.weights = describe_weights(session)
+        report.findings += of_rounding(attempts.noted.rounded)
         shown = failed or next((attempt for attempt in attempts.made if attempt.mismatch is not None), None)
         if shown is not None:
-            report.counterexample = _counterexample(bench, shown, target, exactly, report.timing)
+            report.counterexample = _counterexample(session, shown, target, exactly, report.timing)
         report.findings = [replace(finding, allowed=finding.name in subject.allow) for finding in report.findings]
-        conclude.conclude(report, bench, facts, attempts, decision)
+        conclude.conclude(report, session, baseline, attempts, decision)
     report.seconds = time.monotonic() - begin
     return report
 
@@ -127,9 +136,10 @@ def _check_options(bound: float, effort: str, format: str | None) -> None:
         raise BadSubject(f"verify: format is a floating-point format of torch, like 'float32', got {format!r}")
 
 
-def _exact(bench: Bench, report: Report, attempts: Attempts, exactly: Exactly) -> tuple[Attempt, Decision | None]:
+def _exact(report: Report, attempts: Attempts, exactly: Exactly) -> tuple[Attempt, Decision | None]:
     """The check `exact`: in full, or the one comparison that is replayed; not after a difference on floats."""
-    if EXACT in bench.subject.allow:
+    session = attempts.session
+    if EXACT in session.subject.allow:
         return Attempt(Check(EXACT, "waived", 0, "the subject allows it")), None
     if any(attempt.different for attempt in attempts.made):
         return Attempt(Check(EXACT, "skipped", 0, "not run: floats differ already")), None
@@ -138,8 +148,10 @@ def _exact(bench: Bench, report: Report, attempts: Attempts, exactly: Exactly) -
     only = None
     if attempts.replayed is not None:
         kept = {k: v for k, v in attempts.replayed.items() if v is not None and k not in ("scale", "format")}
-        only = replace(Example(bench.example_length, bench.batch, bench.seed), **kept)
-    check, decision, example, mismatch = prove(bench, report.timing, attempts.effort, exactly, attempts.deadline, only)
+        only = replace(Example(session.example_length, session.batch, session.seed), **kept)
+    check, decision, example, mismatch = prove(
+        session, report.timing, attempts.effort, exactly, attempts.deadline, only, attempts.noted
+    )
     report.proof = decision.to_dict()
     name = EXACT if mismatch is decision.mismatch else "values"
     return Attempt(check, example, mismatch, compared=name), decision
@@ -155,36 +167,36 @@ class _left_alone:
         torch.set_rng_state(self.state)
 
 
-def _regions(bench: Bench) -> dict[str, RegionVerdict]:
+def _regions(session: Session[Floats], regions: Regions) -> dict[str, RegionVerdict]:
     """Verdicts of head, interior and tail. A check ends at its first difference: here whole streams are counted."""
     for i in range(3):
-        length = bench.legal(3 * bench.reach + 4 + i)
-        example = Example(length, bench.batch, bench.seed + 700 + i, bench.scale)
-        with contextlib.suppress(Mismatch, StreamRaised), bench.weights(example):
-            x = bench.inputs(length, example.batch, example.seed)
-            bench.compare(x, bench.play(x))
-    return bench.regions.verdicts()
+        length = session.legal(3 * session.facts.reach + 4 + i)
+        example = Example(length, session.batch, session.seed + 700 + i, session.facts.scale)
+        with contextlib.suppress(Mismatch, StreamRaised), session.weights(example):
+            x = session.inputs(length, example.batch, example.seed)
+            regions.add(compare(session, x, session.play(x)).regions)
+    return regions.verdicts()
 
 
-def _smaller(bench: Bench, failed: Attempt, exactly: Exactly) -> Attempt:
+def _smaller(session: Session, failed: Attempt, exactly: Exactly) -> Attempt:
     assert failed.example is not None
 
-    def compare(smaller: Example) -> object:
+    def once(smaller: Example) -> object:
         if failed.repeats != EXACT:
-            return run_once(bench, failed.repeats, smaller)
-        return replay(bench, smaller, replace(exactly, first=True))  # no other reading made the whole equal
+            return run_once(session, failed.repeats, smaller)
+        return replay(session, smaller, replace(exactly, first=True))  # no other reading made the whole equal
 
-    example, mismatch = shrink(failed.example, compare, bench.plan, failed.mismatch)
+    example, mismatch = shrink(failed.example, once, session.plan, failed.mismatch)
     return replace(failed, example=example, mismatch=mismatch)
 
 
 def _counterexample(
-    bench: Bench, failed: Attempt, target: str | None, exactly: Exactly, timing: MeasuredTiming
+    session: Session, failed: Attempt, target: str | None, exactly: Exactly, timing: MeasuredTiming
 ) -> Counterexample:
     example, mismatch = failed.example, failed.mismatch
     assert example is not None
     assert mismatch is not None
-    with bench.in_format(example.format) as here:
+    with in_format(session, example.format) as here:
         where = locate(here, failed.repeats, example, mismatch.frame, exactly)
     return Counterexample(
         check=failed.repeats,
@@ -196,6 +208,6 @@ def _counterexample(
         detail=mismatch.detail,
         region=mismatch.region,
         uses=where.uses,
-        words=told(bench, failed.repeats, example, timing),
+        words=told(session, failed.repeats, example, timing),
         schedule={key: value for key, value in vars(example).items() if value not in (None, "")},
     )

@@ -14,12 +14,13 @@ from typing import Literal
 
 import torch
 
-from coequal.equivalence.bench import Bench, Example
-from coequal.equivalence.compare import Mismatch
+from coequal.equivalence.compare.difference import Mismatch
+from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.session import Session
 
 Tensor = torch.Tensor
-Body = Callable[[Bench, Example], int]
-Examples = Callable[[Bench, str], Iterator[Example]]
+Body = Callable[[Session, Example], int]
+Examples = Callable[[Session, str], Iterator[Example]]
 Kind = Literal["function", "conduct", "weights"]
 
 

@@ -15,12 +15,14 @@ from typing import Any
 
 import torch
 
-from coequal.equivalence.bench import Bench, Example
 from coequal.equivalence.checks.base import Skip, saying
-from coequal.equivalence.compare import Mismatch, alike, close, first_value
-from coequal.equivalence.inside import restore, snapshot
-from coequal.equivalence.runner import Player
-from coequal.equivalence.sharing import shared
+from coequal.equivalence.checks.sharing import shared
+from coequal.equivalence.compare.difference import Mismatch, alike, close, first_value
+from coequal.equivalence.compare.relation import agree
+from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.player import Player
+from coequal.equivalence.run.session import Session
+from coequal.equivalence.run.state import restore, snapshot
 
 Tensor = torch.Tensor
 KEPT = "the stream kept the tensor it was handed: `.clone()` it, or allow input-reuse"
@@ -32,78 +34,78 @@ COPY = "a deep copy of the stream is not independent: it shares memory with the 
 STATE = "a state that was read and put back does not lead on as before: it lacks some of the memory, or is not copied"
 
 
-def reset(bench: Bench, example: Example) -> int:
+def reset(session: Session, example: Example) -> int:
     """A new stream after an old one starts from nothing; so does one that was reset, if it can be."""
-    x, other = (bench.inputs(example.length, example.batch, example.seed + i) for i in range(2))
-    old = bench.player().feed(other, bench.plan_chunks(other))  # abandoned in the middle
-    with saying(lambda: f"a fresh stream depends on an earlier one: {shared(bench)}"):
-        compared = bench.compare(x, bench.play(x))
+    x, other = (session.inputs(example.length, example.batch, example.seed + i) for i in range(2))
+    old = session.player().feed(other, session.plan_chunks(other))  # abandoned in the middle
+    with saying(lambda: f"a fresh stream depends on an earlier one: {shared(session)}"):
+        compared = agree(session, x, session.play(x))
     if callable(getattr(old.stream, "reset", None)):
         old.stream.reset()
         again = Player(old.stream, old.time, old.output_time)
         with saying("after reset() the stream still depends on what it saw before: reset() leaves some memory as it was"):
-            compared += bench.compare(x, again.feed(x, bench.plan_chunks(x)).flush().trace)
+            compared += agree(session, x, again.feed(x, session.plan_chunks(x)).flush().trace)
     return compared
 
 
-def reuse(bench: Bench, example: Example) -> int:
+def reuse(session: Session, example: Example) -> int:
     """A stream after another has ended, and two streams fed in turns."""
-    x, other = (bench.inputs(example.length, example.batch, example.seed + i) for i in range(2))
-    bench.play(other)
-    with saying(lambda: f"a fresh stream depends on an earlier one: {shared(bench)}"):
-        compared = bench.compare(x, bench.play(x))
-    with saying(lambda: f"streams that are fed in turns disturb one another: {shared(bench)}"):
-        return compared + _in_turns(bench, x, other)
+    x, other = (session.inputs(example.length, example.batch, example.seed + i) for i in range(2))
+    session.play(other)
+    with saying(lambda: f"a fresh stream depends on an earlier one: {shared(session)}"):
+        compared = agree(session, x, session.play(x))
+    with saying(lambda: f"streams that are fed in turns disturb one another: {shared(session)}"):
+        return compared + _in_turns(session, x, other)
 
 
-def _in_turns(bench: Bench, x: Tensor, other: Tensor) -> int:
-    players, time = [bench.player(), bench.player()], bench.subject.time
-    planned, start = bench.plan_chunks(x), 0
+def _in_turns(session: Session, x: Tensor, other: Tensor) -> int:
+    players, time = [session.player(), session.player()], session.subject.time
+    planned, start = session.plan_chunks(x), 0
     for size in planned or (1,) * x.shape[time]:
         for player, clip in zip(players, (x, other), strict=True):
             player.feed(clip.narrow(time, start, size), None if planned is None else (size,))
         start += size
-    return sum(bench.compare(clip, p.flush().trace) for p, clip in zip(players, (x, other), strict=True))
+    return sum(agree(session, clip, p.flush().trace) for p, clip in zip(players, (x, other), strict=True))
 
 
-def fork(bench: Bench, example: Example) -> int:
+def fork(session: Session, example: Example) -> int:
     """A deep copy, or else a state that is put back, goes on as the original would."""
-    return _snapshot(bench, example) if example.variant == "state" else _deepcopy(bench, example)
+    return _snapshot(session, example) if example.variant == "state" else _deepcopy(session, example)
 
 
-def _deepcopy(bench: Bench, example: Example) -> int:
+def _deepcopy(session: Session, example: Example) -> int:
     """A copy made in the middle goes on with other frames; neither sees the other's."""
-    x, head, tail, branch = _halves(bench, example)
-    player = bench.player().feed(head, bench.plan_chunks(head))
-    twin, rest = _copy(player), _rest(bench, tail)
-    time = bench.subject.time
+    x, head, tail, branch = _halves(session, example)
+    player = session.player().feed(head, session.plan_chunks(head))
+    twin, rest = _copy(player), _rest(session, tail)
+    time = session.subject.time
     try:
         with saying(COPY):
             twin.feed(branch, rest).flush()
-            compared = bench.compare(x, player.feed(tail, rest).flush().trace)
-            return compared + bench.compare(torch.cat([head, branch], time), twin.trace)
+            compared = agree(session, x, player.feed(tail, rest).flush().trace)
+            return compared + agree(session, torch.cat([head, branch], time), twin.trace)
     except Mismatch:
         if _closes_over(player.stream):
             raise Skip("its memory is what functions close over, which Python does not copy") from None
         raise
 
 
-def _halves(bench: Bench, example: Example) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _halves(session: Session, example: Example) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """A clip, its two halves, and another second half (the same one where the subject draws its inputs: two draws may not
     go together).
     """
-    x, other = (bench.inputs(example.length, example.batch, example.seed + i) for i in range(2))
-    time, half = bench.subject.time, bench.plan.legal(example.length // 2)
+    x, other = (session.inputs(example.length, example.batch, example.seed + i) for i in range(2))
+    time, half = session.subject.time, session.plan.legal(example.length // 2)
     head, tail = x.narrow(time, 0, half), x.narrow(time, half, example.length - half)
-    drawn_by_subject = bench.subject.inputs is not None
+    drawn_by_subject = session.subject.inputs is not None
     return x, head, tail, tail if drawn_by_subject else other.narrow(time, half, example.length - half)
 
 
-def _rest(bench: Bench, tail: Tensor) -> tuple[int, ...] | None:
+def _rest(session: Session, tail: Tensor) -> tuple[int, ...] | None:
     """Chunks of the second part of a stream: a special first chunk has been fed already."""
-    if bench.plan_chunks(tail) is None:
+    if session.plan_chunks(tail) is None:
         return None
-    return replace(bench.plan, first=None).split(tail.shape[bench.subject.time])
+    return replace(session.plan, first=None).split(tail.shape[session.subject.time])
 
 
 def _copy(player: Player) -> Player:
@@ -124,22 +126,22 @@ def _closes_over(thing: Any, depth: int = 3) -> bool:
     return any(_closes_over(part, depth - 1) for part in (*held, *getattr(thing, "__dict__", {}).values()))
 
 
-def _snapshot(bench: Bench, example: Example) -> int:
+def _snapshot(session: Session, example: Example) -> int:
     """The state taken in the middle and put back leads to the same emissions."""
-    x, head, tail, branch = _halves(bench, example)
-    player = bench.player()
+    x, head, tail, branch = _halves(session, example)
+    player = session.player()
     if not hasattr(player.stream, "state"):
         raise Skip("the stream shows no state")
-    player.feed(head, bench.plan_chunks(head))
+    player.feed(head, session.plan_chunks(head))
     saved = _saved(player)
-    if not _is_property(player.stream) and not _goes_on_alike(bench, player, saved, x, tail):
+    if not _is_property(player.stream) and not _goes_on_alike(session, player, saved, x, tail):
         raise Skip("its attribute `state` is not all of its memory, so it is no snapshot")
-    trace, fed, rest = copy.deepcopy(player.trace), player.fed, _rest(bench, tail)
+    trace, fed, rest = copy.deepcopy(player.trace), player.fed, _rest(session, tail)
     player.feed(branch, rest)
     _restore(player.stream, saved)
     player.trace, player.fed = trace, fed
     with saying(STATE):
-        return bench.compare(x, player.feed(tail, rest).flush().trace)
+        return agree(session, x, player.feed(tail, rest).flush().trace)
 
 
 def _saved(player: Player) -> Any:
@@ -161,43 +163,45 @@ def _is_property(stream: Any) -> bool:
     return isinstance(inspect.getattr_static(type(stream), "state", None), property)
 
 
-def _goes_on_alike(bench: Bench, player: Player, saved: Any, x: Tensor, tail: Tensor) -> bool:
+def _goes_on_alike(session: Session, player: Player, saved: Any, x: Tensor, tail: Tensor) -> bool:
     """Whether a fresh stream with this state goes on as the stream that it was taken from."""
-    fresh = bench.player()
+    fresh = session.player()
     _restore(fresh.stream, copy.deepcopy(saved))
     fresh.trace, fresh.fed = copy.deepcopy(player.trace), player.fed
     try:
-        bench.compare(x, fresh.feed(tail, _rest(bench, tail)).flush().trace)
+        agree(session, x, fresh.feed(tail, _rest(session, tail)).flush().trace)
     except Exception:
         return False
     return True
 
 
-def input_reuse(bench: Bench, example: Example) -> int:
+def input_reuse(session: Session, example: Example) -> int:
     """The caller overwrites each frame once it has been fed; the stream leaves the caller's frames alone."""
-    x = bench.inputs(example.length, example.batch, example.seed)
-    player, start = bench.player(), 0
-    chunks = bench.plan_chunks(x)
+    x = session.inputs(example.length, example.batch, example.seed)
+    player, start = session.player(), 0
+    chunks = session.plan_chunks(x)
     for size in chunks or (1,) * example.length:
-        player.feed(x.narrow(bench.subject.time, start, size), None if chunks is None else (size,))
+        player.feed(x.narrow(session.subject.time, start, size), None if chunks is None else (size,))
         if not bool(alike(player.handed[-1], player.given[-1]).all()):
             raise Mismatch(CHANGED, start, (), first_value(player.given[-1]), first_value(player.handed[-1]))
         _overwrite(player.handed[-1], player.given[-1])
         start += size
     with saying(KEPT):
-        return bench.compare(x, player.flush().trace)
+        return agree(session, x, player.flush().trace)
 
 
 def _overwrite(frame: Tensor, given: Tensor) -> None:
     frame.copy_(given.flip(0) * -3 + 7 if given.is_floating_point() else given.flatten()[0].expand_as(given))
 
 
-def output_hold(bench: Bench, example: Example) -> int:
+def output_hold(session: Session, example: Example) -> int:
     """Emissions that the caller keeps do not change later."""
-    x = bench.inputs(example.length, example.batch, example.seed)
-    player = bench.player().feed(x, bench.plan_chunks(x)).flush()
+    x = session.inputs(example.length, example.batch, example.seed)
+    player = session.player().feed(x, session.plan_chunks(x)).flush()
     for i, (held, was) in enumerate(zip(player.held, player.trace.frames, strict=True)):
         if not close(held.detach(), was, 0.0):
             where = tuple(int(j) for j in (held != was).nonzero()[0])
-            raise Mismatch(f"{VIEW} (emission {i})", bench.subject.offset + i, where, was[where].item(), held[where].item())
+            raise Mismatch(
+                f"{VIEW} (emission {i})", session.subject.offset + i, where, was[where].item(), held[where].item()
+            )
     return len(player.held)

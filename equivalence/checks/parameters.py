@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from coequal.equivalence import weights as weighing
-from coequal.equivalence.bench import Bench, Example
 from coequal.equivalence.checks.base import Skip, saying
-from coequal.equivalence.compare import Mismatch, close
-from coequal.equivalence.inside import modules_inside
+from coequal.equivalence.compare.difference import Mismatch, close
+from coequal.equivalence.compare.relation import agree
+from coequal.equivalence.run import weights as weighing
+from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.session import Session
+from coequal.equivalence.run.state import modules_inside
 
 Tensor = torch.Tensor
 STALE = (
@@ -17,54 +19,54 @@ STALE = (
 )
 
 
-def reload(bench: Bench, example: Example) -> int:
+def reload(session: Session, example: Example) -> int:
     """Parameters that are loaded after the stream was made take effect."""
-    module = bench.subject.modules
+    module = session.subject.modules
     if module is None:
         raise Skip("the subject names no modules whose parameters could be loaded")
-    if bench.unread:
+    if session.facts.unread:
         raise Skip("the stream does not read its weights from `modules`")
     new = weighing.drawn(module, example.seed + 1, 1.0)
     if not new:
         raise Skip("the modules have no parameters")
-    x = bench.inputs(example.length, example.batch, example.seed)
+    x = session.inputs(example.length, example.batch, example.seed)
     with weighing.borrowed(module, None):
-        player = bench.player()
+        player = session.player()
         weighing.put(module, new)
         with saying(STALE):
-            return bench.compare(x, player.feed(x, bench.plan_chunks(x)).flush().trace)
+            return agree(session, x, player.feed(x, session.plan_chunks(x)).flush().trace)
 
 
-def weight_names(bench: Bench, example: Example) -> int:
+def weight_names(session: Session, example: Example) -> int:
     """Same names, shapes and dtypes; a strict load works both ways, and the loaded module computes the same."""
-    module = bench.subject.modules
+    module = session.subject.modules
     if module is None:
         raise Skip("the subject names no modules")
-    twins = [bench.subject.twin()] if bench.subject.twin is not None else _others(bench, module)
+    twins = [session.subject.twin()] if session.subject.twin is not None else _others(session, module)
     if not twins:
         raise Skip("clip and stream use the very same parameters, and no twin was given")
-    twin = twins[0].to(bench.dtype).eval()
+    twin = twins[0].to(session.dtype).eval()
     compare_states(module, twin)
     new = weighing.drawn(module, example.seed, 1.0)
     with weighing.borrowed(module, None), weighing.borrowed(twin, None):
         weighing.put(module, new)
         _load(twin, module)
-        x = bench.inputs(example.length, example.batch, example.seed)
-        if bench.subject.twin is not None:
-            _same_function(bench, twin, x)
+        x = session.inputs(example.length, example.batch, example.seed)
+        if session.subject.twin is not None:
+            _same_function(session, twin, x)
         weighing.put(twin, weighing.drawn(twin, example.seed + 1, 1.0))
         _load(module, twin)
-        compared = bench.compare(x, bench.play(x))
+        compared = agree(session, x, session.play(x))
     return compared + len(module.state_dict())
 
 
-def _others(bench: Bench, module: torch.nn.Module) -> list[torch.nn.Module]:
+def _others(session: Session, module: torch.nn.Module) -> list[torch.nn.Module]:
     """Modules of the stream that are not the subject's own, but claim to have its parameters."""
     parts = {id(part) for part in module.modules()}
     own = {id(parameter) for parameter in module.parameters()}
     found = [
         m
-        for m in modules_inside(bench.player().stream)
+        for m in modules_inside(session.player().stream)
         if id(m) not in parts and not own.issuperset(map(id, m.parameters()))  # the very same ones under other names
     ]
     return [m for m in found if type(m) is not type(module) and len(m.state_dict()) > 0 and len(module.state_dict()) > 0]
@@ -95,8 +97,8 @@ def _load(target: torch.nn.Module, source: torch.nn.Module) -> None:
         raise Mismatch(f"a strict load fails: {str(error).splitlines()[-1].strip()}") from error
 
 
-def _same_function(bench: Bench, twin: torch.nn.Module, x: Tensor) -> None:
+def _same_function(session: Session, twin: torch.nn.Module, x: Tensor) -> None:
     with torch.no_grad():
-        got, want = bench.clip(x), twin(x.clone())
-    if got is None or not close(got, want, bench.bound(x, want)):
+        got, want = session.clip(x), twin(x.clone())
+    if got is None or not close(got, want, session.numbers.bound(session, x, want)):
         raise Mismatch("with the same weights the clip function is not the original module's")

@@ -26,9 +26,9 @@ from fractions import Fraction
 from typing import Any
 
 from coequal.proofs.claims.claim import BadClaims, Claim
-from coequal.proofs.claims.counters import COUNTERS
-from coequal.proofs.claims.leaves import leaves
 from coequal.proofs.cost import clip_cost, step_cost
+from coequal.proofs.cost.conventions.counters import COUNTERS
+from coequal.proofs.cost.conventions.leaves import leaves
 from coequal.reference.layer import Shape
 from coequal.systems.catalogue import SYSTEMS
 from coequal.systems.system import System, is_buffer

@@ -6,28 +6,10 @@
 Importing this package registers the formulas of every operator of the reference. Layering rule: as `coequal.proofs`.
 """
 
-from coequal.proofs.cost import (  # noqa: F401  each registers its formulas
-    activation,
-    attention,
-    class_token,
-    compose,
-    conv,
-    decoder,
-    linear,
-    norm,
-    pad,
-    pathways,
-    pool,
-    position,
-    recurrent,
-    shift,
-    softmax,
-    squeeze_excite,
-    transformer,
-)
-from coequal.proofs.cost.conventions import CONVENTIONS
-from coequal.proofs.cost.cost import Cost, CostError, latex, plain
-from coequal.proofs.cost.layers import (
+from coequal.proofs.cost.algebra.conventions import CONVENTIONS
+from coequal.proofs.cost.algebra.counts import Cost, CostError, latex, plain
+from coequal.proofs.cost.algebra.symbols import LETTERS, B, C, E, H, T, W
+from coequal.proofs.cost.formulas.dispatch import (
     NoFormula,
     NotStreamable,
     Steps,
@@ -39,7 +21,6 @@ from coequal.proofs.cost.layers import (
     state_size,
     step_cost,
 )
-from coequal.proofs.cost.symbols import LETTERS, B, C, E, H, T, W
 
 __all__ = [
     "CONVENTIONS",

@@ -113,8 +113,8 @@ from collections.abc import Callable
 
 import torch
 
-from coequal.proofs.field.primes import is_prime
-from coequal.proofs.field.residue import Field, Value
+from coequal.proofs.field.arithmetic import Field, Value
+from coequal.proofs.field.numbers.primes import is_prime
 
 SMALLEST = 3 * 2**18  # no prime of full width is smaller
 
@@ -147,8 +147,8 @@ def pairs(count: int) -> Callable[[torch.Tensor], torch.Tensor]:
 
 def called_zero(primes: tuple[int, ...], seed: int, program: Callable, shape: tuple[int, ...]) -> tuple[int, Field]:
     """How many of `shape[0]` independent points a program vanishes at, in all residues; and the field of that run."""
-    from coequal.proofs.field.symbols import Symbols
-    from coequal.proofs.field.torch_mode import Exact
+    from coequal.proofs.field.numbers.symbols import Symbols
+    from coequal.proofs.field.torch_frontend.dispatch import Exact
 
     exact = Exact(Field(primes, seed), symbols := Symbols(seed))
     x = symbols.fresh(torch.empty(shape, dtype=torch.float64))

@@ -86,7 +86,7 @@ from typing import Any, Protocol
 
 import torch
 
-from coequal.proofs.field.torch_mode import Exact
+from coequal.proofs.field.torch_frontend.dispatch import Exact
 
 Tensor = torch.Tensor
 Clip = Callable[[Tensor], Tensor]  # (frames, features) to (frames, features)

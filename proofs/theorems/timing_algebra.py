@@ -43,7 +43,7 @@ from collections.abc import Callable
 
 import torch
 
-from coequal.proofs.field.torch_mode import Exact
+from coequal.proofs.field.torch_frontend.dispatch import Exact
 from coequal.reference.timing import Timing
 
 Tensor = torch.Tensor

@@ -16,12 +16,12 @@ from importlib.util import spec_from_loader
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from coequal.equivalence import strategies
-    from coequal.equivalence.campaign import check
-    from coequal.equivalence.errors import BadSubject
+    from coequal.api import subject, verify
+    from coequal.equivalence.campaigns import architectures as strategies
+    from coequal.equivalence.campaigns.agree import check
     from coequal.equivalence.report import Report, Verdict
-    from coequal.equivalence.subject import Claim, Subject
-    from coequal.face import subject, verify
+    from coequal.subjects.errors import BadSubject
+    from coequal.subjects.subject import Claim, Subject
 
 __version__ = "0.1.0"
 
@@ -29,15 +29,15 @@ __all__ = ["BadSubject", "Claim", "Report", "Subject", "Verdict", "__version__",
 
 # public name -> the module it lives in ("" after the colon: the module itself)
 _HOMES = {
-    "BadSubject": "coequal.equivalence.errors:BadSubject",
-    "Claim": "coequal.equivalence.subject:Claim",
+    "BadSubject": "coequal.subjects.errors:BadSubject",
+    "Claim": "coequal.subjects.subject:Claim",
     "Report": "coequal.equivalence.report:Report",
-    "Subject": "coequal.equivalence.subject:Subject",
+    "Subject": "coequal.subjects.subject:Subject",
     "Verdict": "coequal.equivalence.report:Verdict",
-    "check": "coequal.equivalence.campaign:check",
-    "strategies": "coequal.equivalence.strategies:",
-    "subject": "coequal.face:subject",
-    "verify": "coequal.face:verify",
+    "check": "coequal.equivalence.campaigns.agree:check",
+    "strategies": "coequal.equivalence.campaigns.architectures:",
+    "subject": "coequal.api:subject",
+    "verify": "coequal.api:verify",
 }
 
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from coequal.continual.aggregate import CHUNK
 from coequal.continual.attention import (
     MODES,
     CausalMultiheadAttention,
@@ -19,6 +18,7 @@ from coequal.continual.attention import (
     attention_of,
 )
 from coequal.continual.module import Continual
+from coequal.continual.sliding_softmax import CHUNK
 from coequal.reference.attention import MultiheadAttention
 
 CASES = [  # class, window

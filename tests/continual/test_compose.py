@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from coequal.continual import plain
+from coequal.continual import clip_modules as plain
 from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
 from coequal.reference.timing import Timing

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from coequal.continual import plain
+from coequal.continual import clip_modules as plain
 from coequal.continual.conversion import How, NotStreamable, convert, register, twin
 from coequal.continual.framewise import Framewise
 from coequal.continual.module import Continual, Stream

@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from coequal.continual import framewise, pad, plain
-from coequal.continual.build import regular
+from coequal.continual import clip_modules as plain
+from coequal.continual import framewise, pad
 from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
 from coequal.continual.streaming import Streaming
+from coequal.continual.to_torch import regular
 from coequal.reference import conv, norm, pool
 from coequal.reference.layer import Layer
 

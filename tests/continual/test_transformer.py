@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from coequal.continual.aggregate import CHUNK
 from coequal.continual.module import Continual
+from coequal.continual.sliding_softmax import CHUNK
 from coequal.continual.transformer import TransformerEncoder, TransformerEncoderLayer
 from coequal.reference import transformer as reference
 from coequal.reference.activation import Activation

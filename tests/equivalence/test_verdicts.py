@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from coequal.equivalence.errors import BadSubject
 from coequal.equivalence.report import Check, Finding, Report, Verdict
-from coequal.equivalence.subject import Subject
 from coequal.equivalence.verify import verify
+from coequal.subjects.errors import BadSubject
+from coequal.subjects.subject import Subject
 
 Tensor = torch.Tensor
 EXAMPLE = torch.randn(1, 2, 8, generator=torch.Generator().manual_seed(1))

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 
 from coequal.equivalence.report import Report
-from coequal.equivalence.subject import Subject
 from coequal.equivalence.verify import verify
+from coequal.subjects.subject import Subject
 from tests.generated.mutants import Mutation, Right, mutation
 from tests.generated.streams import MEMORIES, Net, subject
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from coequal.equivalence.subject import Subject
+from coequal.subjects.subject import Subject
 
 Tensor = torch.Tensor
 ACTS: dict[str, Callable[[Tensor], Tensor]] = {

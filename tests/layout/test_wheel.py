@@ -12,7 +12,7 @@ import pytest
 import coequal
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("reference", "continual", "equivalence", "proofs", "systems")
+ROOMS = ("reference", "continual", "equivalence", "proofs", "subjects", "systems")
 
 SMALL_VERIFY = """
 import torch, coequal
@@ -72,12 +72,12 @@ def test_holds_every_room_and_nothing_else(wheel: Path) -> None:
     for room in ROOMS:
         assert f"coequal/{room}/__init__.py" in names
     assert "coequal/py.typed" in names
-    assert "coequal/page.html" in names
+    assert "coequal/report/report.html" in names
     assert {name.partition("/")[0] for name in names} == {"coequal", f"coequal-{coequal.__version__}.dist-info"}
 
 
 def test_imports_from_its_own_place(clean: Path, tmp_path: Path) -> None:
-    code = "import coequal.equivalence.subject as s; print(s.__file__)"
+    code = "import coequal.subjects.subject as s; print(s.__file__)"
     said = run(str(clean / "bin" / "python"), "-c", code, cwd=tmp_path)
     assert Path(said.stdout.strip()).is_relative_to(clean)
 

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from coequal.equivalence.checks import CHECKS
-from coequal.equivalence.subject import Subject
 from coequal.equivalence.verify import verify
+from coequal.subjects.subject import Subject
 
 Tensor = torch.Tensor
 F64 = torch.float64

@@ -13,9 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from coequal.equivalence.schedule import Plan
-from coequal.equivalence.subject import Claim, Subject
 from coequal.equivalence.verify import verify
+from coequal.subjects.chunks import Plan
+from coequal.subjects.subject import Claim, Subject
 
 Tensor = torch.Tensor
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from coequal.continual.build import regular
+from coequal.continual.to_torch import regular
 from coequal.reference.layer import Layer
 from coequal.systems.catalogue import SYSTEMS
 from coequal.systems.system import System, is_buffer

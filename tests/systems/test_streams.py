@@ -6,10 +6,10 @@ frames far from either end of the clip are among what is compared.
 
 import pytest
 
-from coequal.continual.build import regular
 from coequal.continual.conversion import NotStreamable, convert
-from coequal.equivalence import campaign
-from coequal.equivalence.strategies import Architecture
+from coequal.continual.to_torch import regular
+from coequal.equivalence.campaigns import agree as campaign
+from coequal.equivalence.campaigns.contents import Architecture
 from coequal.reference.compose import Sequential
 from coequal.systems import audio, oadtr, r2plus1d, resnet3d, slowfast, x3d
 
@@ -70,7 +70,7 @@ def test_x3d_and_cox3d_are_other_functions_of_the_same_weights() -> None:
     """What the catalogue says of them, seen on one clip: per-frame gates are not those of the clip."""
     import numpy as np
 
-    from coequal.equivalence.strategies import weights
+    from coequal.equivalence.campaigns.contents import weights
 
     clip = np.random.default_rng(6).standard_normal((1, 3, 4, 32, 32))
     original, stream = (x3d.x3d(4, 1.0, scope, 8, 16, 5) for scope in ("clip", "frame"))
@@ -88,7 +88,7 @@ def test_recycled_positions_tell_windows_apart(blocks: int) -> None:
     """
     import numpy as np
 
-    from coequal.equivalence.strategies import weights
+    from coequal.equivalence.campaigns.contents import weights
 
     layer = oadtr.continual(4, blocks, 3, 8, 2, 3, learned=True)
     window = np.random.default_rng(7).standard_normal((1, 3, 4))

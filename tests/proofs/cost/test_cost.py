@@ -6,10 +6,10 @@ import pytest
 import sympy
 
 from coequal.proofs.cost import CONVENTIONS, Cost, CostError, H, T, W, by_layer, clip_cost, latex, plain, step_cost
-from coequal.proofs.cost.conventions import KINDS
-from coequal.proofs.cost.cost import FIELDS
-from coequal.proofs.cost.ratios import break_even, first_above, limit, per_frame, reduction
-from coequal.proofs.cost.symbols import ceil_div, floor_div
+from coequal.proofs.cost.algebra.conventions import KINDS
+from coequal.proofs.cost.algebra.counts import FIELDS
+from coequal.proofs.cost.algebra.symbols import ceil_div, floor_div
+from coequal.proofs.cost.savings.ratios import break_even, first_above, limit, per_frame, reduction
 from coequal.reference.activation import Activation
 from coequal.reference.attention import MultiheadAttention
 from coequal.reference.compose import Residual, Sequential

@@ -9,27 +9,19 @@ import sympy
 import torch
 from hypothesis import assume, event, given, settings
 
-from coequal.continual.build import regular
 from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
-from coequal.equivalence import strategies
-from coequal.equivalence.strategies import OPERATORS, Architecture, architectures
-from coequal.proofs.cost import (
-    LETTERS,
-    Cost,
-    CostError,
-    NotStreamable,
-    clip_cost,
-    counting_array,
-    domains,
-    output_shape,
-    step_cost,
-)
-from coequal.proofs.cost.cost import OPERATIONS, evaluated
-from coequal.proofs.cost.counter import count
-from coequal.proofs.cost.fake import clip_executed
-from coequal.proofs.cost.layers import parts, time_axis
-from coequal.proofs.cost.steps import steps_executed
+from coequal.continual.to_torch import regular
+from coequal.equivalence.campaigns import architectures as strategies
+from coequal.equivalence.campaigns.architectures import OPERATORS, architectures
+from coequal.equivalence.campaigns.contents import Architecture
+from coequal.proofs.cost import LETTERS, Cost, CostError, NotStreamable, clip_cost, domains, output_shape, step_cost
+from coequal.proofs.cost.algebra.counts import OPERATIONS, evaluated
+from coequal.proofs.cost.executed import numpy_counter as counting_array
+from coequal.proofs.cost.executed.counter import count
+from coequal.proofs.cost.executed.fake_tensors import clip_executed
+from coequal.proofs.cost.executed.stream import steps_executed
+from coequal.proofs.cost.formulas.dispatch import parts, time_axis
 from coequal.reference.conv import Conv
 from coequal.reference.linear import Embedding
 from coequal.reference.transformer import TransformerEncoder

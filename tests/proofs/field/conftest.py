@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
-from coequal.proofs.field.residue import Field, Value
-from coequal.proofs.field.symbols import Symbols
-from coequal.proofs.field.torch_mode import Exact
+from coequal.proofs.field.arithmetic import Field, Value
+from coequal.proofs.field.numbers.symbols import Symbols
+from coequal.proofs.field.torch_frontend.dispatch import Exact
 
 Tensor = torch.Tensor
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coequal.proofs.field.bound import wrong
-from coequal.proofs.field.primes import draw
+from coequal.proofs.field.numbers.primes import draw
 
 PRIMES = draw(4, seed=1)
 

@@ -6,11 +6,11 @@ import pytest
 import sympy
 import torch
 
+from coequal.proofs.field.arithmetic import Field
 from coequal.proofs.field.degree import CONSTANT, VARIABLE, Degrees
 from coequal.proofs.field.errors import ZeroDivisor
-from coequal.proofs.field.residue import Field
-from coequal.proofs.field.symbols import Symbols
-from coequal.proofs.field.torch_mode import Exact
+from coequal.proofs.field.numbers.symbols import Symbols
+from coequal.proofs.field.torch_frontend.dispatch import Exact
 
 NAMES = sympy.symbols("a:6")
 

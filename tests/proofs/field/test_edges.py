@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
+from coequal.proofs.field.arithmetic import Field
 from coequal.proofs.field.errors import NotDecided
-from coequal.proofs.field.number import number_of
-from coequal.proofs.field.residue import Field
-from coequal.proofs.field.symbols import Symbols
-from coequal.proofs.field.torch_mode import Exact
+from coequal.proofs.field.numbers.number import number_of
+from coequal.proofs.field.numbers.symbols import Symbols
+from coequal.proofs.field.torch_frontend.dispatch import Exact
 
 LOWEST = torch.finfo(torch.float64).min
 

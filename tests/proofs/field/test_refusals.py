@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from coequal.proofs.field.errors import NotDecided
-from coequal.proofs.field.meanings import MEANINGS, REFUSED
+from coequal.proofs.field.semantics.table import MEANINGS, REFUSED
 
 Tensor = torch.Tensor
 F64 = torch.float64

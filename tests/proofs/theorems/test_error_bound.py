@@ -8,7 +8,7 @@ import torch
 
 from coequal.proofs.field.bound import wrong
 from coequal.proofs.field.errors import ZeroDivisor
-from coequal.proofs.field.primes import draw
+from coequal.proofs.field.numbers.primes import draw
 from coequal.proofs.theorems.error_bound import after_redraws, called_zero, divides, pairs, planted, pool
 
 POINTS = 200_000

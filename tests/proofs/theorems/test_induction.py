@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from coequal.proofs.field.residue import Field
-from coequal.proofs.field.symbols import Symbols
-from coequal.proofs.field.torch_mode import Exact
+from coequal.proofs.field.arithmetic import Field
+from coequal.proofs.field.numbers.symbols import Symbols
+from coequal.proofs.field.torch_frontend.dispatch import Exact
 from coequal.proofs.theorems.induction import Claim, right, violated
 
 Tensor = torch.Tensor

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from coequal.proofs.field.residue import Field
-from coequal.proofs.field.symbols import Symbols
-from coequal.proofs.field.torch_mode import Exact
+from coequal.proofs.field.arithmetic import Field
+from coequal.proofs.field.numbers.symbols import Symbols
+from coequal.proofs.field.torch_frontend.dispatch import Exact
 from coequal.proofs.theorems.timing_algebra import inside, lower, may_see, seen, upper
 from coequal.reference.timing import Timing
 

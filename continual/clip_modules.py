@@ -1,0 +1,312 @@
+"""Clip-mode modules that torch.nn lacks, as small plain modules: the regular twins of some reference layers, and what users
+write by hand. `coequal.continual.convert` knows them; their parameters are named as the reference's.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+Tensor = torch.Tensor
+
+REDUCTIONS: dict[str, Callable[[Sequence[Tensor], int], Tensor]] = {
+    "sum": lambda branches, axis: functools.reduce(operator.add, branches),
+    "product": lambda branches, axis: functools.reduce(operator.mul, branches),
+    "concatenate": lambda branches, axis: torch.cat(list(branches), axis),
+}
+
+
+class SideBySide(nn.Module):
+    """Branches on the same clip, combined frame by frame; `reduce` is "sum", "product" or "concatenate" (of channels)."""
+
+    def __init__(self, reduce: str, channel_axis: int) -> None:
+        super().__init__()
+        if reduce not in REDUCTIONS:
+            raise ValueError(f"{type(self).__name__}: reduce is one of {', '.join(map(repr, REDUCTIONS))}, got {reduce!r}")
+        self.reduce, self.channel_axis = reduce, channel_axis
+
+    @property
+    def branches(self) -> list[nn.Module]:
+        """In order."""
+        raise NotImplementedError
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """All branches on the same clip."""
+        return REDUCTIONS[self.reduce]([branch(clip) for branch in self.branches], self.channel_axis)
+
+
+class Parallel(SideBySide):
+    """Layers side by side; parameters `"0.*"`, `"1.*"`; `channel_axis` 1, or -1 for tokens `(B, T, E)`."""
+
+    def __init__(self, *layers: nn.Module, reduce: str = "sum", channel_axis: int = 1) -> None:
+        super().__init__(reduce, channel_axis)
+        for i, layer in enumerate(layers):
+            self.add_module(str(i), layer)
+
+    @property
+    def branches(self) -> list[nn.Module]:
+        """The layers."""
+        return list(self.children())
+
+
+class Residual(SideBySide):
+    """`main(x) + x`, or `main(x) + shortcut(x)`; parameters `"main.*"`, `"shortcut.*"`."""
+
+    def __init__(
+        self, main: nn.Module, shortcut: nn.Module | None = None, reduce: str = "sum", channel_axis: int = 1
+    ) -> None:
+        super().__init__(reduce, channel_axis)
+        self.main, self.shortcut = main, nn.Identity() if shortcut is None else shortcut
+
+    @property
+    def branches(self) -> list[nn.Module]:
+        """Main and shortcut."""
+        return [self.main, self.shortcut]
+
+
+class SqueezeExcite(nn.Module):
+    """Channel gates from means: see `coequal.reference.squeeze_excite`; `scope` is "frame", "clip" or "window"."""
+
+    def __init__(self, channels: int, squeeze_channels: int, scope: str = "frame", window: int | None = None) -> None:
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(channels, squeeze_channels), nn.Linear(squeeze_channels, channels)
+        self.scope, self.frames = scope, window
+
+    def gate(self, means: Tensor) -> Tensor:
+        """`(..., C) -> (..., C)`, between 0 and 1."""
+        return torch.sigmoid(self.fc2(torch.relu(self.fc1(means))))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The clip times its gates."""
+        means = clip.flatten(3).mean(-1) if clip.dim() > 3 else clip  # (B, C, T)
+        if self.scope == "clip":
+            means = means.mean(2, keepdim=True)
+        elif self.scope == "window" and self.frames is not None:
+            means = nn.functional.pad(means, (self.frames - 1, 0)).unfold(2, self.frames, 1).mean(-1)
+        gates = self.gate(means.transpose(1, 2)).transpose(1, 2)
+        return clip * gates.reshape(*gates.shape, *[1] * (clip.dim() - 3))
+
+
+class TemporalShift(nn.Module):
+    """Some channels from the frame before, some from the one after: see `coequal.reference.shift`."""
+
+    def __init__(self, fold_div: int = 8, bidirectional: bool = True) -> None:
+        super().__init__()
+        self.fold_div, self.bidirectional = fold_div, bidirectional
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The shifted clip."""
+        fold = clip.shape[1] // self.fold_div
+        shifted = clip.clone()
+        earlier = slice(fold, 2 * fold) if self.bidirectional else slice(0, fold)
+        shifted[:, earlier] = 0
+        shifted[:, earlier, 1:] = clip[:, earlier, :-1]
+        if self.bidirectional:
+            shifted[:, :fold] = 0
+            shifted[:, :fold, :-1] = clip[:, :fold, 1:]
+        return shifted
+
+
+class GlobalPool(nn.Module):
+    """Mean or maximum over space and time; with `window` over the last N frames, `T - N + 1` frames out."""
+
+    def __init__(self, reduce: str, window: int | None = None) -> None:
+        super().__init__()
+        self.reduce, self.frames = reduce, window
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Clip mode."""
+        size = clip.shape[2] if self.frames is None else self.frames
+        windows = clip.unfold(2, size, 1).movedim(-1, 3).flatten(3)  # (B, C, T', N * space)
+        pooled = windows.mean(-1) if self.reduce == "mean" else windows.amax(-1)
+        return pooled.reshape(*pooled.shape, *[1] * (clip.dim() - 3))
+
+
+class BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch norm of clips of any rank, `(B, C, T, ...)`."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Any rank will do."""
+
+
+class InstanceNorm(nn.InstanceNorm3d):
+    """Instance norm of clips of any rank, `(B, C, T, ...)`."""
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """With the clip's own statistics, or the running ones in eval mode where they are tracked."""
+        own = self.training or not self.track_running_stats
+        statistics = self.running_mean, self.running_var
+        return nn.functional.instance_norm(clip, *statistics, self.weight, self.bias, own, self.momentum or 0.0, self.eps)
+
+
+class _OutputsAlone:
+    """A recurrent layer whose forward leaves out the hidden state, so that it composes."""
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The outputs."""
+        return super().forward(clip)[0]  # type: ignore[misc]
+
+
+class RNN(_OutputsAlone, nn.RNN):  # type: ignore[misc]
+    """torch.nn.RNN, outputs alone."""
+
+
+class LSTM(_OutputsAlone, nn.LSTM):  # type: ignore[misc]
+    """torch.nn.LSTM, outputs alone."""
+
+
+class GRU(_OutputsAlone, nn.GRU):  # type: ignore[misc]
+    """torch.nn.GRU, outputs alone."""
+
+
+class SelfAttention(nn.MultiheadAttention):
+    """Self-attention of tokens `(B, T, E)` by an explicit mask; `mode` and `window` as in `coequal.reference.attention`."""
+
+    def __init__(
+        self, embed_dim: int, num_heads: int, bias: bool = True, mode: str = "full", window: int | None = None,
+        out_bias: bool | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(embed_dim, num_heads, bias=bias, batch_first=True)
+        self.mode, self.frames = mode, window
+        if out_bias is not None:
+            self.out_proj = _out_projection(embed_dim, out_bias)
+
+    def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
+        """The tokens attended, without weights; in mode "single" those that have a whole window."""
+        mask = hidden(clip.shape[1], self.mode, self.frames, clip.device)
+        output = super().forward(clip, clip, clip, need_weights=False, attn_mask=mask)[0]
+        return output[:, (self.frames or clip.shape[1]) - 1 :] if self.mode == "single" else output
+
+
+def _out_projection(size: int, bias: bool) -> Any:
+    """The last projection of attention, of the class that torch.nn.MultiheadAttention has there.
+
+    Without a bias it adds zeros that are no parameter: torch's fused attention takes all biases to be there, or none.
+    """
+    layer = nn.modules.linear.NonDynamicallyQuantizableLinear(size, size, bias=bias)
+    if not bias:
+        del layer.bias
+        layer.register_buffer("bias", torch.zeros(size), persistent=False)
+    return layer
+
+
+def hidden(length: int, mode: str, window: int | None, device: Any = None) -> Tensor | None:
+    """True where query i must not see key j; None: everything is seen."""
+    if mode == "full":
+        return None
+    ahead = torch.arange(length, device=device)[None] - torch.arange(length, device=device)[:, None]  # j - i
+    return (ahead > 0) | (ahead <= -(window or length))
+
+
+class TransformerEncoderLayer(nn.TransformerEncoderLayer):
+    """torch.nn.TransformerEncoderLayer on tokens `(B, T, E)` by an explicit mask; `mode`, `window` as in the reference."""
+
+    def __init__(
+        self, *args: Any, mode: str = "full", window: int | None = None, attention_bias: tuple[bool, bool] | None = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(*args, **{"batch_first": True, **kwargs})
+        self.mode, self.frames = mode, window
+        if attention_bias is not None:
+            size, heads = self.self_attn.embed_dim, self.self_attn.num_heads
+            self.self_attn = nn.MultiheadAttention(size, heads, bias=attention_bias[0], batch_first=True)
+            self.self_attn.out_proj = _out_projection(size, attention_bias[1])
+
+    def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
+        """Clip mode; in mode "single" the tokens that have a whole window."""
+        output = super().forward(clip, src_mask=hidden(clip.shape[1], self.mode, self.frames, clip.device))
+        return output[:, (self.frames or clip.shape[1]) - 1 :] if self.mode == "single" else output
+
+
+class TransformerEncoder(nn.TransformerEncoder):
+    """torch.nn.TransformerEncoder of such layers; in mode "single" the last token of each window, window by window."""
+
+    def __init__(self, layer: TransformerEncoderLayer, num_layers: int, norm: nn.Module | None = None) -> None:
+        super().__init__(layer, num_layers, norm, enable_nested_tensor=False)
+        self.mode, self.frames = layer.mode, layer.frames
+        for inner in self.layers[:-1] if layer.mode == "single" else ():
+            inner.mode = "full"
+
+    def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
+        """Clip mode."""
+        if self.mode != "single":
+            return self._stacked(clip)
+        size = self.frames or clip.shape[1]
+        starts = range(clip.shape[1] - size + 1)
+        return torch.cat([clip[:, :0], *(self._stacked(clip[:, t : t + size])[:, -1:] for t in starts)], 1)
+
+    def _stacked(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x if self.norm is None else self.norm(x)
+
+
+class SelectFrames(nn.Module):
+    """One frame in `alpha`, spread over the clip: see `coequal.reference.pathways`."""
+
+    def __init__(self, alpha: int) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The selected frames."""
+        length, count = clip.shape[2], clip.shape[2] // self.alpha
+        frames = torch.arange(count, device=clip.device) * (length - 1)
+        return clip.index_select(2, frames.div(max(1, count - 1), rounding_mode="floor"))
+
+
+class Pathways(nn.Module):
+    """A slow and a fast pathway with lateral connections; parameters `"slow.<i>.*"`, `"fast.<i>.*"`, `"lateral.<i>.*"`."""
+
+    def __init__(
+        self, alpha: int, slow: Sequence[nn.Module], fast: Sequence[nn.Module], lateral: Sequence[nn.Module]
+    ) -> None:
+        super().__init__()
+        self.select = SelectFrames(alpha)
+        self.slow, self.fast, self.lateral = map(nn.ModuleList, (slow, fast, lateral))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Both pathways on a clip."""
+        slow, fast = self.select(clip), clip
+        for i, (slower, faster) in enumerate(zip(self.slow, self.fast, strict=True)):
+            slow, fast = slower(slow), faster(fast)
+            if i < len(self.lateral):
+                slow = torch.cat([slow, self.lateral[i](fast)], 1)
+        return torch.cat([slow, fast], 1)
+
+
+class AppendToken(nn.Module):
+    """A learned token after the last: see `coequal.reference.class_token`."""
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(embed_dim))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, T, E) -> (B, T + 1, E)`."""
+        return torch.cat([clip, self.weight.expand(clip.shape[0], 1, -1)], 1)
+
+
+class QueryDecoder(nn.TransformerDecoder):
+    """Learned queries on the tokens of a clip, two classifiers: see `coequal.reference.decoder`."""
+
+    def __init__(self, layer: nn.TransformerDecoderLayer, num_layers: int, queries: int, classes: int) -> None:
+        size = layer.linear1.in_features
+        super().__init__(layer, num_layers, nn.LayerNorm(size, layer.norm1.eps))
+        self.query = nn.Parameter(torch.randn(queries, size) * size**-0.5)
+        self.head, self.foresee = nn.Linear(2 * size, classes), nn.Linear(size, classes)
+
+    def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
+        """`(B, T, E) -> (B, 1 + Q, C)`."""
+        queries = self.query.expand(clip.shape[0], -1, -1)
+        mask = hidden(queries.shape[1], "causal", None, clip.device)
+        z = super().forward(
+            queries, clip, tgt_mask=mask, tgt_is_causal=False
+        )  # a hint; unset, torch compares masks by value
+        both = torch.cat([clip[:, -1:], z.mean(1, keepdim=True)], 2)
+        return torch.cat([self.head(both), self.foresee(z)], 1)

@@ -1,0 +1,293 @@
+"""Hypothesis strategies for random architectures, their contents, and schedules: `coequal.strategies`.
+
+    from hypothesis import given, strategies as st
+    from coequal import strategies
+
+    @given(strategies.architectures("conv"), st.integers(0, 2**32 - 1))
+    def test_mine(architecture, seed):
+        clip = strategies.clip(architecture, seed)
+        parameters = strategies.weights(architecture.layer, seed)
+        expected = architecture.layer(parameters, clip)              # the reference, in NumPy
+        regular = strategies.twin(architecture.layer, parameters)    # the torch module with these weights
+
+Structure is drawn, smallest first, and valid by construction; one drawn seed fills the tensors. `hypothesis.event` notes
+each operator, so that `pytest --hypothesis-show-statistics` shows what was covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import event
+from hypothesis import strategies as st
+
+from coequal.equivalence.campaigns.contents import Architecture, clip, fits, twin, weights
+from coequal.equivalence.campaigns.networks import trees
+from coequal.reference import (
+    activation,
+    adaptive_pool,
+    attention,
+    class_token,
+    compose,
+    conv,
+    decoder,
+    linear,
+    norm,
+    pad,
+    pathways,
+    pool,
+    position,
+    recurrent,
+    shift,
+    squeeze_excite,
+    transformer,
+)
+from coequal.reference.layer import Layer, Shape
+
+__all__ = ["OPERATORS", "Architecture", "architectures", "clip", "schedules", "trees", "twin", "weights"]
+
+Draw = Callable[[st.SearchStrategy], Any]
+LETTERS = {1: "T", 2: "TW", 3: "THW"}
+
+
+def _axes(draw: Draw, rank: int, low: int, high: int) -> tuple[int, ...]:
+    return tuple(draw(st.integers(low, high)) for _ in range(rank))
+
+
+def _clip_shape(draw: Draw, channels: int, extent: tuple[int, ...]) -> Shape:
+    return (draw(st.integers(1, 2)), channels, *extent)
+
+
+def _extent(draw: Draw, reach: tuple[int, ...], extra: int = 5) -> tuple[int, ...]:
+    """Long enough for a window of `reach`, in time a little longer."""
+    return tuple(max(3, n) + draw(st.integers(0, extra if i == 0 else 1)) for i, n in enumerate(reach))
+
+
+@st.composite
+def convolutions(draw: Draw) -> Architecture:
+    """Kernel, stride, dilation, padding and its mode, groups; 1 to 3 axes."""
+    rank = draw(st.integers(1, 3))
+    kernel, dilation, stride = _axes(draw, rank, 1, 3), _axes(draw, rank, 1, 2), _axes(draw, rank, 1, 3)
+    mode = draw(st.sampled_from(["zeros", "replicate", "reflect"]))
+    groups = draw(st.integers(1, 2))
+    channels = groups * draw(st.integers(1, 3)), groups * draw(st.integers(1, 2))
+    if draw(st.booleans()):
+        groups, channels = channels[0], (channels[0], channels[0])
+    layer = conv.Conv(*channels, kernel, stride, _axes(draw, rank, 0, 2), dilation, groups, draw(st.booleans()), mode)
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    return Architecture(layer, _clip_shape(draw, channels[0], _extent(draw, reach)))
+
+
+@st.composite
+def pools(draw: Draw) -> Architecture:
+    """Average and maximum, all their options, and global pooling over a window."""
+    rank = draw(st.integers(1, 3))
+    kernel = _axes(draw, rank, 1, 3)
+    padding = tuple(draw(st.integers(0, k // 2)) for k in kernel)
+    stride, ceil = _axes(draw, rank, 1, 3), draw(st.booleans())
+    kind = draw(st.sampled_from(["average", "maximum", "global average", "global maximum"]))
+    layer: Any
+    if kind == "average":
+        divisor = draw(st.sampled_from([None, 3])) if rank > 1 else None
+        layer = pool.AvgPool(kernel, stride, padding, ceil, draw(st.booleans()), divisor)
+    elif kind == "maximum":
+        layer = pool.MaxPool(kernel, stride, padding, _axes(draw, rank, 1, 2), ceil)
+    else:
+        cls = adaptive_pool.GlobalAvgPool if kind == "global average" else adaptive_pool.GlobalMaxPool
+        layer = cls(rank, draw(st.integers(1, 4)))
+    return Architecture(layer, _clip_shape(draw, 2, _extent(draw, (7,) * rank)))
+
+
+@st.composite
+def pads(draw: Draw) -> Architecture:
+    """Padding in time and space before a convolution: causal, lop-sided, of any mode."""
+    rank = draw(st.integers(1, 2))
+    sides = tuple((draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in range(rank))
+    mode = draw(st.sampled_from(["constant", "replicate", "reflect"]))
+    layers = (pad.Pad(sides, mode, draw(st.sampled_from([0.0, 2.0])) if mode == "constant" else 0.0),
+              conv.Conv(2, 2, _axes(draw, rank, 1, 3)))  # fmt: skip
+    return Architecture(compose.Sequential(layers), _clip_shape(draw, 2, _extent(draw, (4,) * rank)))
+
+
+@st.composite
+def norms(draw: Draw) -> Architecture:
+    """Those that look at one frame: batch norm, layer norm, RMS norm, instance norm with running statistics."""
+    size = draw(st.integers(1, 4))
+    tokens: list[Layer] = [norm.LayerNorm(size, bias=draw(st.booleans())), norm.RMSNorm(size, 1e-5)]
+    channels: list[Layer] = [
+        norm.BatchNorm(size, affine=draw(st.booleans())),
+        norm.InstanceNorm(size, track_running_stats=True),
+    ]
+    layer = draw(st.sampled_from(channels + tokens))
+    length = draw(st.integers(2, 6))
+    return Architecture(layer, (2, length, size) if layer.time == 1 else (2, size, length, 3))
+
+
+@st.composite
+def activations(draw: Draw) -> Architecture:
+    """Every elementwise activation of torch.nn."""
+    name = draw(st.sampled_from(sorted({*activation.TABLE, "PReLU"})))
+    options = (("threshold", 0.5), ("value", -1.0)) if name == "Threshold" else ()
+    return Architecture(activation.Activation(name, options), (2, 3, draw(st.integers(1, 5)), 2))
+
+
+@st.composite
+def linears(draw: Draw) -> Architecture:
+    """Linear maps and embeddings of tokens."""
+    sizes, length = _axes(draw, 2, 1, 4), draw(st.integers(1, 6))
+    if draw(st.booleans()):
+        return Architecture(linear.Embedding(sizes[0], sizes[1]), (2, length))
+    return Architecture(linear.Linear(sizes[0], sizes[1], draw(st.booleans())), (2, length, sizes[0]))
+
+
+@st.composite
+def recurrents(draw: Draw) -> Architecture:
+    """RNN, LSTM, GRU; layers, bias, projection."""
+    sizes, depth, bias = _axes(draw, 2, 1, 3), draw(st.integers(1, 2)), draw(st.booleans())
+    kind = draw(st.sampled_from(["RNN", "LSTM", "GRU"]))
+    layer: Layer
+    if kind == "RNN":
+        layer = recurrent.RNN(sizes[0], sizes[1], depth, bias, nonlinearity=draw(st.sampled_from(["tanh", "relu"])))
+    elif kind == "LSTM":
+        layer = recurrent.LSTM(sizes[0], sizes[1], depth, bias, proj_size=draw(st.integers(0, sizes[1] - 1)))
+    else:
+        layer = recurrent.GRU(sizes[0], sizes[1], depth, bias)
+    return Architecture(layer, (2, draw(st.integers(1, 7)), sizes[0]))
+
+
+@st.composite
+def attentions(draw: Draw) -> Architecture:
+    """Causal, sliding, single-output and retroactive attention."""
+    heads, window = draw(st.integers(1, 2)), draw(st.integers(1, 4))
+    mode = draw(st.sampled_from(["causal", "sliding", "single", "full"]))
+    width = heads * draw(st.integers(1, 3))
+    kept = None if mode == "causal" else window
+    bias, out_bias = draw(st.booleans()), draw(st.sampled_from([None, False, True]))
+    layer = attention.MultiheadAttention(width, heads, bias, mode=mode, window=kept, out_bias=out_bias)
+    return Architecture(layer, (2, window + draw(st.integers(0, 6)), width), kept if mode == "full" else None)
+
+
+@st.composite
+def transformers(draw: Draw) -> Architecture:
+    """Encoders of one to three layers, pre- and post-norm."""
+    heads, window = draw(st.integers(1, 2)), draw(st.integers(1, 4))
+    mode = draw(st.sampled_from(["causal", "sliding", "single", "full"]))
+    width, kept = heads * draw(st.integers(1, 2)), None if mode == "causal" else window
+    layer = transformer.TransformerEncoderLayer(
+        width, heads, draw(st.integers(1, 4)), draw(st.sampled_from(["relu", "gelu"])),
+        norm_first=draw(st.booleans()), mode=mode, window=kept,
+        attention_bias=draw(st.none() | st.tuples(st.booleans(), st.booleans())),
+    )  # fmt: skip
+    depth = draw(st.integers(1, 3))
+    whole = transformer.TransformerEncoder(layer, depth, draw(st.booleans()))
+    return Architecture(whole, (2, window + draw(st.integers(0, 5)), width), kept if mode == "full" else None)
+
+
+@st.composite
+def class_tokens(draw: Draw) -> Architecture:
+    """A token at the end, alone and read by a layer of attention."""
+    width = draw(st.integers(1, 4))
+    layer: Layer = class_token.AppendToken(width)
+    if draw(st.booleans()):
+        layer = compose.Sequential((layer, attention.MultiheadAttention(width, 1)))
+    return Architecture(layer, (draw(st.integers(1, 2)), draw(st.integers(1, 5)), width))
+
+
+@st.composite
+def decoders(draw: Draw) -> Architecture:
+    """One to two layers on one to three queries."""
+    heads = draw(st.integers(1, 2))
+    width, wide, depth = heads * draw(st.integers(1, 2)), draw(st.integers(1, 4)), draw(st.integers(1, 2))
+    queries, classes = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    layer = decoder.QueryDecoder(width, heads, wide, depth, queries, classes, draw(st.sampled_from(["relu", "gelu"])))
+    return Architecture(layer, (draw(st.integers(1, 2)), draw(st.integers(1, 4)), width))
+
+
+@st.composite
+def two_pathways(draw: Draw) -> Architecture:
+    """A selection of frames, or two pathways of one to three stages."""
+    alpha, channels, length = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    shape = (draw(st.integers(1, 2)), channels, alpha * length, draw(st.integers(1, 3)))
+    if draw(st.booleans()):
+        return Architecture(pathways.SelectFrames(alpha), shape)
+    slow: list[Layer] = []
+    fast: list[Layer] = []
+    lateral: list[Layer] = []
+    narrow = wide = channels
+    for _ in range(draw(st.integers(0, 2))):
+        slow.append(conv.Conv(wide, 2, (1, 1)))
+        fast.append(conv.Conv(narrow, 1, (3, 1), padding=(1, 0)))
+        lateral.append(conv.Conv(1, 2, (1, 1), (alpha, 1)))
+        narrow, wide = 1, 4
+    ends = [compose.Sequential((conv.Conv(c, 2, (1, 1)), pool.GlobalAvgPool(2))) for c in (wide, narrow)]
+    layer = pathways.Pathways(alpha, (*slow, ends[0]), (*fast, ends[1]), tuple(lateral))
+    return Architecture(layer, shape)
+
+
+@st.composite
+def positions(draw: Draw) -> Architecture:
+    """Sinusoidal, learned, recycling and rotary encodings."""
+    width, length = 2 * draw(st.integers(1, 3)), draw(st.integers(1, 8))
+    layers: list[Layer] = [
+        position.SinusoidalEncoding(width, 8),
+        position.LearnedEncoding(width, 8),
+        position.RecyclingEncoding(width, draw(st.integers(1, 5)), draw(st.booleans())),
+        position.RotaryEncoding(width, interleaved=draw(st.booleans())),
+    ]
+    return Architecture(draw(st.sampled_from(layers)), (2, length, width))
+
+
+@st.composite
+def squeezes(draw: Draw) -> Architecture:
+    """Gates from a frame, or from the last frames."""
+    window = draw(st.sampled_from([None, 1, 2, 4]))
+    layer = squeeze_excite.SqueezeExcite(3, 2, "frame" if window is None else "window", window)
+    return Architecture(layer, _clip_shape(draw, 3, _extent(draw, (3, 2))))
+
+
+@st.composite
+def shifts(draw: Draw) -> Architecture:
+    """Uni- and bidirectional temporal shift."""
+    channels = draw(st.integers(4, 8))
+    return Architecture(shift.TemporalShift(4, draw(st.booleans())), _clip_shape(draw, channels, _extent(draw, (1, 1))))
+
+
+# operator, as its file in every room is called -> strategy
+OPERATORS: dict[str, Callable[[], st.SearchStrategy[Architecture]]] = {
+    "activation": activations,
+    "attention": attentions,
+    "class_token": class_tokens,
+    "compose": trees,
+    "conv": convolutions,
+    "decoder": decoders,
+    "linear": linears,
+    "norm": norms,
+    "pad": pads,
+    "pathways": two_pathways,
+    "pool": pools,
+    "position": positions,
+    "recurrent": recurrents,
+    "shift": shifts,
+    "squeeze_excite": squeezes,
+    "transformer": transformers,
+}
+
+
+@st.composite
+def architectures(draw: Draw, operator: str | None = None) -> Architecture:
+    """A random architecture of one operator, or of any; the layer takes clips of the drawn shape."""
+    name = draw(st.sampled_from(sorted(OPERATORS))) if operator is None else operator
+    drawn = draw(OPERATORS[name]().filter(fits))
+    event(f"operator: {type(drawn.layer).__name__}")
+    return drawn
+
+
+@st.composite
+def schedules(draw: Draw, length: int, largest: int | None = None) -> tuple[int, ...]:
+    """Chunk sizes that add up to `length`."""
+    chunks: list[int] = []
+    while sum(chunks) < length:
+        left = length - sum(chunks)
+        chunks.append(draw(st.integers(1, left if largest is None else min(left, largest))))
+    return tuple(chunks)

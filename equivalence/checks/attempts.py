@@ -1,0 +1,128 @@
+"""Every check in turn over its examples, and what became of each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from coequal.equivalence.checks import CHECKS, Finer, Skip, cause, run_once
+from coequal.equivalence.checks.replay import examples_to_replay
+from coequal.equivalence.checks.run import Noted
+from coequal.equivalence.compare.difference import Mismatch
+from coequal.equivalence.compare.floats import Floats, in_format
+from coequal.equivalence.compare.rounding import Rounded
+from coequal.equivalence.report import Check
+from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.session import Session
+
+SHARE = {"quick": 6.0, "normal": 20.0}  # seconds after which a check stops trying further examples (never its first)
+DEPENDENT = "fresh streams depend on what ran before them: only the very first one can be compared"
+
+
+@dataclass
+class Attempt:
+    """What became of one check, with the example that failed."""
+
+    check: Check
+    example: Example | None = None
+    mismatch: Mismatch | None = None
+    finer: tuple[Example, Mismatch] | None = None  # what double precision alone shows
+    compared: str = ""  # the check that repeats the example, if it is another one
+
+    @property
+    def repeats(self) -> str:
+        """The check whose comparison the example is one of."""
+        return self.compared or self.check.name
+
+    @property
+    def different(self) -> bool:
+        """Whether the function is another one."""
+        return self.check.outcome == "different"
+
+
+@dataclass
+class Attempts:
+    """All of one run; `dependent`: streams depend on one another, so that no function can be seen."""
+
+    session: Session[Floats]
+    effort: str
+    deadline: float | None
+    replayed: dict[str, Any] | None
+    made: list[Attempt] = field(default_factory=list)
+    dependent: bool = False
+    noted: Noted = field(default_factory=Noted)
+
+    def run(self, names: Iterable[str]) -> list[Attempt]:
+        """Once `values` differs the others could only say so again."""
+        for name in names:
+            self.made.append(self._one(name))
+        return self.made
+
+    def add(self, attempt: Attempt) -> None:
+        """One that was made elsewhere."""
+        self.made.append(attempt)
+
+    def found_different(self, attempt: Attempt, example: Example, mismatch: Mismatch) -> None:
+        """What passed in the subject's own format is another function, after all."""
+        check = replace(attempt.check, outcome="different", detail=str(mismatch))
+        self.made[self.made.index(attempt)] = replace(attempt, check=check, example=example, mismatch=mismatch)
+
+    def _one(self, name: str) -> Attempt:
+        if name in self.session.subject.allow:
+            return Attempt(Check(name, "waived", 0, "the subject allows it"))
+        if self.made and self.made[0].check.name == "values" and self.made[0].different:
+            return Attempt(Check(name, "skipped", 0, "not run: `values` differs already"))
+        if self.dependent and CHECKS[name].kind == "function":
+            return Attempt(Check(name, "skipped", 0, f"not run: {DEPENDENT}"))
+        attempt = self._attempt(name)
+        return self._explained(name, attempt) if attempt.different else attempt
+
+    def _attempt(self, name: str) -> Attempt:
+        """One check over its examples, up to the first difference."""
+        session, count, notes, finer = self.session, 0, list[str](), None
+        skipped, begin = list[str](), time.monotonic()
+        for tried, example in enumerate(self._examples(name)):
+            if tried and self._late(begin):
+                notes.append(f"stopped after {tried} examples: time")
+                break
+            outcome = run_once(session, name, example, self.noted)
+            if isinstance(outcome, Mismatch):
+                kind = "different" if CHECKS[name].kind == "function" else "problem"
+                return Attempt(Check(name, kind, count + 1, str(outcome)), example, outcome)  # type: ignore[arg-type]
+            if isinstance(outcome, Skip):
+                skipped.append(str(outcome))
+                continue
+            if isinstance(outcome, Finer):
+                finer = finer or (example, outcome.mismatch)
+            count += isinstance(outcome, (Finer, Rounded)) or outcome > 0
+        if count == 0:
+            reason = skipped[0] if skipped else "no example had anything to compare"
+            return Attempt(Check(name, "skipped" if skipped else "undecided", 0, reason))
+        return Attempt(Check(name, "passed", count, "; ".join(notes + sorted(set(skipped))[:1])), finer=finer)
+
+    def _examples(self, name: str) -> Iterable[Example]:
+        if self.replayed is None:
+            return CHECKS[name].examples(self.session, self.effort)
+        return examples_to_replay(self.session, name, self.effort, self.replayed)
+
+    def _late(self, begin: float) -> bool:
+        now = time.monotonic()
+        return (self.deadline is not None and now > self.deadline) or now - begin > SHARE[self.effort]
+
+    def _explained(self, name: str, attempt: Attempt) -> Attempt:
+        """A difference that is none of functions: of what ran before, or of weights that the stream does not read."""
+        example, session = attempt.example, self.session
+        assert example is not None
+        with in_format(session, example.format) as here:
+            with here.weights(example):
+                dependent = cause.depends_on_history(here, example)
+            unread = () if dependent or example.scale is None else cause.weights_not_read(here, example)
+        if dependent:
+            self.dependent = True
+            return replace(attempt, check=replace(attempt.check, outcome="problem", detail=DEPENDENT))
+        if unread and not session.facts.unread:
+            self.session = session.knowing(unread=unread)
+            return self._one(name)
+        return attempt

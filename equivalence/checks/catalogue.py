@@ -1,0 +1,74 @@
+"""The named checks, in the order in which they are run."""
+
+from __future__ import annotations
+
+from coequal.equivalence.checks import conduct, parameters, values
+from coequal.equivalence.checks.base import CheckSpec
+from coequal.equivalence.checks.examples import (
+    batch_examples,
+    chunk_examples,
+    integer_examples,
+    long_examples,
+    middle_examples,
+)
+from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.lengths import value_examples
+
+CHECKS: dict[str, CheckSpec] = {
+    "values": CheckSpec(
+        "Are the emissions the clip's output, for all lengths from 0 and 1 up, several weights, several scales?",
+        value_examples,
+        values.values,
+    ),
+    "chunking": CheckSpec("Does it matter how many frames are fed at once?", chunk_examples, values.chunking),
+    "batch": CheckSpec(
+        "Are batch elements independent, and does it work with other batch sizes than the example's?",
+        batch_examples,
+        values.batch,
+    ),
+    "reset": CheckSpec(
+        "Does a new stream after an old one start from nothing?", middle_examples(), conduct.reset, "conduct"
+    ),
+    "reuse": CheckSpec("Do two streams at a time keep apart?", middle_examples(), conduct.reuse, "conduct"),
+    "fork": CheckSpec(
+        "Does a copy of the stream, or of its state, go on as the original would? Skipped where it cannot be copied.",
+        middle_examples("copy", "state"),
+        conduct.fork,
+        "conduct",
+    ),
+    "input-reuse": CheckSpec(
+        "May the caller overwrite the frame once it has been fed?", middle_examples(), conduct.input_reuse, "conduct"
+    ),
+    "output-hold": CheckSpec(
+        "Do emissions that the caller keeps stay as they were?", middle_examples(), conduct.output_hold, "conduct"
+    ),
+    "one-buffer": CheckSpec("May the caller refill one buffer for all frames?", middle_examples(), values.one_buffer),
+    "memory-layout": CheckSpec(
+        "Are strided (non-contiguous) frames the same frames?", middle_examples(), values.memory_layout
+    ),
+    "grad-mode": CheckSpec(
+        "Does it matter whether gradients are recorded?", middle_examples("grad", "inference"), values.grad_mode
+    ),
+    "long": CheckSpec(
+        "Does it stay right for ten receptive fields, and past 1,000 frames?", long_examples, values.long_values
+    ),
+    "special-values": CheckSpec(
+        "Are exact zeros and negative numbers treated as the clip treats them?",
+        middle_examples("zeros", "some zeros", "negative"),
+        values.special_values,
+    ),
+    "reload": CheckSpec(
+        "Do parameters that are loaded after construction take effect?", middle_examples(), parameters.reload, "weights"
+    ),
+    "weights": CheckSpec(
+        "Have both the same parameter names, shapes, dtypes; does a strict load work both ways, and are they equal after?",
+        lambda session, effort: iter(
+            [Example(session.plan.legal(2 * session.facts.reach + 3), session.batch, session.seed + 800)]
+        ),
+        parameters.weight_names,
+        "weights",
+    ),
+    "integers": CheckSpec(
+        "Do both agree exactly, with `==`, on small integers, where no sum can round?", integer_examples, values.integers
+    ),
+}

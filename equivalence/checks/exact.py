@@ -1,0 +1,150 @@
+"""The check called `exact`: the decision as a line of the report; where functions differ, a witness on ordinary floats."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from coequal.equivalence.checks import Finer, Skip, run_once
+from coequal.equivalence.checks.attempts import Attempts
+from coequal.equivalence.checks.run import Noted
+from coequal.equivalence.compare.difference import Mismatch
+from coequal.equivalence.compare.floats import rounds_more_coarsely
+from coequal.equivalence.prove.decide import Decision, Exactly, decide
+from coequal.equivalence.report import Check, Finding, MeasuredTiming
+from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.session import Session
+
+EXACT = "exact"
+QUESTION = "Are clip and stream the same function of inputs and weights, in exact arithmetic, and at how many lengths?"
+SCALES = (1.0, 3.0, 0.25, 10.0)
+IDENTITY = (
+    "exact arithmetic sees different expressions where no difference was found on floats: an identity between functions"
+    " that it does not know (sigmoid against exponentials, say) may explain it"
+)
+TOO_SMALL = (
+    "exact arithmetic sees different expressions, but no difference beyond rounding was found on floats of ordinary size"
+)
+CONSTANT = "the two differ in constants alone, which are as near to one another as rounding in single precision leaves them"
+
+
+def prove(
+    session: Session,
+    timing: MeasuredTiming,
+    effort: str,
+    options: Exactly,
+    deadline: float | None,
+    only: Example | None = None,
+    noted: Noted | None = None,
+) -> tuple[Check, Decision, Example | None, Mismatch | None]:
+    """The check, the decision behind it, and for a difference an example with the mismatch: on floats, or it is none."""
+    decision = decide(session, timing, effort, options, deadline, only)
+    if decision.outcome == "equal":
+        return Check(EXACT, "passed", len(decision.lengths), in_words(decision)), decision, None, None
+    if decision.outcome == "not decided":
+        return Check(EXACT, "undecided", len(decision.lengths), f"not decided: {decision.reasons[0]}"), decision, None, None
+    assert decision.example is not None
+    found = witness(session, decision.example, noted)
+    own = session.subject.inputs is not None  # drawn by the subject, in its own precision
+    finer = found is None or found[2]
+    constants = finer and only_constants(session, decision.example)
+    if found is not None and not constants and not (finer and own):
+        decision.reasons.append(f"a difference on ordinary floats: {found[1]}")
+        return Check(EXACT, "different", 1, str(decision.mismatch)), decision, *found[:2]
+    decision.reasons.append(CONSTANT if constants else _parts(decision))
+    return Check(EXACT, "undecided", len(decision.lengths), str(decision.mismatch)), decision, None, None
+
+
+def _parts(decision: Decision) -> str:
+    """Why no difference is claimed, with the functions that one side alone applies."""
+    names = ", ".join(getattr(decision, "functions", []))
+    return f"{IDENTITY if decision.identities else TOO_SMALL}{f'; only one of the two applies {names}' if names else ''}"
+
+
+def only_constants(session: Session, example: Example) -> bool:
+    """Whether the difference goes away when constants that are near one another are taken for the same number."""
+    return isinstance(replay(session, example, Exactly(near=True)), int)
+
+
+def settle(attempts: Attempts, exactly: Exactly) -> list[Finding]:
+    """What double precision shows and the subject's own format does not: different where exact arithmetic tells the
+    functions apart, too; a finding where it does not, or where they differ in rounded constants alone.
+    """
+    session, made = attempts.session, attempts.made
+    attempt = next((a for a in made if a.finer is not None), None)
+    if attempt is None or attempt.finer is None or any(a.different for a in made):
+        return []
+    example, mismatch = _until(session, attempt.check.name, *attempt.finer)
+    agrees = any(a.check.name == EXACT and a.check.outcome == "passed" for a in made)
+    outcome = 1 if agrees else replay(session, replace(example, scale=None), exactly)
+    if (
+        isinstance(outcome, Mismatch)
+        and session.subject.inputs is None
+        and not only_constants(session, replace(example, scale=None))
+    ):
+        attempts.found_different(attempt, example, mismatch)
+        return []
+    return [_precision(session, example, mismatch, outcome)]
+
+
+def _until(session: Session, name: str, example: Example, mismatch: Mismatch) -> tuple[Example, Mismatch]:
+    """The same difference in a stream that ends soon after it: exact arithmetic is slow over a long one."""
+    if mismatch.frame is None or example.chunks is not None:
+        return example, mismatch
+    length = session.legal(min(example.length, mismatch.frame + 2 * session.facts.reach + 2))
+    shorter = replace(example, length=length)
+    outcome = run_once(session, name, shorter) if length < example.length else None
+    return (shorter, outcome.mismatch) if isinstance(outcome, Finer) else (example, mismatch)
+
+
+def _precision(session: Session, example: Example, mismatch: Mismatch, outcome: object) -> Finding:
+    own = str(session.native).removeprefix("torch.")
+    seen = f"double precision shows a difference that {own} does not show ({mismatch})"
+    if rounds_more_coarsely(session, example):
+        return Finding("precision", "high", f"{seen}: the stream casts its data to a coarser format than its clip does")
+    if session.subject.inputs is not None:
+        return Finding("precision", "medium", f"{seen}; the subject draws its inputs itself, in its own precision")
+    if isinstance(outcome, Skip):
+        return Finding("precision", "high", f"{seen}, and exact arithmetic cannot say what it is: {outcome}")
+    return Finding("precision", "medium", f"{seen}; in exact arithmetic it is one of rounded constants")
+
+
+def in_words(decision: Decision) -> str:
+    """`the same function at every length; P(wrong) < 2^-76`."""
+    return f"the same function {horizon_in_words(decision.horizon, decision.lengths)}; P(wrong) < {power(decision.bound)}"
+
+
+def horizon_in_words(horizon: int | str, lengths: list[int]) -> str:
+    """`at every length`, `for streams of up to 19 frames`, `for streams of 13 frames`."""
+    if horizon == "all":
+        return "at every length"
+    return f"for streams of {'' if len(lengths) == 1 else 'up to '}{horizon} frames"
+
+
+def power(probability: float) -> str:
+    """`2^-76`, rounded up."""
+    return f"2^{math.ceil(math.log2(max(probability, 1e-300)))}"
+
+
+def witness(session: Session, example: Example, noted: Noted | None = None) -> tuple[Example, Mismatch, bool] | None:
+    """A difference on floats at the length that exact arithmetic found, with weights of several scales; whether double
+    precision alone shows it.
+    """
+    scales = (None, *SCALES) if session.subject.modules is not None and not session.facts.unread else (None,)
+    name, best = "values" if example.chunks is None else "chunking", None
+    for i, scale in enumerate([s for s in scales for _ in range(2)]):
+        tried = replace(example, seed=session.seed + 40 + i, scale=scale)
+        outcome = run_once(session, name, tried, noted)
+        if isinstance(outcome, Mismatch):
+            return tried, outcome, False
+        if isinstance(outcome, Finer) and best is None:
+            best = (tried, outcome.mismatch, True)
+    return best
+
+
+def replay(session: Session, example: Example, options: Exactly) -> int | Mismatch | Skip:
+    """One comparison, to make a difference smaller: frames compared, the difference, or why it could not be told."""
+    decision = decide(session, MeasuredTiming(), "quick", replace(options, bound=0.5), only=example)
+    if decision.mismatch is not None:
+        return decision.mismatch
+    return 1 if decision.outcome == "equal" else Skip(decision.reasons[0] if decision.reasons else "not decided")

@@ -1,0 +1,202 @@
+"""Emissions against the clip function: by absolute index, counted, the first difference with its place.
+
+Two relations. *stream*: the emissions are the clip's frames from `offset` on, in order, none missing, none extra; after
+a flush they are all of them. *window*: the emission that appears at frame t, once N frames have been seen, is the clip
+function of the last N frames; emissions come equally spaced, to the end. NaN where the clip has NaN agrees with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+
+from coequal.equivalence.compare.difference import Mismatch
+from coequal.equivalence.compare.regions import Regions
+from coequal.equivalence.run.player import Trace
+from coequal.equivalence.run.session import Numbers, Session
+from coequal.subjects.errors import BadSubject
+
+Tensor = torch.Tensor
+
+
+class Limit(Protocol):
+    """What tells a difference from rounding, for the output of one clip run."""
+
+    largest: float  # distance that was seen, where distances are measured
+
+    def difference(self, got: Tensor, want: Tensor, frame: int) -> Mismatch | None:
+        """How two frames differ; None: they do not."""
+
+
+class Comparable(Numbers):
+    """Numbers that can be compared."""
+
+    def limit(self, session: Session[Any], x: Tensor, output: Tensor | None) -> Limit:
+        """For frames of this output of the clip function, of this input."""
+        raise NotImplementedError
+
+    def agrees(self, session: Session[Any], got: Tensor, want: Tensor, like: Tensor) -> bool:
+        """Whether what two modules gave is the same; `like` says how large such values are."""
+        raise NotImplementedError
+
+    def shown(self, frame: Tensor) -> object:
+        """The first element of a frame, for a report."""
+        raise NotImplementedError
+
+
+@dataclass
+class Comparison:
+    """How many frames were compared, the first difference, and of how many in which region; the largest distance."""
+
+    frames: int = 0
+    difference: Mismatch | None = None
+    regions: Regions = field(default_factory=Regions)
+    largest: float = 0.0
+
+    def agreed(self) -> int:
+        """The frames compared; raises the difference where there is one."""
+        if self.difference is not None:
+            raise self.difference
+        return self.frames
+
+
+def larger(a: float, b: float) -> float:
+    """The larger distance; NaN, once there was one."""
+    return b if math.isnan(b) or b > a else a
+
+
+def agree(
+    session: Session[Any],
+    x: Tensor,
+    trace: Trace,
+    *,
+    times: list[int] | None = None,
+    wanted: Container[int] | None = None,
+) -> int:
+    """As `compare`, for checks: frames compared, or Mismatch at the first difference. The session keeps the comparison."""
+    compared = compare(session, x, trace, times=times, wanted=wanted)
+    session.note(compared)
+    return compared.agreed()
+
+
+def compare(
+    session: Session[Any],
+    x: Tensor,
+    trace: Trace,
+    *,
+    times: list[int] | None = None,
+    wanted: Container[int] | None = None,
+) -> Comparison:
+    """The emissions of a stream that was fed x against the clip function.
+
+    In window mode `times` are when the emissions are due, where that cannot be seen, and `wanted` the numbers of frames fed
+    after which an emission is compared (all).
+    """
+    if session.subject.window is not None:
+        return _compare_windows(session, x, trace, times, wanted)
+    return _compare_stream(session, x, trace)
+
+
+def _compare_stream(session: Session[Any], x: Tensor, trace: Trace) -> Comparison:
+    """Frame i of the stream is frame `offset + i` of the clip."""
+    output = session.clip(x)
+    expected = [] if output is None else frames_of(session, output)
+    offset, length = session.subject.offset, x.shape[session.subject.time]
+    pairs = list(zip(trace.frames, expected[offset:], strict=False))
+    limit, regions = session.numbers.limit(session, x, output), Regions(session.facts.timing)
+    differences = []
+    for i, (got, want) in enumerate(pairs):
+        difference = limit.difference(got, want, offset + i)
+        if difference is not None:
+            difference.region = regions.of(offset + i, length)
+            differences.append(difference)
+        regions.note(offset + i, length, difference is None)
+    if output is not None:  # a clip that clip mode refuses says nothing
+        differences += _count_difference(session, length, trace, expected, regions)
+    return Comparison(len(pairs), next(iter(differences), None), regions, limit.largest)
+
+
+def _count_difference(
+    session: Session[Any], length: int, trace: Trace, expected: list[Tensor], regions: Regions
+) -> Iterator[Mismatch]:
+    """None missing, none extra. A stream that saw no frame cannot know what padding alone would give."""
+    offset = session.subject.offset
+    available, emitted = max(0, len(expected) - offset), len(trace.frames)
+    if emitted > available:
+        yield Mismatch(
+            f"{emitted - available} frame(s) too many: the stream emitted {emitted} for {length} input frames,"
+            f" the clip has {len(expected)}",
+            offset + available, (), None, session.numbers.shown(trace.frames[available]), "tail",
+        )  # fmt: skip
+    if emitted < available and length > 0 and (trace.ended or available - emitted > session.facts.owed):
+        when = "after its flush" if trace.ended else f"and it owes at most {session.facts.owed} without a flush"
+        region = regions.of(offset + emitted, length)
+        regions.note(offset + emitted, length, same=False)
+        yield Mismatch(
+            f"{available - emitted} frame(s) missing: the stream emitted {emitted} of {available}"
+            f" for {length} input frames, {when}",
+            offset + emitted, (), session.numbers.shown(expected[offset + emitted]), None, region,
+        )  # fmt: skip
+
+
+def _compare_windows(
+    session: Session[Any], x: Tensor, trace: Trace, times: list[int] | None, wanted: Container[int] | None
+) -> Comparison:
+    """The emission at frame t is the clip function of the N frames up to t (less the offset), whole or its last frame."""
+    seen, count = trace.seen if times is None else times, session.subject.window or 1
+    frames, largest = 0, 0.0
+    for got, fed in zip(trace.frames, seen, strict=False):
+        end = fed - session.subject.offset
+        if end < count or (wanted is not None and fed not in wanted):
+            continue  # warm-up: the window is not full
+        frames += 1
+        window = x.narrow(session.subject.time, end - count, count)
+        output = session.clip(window)
+        if output is None:
+            text = f"the clip function refuses the window of {count} frames that ends with frame {end - 1}"
+            return Comparison(frames, Mismatch(text, fed - 1), largest=largest)
+        limit = session.numbers.limit(session, window, output)
+        difference = limit.difference(got, window_result(session, output, got), fed - 1)
+        largest = larger(largest, limit.largest)
+        if difference is not None:
+            return Comparison(frames, difference, largest=largest)
+    if times is not None:
+        return Comparison(frames, largest=largest)
+    first, gap = session.facts.due or (count + session.subject.offset, 1)
+    return Comparison(frames, _rhythm_difference(x.shape[session.subject.time], first, gap, trace), largest=largest)
+
+
+def _rhythm_difference(length: int, first: int, gap: int, trace: Trace) -> Mismatch | None:
+    """One emission at each frame that one is due at once the window is full, and no more."""
+    seen, rhythm = Counter(trace.seen), "each frame" if gap == 1 else f"every {gap}th frame"
+    for t in range(first, length + 1):
+        due = (t - first) % gap == 0
+        if seen[t] != due:
+            what = "one is due" if due else "none is due"
+            return Mismatch(f"{seen[t]} emissions at frame {t - 1}: {what}, at {rhythm} once {first} were seen", t - 1)
+    return None
+
+
+def window_result(session: Session[Any], output: Tensor, got: Tensor) -> Tensor:
+    """What an emission is compared with: the clip's result for a window, whole, or its last frame, without the time axis."""
+    axis = session.output_time
+    if session.subject.emits == "window" or output.dim() <= axis or output.shape == got.shape:
+        return output
+    if session.subject.emits == "last" or output.dim() == got.dim() + 1:
+        return output.select(axis, session.facts.frame_of_window)
+    return output
+
+
+def frames_of(session: Session[Any], output: Tensor) -> list[Tensor]:
+    """A clip's output, frame by frame."""
+    if output.dim() <= session.output_time:
+        raise BadSubject(
+            f"clip(x) returned shape {tuple(output.shape)}, which has no time axis {session.output_time}: expected one"
+            " output frame a step (set output_time), or window=N if it is one result for N frames"
+        )
+    return list(output.unbind(session.output_time))

@@ -1,0 +1,63 @@
+"""Shrinking: the smallest example that still differs, length first, then rows, weights and chunks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from coequal.equivalence.compare.difference import Mismatch
+from coequal.equivalence.run.examples import Example
+from coequal.subjects.chunks import Plan
+
+SECONDS = 10.0  # for all attempts together
+Compare = Callable[[Example], Any]
+
+
+def shrink(example: Example, compare: Compare, plan: Plan, mismatch: Mismatch | None) -> tuple[Example, Mismatch]:
+    """The smallest example found that differs, and how it differs; deterministic but for the time limit."""
+    assert mismatch is not None
+    best, begin, tried = (example, mismatch), time.monotonic(), {example}
+    progress = True
+    while progress:
+        progress = False
+        for candidate in candidates(best[0], plan):
+            if time.monotonic() - begin > SECONDS:
+                return best
+            if candidate in tried:
+                continue
+            tried.add(candidate)
+            outcome = compare(candidate)
+            if isinstance(outcome, Mismatch):
+                best, progress = (candidate, outcome), True
+                break
+    return best
+
+
+def candidates(example: Example, plan: Plan) -> Iterator[Example]:
+    """Smaller examples, the smallest first."""
+    if example.chunks is None:
+        lengths = sorted(
+            {*range(min(example.length, 12)), *(example.length * k // 8 for k in range(1, 8)), example.length - 1}
+        )
+        for length in dict.fromkeys(plan.legal(n) for n in lengths if 0 <= n < example.length):
+            yield replace(example, length=length)
+    else:
+        yield from _fewer_chunks(example, plan)
+    if example.batch > 1:
+        yield replace(example, batch=1)
+        yield replace(example, batch=example.batch - 1)
+    if example.scale is not None:
+        yield replace(example, scale=None)
+
+
+def _fewer_chunks(example: Example, plan: Plan) -> Iterator[Example]:
+    chunks = example.chunks or ()
+    shorter = [chunks[:n] for n in range(1, len(chunks))] + [chunks[n:] for n in range(1, len(chunks))]
+    for i, size in enumerate(chunks):
+        sizes = {1, plan.unit, size // 2, size - plan.unit, size - 1, *(plan.sizes or ())}
+        shorter += [(*chunks[:i], less, *chunks[i + 1 :]) for less in sorted(sizes) if 0 < less < size]
+    for fewer in shorter:
+        if plan.allows(fewer):
+            yield replace(example, length=sum(fewer), chunks=fewer)

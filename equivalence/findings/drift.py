@@ -1,0 +1,129 @@
+"""Whether the error of a stream grows with time: in the subject's own format, against the clip in double precision.
+
+A stream that forgets needs no long run: if what it emits far from its start has the very bits of a stream that began a few
+frames before, then no error of an earlier frame, and none of the number of frames, has come that far.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from coequal.equivalence.compare import rounding
+from coequal.equivalence.compare.floats import Floats
+from coequal.equivalence.compare.relation import frames_of, window_result
+from coequal.equivalence.report import MeasuredTiming
+from coequal.equivalence.run.player import StreamRaised, Trace
+from coequal.equivalence.run.session import Session
+
+Tensor = torch.Tensor
+Emission = tuple[int, int, Tensor]  # its number, how many frames were fed by then, and itself
+STRETCHES = 16  # of time, over which the error is followed
+LONG = 1040  # frames that the error of a stream is followed over that may not forget
+APART = 240  # frames between the starts of two streams that are to emit the same bits; many rings are a divisor of it
+SEED = 903
+
+
+@dataclass
+class Followed:
+    """Root mean square errors over stretches of time, relative to the clip's own error; what a finding says of them."""
+
+    quality: dict[str, Any]
+    grows: str = ""  # a sentence, where they do
+
+
+def follow(session: Session, timing: MeasuredTiming) -> Followed | None:
+    """Errors of stream and clip over time; None where there is nothing to follow."""
+    if session.dtype != torch.float64:
+        return None
+    own = session.native if session.native != torch.float64 else torch.float32
+    x = session.inputs(session.legal(LONG), session.batch, session.seed + SEED).to(own).double()
+    single = session.in_dtype(own, Floats())
+    with single.ready():
+        if single.dtype != own:
+            return None
+        short = _forgets(single, x.to(own), timing)
+        if short is None and session.subject.window is None and single.clip(x.to(own)) is None:
+            return None  # neither takes so many frames, it may be
+        x, trace = (x, single.play(x.to(own))) if short is None else (x.narrow(session.subject.time, 0, short[0]), short[1])
+        pairs = list(_with_clip(single, x.to(own), trace))
+    truths = dict(_expected(session, x, [emission for emission, _ in pairs]))
+    stream, clip = [], []
+    for (number, _, got), want in pairs:
+        truth = truths.get(number)
+        if truth is None or truth.shape != got.shape:
+            return None
+        stream.append(_off(got.double(), truth))
+        clip.append(_off(want.double(), truth))
+    return _ratios(stream, clip, str(own).removeprefix("torch."), forgets=short is not None)
+
+
+def _forgets(session: Session, x: Tensor, timing: MeasuredTiming) -> tuple[int, Trace] | None:
+    """How many frames the earlier of two streams was fed, and what it emitted, if the later one has the same last bits."""
+    bounded = session.subject.window is not None or timing.receptive_field not in (None, math.inf)
+    step = timing.stride.numerator if timing.stride is not None else 1
+    far = session.legal(APART * step + 3 * session.facts.reach + session.facts.owed + 8 * step)
+    near = session.legal(far - APART * step)
+    if not bounded or far >= x.shape[session.subject.time] or far - near != APART * step:
+        return None
+    time = session.subject.time
+    try:
+        early, late = session.play(x.narrow(time, 0, far)), session.play(x.narrow(time, far - near, near))
+    except StreamRaised:
+        return None
+    count = sum(seen > 2 * session.facts.reach + session.facts.owed for seen in late.seen)
+    pairs = list(zip(early.frames[::-1], late.frames[::-1], strict=False))[:count]
+    same = len(pairs) == count and all(a.shape == b.shape and torch.equal(a, b) for a, b in pairs)
+    return (far, early) if same and count >= 4 else None
+
+
+def _with_clip(session: Session, x: Tensor, trace: Trace) -> Iterator[tuple[Emission, Tensor]]:
+    """Emissions, each with the clip's; of windows some of each stretch of time only."""
+    step = 1 if session.subject.window is None else max(1, len(trace.frames) // (6 * STRETCHES))
+    emissions = [(i, fed, got) for i, (got, fed) in enumerate(zip(trace.frames, trace.seen, strict=True))][::step]
+    expected = dict(_expected(session, x, emissions))
+    yield from ((emission, expected[emission[0]]) for emission in emissions if emission[0] in expected)
+
+
+def _expected(session: Session, x: Tensor, emissions: list[Emission]) -> Iterator[tuple[int, Tensor]]:
+    """The numbers of emissions, with what the clip function says of them."""
+    if session.subject.window is None:
+        output = session.clip(x)
+        expected = [] if output is None else frames_of(session, output)[session.subject.offset :]
+        yield from ((i, expected[i]) for i, _, _ in emissions if i < len(expected))
+        return
+    count, time = session.subject.window, session.subject.time
+    for i, fed, got in emissions:
+        end = fed - session.subject.offset
+        output = session.clip(x.narrow(time, end - count, count)) if end >= count else None
+        if output is not None:
+            yield i, window_result(session, output, got)
+
+
+def _ratios(stream: list[float], clip: list[float], own: str, *, forgets: bool) -> Followed | None:
+    """The ratio of root mean square errors over stretches of time; a ratio that grows is drift."""
+    size = len(stream) // STRETCHES
+    if size < 2 or not any(clip):
+        return None
+    floor = math.sqrt(sum(e * e for e in clip) / len(clip))  # the clip's own error, over all of the stream
+    ratios = [math.sqrt(sum(e * e for e in stream[i : i + size]) / size) / floor for i in range(0, size * STRETCHES, size)]
+    found = {
+        "stream_error_over_clip_error": ratios,
+        "clip_error": floor,
+        "precision": own,
+        "frames": len(stream),
+        "worst_ratio": max(ratios),
+        "errors": "forgotten" if forgets else "followed",
+    }
+    if forgets or not rounding.drifts(ratios):
+        return Followed(found)
+    grows = f"grows from {ratios[0]:.2g} to {ratios[-1]:.2g} in {len(stream)} frames"
+    return Followed(found, f"the error relative to the clip's own {grows} ({own})")
+
+
+def _off(got: Tensor, want: Tensor) -> float:
+    return float((got - want).abs().max())

@@ -1,0 +1,107 @@
+"""Findings about numbers: outliers, NaN, drift, rounding beyond the clip's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from coequal.equivalence.compare.difference import close
+from coequal.equivalence.compare.relation import frames_of, window_result
+from coequal.equivalence.compare.rounding import Rounded
+from coequal.equivalence.findings.base import FINDINGS, Looked
+from coequal.equivalence.findings.drift import follow
+from coequal.equivalence.report import Finding, MeasuredTiming
+from coequal.equivalence.run.session import Session
+
+OUTLIER = 20.0  # times as large as the other frames
+
+Tensor = torch.Tensor
+
+
+def outlier(session: Session, looked: Looked) -> None:
+    """One frame twenty times as large, then ordinary ones: the emission must be finite, and right once the frame is gone."""
+    length = session.legal(3 * session.facts.reach + 6)
+    at = length - 2 * session.facts.reach - 4
+    x = session.inputs(length, session.batch, session.seed + 901)
+    x.select(session.subject.time, max(0, at)).mul_(OUTLIER)
+    for frame, got, want, limit in _pairs(session, x):
+        finite = torch.isfinite(want)
+        if not bool(torch.isfinite(got)[finite].all()):
+            looked.add(
+                "outlier", f"frame {frame} is not finite after frame {at} was {OUTLIER:g} times as large; the clip is finite"
+            )
+            return
+        if not close(got, want, limit):
+            looked.add(
+                "outlier",
+                f"frame {frame} is wrong after frame {at} was {OUTLIER:g} times as large: off by {_off(got, want):.1e}",
+            )
+            return
+
+
+def nan_recovery(session: Session, looked: Looked) -> None:
+    """One NaN frame: where the clip has recovered the stream must have, too."""
+    length = session.legal(3 * session.facts.reach + 6)
+    at = max(0, length - 2 * session.facts.reach - 4)
+    x = session.inputs(length, session.batch, session.seed + 902)
+    x.select(session.subject.time, at).fill_(math.nan)
+    for frame, got, want, limit in _pairs(session, x):
+        if bool(torch.isfinite(want).all()) and not close(got, want, limit):
+            what = "NaN" if bool(torch.isnan(got).any()) else "wrong"
+            looked.add(
+                "nan-recovery", f"frame {frame} is {what} although the NaN of frame {at} has left the receptive field"
+            )
+            return
+
+
+def _pairs(session: Session, x: Tensor) -> Iterator[tuple[int, Tensor, Tensor, float]]:
+    """Every emission with what it should be and the rounding bound of ordinary frames; shapes are known to agree."""
+    trace = session.play(x)
+    if session.subject.window is None:
+        output = session.clip(x)
+        expected = [] if output is None else frames_of(session, output)[session.subject.offset :]
+        for i, (got, want) in enumerate(zip(trace.frames, expected, strict=False)):
+            yield session.subject.offset + i, got, want, _limit(session, x, want)
+        return
+    count, time = session.subject.window, session.subject.time
+    for got, fed in zip(trace.frames, trace.seen, strict=True):
+        end = fed - session.subject.offset
+        if end >= count:
+            window = x.narrow(time, end - count, count)
+            output = session.clip(window)
+            if output is not None:
+                want = window_result(session, output, got)
+                yield fed - 1, got, want, _limit(session, window, output)
+
+
+def _limit(session: Session, x: Tensor, output: Tensor) -> float:
+    finite = output[torch.isfinite(output)]
+    largest = float(finite.abs().max()) if finite.numel() else 0.0
+    return session.numbers.bound(session, torch.nan_to_num(x), torch.nan_to_num(output)) if largest else 0.0
+
+
+def _off(got: Tensor, want: Tensor) -> float:
+    return float((got - want).abs().max())
+
+
+def drift(session: Session, looked: Looked, timing: MeasuredTiming) -> None:
+    """Error over time. Where memory is unbounded, errors may add up in the function itself: of low severity then."""
+    followed = follow(session, timing)
+    if followed is None:
+        return
+    looked.quality = followed.quality
+    if followed.grows:
+        bounded = session.subject.window is not None or timing.receptive_field not in (None, math.inf)
+        remembers = "" if bounded else ": the stream remembers everything, and errors may add up in the function itself"
+        severity = FINDINGS["drift"][0] if bounded else "low"
+        looked.findings.append(Finding("drift", severity, followed.grows + remembers))
+
+
+def of_rounding(rounded: Sequence[Rounded]) -> list[Finding]:
+    """The stream cancels digits that its clip keeps; what its own format alone shows, and rounding does not explain."""
+    worst = max(rounded, key=lambda one: one.largest, default=None)
+    unexplained = next((one.unexplained for one in rounded if one.unexplained), "")
+    found = {"rounding": worst.words if worst is not None and worst.largest else "", "own-format": unexplained}
+    return [Finding(name, FINDINGS[name][0], f"{FINDINGS[name][1]} ({detail})") for name, detail in found.items() if detail]

@@ -1,0 +1,31 @@
+"""Results that functions keep for next time (`functools.lru_cache`): tables made in one draw mean nothing in the next."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+from collections.abc import Iterator
+
+from coequal.equivalence.memory.reads import is_known
+
+LIBRARIES = ("sympy.", "mpmath.", "hypothesis.")  # besides those whose code is known
+
+
+@contextlib.contextmanager
+def forgotten() -> Iterator[None]:
+    """Within it the programs' own caches start empty, and nothing that they keep there outlives it."""
+    forget()
+    try:
+        yield
+    finally:
+        forget()
+
+
+def forget() -> None:
+    """Clear the caches of all functions but those of libraries."""
+    for thing in gc.get_objects():
+        if type(thing) is not functools._lru_cache_wrapper or is_known(thing.__module__):
+            continue
+        if not f"{thing.__module__}.".startswith(LIBRARIES):
+            thing.cache_clear()

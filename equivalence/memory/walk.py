@@ -1,0 +1,364 @@
+"""The memory of a stream: everything that a step reads and that may change, found by walking the stream object whole.
+
+A *cell* is a place in that memory: its path, its content, and how to put something else there. Tensors, numbers, flags
+and texts are contents. Walked through are lists, tuples, dictionaries, deques, dataclasses, objects, modules; functions
+with what they close over, their defaults and attributes, and the globals that their code reads (`reads.py`); partials,
+methods and what objects of a user's class share. Whatever is not positively understood makes the memory unobservable:
+nothing is concluded from it. A subject may instead declare its memory, a tree of such contents.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import gc
+import logging
+import pathlib
+import re
+import types
+import weakref
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from coequal.equivalence.memory.reads import Hidden, globals_read, is_known, reads_of
+from coequal.equivalence.memory.watched import Counter, TensorCounter
+
+Tensor = torch.Tensor
+Put = Callable[[Any], None] | None
+PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented), range, slice)
+FIXED = (
+    *(torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, np.dtype, re.Pattern, pathlib.PurePath),
+    *(property, types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType),
+    *(types.MethodDescriptorType, types.GenericAlias, types.UnionType, functools.cached_property),
+)
+SEQUENCES, MAPPINGS = (list, deque), (dict, OrderedDict, defaultdict)
+ENTRANCES = ("step", "chunk", "flush")
+# functions that run without being called by their name
+IMPLICIT = (
+    *("__call__", "__getattr__", "__getattribute__", "__setattr__", "__getitem__", "__setitem__", "__iter__", "__next__"),
+    *("__len__", "__enter__", "__exit__", "__bool__", "__contains__", "__missing__", "__get__", "__set__", "__eq__"),
+    *("__add__", "__radd__", "__hash__", "__torch_function__", "forward"),
+)
+# functions that no step runs, unless it says so
+APART = ("__init__", "__repr__", "__str__", "__del__", "__reduce__", "__getstate__", "__setstate__", "__deepcopy__")
+# classes of libraries whose objects hold what their `__dict__` says, and nothing else
+TRANSPARENT = ("object", "ABC", "Generic", "Protocol", "SimpleNamespace", "Namespace")
+# attributes of torch's modules, of loggers and of members of enumerations that hold no memory of a stream
+TORCHS = {"_parameters", "_buffers", "_modules", "training", "_non_persistent_buffers_set"}
+LOGGERS = {"filters", "name", "level", "parent", "propagate", "handlers", "disabled", "_cache", "manager"}
+LOGGING = {"_log", "debug", "info", "warning", "warn", "error", "critical", "log", "exception"}  # wrapped by some libraries
+MEMBERS = {"_value_", "_name_", "__objclass__", "_sort_order_"}
+# attributes of classes that Python keeps for itself
+PYTHONS = {
+    *("__module__", "__dict__", "__weakref__", "__slots__", "__annotations__", "__annotate__", "__abstractmethods__"),
+    *("__orig_bases__", "__parameters__", "__firstlineno__", "__static_attributes__", "__dataclass_fields__"),
+    *("__dataclass_params__", "__match_args__", "__hash__", "__classcell__", "__annotate_func__", "__annotations_cache__"),
+}
+DEEPEST = 40
+
+
+class Unobservable(Exception):
+    """Something that cannot be looked into; the text says what and where."""
+
+
+@dataclass
+class Cell:
+    """One place in a memory."""
+
+    path: str
+    content: Any
+    put: Put  # None: it cannot be replaced
+
+
+@dataclass
+class Memory:
+    """Of one stream: its cells, parameters that it reads, names of globals that its code reads."""
+
+    cells: list[Cell] = field(default_factory=list)
+    parameters: dict[str, Tensor] = field(default_factory=dict)
+    globals: set[str] = field(default_factory=set)
+    counts_types: bool = False  # its code asks for types: a watched number would be seen
+
+
+def memory_of(stream: Any, declared: Callable[[Any], Any] | None = None) -> Memory:
+    """All of a stream's memory; Unobservable names what hides some. `declared`: the tree that the subject says it is."""
+    if declared is not None:
+        walk = _Walk(set(), declared=True)
+        walk.visit(declared(stream), "memory", None)
+        return walk.found
+    names, before = set(ENTRANCES), -1
+    while len(names) != before:  # methods count once their names are read by what is reached
+        before = len(names)
+        walk = _Walk(names)
+        walk.visit(stream, "stream", None)
+        names |= walk.read
+    return walk.found
+
+
+def cells(stream: Any) -> list[Cell]:
+    """All places in a stream's memory; Unobservable names what hides some."""
+    return memory_of(stream).cells
+
+
+class _Walk:
+    """One pass over everything that can be reached; functions whose names nobody reads are left out."""
+
+    def __init__(self, names: set[str], *, declared: bool = False) -> None:
+        self.names, self.declared = names, declared
+        self.found, self.read = Memory(), set[str]()
+        self.seen: dict[int, Any] = {}
+        self.depth = 0
+
+    def visit(self, thing: Any, path: str, put: Put) -> None:
+        """A content, or its parts."""
+        kind = type(thing)
+        if kind in (*PLAIN, Counter, TensorCounter) or isinstance(thing, np.generic) or _is_bare_member(thing):
+            self.found.cells.append(Cell(path, thing, put))
+        elif isinstance(thing, Tensor):
+            self._tensor(thing, path, put)
+        elif (
+            not isinstance(thing, FIXED)
+            and kind.__module__ != "typing"
+            and not _is_bare_logger(thing)
+            and id(thing) not in self.seen
+        ):
+            self.seen[id(thing)] = thing
+            self._within(thing, path)
+
+    def _within(self, thing: Any, path: str) -> None:
+        if self.depth > DEEPEST:
+            raise Unobservable(f"{path} is nested too deeply")
+        self.depth += 1
+        try:
+            for name, part, put in self._parts(thing, path):
+                self.visit(part, f"{path}{name}", put)
+        finally:
+            self.depth -= 1
+
+    # -- tensors -----------------------------------------------------------------------------------------------------------
+
+    def _tensor(self, tensor: Tensor, path: str, put: Put) -> None:
+        if type(tensor) not in (Tensor, nn.Parameter, nn.parameter.Buffer):
+            raise Unobservable(f"{path} is a {type(tensor).__name__}, a tensor of another kind")
+        if isinstance(tensor, nn.Parameter):
+            self.found.parameters.setdefault(path, tensor)
+        else:
+            self.found.cells.append(Cell(path, tensor, put))
+        for name, value in vars(tensor).items():
+            self.visit(value, f"{path}.{name}", _onto(tensor, name))
+        if tensor.is_leaf and tensor.grad is not None:
+            self.visit(tensor.grad, f"{path}.grad", None)
+
+    # -- parts of things ---------------------------------------------------------------------------------------------------
+
+    def _parts(self, thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
+        kind = type(thing)
+        if (parts := _contained(thing, path)) is not None:
+            yield from parts
+        elif self.declared:
+            raise Unobservable(f"{path} is a {kind.__name__}: a declared memory is a tree of tensors, numbers, lists, dicts")
+        elif isinstance(thing, types.ModuleType):
+            raise Unobservable(f"{path} is the module {thing.__name__}")
+        elif isinstance(thing, types.FunctionType):
+            yield from self._function(thing, path)
+        elif isinstance(thing, (types.MethodType, staticmethod, classmethod)):
+            yield ".__func__", thing.__func__, None
+            yield ".__self__", getattr(thing, "__self__", None), None
+        elif kind is functools.partial:
+            yield from ((f".{name}", getattr(thing, name), None) for name in ("func", "args", "keywords"))
+        elif kind is functools._lru_cache_wrapper:
+            yield ".__wrapped__", thing.__wrapped__, None
+            yield from ((f".cache[{i}]", value, None) for i, value in enumerate(_remembered_results(thing)))
+        elif isinstance(thing, (types.BuiltinFunctionType, types.MethodWrapperType)):
+            yield from _builtin(thing, path)
+        elif isinstance(thing, type):
+            yield from self._class(thing)
+        else:
+            yield from self._object(thing, path)
+
+    def _function(self, function: types.FunctionType, path: str) -> Iterator[tuple[str, Any, Put]]:
+        for i, cell in enumerate(function.__closure__ or ()):
+            name = function.__code__.co_freevars[i]
+            try:
+                yield f"<{name}>", cell.cell_contents, functools.partial(setattr, cell, "cell_contents")
+            except ValueError:  # not bound yet
+                continue
+        yield ".__name__", (function.__name__, function.__doc__), None
+        yield ".__defaults__", function.__defaults__, None
+        yield ".__kwdefaults__", function.__kwdefaults__, None
+        yield ".__dict__", function.__dict__, None
+        if is_known(function.__module__):
+            return
+        reads = reads_of(function.__code__)
+        if "cache_info" in reads.names:
+            raise Unobservable(f"{path} asks how often a cache was used")
+        self.read |= reads.names | ({"*"} if ("getattr",) in reads.chains else set())
+        self.found.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
+        try:
+            for name, value in globals_read(function):
+                if not isinstance(value, type(None)) and not _is_library(value):
+                    self.found.globals.add(name)
+                yield f"::{name}", value, functools.partial(function.__globals__.__setitem__, name)
+        except Hidden as error:
+            raise Unobservable(f"{path} {error}") from None
+
+    def _class(self, kind: type) -> Iterator[tuple[str, Any, Put]]:
+        """What all objects of a user's class share: attributes, and the methods that are called."""
+        for base in kind.__mro__:
+            if is_known(base.__module__):
+                continue
+            for name, value in vars(base).items():
+                if _is_code(value):
+                    if name in self.names or ("*" in self.names and name not in APART) or name in IMPLICIT:
+                        yield from _codes(f".{base.__name__}.{name}", value)
+                elif name not in PYTHONS and not name.startswith("_abc_") and not (name == "__doc__" and value is None):
+                    yield f".{base.__name__}.{name}", value, functools.partial(setattr, base, name)
+        if not is_known(type(kind).__module__):
+            yield ".__class__", type(kind), None
+
+    def _object(self, thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
+        kind = type(thing)
+        strange = next((base for base in kind.__mro__ if not _transparent(base)), None)
+        if strange is not None:
+            raise Unobservable(f"{path} is {_a(strange.__name__)}: what it remembers cannot be seen")
+        if isinstance(thing, nn.Module):
+            yield from self._module(thing)
+        else:
+            yield from ((f".{name}", value, _onto(thing, name)) for name, value in getattr(thing, "__dict__", {}).items())
+        yield from _slots(thing)
+        if not is_known(kind.__module__):
+            yield "", kind, None
+
+    def _module(self, module: nn.Module) -> Iterator[tuple[str, Any, Put]]:
+        """Buffers, parameters, submodules, attributes and hooks."""
+        if torch.nn.modules.module._global_forward_hooks or torch.nn.modules.module._global_forward_pre_hooks:
+            raise Unobservable("hooks run for every module: what they remember cannot be seen")
+        yield from ((f".{name}", value, _into(module._buffers, name)) for name, value in module._buffers.items())
+        yield from ((f".{name}", value, None) for name, value in module._parameters.items() if value is not None)
+        yield from ((f".{name}", value, None) for name, value in module._modules.items() if value is not None)
+        yield ".training", module.training, None
+        for name, value in vars(module).items():
+            if name in TORCHS:
+                continue
+            hooks = name.endswith("_hooks") or "_hooks_" in name
+            if not (hooks or name.startswith("_is_")) or value:
+                yield f".{name}", value, _onto(module, name)
+
+
+def _contained(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
+    """The parts of Python's own containers; None: it is none of them."""
+    kind = type(thing)
+    if kind in MAPPINGS:
+        return _entries(thing, path)
+    if kind is types.MappingProxyType:
+        return ((name, value, None) for name, value, _ in _entries(dict(thing), path))
+    if kind is weakref.ref:
+        return (("()", thing(), None),)
+    if kind in SEQUENCES:
+        return ((f"[{i}]", value, _into(thing, i)) for i, value in enumerate(thing))
+    if kind in (tuple, set, frozenset) or _is_namedtuple(kind):
+        return ((f"[{i}]", value, None) for i, value in enumerate(thing))
+    return None
+
+
+def _entries(mapping: dict, path: str) -> Iterator[tuple[str, Any, Put]]:
+    for key, value in mapping.items():
+        named = isinstance(key, (enum.Enum, type, types.FunctionType)) or type(key).__module__ == "typing"
+        if type(key) not in (*PLAIN, tuple) and not named:
+            raise Unobservable(f"{path} has keys of type {type(key).__name__}")
+        yield (
+            f"[{key!r}]" if type(key) in (*PLAIN, tuple) else f"[{getattr(key, '__name__', key)}]",
+            value,
+            _into(mapping, key),
+        )
+    if isinstance(mapping, defaultdict):
+        yield ".default_factory", mapping.default_factory, None
+
+
+def _remembered_results(cache: Any) -> Iterator[Any]:
+    """Arguments and results that a function keeps for next time, in order: what Python's garbage collector sees of them."""
+    for part in gc.get_referents(cache):
+        if type(part) is dict:
+            yield from part.keys()
+            yield from (value for value in part.values() if type(value).__name__ != "_lru_list_elem")
+        elif part is not cache.__wrapped__ and not isinstance(part, type):
+            yield part  # of a cache with a limit, whose entries are the cache's own
+
+
+def _builtin(thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
+    """A function of a library, or the method of an object, which counts."""
+    owner = getattr(thing, "__self__", None)
+    if owner is not None and not isinstance(owner, (types.ModuleType, type)):
+        yield ".__self__", owner, None
+
+
+def _slots(thing: Any) -> Iterator[tuple[str, Any, Put]]:
+    for kind in type(thing).__mro__:
+        names = vars(kind).get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else tuple(names):
+            mangled = f"_{kind.__name__.lstrip('_')}{name}" if name.startswith("__") and not name.endswith("__") else name
+            if name not in ("__dict__", "__weakref__") and hasattr(thing, mangled):
+                yield f".{mangled}", getattr(thing, mangled), _onto(thing, mangled)
+
+
+def _codes(path: str, value: Any) -> Iterator[tuple[str, Any, Put]]:
+    """The functions behind a method, a property, or a cached one."""
+    if isinstance(value, property):
+        yield from ((path, f, None) for f in (value.fget, value.fset, value.fdel) if f is not None)
+    elif isinstance(value, functools.cached_property):
+        yield path, value.func, None
+    else:
+        yield path, value, None
+
+
+def _is_code(value: Any) -> bool:
+    return isinstance(value, (types.FunctionType, property, staticmethod, classmethod, functools.cached_property))
+
+
+def _is_namedtuple(kind: type) -> bool:
+    return issubclass(kind, tuple) and hasattr(kind, "_fields") and kind.__mro__[1:] == (tuple, object)
+
+
+def _is_library(value: Any) -> bool:
+    """Functions, classes and modules that come from elsewhere are no memory of the program."""
+    return isinstance(value, (types.FunctionType, types.BuiltinFunctionType, type, types.ModuleType))
+
+
+def _transparent(base: type) -> bool:
+    """Whether all that objects of a class hold is in their `__dict__` and slots."""
+    root = base.__module__.partition(".")[0]
+    if base is object or base.__name__ in TRANSPARENT or root == "coequal":
+        return True
+    if base.__module__ in ("dataclasses", "collections.abc") or base is torch.nn.modules.module._WrappedHook:
+        return True  # written in Python, with slots or a `__dict__` that are looked into
+    if root == "torch":
+        return issubclass(base, nn.Module) and base.__module__.startswith(("torch.nn.", "torch.ao.nn", "torch.fx"))
+    written_in_python = base.__dictoffset__ != 0 or "__slots__" in vars(base)
+    return written_in_python and not is_known(base.__module__)
+
+
+def _is_bare_member(thing: Any) -> bool:
+    """A member of an enumeration that nobody hung anything on."""
+    return isinstance(thing, enum.Enum) and vars(thing).keys() <= MEMBERS
+
+
+def _is_bare_logger(thing: Any) -> bool:
+    return isinstance(thing, logging.Logger) and vars(thing).keys() <= LOGGERS | LOGGING
+
+
+def _a(name: str) -> str:
+    return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
+
+
+def _into(container: Any, key: Any) -> Put:
+    return lambda content: container.__setitem__(key, content)
+
+
+def _onto(thing: Any, name: str) -> Put:
+    return lambda content: setattr(thing, name, content)

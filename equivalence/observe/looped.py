@@ -1,0 +1,80 @@
+"""Whether a clip function is itself a loop over the stream: then it is equal to it whatever both compute.
+
+The clip function is watched while it runs. What belongs to the stream are the methods of its class under any name, and the
+functions that the object holds; torch's modules may share helpers with their steps, so a function counts that is called at
+least once a frame, or is a step by its name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import cProfile
+import functools
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from types import CodeType, FrameType, FunctionType, MethodType
+from typing import Any
+
+from torch import nn
+
+from coequal.equivalence.run.state import modules_inside
+
+STEPS = ("step", "chunk", "forward_step", "forward_steps", "push")
+LIBRARIES = ("torch", "builtins", "abc", "typing", "collections", "functools")
+CLIP_MODE = ("forward", "__call__", "_call_impl", "_wrapped_call_impl", "__getattr__")
+
+
+def functions_of(stream: Any) -> dict[CodeType, str]:
+    """The code of a stream's own functions, by how a report calls them."""
+    found: dict[CodeType, str] = {}
+    for owner in (stream, *(part for module in modules_inside(stream) for part in module.modules())):
+        for kind in type(owner).__mro__:
+            if kind.__module__.partition(".")[0] not in LIBRARIES:
+                found |= {c: f"{kind.__name__}.{name}" for name, v in vars(kind).items() for c in _codes(v) if _counts(name)}
+    for name, value in getattr(stream, "__dict__", {}).items():
+        if not isinstance(value, nn.Module):
+            found |= dict.fromkeys(_codes(value), name)
+    return found
+
+
+def _counts(name: str) -> bool:
+    return name not in CLIP_MODE and not (name.startswith("__") and name.endswith("__"))
+
+
+def _codes(value: Any) -> Iterator[CodeType]:
+    """The code of a function, also behind decorators, methods and partials."""
+    if isinstance(value, functools.partial):
+        yield from _codes(value.func)
+    elif isinstance(value, (MethodType, staticmethod, classmethod)):
+        yield from _codes(value.__func__)
+    elif isinstance(value, FunctionType):
+        yield value.__code__
+        if hasattr(value, "__wrapped__"):
+            yield from _codes(value.__wrapped__)
+
+
+@contextlib.contextmanager
+def counting(codes: dict[CodeType, str]) -> Iterator[Counter[CodeType]]:
+    """Inside, calls of these functions are counted."""
+    calls: Counter[CodeType] = Counter()
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code in codes:
+            calls[frame.f_code] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        yield calls
+    finally:
+        if isinstance(before, cProfile.Profile):  # written in C: not a function that could be set again
+            before.enable()
+        else:
+            sys.setprofile(before)
+
+
+def looped_over(codes: dict[CodeType, str], calls: Counter[CodeType], frames: int) -> str:
+    """The name of a function of the stream that the clip function called as a loop would; "" if there is none."""
+    names = [codes[c] for c, n in calls.items() if codes[c].rpartition(".")[2] in STEPS or (n >= frames > 1)]
+    return min(names, default="")

@@ -1,0 +1,413 @@
+"""The decision: exact arithmetic over as many draws as the bound asks for, and over all lengths if an induction holds.
+
+Every draw runs clip and stream at several lengths, frame by frame and in chunks, and compares all residues. A difference is
+taken for a difference of functions only where a witness on ordinary floats exists, or where clip and stream apply the same
+functions, so that no identity between functions (sigmoid against exponentials, say) could explain it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from coequal.equivalence.compare.difference import Mismatch
+from coequal.equivalence.compare.field import Draw, FieldSession, over_field, redrawing
+from coequal.equivalence.compare.relation import agree
+from coequal.equivalence.prove.induction import CANDIDATES, Differs, Induction, induct
+from coequal.equivalence.prove.readings import HOMOMORPHISM, MANY, Seen, other_readings
+from coequal.equivalence.report import MeasuredTiming
+from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.lengths import value_examples
+from coequal.equivalence.run.player import StreamRaised, Trace
+from coequal.equivalence.run.session import ClipRaised, Session
+from coequal.proofs.field import bound
+from coequal.proofs.field.arithmetic import INFINITE
+from coequal.proofs.field.errors import NotDecided, NotExact, Redraw, TooFew
+from coequal.proofs.theorems.error_bound import after_redraws
+
+Tensor = torch.Tensor
+BOUND = 2.0**-40
+DRAWS = 12
+SECONDS = {"quick": 15.0, "normal": 45.0}  # after which no further length is tried (never the first)
+LEAST = 19  # frames up to which every length is compared, if there is time
+FAR = 60  # frames, from which on not every window is compared
+LONG = 128  # frames of a single example beyond which chains of primes are not tried
+GRACE = 45.0  # seconds more for the lengths that an induction must not miss
+MOST = 16  # primes of one draw
+AHEAD = 64  # times as many applications of functions as the first example has may come
+
+
+PATTERN = (
+    "integer inputs are looked up, and asked where they are equal to {values}: the proof speaks of all that are equal to it"
+    " at the places drawn"
+)
+
+
+@dataclass(frozen=True)
+class Exactly:
+    """What the user may choose: the greatest probability of a wrong "equal", and whether constants are taken literally."""
+
+    bound: float = BOUND
+    literal: bool = False
+    near: bool = False  # constants near one another count as one: explains differences, proves nothing
+    first: bool = False  # the first reading alone: where it is known that no other helps
+
+
+@dataclass
+class Decision:
+    """`outcome`: "equal", "different", or "not decided" (`reasons`)."""
+
+    outcome: str = "not decided"
+    bound: float = 1.0
+    horizon: int | str = 0
+    draws: int = 0
+    primes: list[int] = field(default_factory=list)
+    applications: int = 0
+    degree: int = 0
+    lengths: list[int] = field(default_factory=list)
+    assumptions: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    example: Example | None = None
+    mismatch: Mismatch | None = None
+    identities: bool = False  # the difference may be an identity of functions that exact arithmetic does not know
+    seen: Seen = field(default_factory=Seen)  # what could be read otherwise
+    readings: int = 1  # that were tried
+    homomorphic: bool = False
+    compared: list[Example] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)  # that one of the two alone applies
+    globals: list[str] = field(default_factory=list)  # that the stream's code reads
+    patterns: bool = False  # integer inputs were asked where they are equal to a constant
+    levels: int = 1
+    wanted: float = BOUND  # the bound that is asked for
+    only: Example | None = None
+    induction: Induction = field(default_factory=lambda: Induction(False, ""))
+    state: str = ""  # what was found out about the stream's memory
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, for reports."""
+        kept = ("outcome", "bound", "horizon", "draws", "primes", "applications", "degree", "lengths", "assumptions")
+        return {name: getattr(self, name) for name in (*kept, "homomorphic", "state", "seconds")}
+
+
+def decide(
+    session: Session,
+    timing: MeasuredTiming,
+    effort: str,
+    options: Exactly,
+    deadline: float | None = None,
+    only: Example | None = None,
+) -> Decision:
+    """Whether stream and clip are the same function. Never raises for what cannot be told: that is a reason.
+
+    `only`: this one comparison, and no induction.
+    """
+    begin, decision = time.monotonic(), Decision(only=only, wanted=options.bound)
+    until = begin + SECONDS[effort] if deadline is None else min(begin + SECONDS[effort], deadline)
+    draw = Draw(seed=session.seed + 1, literal=options.literal, near=options.near)
+    try:
+        draw = _first(session, timing, draw, decision, effort, until)
+        if decision.mismatch is not None and not (options.literal or options.near or options.first):
+            draw = _read_otherwise(session, timing, draw, decision, effort, until)
+        _conclude(session, timing, draw, decision, options)
+    except (NotDecided, NotExact) as error:
+        decision.outcome = "not decided"
+        decision.reasons.append(str(error))
+    except (StreamRaised, ClipRaised) as error:
+        decision.outcome = "not decided"
+        decision.reasons.append(f"over a field the program raises: {error}")
+    decision.seconds = time.monotonic() - begin
+    return decision
+
+
+def examples_of(session: Session, effort: str) -> list[Example]:
+    """The lengths to compare: the middle one first, then one in chunks, then all from one frame up, without a gap."""
+    longest = max(LEAST, *(e.length for e in value_examples(session, effort)))
+    middle = session.plan.legal(2 * session.facts.reach + 3)
+    order = dict.fromkeys([middle, *(session.plan.legal(n) for n in range(1, longest + 1))])
+    examples = [Example(length, session.batch, session.seed) for length in order if length]
+    if hasattr(session.player().stream, "chunk"):
+        chunks = session.plan.split(middle, "mixed", session.seed)
+        examples.insert(1, Example(sum(chunks), session.batch, session.seed, None, chunks))
+    return examples
+
+
+def far_examples(session: Session, reach: int) -> list[Example]:
+    """Lengths that are compared whatever an induction says: the example's, and ten receptive fields and 64 frames."""
+    rows = session.batch if session.subject.batch is None else 1
+    lengths = dict.fromkeys(session.plan.legal(n) for n in (session.example_length, 10 * reach + 64))
+    return [Example(length, rows, session.seed) for length in lengths if length]
+
+
+def _drawn(session: Session, draw: Draw, decision: Decision, run: Callable[[FieldSession], None]) -> Draw:
+    """`run` in a draw that suits; returns it. What the run adds to the bound is noted."""
+    for tried, (suited, again) in enumerate(redrawing(draw), 1):
+        try:
+            with over_field(session, suited) as exact:
+                run(exact)
+                _note(exact, decision, tried)
+        except Redraw as redraw:
+            again.append(redraw)
+        draw = suited
+    return draw
+
+
+def _all_that_there_is_time_for(
+    exact: FieldSession, examples: list[Example], timing: MeasuredTiming, decision: Decision, until: float
+) -> None:
+    """The first example; then the induction, which goes through all lengths; where it fails, the other examples.
+
+    In a later draw the induction is checked where it held before, and never looked for: the bound multiplies over draws, so
+    all of them must have checked what is claimed, and every example that was compared is compared in each of them.
+    """
+    decision.compared, decision.mismatch, later = [], None, decision.draws > 0
+    known = decision.induction if decision.induction.holds else None
+    try:
+        _acquaint(exact, examples[0].length)
+        _compare(exact, examples[:1], decision, until)
+        if not later:
+            _enough(exact, decision)
+        if decision.only is not None:
+            return
+        _acquaint(exact, 10 * exact.facts.reach + 64)
+        if known is not None or not later:
+            decision.induction = induct(exact, timing, until, known)
+            decision.compared += [Example(n, exact.batch, exact.seed) for n in decision.induction.lengths]
+        if decision.induction.holds:
+            _far(exact, decision, until)
+        done = {e.length for e in decision.compared if e.chunks is None}
+        rest = [e for e in examples[1:] if e.chunks is not None or (not decision.induction.holds and e.length not in done)]
+        _compare(exact, rest, decision, until)
+    except Differs as found:
+        decision.mismatch, decision.example = found.mismatch, found.example
+        alone = (exact.numbers.clip_functions ^ exact.numbers.stream_functions) - {INFINITE}
+        decision.functions = sorted({name if isinstance(name, str) else str(name[0]) for name in alone})  # type: ignore[index]
+        decision.identities = bool(alone)
+        decision.seen = _seen(exact)
+
+
+def _seen(exact: FieldSession) -> Seen:
+    """What the run met that has other readings."""
+    executed = exact.numbers.over.executed.keys()
+    return Seen(
+        low=bool(exact.numbers.over.field.low),
+        rotates=bool({"cos", "sin", "cos_", "sin_"} & (executed | exact.numbers.over.field.computed)),
+        exponential=bool({"exp", "exp_"} & (executed | exact.numbers.over.field.computed)),
+    )
+
+
+def _acquaint(exact: FieldSession, length: int) -> None:
+    """Where constants are known by their floats, those of both programs are met before any is used."""
+    if not exact.numbers.over.field.shadow:
+        return
+    x = exact.inputs(exact.legal(length), exact.batch, exact.seed)
+    with contextlib.suppress(StreamRaised):
+        exact.play(x)
+        exact.clip(x if exact.subject.window is None else x.narrow(exact.subject.time, 0, exact.subject.window))
+
+
+def _enough(exact: FieldSession, decision: Decision) -> None:
+    """TooFew where the first example shows that the bound which is asked for needs more primes than these.
+
+    Only how fast it goes depends on this guess: what is printed is the bound of what was run.
+    """
+    field, most = exact.numbers.over.field, MOST // decision.levels
+    applications = field.applications * (1 if decision.only is not None else AHEAD)
+
+    def wrong(count: int) -> float:
+        return bound.wrong(applications, 2 * field.degrees.greatest, [min(field.primes)] * count)
+
+    wanted = max(decision.wanted / (CANDIDATES * decision.readings), 4 * wrong(most))
+    if field.count < most and wrong(field.count) > wanted:
+        raise TooFew(next(n for n in range(field.count + 1, most + 1) if wrong(n) <= wanted))
+
+
+def _far(exact: FieldSession, decision: Decision, until: float) -> None:
+    """What an induction might have missed; where there is no time for it, nothing is said of all lengths."""
+    for example in far_examples(exact, decision.induction.reach):
+        if time.monotonic() > until + GRACE:
+            why = f"no time was left to compare a stream of {example.length} frames"
+            decision.induction = replace(decision.induction, holds=False, says=why)
+            return
+        _compare(exact, [example], decision, math.inf)
+
+
+def _compare(exact: FieldSession, examples: list[Example], decision: Decision, until: float) -> None:
+    alone = [e for e in examples if e.chunks is None and e.length]
+    run = _long_run(exact, alone) if len(alone) > 1 else None
+    for example in examples:
+        if decision.compared and time.monotonic() > until:
+            return
+        try:
+            compared = compare(exact, example, run if example in alone else None)
+        except Mismatch as mismatch:
+            raise Differs(example, mismatch) from None
+        if compared or example.length == 0:
+            decision.compared.append(example)
+
+
+def _long_run(exact: FieldSession, examples: list[Example]) -> tuple[Tensor, Trace] | None:
+    """The longest stream, where shorter ones are its beginnings: it is fed frame by frame, and has no flush."""
+    if hasattr(exact.player().stream, "flush") or not exact.plan.allows((1, 1)):
+        return None
+    longest = max(examples, key=lambda e: e.length)
+    if any((e.batch, e.seed) != (longest.batch, longest.seed) for e in examples):
+        return None
+    x = exact.inputs(longest.length, longest.batch, longest.seed)
+    return x, exact.play(x)
+
+
+def compare(exact: FieldSession, example: Example, run: tuple[Tensor, Trace] | None = None) -> int:
+    """Clip and stream at one length; the number of frames compared. Mismatch: the first difference.
+
+    `run`: a longer stream that begins as this one would.
+    """
+    if run is not None:
+        x = run[0].narrow(exact.subject.time, 0, example.length)
+        return agree(exact, x, run[1].of_the_first(example.length), wanted=_wanted(exact, example.length))
+    x = exact.inputs(example.length, example.batch, example.seed)
+    trace = exact.play(x, example.chunks)
+    times = None
+    if exact.subject.window is not None and example.chunks is not None:
+        times = exact.play(x).seen
+    return agree(exact, x, trace, times=times, wanted=_wanted(exact, example.length))
+
+
+def _wanted(exact: FieldSession, length: int) -> set[int] | None:
+    """Of a long stream of windows, some of which each is a clip of its own: every eighth, and the last ones (None: all)."""
+    if exact.subject.window is None or length < FAR:
+        return None
+    return {*range(0, length, 8), *range(length - 3, length + 1)}
+
+
+def _note(exact: FieldSession, decision: Decision, tried: int) -> None:
+    """What the run adds to the bound, and what it assumed; `tried` draws, of which the last suited.
+
+    A search accepts the first candidate that fits: the probability is that of any of them, a union bound.
+    """
+    over = exact.numbers.over
+    candidates = max(1, decision.induction.tried) * decision.readings
+    decision.bound *= min(1.0, after_redraws(over.field.wrong, tried) * (candidates if decision.draws == 0 else 1))
+    decision.draws += 1
+    decision.primes = sorted({*decision.primes, *over.field.primes})
+    decision.applications = max(decision.applications, over.field.applications)
+    decision.degree = max(decision.degree, over.field.degrees.greatest)
+    for text in over.field.assumptions.values():
+        if text not in decision.assumptions:
+            decision.assumptions.append(text)
+    for reason in over.field.reasons.values():
+        decision.reasons += [] if reason in decision.reasons else [reason]
+    for value in sorted(v for v, answers in over.equal_to.items() if len(answers) < 2):
+        reason = f"the program asks its integer inputs for {value}, and all of those drawn gave the same answer"
+        decision.reasons += [] if reason in decision.reasons else [reason]
+    if over.equal_to:
+        text = PATTERN.format(values=", ".join(sorted(over.equal_to)))
+        decision.patterns = True
+        decision.assumptions += [] if text in decision.assumptions else [text]
+    if over.integers_used:
+        names = ", ".join(f"aten.{name}" for name in sorted(over.integers_used))
+        reason = f"the program computes with its integer inputs ({names}): only those drawn were compared"
+        decision.reasons += [] if reason in decision.reasons else [reason]
+
+
+def _first(session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float) -> Draw:
+    """The first draw: all lengths that there is time for, then the induction, if they agree."""
+    examples = examples_of(session, effort) if decision.only is None else [decision.only]
+    decision.bound, decision.draws = 1.0, 0
+    decision.primes, decision.applications, decision.degree = [], 0, 0
+    decision.assumptions, decision.reasons = [], []
+
+    def run(exact: FieldSession) -> None:
+        _all_that_there_is_time_for(exact, examples, timing, decision, until)
+
+    return _drawn(session, draw, decision, run)
+
+
+def _read_otherwise(
+    session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float
+) -> Draw:
+    """The same again in other readings, until one in which clip and stream agree; else the first one stands."""
+    before = copy.copy(decision)
+    long = decision.only is not None and decision.only.length > LONG
+    for reading in itertools.islice(other_readings(draw, decision.seen), 1 if long else None):
+        decision.readings, decision.levels = decision.readings + 1, reading.draw.levels
+        try:
+            suited = _first(session, timing, reading.draw, decision, effort, until)
+        except (NotDecided, StreamRaised, ClipRaised):
+            continue
+        if decision.mismatch is None:
+            decision.homomorphic = reading.assumption == HOMOMORPHISM
+            decision.assumptions += [reading.assumption] if reading.assumption else []
+            return suited
+    vars(decision).update(vars(before))
+    return draw
+
+
+def _conclude(session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision, options: Exactly) -> None:
+    """More draws until the bound is good enough."""
+    if decision.mismatch is not None:
+        decision.outcome = "different"
+        return
+    if not decision.compared:
+        raise NotDecided("no length had anything to compare")
+    examples = [decision.only] if decision.only is not None else list(decision.compared)
+    if decision.induction.holds:  # which goes through its lengths again, and those far away
+        done = {*decision.induction.lengths, *(e.length for e in far_examples(session, decision.induction.reach))}
+        examples = examples[:1] + [e for e in examples[1:] if e.chunks is not None or e.length not in done]
+
+    def run(exact: FieldSession) -> None:
+        _all_that_there_is_time_for(exact, examples, timing, decision, float("inf"))
+
+    while decision.bound > options.bound and decision.draws < DRAWS and decision.mismatch is None:
+        count = draw.count if decision.bound < 2.0**-10 else max(draw.count, MANY)
+        draw = _drawn(session, replace(draw, seed=draw.seed + 7919, count=count), decision, run)
+    if decision.mismatch is not None:
+        decision.outcome = "different"
+        return
+    if decision.bound > options.bound:
+        decision.reasons.append(
+            f"after {decision.draws} draws the probability of a wrong answer is bounded by {decision.bound:.1e} only"
+        )
+    _all_lengths(session, decision)
+    if decision.horizon == 0:
+        shown = ", ".join(map(str, decision.lengths[:5]))
+        decision.reasons.append(
+            f"of streams of {shown} frames alone nothing follows for shorter ones: there was no more time"
+        )
+    decision.outcome = "not decided" if decision.reasons else "equal"
+
+
+def _all_lengths(session: Session, decision: Decision) -> None:
+    """What the induction says of the horizon: else all legal lengths up to it were compared, without a gap."""
+    induction = decision.induction
+    decision.lengths = sorted({e.length for e in decision.compared if e.chunks is None or decision.only is not None})
+    every = induction.holds and not decision.patterns
+    decision.horizon = "all" if every else gap_free(session, decision.lengths, only=decision.only is not None)
+    decision.state, decision.globals = induction.says, induction.globals
+    if induction.holds and decision.patterns:
+        decision.state = "where integer inputs are equal to a constant is known for the lengths that were compared"
+    if induction.holds:
+        decision.assumptions += [a for a in induction.assumptions if a not in decision.assumptions]
+
+
+def gap_free(session: Session, lengths: list[int], *, only: bool = False) -> int:
+    """The greatest length up to which every legal one was compared; of a single comparison, its length.
+
+    Of windows every stream holds all shorter ones. A length that the clip function refuses is no gap.
+    """
+    if session.subject.window is not None or only:
+        return max(lengths, default=0)
+    horizon, compared = 0, {*lengths, *(n for n, refused in session.refused.items() if refused)}
+    for length in range(1, max(lengths, default=0) + 1):
+        if session.plan.legal(length) == length and length not in compared:
+            break
+        horizon = length
+    return horizon

@@ -1,0 +1,80 @@
+"""The receptive field over a field: weights are symbols, so that no weight that happens to be zero hides a part of it.
+
+All frames before a cut are replaced by others: the outputs that move see behind the cut, those that do not see nothing of
+it. The same with all frames from a cut on. One run each says how far back, and how far ahead, any output looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+
+from coequal.equivalence.compare.field import FieldSession
+from coequal.equivalence.run.examples import Example
+
+Tensor = torch.Tensor
+LEAST = 64  # frames in the clip that is looked at
+MOST = 2048  # beyond which no clip is run to find a receptive field
+
+
+@dataclass(frozen=True)
+class FieldReach:
+    """Frames back and ahead of an output's own that it depends on; None: no end was seen."""
+
+    back: int | None
+    ahead: int | None
+    length: int  # of the clip that was run
+
+    @property
+    def count(self) -> int | None:
+        """The receptive field."""
+        return None if self.back is None or self.ahead is None else max(1, self.back + self.ahead + 1)
+
+
+def field_reach(exact: FieldSession, guess: int, stride: Fraction) -> FieldReach | None:
+    """Of a clip at least as long as the example, four times the guess, and 64 frames; None: it takes no such clip."""
+    length = exact.legal(min(MOST, max(LEAST, exact.example_length, 4 * guess)))
+    example = Example(length, 1 if exact.subject.batch is not None else exact.batch, exact.seed + 67)
+    x = exact.inputs(example.length, example.batch, example.seed)
+    before = exact.clip(x)
+    if before is None or before.dim() <= exact.output_time:
+        return None
+    cuts = sorted({length // 4, length // 4 + 1, max(1, length // 3)})
+    back = [_back(exact, x, before, cut, stride) for cut in cuts]
+    ahead = [_ahead(exact, x, before, length - cut, stride) for cut in cuts[:2]]
+    return FieldReach(_greatest(back), _greatest(ahead), length)
+
+
+def _greatest(found: list[int | None]) -> int | None:
+    return None if any(n is None for n in found) else max((n for n in found if n is not None), default=0)
+
+
+def _moved(exact: FieldSession, x: Tensor, before: Tensor, first: int, last: int) -> list[int]:
+    """Outputs that move when the frames from first to last are replaced."""
+    time, axis = exact.subject.time, exact.output_time
+    other = x.clone()
+    count = last - first
+    fresh = exact.inputs(count, x.shape[exact.subject.batch] if exact.subject.batch is not None else 1, exact.seed + 68)
+    other.narrow(time, first, count).copy_(fresh)
+    after = exact.clip(other)
+    if after is None or after.shape != before.shape:
+        return list(range(before.shape[axis]))
+    same = exact.numbers.over.same(before, after).movedim(axis, 0).flatten(1).all(1)
+    return [j for j, unmoved in enumerate(same.tolist()) if not unmoved]
+
+
+def _back(exact: FieldSession, x: Tensor, before: Tensor, cut: int, stride: Fraction) -> int | None:
+    """How far back the last output looks that moves with the frames before the cut."""
+    moved = _moved(exact, x, before, 0, cut)
+    if moved and moved[-1] == before.shape[exact.output_time] - 1:
+        return None
+    return max(0, int(max(moved, default=0) * stride) - (cut - 1))
+
+
+def _ahead(exact: FieldSession, x: Tensor, before: Tensor, cut: int, stride: Fraction) -> int | None:
+    moved = _moved(exact, x, before, cut, x.shape[exact.subject.time])
+    if moved and moved[0] == 0:
+        return None
+    return max(0, cut - int(min(moved, default=cut) * stride)) if moved else 0

@@ -1,0 +1,103 @@
+"""What two streams remember, compared over a field: contents, formats, layout in memory, and which tensors share memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from coequal.equivalence.compare.field import FieldSession
+from coequal.equivalence.memory.walk import Cell, Memory
+
+Tensor = torch.Tensor
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells whether two moments saw the same storage unwritten: of data, where its residues are and how often they were
+    written; of anything else its numbers, since not every write is counted (`x.data.add_(1)` is not).
+    """
+
+    written: tuple  # addresses and versions
+    alive: tuple  # what has these addresses: as long as it lives nothing else has them
+    numbers: Tensor | None  # as bytes; None: residues
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Stamp) or (self.numbers is None) != (other.numbers is None):
+            return False
+        if self.numbers is None or other.numbers is None:
+            return self.written == other.written
+        return self.numbers.shape == other.numbers.shape and torch.equal(self.numbers, other.numbers)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A tensor as it was: its layout, a copy of all of its storage, and its stamp."""
+
+    layout: tuple
+    whole: Tensor
+    stamp: Stamp
+    integer: int | None = None  # the number, where it is one whole number
+
+
+@dataclass
+class Remembered:
+    """A copy of a memory; `groups` says for each tensor which earlier one shares its storage."""
+
+    cells: list[Cell]
+    groups: list[int]
+    parameters: dict[str, Stamp]
+
+    @property
+    def paths(self) -> list[str]:
+        """Of all places."""
+        return [cell.path for cell in self.cells]
+
+
+def remember(exact: FieldSession, memory: Memory) -> Remembered:
+    """Copied, since what is kept may be overwritten."""
+    copied = [
+        Cell(c.path, kept(exact, c.content) if isinstance(c.content, Tensor) else c.content, None) for c in memory.cells
+    ]
+    return Remembered(copied, _groups(exact, memory.cells), {name: stamp(exact, p) for name, p in memory.parameters.items()})
+
+
+def kept(exact: FieldSession, tensor: Tensor) -> Kept:
+    """A tensor with all of its storage: a view may be moved to where nobody has looked."""
+    layout = (tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.storage_offset(), tensor.device)
+    with exact.numbers.over.suspended():
+        whole = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
+        number = int(tensor) if tensor.numel() == 1 and not tensor.is_floating_point() else None
+    return Kept(layout, exact.numbers.over.copied(whole), stamp(exact, tensor), number)
+
+
+def stamp(exact: FieldSession, tensor: Tensor) -> Stamp:
+    """Of all of a tensor's storage."""
+    with exact.numbers.over.suspended():
+        held = exact.numbers.over.store.find(tensor) if tensor.is_floating_point() else None
+        whole = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
+        if held is None:
+            return Stamp((), (), whole.clone().view(torch.uint8))
+        written = (whole.data_ptr(), tensor._version, held.planes.data_ptr(), held.planes._version)
+        return Stamp(written, (whole, held.planes), None)
+
+
+def _groups(exact: FieldSession, cells: list[Cell]) -> list[int]:
+    first: dict[int, int] = {}
+    tensors = [cell.content for cell in cells if isinstance(cell.content, Tensor)]
+    with exact.numbers.over.suspended():
+        return [first.setdefault(t.untyped_storage().data_ptr(), i) if t.numel() else -1 for i, t in enumerate(tensors)]
+
+
+def same(exact: FieldSession, a: Any, b: Any) -> bool:
+    """Whether two contents are the same for all inputs and weights."""
+    if isinstance(a, Kept) and isinstance(b, Kept):
+        if a.layout != b.layout or a.whole.shape != b.whole.shape:
+            return False
+        return a.stamp == b.stamp or bool(exact.numbers.over.same(a.whole, b.whole, unwritten=True).all())
+    if type(a) is not type(b):
+        return False
+    return bool(a is b or a == b or (a != a and b != b))  # noqa: PLR0124  NaN is what it is

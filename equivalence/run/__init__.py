@@ -1,0 +1,1 @@
+"""Running a subject: inputs, weights, clips and streams. Nothing here knows a tolerance."""

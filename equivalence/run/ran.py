@@ -1,0 +1,36 @@
+"""What was run at all, collected while streams are played."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+
+@dataclass
+class Ran:
+    """Formats and devices by name; numbers of rows, frames, frames at once."""
+
+    formats: set[str] = field(default_factory=set)
+    devices: set[str] = field(default_factory=set)
+    batches: set[int] = field(default_factory=set)
+    shapes: set[tuple[int, ...]] = field(default_factory=set)  # of clips, the number of frames and rows left out
+    lengths: set[int] = field(default_factory=set)
+    chunks: set[int] = field(default_factory=set)
+
+    def note(
+        self,
+        dtype: torch.dtype,
+        device: torch.device,
+        shape: tuple[int, ...],
+        rows: int | None,
+        length: int,
+        chunks: tuple[int, ...] | None,
+    ) -> None:
+        """One stream is played with a clip in chunks of these sizes (None: frame by frame)."""
+        self.formats.add(str(dtype).removeprefix("torch."))
+        self.devices.add(device.type)
+        self.batches |= set() if rows is None else {rows}
+        self.shapes.add(shape)
+        self.lengths.add(length)
+        self.chunks |= {1} if chunks is None else set(chunks)

@@ -1,0 +1,167 @@
+"""What counters count of a clip, operator by operator: the rules that `counters.py` has as a table."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+from coequal.proofs.cost.conventions.leaves import Leaf
+from coequal.reference.activation import Activation
+from coequal.reference.adaptive_pool import GlobalAvgPool
+from coequal.reference.class_token import AppendToken
+from coequal.reference.compose import Identity
+from coequal.reference.conv import Conv
+from coequal.reference.decoder import QueryDecoder
+from coequal.reference.layer import Layer
+from coequal.reference.linear import Linear
+from coequal.reference.norm import BatchNorm, LayerNorm
+from coequal.reference.pathways import SelectFrames
+from coequal.reference.pool import MaxPool
+from coequal.reference.position import LearnedEncoding, RecyclingEncoding
+from coequal.reference.squeeze_excite import SqueezeExcite
+from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
+
+FREE = (Identity, SelectFrames, LearnedEncoding, RecyclingEncoding, AppendToken, LayerNorm)
+
+
+class NotCounted(ValueError):
+    """A counter that says nothing of an operator: which."""
+
+
+def elements(shape: tuple[int, ...]) -> int:
+    """Number of elements."""
+    return math.prod(shape)
+
+
+def tokens(leaf: Leaf) -> int:
+    """Rows of `(B, T, E)`."""
+    return elements(leaf.inputs[:2])
+
+
+# -- multiply-adds -------------------------------------------------------------------------------------------------------
+
+
+@functools.singledispatch
+def _macs(layer: Layer, leaf: Leaf) -> int:
+    if isinstance(layer, (*FREE, Activation, BatchNorm, MaxPool, GlobalAvgPool)):
+        return 0
+    raise NotCounted(f"macs: nothing is known of {type(layer).__name__}")
+
+
+def macs(leaf: Leaf) -> int:
+    """Multiply-adds of convolutions, linear maps and attention."""
+    return _macs(leaf.layer, leaf)
+
+
+@_macs.register
+def _(layer: Conv, leaf: Leaf) -> int:
+    return elements(leaf.outputs) * math.prod(layer.kernel_size) * layer.in_channels // layer.groups
+
+
+@_macs.register
+def _(layer: Linear, leaf: Leaf) -> int:
+    return elements(leaf.outputs) * layer.in_features
+
+
+@_macs.register
+def _(layer: SqueezeExcite, leaf: Leaf) -> int:
+    gates = leaf.inputs[0] * (1 if layer.scope == "clip" else leaf.inputs[2])
+    return gates * 2 * layer.channels * layer.squeeze_channels
+
+
+def attention_macs(size: int, queries: int, keys: int, batch: int) -> int:
+    """Projections in of queries and of keys and values, both products, projection out."""
+    return batch * (2 * queries * size**2 + 2 * keys * size**2 + 2 * queries * keys * size)
+
+
+@_macs.register
+def _(layer: TransformerEncoder, leaf: Leaf) -> int:
+    inner, (batch, length, size) = layer.layer, leaf.inputs
+    if inner.mode != "full":
+        raise NotCounted(f"macs: of a TransformerEncoder in mode {inner.mode!r} the clip counts window by window")
+    block = attention_macs(size, length, length, batch) + batch * length * 2 * size * inner.dim_feedforward
+    return layer.num_layers * block
+
+
+@_macs.register
+def _(layer: QueryDecoder, leaf: Leaf) -> int:
+    (batch, length, size), queries = leaf.inputs, layer.queries
+    mixed = attention_macs(size, queries, queries, batch) + attention_macs(size, queries, length, batch)
+    perceptron = batch * queries * 2 * size * layer.dim_feedforward
+    return layer.num_layers * (mixed + perceptron) + batch * (2 + queries) * size * layer.classes
+
+
+def fvcore(leaf: Leaf) -> int:
+    """Multiply-adds, and 5 for each element of a batch norm."""
+    return 5 * elements(leaf.inputs) if isinstance(leaf.layer, BatchNorm) else macs(leaf)
+
+
+# -- ptflops -------------------------------------------------------------------------------------------------------------
+
+
+@functools.singledispatch
+def _ptflops(layer: Layer, leaf: Leaf) -> int:
+    if isinstance(layer, FREE):
+        return 0
+    raise NotCounted(f"ptflops: nothing is known of {type(layer).__name__}")
+
+
+def ptflops(leaf: Leaf) -> int:
+    """The hooks of ptflops 0.6 on a clip."""
+    return _ptflops(leaf.layer, leaf)
+
+
+@_ptflops.register
+def _(layer: Conv, leaf: Leaf) -> int:
+    return macs(leaf) + elements(leaf.outputs) * layer.bias
+
+
+@_ptflops.register
+def _(layer: Linear, leaf: Leaf) -> int:
+    return macs(leaf) + layer.out_features * layer.bias
+
+
+@_ptflops.register
+def _(layer: BatchNorm, leaf: Leaf) -> int:
+    return 2 * elements(leaf.inputs)
+
+
+@_ptflops.register
+def _(layer: Activation, leaf: Leaf) -> int:
+    return elements(leaf.outputs) if layer.name == "ReLU" else 0
+
+
+@_ptflops.register(MaxPool)
+@_ptflops.register(GlobalAvgPool)
+def _(layer: MaxPool | GlobalAvgPool, leaf: Leaf) -> int:
+    return elements(leaf.inputs)
+
+
+@_ptflops.register
+def _(layer: SqueezeExcite, leaf: Leaf) -> int:
+    gates = leaf.inputs[0] * (1 if layer.scope == "clip" else leaf.inputs[2])
+    biases, hidden = layer.channels + layer.squeeze_channels, layer.squeeze_channels
+    return elements(leaf.inputs) + macs(leaf) + gates * (biases + hidden)
+
+
+@_ptflops.register
+def _(layer: TransformerEncoder, leaf: Leaf) -> int:
+    return layer.num_layers * oadtr_block(layer.layer, tokens(leaf))
+
+
+def oadtr_block(layer: TransformerEncoderLayer, count: int) -> int:
+    """A block of OadTR under its authors' hook: tokens taken for clips of one token."""
+    size, heads, wide = layer.d_model, layer.nhead, layer.dim_feedforward
+    attention = 4 * size**2 + size + heads * (3 * size // heads + 1)
+    return count * (attention + 2 * size * wide) + wide + size
+
+
+@_ptflops.register
+def _(layer: QueryDecoder, leaf: Leaf) -> int:
+    """Projections and 1 x 1 convolutions only: no hook knows the products of its attention."""
+    (batch, length, size), queries, wide = leaf.inputs, layer.queries, layer.dim_feedforward
+    rows, memory = batch * queries, batch * length
+    own, cross = 4 * (rows * size**2 + size), 2 * (rows + memory) * size**2 + 4 * size
+    perceptron = rows * (2 * size * wide + wide + size)
+    answers = batch * (2 + queries) * size * layer.classes + 2 * layer.classes
+    return layer.num_layers * (own + cross + perceptron) + answers

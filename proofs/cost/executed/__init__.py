@@ -1,0 +1,1 @@
+"""What really runs: operations seen at torch's dispatcher and in NumPy, by operation and by submodule."""

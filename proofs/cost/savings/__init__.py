@@ -1,0 +1,1 @@
+"""What a stream saves: operations, memory, energy."""

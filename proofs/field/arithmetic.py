@@ -1,0 +1,499 @@
+"""Arithmetic on residues: `(r, *shape)` float64 tensors, one plane a prime, centred: `|a| <= (p - 1) / 2`.
+
+Sums of products are computed in float64 and reduced after; `longest` terms of `p^2 / 4` stay below 2^52, so nothing rounds.
+Minus infinity is NaN in every plane. With chains of primes (homomorphic exponential) a value has as many planes as it is
+known modulo: those of the first primes, at least.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from coequal.proofs.field import bound
+from coequal.proofs.field.degree import CONSTANT, DEFINITE, NONNEGATIVE, POSITIVE, UNKNOWN, VARIABLE, Degree, Degrees
+from coequal.proofs.field.errors import NotDecided, TooLong, ZeroDivisor
+from coequal.proofs.field.numbers import constants as lifting
+from coequal.proofs.field.numbers import hash as hashing
+from coequal.proofs.field.numbers.known import Registry, simple
+from coequal.proofs.field.numbers.number import Number, modulo, number_of
+from coequal.proofs.field.numbers.primes import EXACT, draw, of_order, on_circle
+
+Tensor = torch.Tensor
+
+
+LOW = -1e4  # at most this: a mask, if finite masks are read as such
+ROUNDED = "constants that agree in 48 bits, or one of which is the other in single precision, are one number"
+NEAR = 2.0**-18  # relative: what rounding to single precision and a few operations in it leave of a constant
+DIVISORS = "no divisor is zero, and nothing overflows: true of all inputs and weights but a null set, and large numbers"
+OPEN = "it divides by what may be zero on an open set (relu, clamp, a maximum ...): that is not cancelled, nor proved"
+# functions of one argument: what is known of the sign, and those that are piecewise
+POSITIVES = {"exp", "exp2", "sigmoid", "special_expit", "cosh", "erfc", "softplus", "rsqrt"}
+NONNEGATIVES = {"relu"}
+PIECEWISE = {"relu", "clamp", "hardshrink", "softshrink", "threshold", "elu", "celu", "leaky_relu", "prelu", "abs"}
+# functions of known parity: F(-x) = F(x), F(-x) = -F(x), F(-x) = 1 - F(x)
+EVEN = {"abs", "cos", "cosh"}
+ODD = {"sin", "tan", "asin", "atan", "sinh", "asinh", "tanh", "atanh", "erf", "special_erf"}
+REFLECTED = {"sigmoid", "special_expit"}
+INFINITE = "minus infinity"  # among what a program used: minus infinity itself, no finite mask value
+
+
+def sign_of(tensor: Tensor) -> int:
+    """The sign that all elements of a tensor of constants have."""
+    return _sign(float(tensor.min())) if tensor.numel() else UNKNOWN
+
+
+def _sign(value: float) -> int:
+    return POSITIVE if value > 0 else NONNEGATIVE if value == 0 else UNKNOWN
+
+
+def known_of(name: object, *arguments: Degree) -> Degree:
+    """What is known of a free function's values: their sign, and whether they may be zero on an open set."""
+    kind = name[0] if isinstance(name, tuple) else name
+    inner = any(argument.piecewise for argument in arguments)
+    if kind in POSITIVES:
+        return Degree(1, sign=POSITIVE)
+    if kind == "abs":
+        return Degree(1, sign=NONNEGATIVE if inner else DEFINITE, piecewise=True)
+    if kind == "sqrt":
+        return Degree(1, sign=max(NONNEGATIVE, min(DEFINITE, arguments[0].sign)), piecewise=inner)
+    low = name[1] if kind == "clamp" and isinstance(name, tuple) else None
+    sign = NONNEGATIVE if kind in NONNEGATIVES else UNKNOWN if low is None else _sign(float(low))
+    return Degree(1, sign=sign, piecewise=inner or kind in PIECEWISE)
+
+
+@dataclass
+class Value:
+    """Residues of a tensor, and what is known of them.
+
+    `degree`: the greatest of its elements. `names`: for maxima, the digests of the members of the set that each element is
+    the greatest of, `(2, members, *shape)`. `masked`: some elements may be minus infinity. `monomial`: every element is a
+    product of values of free functions and of their inverses.
+    """
+
+    planes: Tensor
+    degree: Degree = VARIABLE
+    names: Tensor | None = None
+    masked: bool = False
+    monomial: bool = False
+
+    @property
+    def shape(self) -> torch.Size:
+        """Without the axis of primes."""
+        return self.planes.shape[1:]
+
+    @property
+    def dim(self) -> int:
+        """Number of axes of the tensor."""
+        return self.planes.dim() - 1
+
+    def minus_infinity(self) -> Tensor:
+        """Where it is."""
+        return self.planes[0].isnan()
+
+
+@dataclass
+class Field:
+    """One draw: primes, the key of everything random, and what the bound needs to know of the run."""
+
+    primes: tuple[int, ...]
+    seed: int
+    literal: bool = False
+    levels: int = 1  # of the chains; more than one: the exponential is homomorphic
+    degrees: Degrees = field(default_factory=Degrees)
+    applications: int = 0  # of free functions, element by element
+    assumptions: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)  # why no more than agreement can be claimed
+    masks: set[float] = field(default_factory=set)  # finite numbers that stand for minus infinity
+    mixed: bool = False  # masks were added, or scaled: which of two is the greater cannot be told
+    met: list[float] = field(default_factory=list)  # constants, in order
+    low: set[float] = field(default_factory=set)  # finite constants that could be masks
+    low_masks: bool = False  # they are
+    turns: bool = False  # chains of the unit circle: cosine and sine of sums are known
+    shadow: bool = False  # constants are computed exactly beside their floats
+    computed: set[str] = field(default_factory=set)  # what was computed of constants alone
+    same: Registry = field(default_factory=Registry)  # constants that were met, by their floats
+    near: bool = False  # constants near one another are taken for one number: nothing is proved then
+    longest: int = 1
+    canaries: int = 0  # dot products compared with Python's integers
+    undefined: bool = False  # something was divided by zero: NaN is not minus infinity then, and spreads
+    used: set[object] = field(default_factory=set)  # names of the free functions that a program applied, and INFINITE
+
+    @classmethod
+    def drawn(cls, seed: int, *, count: int = 4, longest: int = 1, roots: tuple[int, ...] = (), **options: object) -> Field:
+        """With `count` random primes (chains, if `levels` asks for them) that suit dot products of `longest` terms."""
+        levels, turns = int(options.get("levels", 1)), bool(options.get("turns", False))  # type: ignore[call-overload]
+        primes = draw(count, seed, longest=longest, roots=roots, levels=levels, turns=turns)
+        return cls(primes, seed, **options)  # type: ignore[arg-type]
+
+    @property
+    def count(self) -> int:
+        """Primes of the first level: everything is known modulo these."""
+        return len(self.primes) // self.levels
+
+    @property
+    def wrong(self) -> float:
+        """The probability that different functions were called equal in this draw."""
+        lowest = self.primes[-self.count :]
+        return bound.wrong(self.applications, self.degrees.greatest, lowest)
+
+    # -- numbers -------------------------------------------------------------------------------------------------------
+
+    def moduli(self, like: Tensor) -> Tensor:
+        """The primes, shaped to broadcast against `(r, *shape)`."""
+        primes = torch.tensor(self.primes[: like.shape[0]], dtype=torch.float64, device=like.device)
+        return primes.view(-1, *[1] * (like.dim() - 1))
+
+    def number(self, value: float, device: torch.device | str = "cpu") -> Tensor:
+        """Residues `(len(primes),)` of a constant; NotDecided for NaN and plus infinity."""
+        if math.isnan(value) or value == math.inf:
+            raise NotDecided(f"the constant {value}")
+        if lifting.MASK < value <= LOW:
+            self.low.add(value)
+        if value <= self.mask:
+            if value == -math.inf:
+                self.used.add(INFINITE)
+            else:
+                self.masks.add(value)
+                self._assume_mask(value)
+            return torch.full((len(self.primes),), math.nan, dtype=torch.float64, device=device)
+        value = self._near(float(value)) if self.near else float(value)
+        meant = number_of(value, literal=self.literal)
+        self._assume(meant, value)
+        return torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64, device=device)
+
+    @property
+    def mask(self) -> float:
+        """At most this is minus infinity."""
+        return LOW if self.low_masks else lifting.MASK
+
+    def _assume_mask(self, value: float) -> None:
+        if value <= lifting.MASK:
+            self.assumptions.setdefault("mask", "finite mask values below -1e30 stand for minus infinity")
+        else:
+            text = f"the mask {value:g} stands for minus infinity: what is left of such a score is below all rounding"
+            self.assumptions.setdefault(f"mask {value:g}", text)
+
+    def _near(self, value: float) -> float:
+        """The first constant that was met near this one, itself if there was none."""
+        place = bisect.bisect(self.met, value)
+        for other in self.met[max(0, place - 1) : place + 1]:
+            if abs(other - value) <= NEAR * abs(value):
+                return other
+        bisect.insort(self.met, value)
+        return value
+
+    def _literally(self, value: float) -> Tensor:
+        """The very float; minus infinity as ever."""
+        if not math.isfinite(value) or value <= self.mask:
+            return self.number(value)
+        meant = number_of(self._near(float(value)) if self.near else float(value), literal=not self.near)
+        return torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64)
+
+    def _assume(self, meant: Number, value: float) -> None:
+        if not meant.exact:
+            self.assumptions.setdefault(repr(value), f"the constant {value!r} stands for {meant}")
+
+    def scalar(self, value: float, device: torch.device | str = "cpu") -> Value:
+        """A constant without axes."""
+        if self.shadow and math.isfinite(value) and not simple(value):
+            return self.constants(torch.tensor(value, dtype=torch.float64, device=device))
+        planes = self.number(value, device)
+        return Value(planes, Degree(sign=_sign(value)), masked=bool(planes[0].isnan()), monomial=value not in (0, -math.inf))
+
+    def constants(self, tensor: Tensor, *, literal: bool = False) -> Value:
+        """A tensor of constants."""
+        one = self._literally if literal else self.number
+        planes = lifting.residues(
+            tensor, self.primes, one, literal=self.literal or literal, singly=self.near, mask=self.mask
+        )
+        degree = self._known(tensor, planes) if self.shadow and not literal else CONSTANT
+        return Value(planes, replace(degree, sign=sign_of(tensor)), masked=bool((tensor <= self.mask).any()))
+
+    def _known(self, tensor: Tensor, planes: Tensor) -> Degree:
+        """Constants that were met before, up to the rounding of the last digits, are what they were; others are noted.
+
+        What was computed by free functions is made of their values, which are variables: it has a degree.
+        """
+        if not self.same.replace(tensor, planes, self.mask):
+            return CONSTANT
+        self.assumptions.setdefault("rounded", ROUNDED)
+        return self.same.degree
+
+    def whole(self, n: int, device: torch.device | str = "cpu", *, inverse: bool = False) -> Value:
+        """A whole number, or its inverse, exactly."""
+        if inverse and any(n % p == 0 for p in self.primes):
+            raise ZeroDivisor(f"{n} is zero modulo a prime")
+        residues = [pow(n, -1, p) if inverse else n % p for p in self.primes]
+        centred = [a - p if a > p // 2 else a for a, p in zip(residues, self.primes, strict=True)]
+        return Value(torch.tensor(centred, dtype=torch.float64, device=device), Degree(sign=_sign(n)))
+
+    # -- ring and field ------------------------------------------------------------------------------------------------
+
+    def reduce(self, x: Tensor) -> Tensor:
+        """`x mod p`, centred and in place, for integers `|x| < 2^52`; exact.
+
+        `x / p` is `1 / 2p > 2^-21` or more away from a tie, since p is odd, and its rounding error is below that.
+        """
+        if x.dim() > 1 and x.numel() > 1 << 15:
+            for plane, p in zip(x.unbind(0), self.primes, strict=False):
+                for part in _parts(plane):
+                    part.add_(part.div(p).round_(), alpha=-p)  # the product is exact, too
+            return x
+        moduli = self.moduli(x)
+        return x.sub_(x.div(moduli).round_().mul_(moduli))
+
+    def terms(self, count: int) -> None:
+        """A sum of `count` products comes: TooLong where it would round."""
+        self.longest = max(self.longest, count)
+        if count * (max(self.primes) - 1) ** 2 // 4 >= EXACT:
+            raise TooLong(count)
+
+    def plus(self, a: Value, b: Value) -> Value:
+        """Elementwise, broadcast; minus infinity stays what it is."""
+        self.mixed |= a.masked and b.masked
+        x, y = aligned(a.planes, b.planes)
+        return Value(self.reduce(x + y), a.degree.plus(b.degree), masked=a.masked or b.masked)
+
+    def minus(self, a: Value, b: Value) -> Value:
+        """Elementwise, broadcast. NotDecided where minus infinity is taken away, but finite masks may be from one another.
+
+        Such a value absorbs what is added to it, so that it is one number, and zero when taken from itself.
+        """
+        x, y = aligned(a.planes, b.planes)
+        difference = self.reduce(x - y)
+        if b.masked and bool((lowest := y[0].isnan()).any()):
+            if self.undefined or INFINITE in self.used or bool((lowest & ~x[0].isnan()).any()):
+                raise NotDecided("minus infinity is subtracted")
+            difference.masked_fill_(lowest, 0.0)
+        return Value(difference, a.degree.plus(b.degree).unsigned(), masked=a.masked)
+
+    def times(self, a: Value, b: Value) -> Value:
+        """Elementwise, broadcast."""
+        x, y = aligned(a.planes, b.planes)
+        return Value(self.reduce(x * y), a.degree.times(b.degree), monomial=a.monomial and b.monomial)
+
+    def affine(self, a: Value, scale: Value, shift: Value) -> Value:
+        """`a scale + shift`, broadcast, in one go."""
+        x, s, t = aligned(a.planes, scale.planes, shift.planes)
+        return Value(self.reduce(torch.addcmul(t, x, s)), a.degree.times(scale.degree).plus(shift.degree))
+
+    def inverse(self, a: Value) -> Value:
+        """`1 / a` by Fermat; ZeroDivisor where a is zero modulo some primes; undefined (NaN) where it is zero modulo all.
+
+        What may be zero on an open set is not cancelled: its inverse is a free function of it, and no more is claimed than
+        that the two programs agree.
+        """
+        if not a.degree.constant:
+            self.assumptions.setdefault("divisors", DIVISORS)
+        if a.degree.may_vanish:
+            self.reasons.setdefault("divisors", OPEN)
+            return self.free("reciprocal", a)
+        zero = a.planes == 0
+        nothing = zero.all(0)
+        if bool((zero & ~nothing).any()):
+            raise ZeroDivisor("division by an element that is zero modulo a prime")
+        planes = self._inverted(a.planes)
+        if bool(nothing.any()):
+            self.undefined = True
+            planes.masked_fill_(nothing, torch.nan)
+        if a.monomial:
+            return Value(planes, self.degrees.inverse_of_monomial(a.degree), monomial=True)
+        return Value(planes, self.degrees.inverse(a.degree, max(1, a.planes[0].numel())))
+
+    def _inverted(self, planes: Tensor) -> Tensor:
+        """`a^(p - 2)`: of small tensors for all primes at once, of large ones prime by prime, which saves products."""
+        if planes.numel() > 1 << 12:
+            return torch.stack([_power(plane, p - 2, p) for plane, p in zip(planes, self.primes, strict=False)])
+        moduli = self.moduli(planes)
+        exponents = moduli.to(torch.int64) - 2
+        result = torch.ones_like(planes)
+        for bit in range(int(exponents.max()).bit_length()):
+            factor = torch.where((exponents >> bit) & 1 == 1, planes, 1.0)
+            result = self.reduce(result.mul_(factor))
+            planes = self.reduce(planes * planes)
+        return result
+
+    def over(self, a: Value, b: Value) -> Value:
+        """`a / b`."""
+        return self.times(a, self.inverse(b))
+
+    def power(self, a: Value, exponent: int) -> Value:
+        """A whole power."""
+        if exponent < 0:
+            return self.inverse(self.power(a, -exponent))
+        planes = torch.stack([_power(plane, exponent, p) for plane, p in zip(a.planes, self.primes, strict=False)])
+        degree = Degree(sign=POSITIVE)
+        for _ in range(exponent):
+            degree = degree.times(a.degree)
+        if exponent > 0 and exponent % 2 == 0:
+            degree = replace(degree, sign=a.degree.squared().sign)
+        return Value(planes, degree)
+
+    def scaled(self, a: Value, factor: float) -> Value:
+        """Times a constant; minus infinity may only be made larger in magnitude."""
+        if factor == 1:
+            return a
+        if a.masked and factor <= 0:
+            raise NotDecided(f"minus infinity times {factor}")
+        product = self.times(a, self.scalar(factor, a.planes.device))
+        product.masked = a.masked
+        self.mixed |= a.masked
+        return product
+
+    def divided(self, a: Value, count: int) -> Value:
+        """Over a whole number."""
+        return a if count == 1 else self.times(a, self.whole(count, a.planes.device, inverse=True))
+
+    def sum(self, a: Value, axes: Sequence[int] | None = None, *, keep: bool = False) -> Value:
+        """Over axes of the tensor (None: all), not counting that of the primes."""
+        dims = tuple(axis % max(1, a.dim) + 1 for axis in (range(a.dim) if axes is None else axes))
+        if not dims or a.dim == 0:
+            return a
+        count = math.prod(a.planes.shape[d] for d in dims)
+        if count * max(self.primes) // 2 >= EXACT:
+            raise TooLong(count)
+        return Value(self.reduce(a.planes.sum(dims, keepdim=keep)), a.degree)
+
+    def mean(self, a: Value, axes: Sequence[int] | None = None, *, keep: bool = False) -> Value:
+        """Over axes of the tensor (None: all)."""
+        chosen = range(a.dim) if axes is None else axes
+        count = math.prod(a.shape[axis] for axis in chosen)
+        return self.divided(self.sum(a, axes, keep=keep), count)
+
+    def bilinear(self, call: Callable[[Tensor, Tensor], Tensor], a: Value, b: Value, terms: int) -> Value:
+        """A sum of `terms` products `a b`, computed plane by plane by torch's own float64 kernel."""
+        self.terms(terms)
+        pairs = zip(a.planes.unbind(0), b.planes.unbind(0), strict=False)
+        planes = torch.stack([call(x, y) for x, y in pairs])
+        return Value(self.reduce(planes), a.degree.times(b.degree))
+
+    # -- functions -----------------------------------------------------------------------------------------------------
+
+    def free(self, name: object, *arguments: Value, at_zero: float | None = None) -> Value:
+        """A free function of its arguments; `at_zero`: its value where the argument is the constant zero, if it is known."""
+        known = known_of(name, *(a.degree for a in arguments))
+        self.degrees.compared(*(a.degree for a in arguments))
+        self.used.add(name)
+        planes = torch.broadcast_tensors(*aligned(*(a.planes[: self.count] for a in arguments)))
+        self.applications += planes[0][0].numel()
+        sign = _sign_of(planes[0]) if name in EVEN or name in ODD or name in REFLECTED else None
+        if sign is not None:  # an argument is told from others and from their negatives
+            self.applications += planes[0][0].numel()
+            planes = (planes[0] * sign,)
+        result = hashing.free(name, planes, self.primes, self.seed)
+        if sign is not None and name not in EVEN:
+            result = result.mul_(sign)
+            if name in REFLECTED:
+                result = self.reduce(result.add_(sign < 0))
+        if self.undefined:
+            result.masked_fill_(torch.stack([p[0].isnan() for p in planes]).any(0), torch.nan)
+        if at_zero is not None and bool((zero := (planes[0] == 0).all(0)).any()):
+            there = self.number(at_zero, result.device)
+            result.masked_fill_(zero, 0.0).add_(zero * there.view(-1, *[1] * (result.dim() - 1)))
+        return Value(result, known, monomial=name not in REFLECTED)
+
+    def turned(self, a: Value) -> tuple[Value, Value]:
+        """Cosine and sine, by chains of the unit circle: of x modulo the next prime of the chain."""
+        known = a.planes.shape[0] - self.count
+        self.degrees.compared(a.degree)
+        self.applications += a.planes[0].numel()
+        both = torch.empty((2, known, *a.shape), dtype=torch.float64, device=a.planes.device)
+        for i in range(known):
+            p, q = self.primes[i], self.primes[i + self.count]
+            table = _angles(q, p).to(a.planes.device)
+            both[:, i] = table[:, a.planes[i + self.count].to(torch.int64).remainder_(q)]
+        return Value(both[0], VARIABLE), Value(both[1], VARIABLE)
+
+    def exponential(self, a: Value) -> Value:
+        """`E(a)`, zero at minus infinity and one at zero: a free function, or with chains of primes a homomorphism.
+
+        Exponentials that nest deeper than the chains reach are free: what is equal for every such E is equal for exp.
+        """
+        self.used.add("exp")
+        finite = Value(a.planes.nan_to_num(0.0), a.degree) if a.masked else a
+        image = self._power_of_generator(finite) if self.reaches(a) else self.free("exp", finite, at_zero=1.0)
+        if a.masked:
+            image.planes.masked_fill_(a.minus_infinity(), 0.0)
+        image.degree = replace(image.degree, sign=NONNEGATIVE if a.masked else POSITIVE)
+        return image
+
+    def reaches(self, a: Value) -> bool:
+        """Whether chains of primes say enough of an exponent for the exponential to be a homomorphism."""
+        return not self.turns and a.planes.shape[0] >= 2 * self.count
+
+    def reaches_round(self, a: Value) -> bool:
+        """The same of an angle, for cosine and sine."""
+        return self.turns and a.planes.shape[0] >= 2 * self.count
+
+    def _power_of_generator(self, a: Value) -> Value:
+        """`g^x mod p_i` for x modulo the next prime of the chain: known modulo one level less than x is."""
+        known = a.planes.shape[0] - self.count
+        self.degrees.compared(a.degree)
+        self.applications += a.planes[0].numel()
+        planes = torch.empty((known, *a.shape), dtype=torch.float64, device=a.planes.device)
+        for i in range(known):
+            p, q = self.primes[i], self.primes[i + self.count]
+            table = _powers(of_order(q, p), q, p).to(a.planes.device)
+            planes[i] = table[a.planes[i + self.count].to(torch.int64).remainder_(q)]
+        return Value(planes, VARIABLE)
+
+
+@functools.lru_cache(maxsize=64)
+def _powers(g: int, q: int, p: int) -> Tensor:
+    """`g^0 ... g^(q-1) mod p`, centred."""
+    table, power = torch.ones(1, dtype=torch.int64), g
+    while table.numel() < q:  # twice as many at a time
+        table, power = torch.cat([table, table * power % p]), power * power % p
+    return _centred(table[:q], p)
+
+
+@functools.lru_cache(maxsize=64)
+def _angles(q: int, p: int) -> Tensor:
+    """Cosine and sine of all multiples of one angle of order q: `(2, q)`, centred."""
+    (c, s), table = on_circle(q, p), torch.tensor([[1], [0]])
+    while table.shape[1] < q:  # twice as many at a time
+        a, b = table
+        table = torch.cat([table, torch.stack([a * c - b * s, a * s + b * c]) % p], 1)
+        c, s = (c * c - s * s) % p, 2 * c * s % p
+    return _centred(table[:, :q], p)
+
+
+def _centred(numbers: Tensor, p: int) -> Tensor:
+    """Residues in `0 ... p - 1` as centred floats."""
+    return torch.where(numbers > p // 2, numbers - p, numbers).to(torch.float64)
+
+
+def _power(x: Tensor, exponent: int, p: int) -> Tensor:
+    result = torch.ones_like(x)
+    while exponent:
+        if exponent & 1:
+            result = result.mul_(x)
+            result.sub_(result.div(p).round_().mul_(p))
+        x, exponent = x * x, exponent >> 1
+        x.sub_(x.div(p).round_().mul_(p))
+    return result
+
+
+def _sign_of(planes: Tensor) -> Tensor:
+    """Of all residues of an element jointly, that of the first which is not zero: `-x` has the other one."""
+    sign = planes[0].sign()
+    for plane in planes[1:]:
+        sign = torch.where(sign == 0, plane.sign(), sign)
+    return sign.masked_fill_(sign == 0, 1.0)
+
+
+def _parts(plane: Tensor, size: int = 1 << 15) -> Sequence[Tensor]:
+    """A plane in pieces that stay in the cache, and are too small for torch to start threads on, where it is contiguous."""
+    return plane.view(-1).split(size) if plane.is_contiguous() else (plane,)
+
+
+def aligned(*planes: Tensor) -> tuple[Tensor, ...]:
+    """Axes of length one after that of the primes, so that broadcasting aligns the last axes; the planes that all have."""
+    most, known = max(p.dim() for p in planes), min(p.shape[0] for p in planes)
+    return tuple(p[:known].reshape(known, *[1] * (most - p.dim()), *p.shape[1:]) for p in planes)

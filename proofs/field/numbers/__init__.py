@@ -1,0 +1,1 @@
+"""Numbers of a field: primes, constants, symbols, and the hash that free functions are."""

@@ -1,0 +1,1 @@
+"""Programs written for NumPy, run over a field."""

@@ -1,0 +1,59 @@
+"""`coequal.verify` and `coequal.subject`: the harness, for subjects and for modules alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from coequal.equivalence import verify as harness
+from coequal.equivalence.prove.decide import BOUND
+from coequal.equivalence.report import Report
+from coequal.subjects.adapters.find import subject_of
+from coequal.subjects.errors import BadSubject
+from coequal.subjects.subject import Subject
+
+
+def subject(module: torch.nn.Module, *, example: torch.Tensor, **overrides: Any) -> Subject:
+    """A Subject for a module that an adapter recognises (continual-inference's, or ours).
+
+    `example` is a clip the module accepts, time axis included; its shape and dtype are the examples' from then on.
+    `overrides` are fields of Subject. BadSubject says which modules are recognised when this one is not.
+    """
+    return subject_of(module, example, **overrides)
+
+
+def verify(
+    what: Subject | torch.nn.Module,
+    *,
+    example: torch.Tensor | None = None,
+    window: int | None = None,
+    seed: int = 0,
+    checks: str | Iterable[str] | None = None,
+    effort: str = "normal",
+    timeout: float | None = None,
+    bound: float = BOUND,
+    literal: bool = False,
+    **replay: Any,
+) -> Report:
+    """Compare a stream with its clip function: verdict, checks by name, findings, a counterexample if there is one.
+
+    `what` is a Subject, or a module that an adapter recognises together with an `example` clip. `window=N` compares with
+    the clip of the last N frames. `checks`: the names of those to run, or one name (default: all). `timeout` is in seconds.
+    `bound` is the greatest probability of a wrong proof, `literal` takes constants as the floats that they are. `replay`
+    (`length`, `batch`, `scale`, `chunks`, `format`) repeats one comparison. BadSubject: it cannot be compared at all.
+    """
+    if isinstance(what, Subject):
+        given: dict[str, Any] = {"example": example, "window": window}
+        chosen = dataclasses.replace(what, **{key: value for key, value in given.items() if value is not None})
+    elif not isinstance(what, torch.nn.Module):
+        raise BadSubject(f"verify: expected a coequal.Subject or a torch.nn.Module, got {type(what).__name__}")
+    elif example is None:
+        raise BadSubject(f"verify: the module {type(what).__name__} needs an example clip: verify(module, example=clip)")
+    else:
+        chosen = subject_of(what, example, **({} if window is None else {"window": window}))
+    return harness.verify(
+        chosen, seed=seed, checks=checks, effort=effort, timeout=timeout, bound=bound, literal=literal, **replay
+    )

@@ -1,0 +1,89 @@
+"""The child process of `coequal.process.parent`: loads the target, verifies it, leaves the answer in a file."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pickle
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from coequal.process.parent import ANSWER, FAULTS, REQUEST, STAGE
+
+
+def main(folder: Path) -> None:
+    """Read the request of the parent, answer it; `("report", Report)` or `("bad", one line)`."""
+    faults = (folder / FAULTS).open("w")
+    faulthandler.enable(faults)
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1, faults, all_threads=False)
+    request = pickle.loads((folder / REQUEST).read_bytes())
+    written = pickle.dumps(answer(folder, request))
+    (folder / "partial").write_bytes(written)
+    (folder / "partial").rename(folder / ANSWER)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # threads or exit handlers that the user's code left behind cannot hold the answer back
+
+
+def answer(folder: Path, request: dict[str, Any]) -> tuple[str, Any]:
+    """What `main` writes down. Whatever escapes here, SystemExit included, becomes one line."""
+    from coequal.process.tracebacks import blame, located
+    from coequal.subjects.errors import BadSubject
+
+    sys.path.append(str(Path.cwd()))  # at the end: the user's folder must not hide an installed library
+    try:
+        return "report", _report(folder, request)
+    except BadSubject as error:
+        return "bad", located(error, request["target"])
+    except KeyboardInterrupt:
+        return "bad", f"{request['target']}: interrupted"
+    except BaseException as error:
+        if os.environ.get("COEQUAL_DEBUG"):
+            traceback.print_exc()
+        return "bad", f"{request['target']}: {blame(error)}"
+
+
+def _seed(seed: int) -> None:
+    """What a target draws when it is loaded is the same in every process."""
+    import random
+
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def _report(folder: Path, request: dict[str, Any]) -> Any:
+    (folder / STAGE).write_text("importing torch")
+    _seed(request.get("seed", 0))
+    if "cost" in request:
+        from coequal.process.costs import of_target
+
+        (folder / STAGE).write_text("counting it")
+        return of_target(request["target"], request["cost"])
+    from coequal.process.target import known_names, load
+
+    (folder / STAGE).write_text("loading it")
+    subject = load(request["target"], **request["load"])
+    (folder / STAGE).write_text("verifying it")
+    from coequal.equivalence.checks import CHECKS
+    from coequal.equivalence.checks.exact import EXACT
+    from coequal.equivalence.findings.base import FINDINGS
+    from coequal.equivalence.verify import verify
+
+    known_names(subject.allow, {*CHECKS, EXACT, *FINDINGS})
+    left = request["deadline"] - time.time()
+    report = verify(subject, target=request["again"], timeout=left, **request["verify"])
+    report.target = request["target"]
+    return report
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,202 @@
+"""TARGET on the command line -> Subject: `path/to/file.py:name`, `package.module:name`, or a catalogue name.
+
+The user's code is imported here, inside the child process of `coequal.process.parent`. Whatever is wrong with it becomes one
+line that names file, line and error (`BadSubject`); a traceback of ours would help nobody.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+import os
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from coequal.process.tracebacks import blamed
+from coequal.subjects.errors import BadSubject
+from coequal.subjects.subject import Subject
+
+WANTED = "a coequal.Subject, a function without arguments that returns one, or a torch.nn.Module with an example clip"
+
+
+def load(
+    target: str,
+    *,
+    example: tuple[int, ...] | None = None,
+    window: int | None = None,
+    allow: Iterable[str] = (),
+    seed: int = 0,
+    device: str | None = None,
+) -> Subject:
+    """The subject that `target` names.
+
+    `example` is the shape of a random clip for a module that brings none, `window` and `allow` override or extend what the
+    subject says, and `device` is where its modules and its clip are put. BadSubject names what is wrong and what to do.
+    """
+    value = called(target, named(target))
+    clip = None if example is None else torch.randn(example, generator=torch.Generator().manual_seed(seed))
+    overrides = {} if window is None else {"window": window}
+    subject = subject_from(target, value, clip, **overrides)
+    subject = subject if device is None else on_device(subject, device)
+    return dataclasses.replace(subject, name=subject.name or target, allow=(*subject.allow, *allow))
+
+
+def on_device(subject: Subject, device: str) -> Subject:
+    """The same with modules and example on another device. BadSubject where torch has no such device here."""
+    try:
+        example = subject.example.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise BadSubject(f"--device {device}: {str(error).splitlines()[0]}") from None
+    if subject.modules is not None:
+        subject.modules.to(device)
+    return dataclasses.replace(subject, example=example)
+
+
+def subject_from(target: str, value: Any, clip: torch.Tensor | None, **overrides: Any) -> Subject:
+    """A Subject as it is, a module (or a pair of module and example clip) through the adapter that recognises it."""
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], torch.nn.Module):
+        value, clip = value[0], value[1] if clip is None else clip
+    if isinstance(value, Subject):
+        given: dict[str, Any] = {} if clip is None else {"example": clip}
+        return dataclasses.replace(value, **given, **overrides)
+    if not isinstance(value, torch.nn.Module):
+        raise BadSubject(f"{target} is of type {type(value).__name__}; expected {WANTED}")
+    if not isinstance(clip, torch.Tensor):
+        raise BadSubject(
+            f"{target} is the module {type(value).__name__}, which needs an example clip: add --example SHAPE"
+            " (like --example 1,3,16,32,32), or let a function return (module, example)"
+        )
+    from coequal.subjects.adapters.find import subject_of
+
+    return subject_of(value, clip, **overrides)
+
+
+def named(target: str) -> Any:
+    """The object that stands under `target`, not yet called."""
+    where, colon, name = target.rpartition(":")
+    if not colon:
+        where, name = target, ""
+    if where.endswith(".py") or os.sep in where:
+        module = _module_of_file(where)
+    elif colon:
+        module = _module_of_name(where)
+    else:
+        return _system(target)
+    return _attribute(module, where, name)
+
+
+def _system(name: str) -> Subject:
+    """A published network with random weights: its clip function and its stream, on a random clip.
+
+    The clip is the whole stream, also where a window of attention moves over it: recycled positions count on from its start.
+    """
+    from coequal.continual.conversion import convert
+    from coequal.continual.module import Stream
+    from coequal.continual.to_torch import regular
+    from coequal.systems.catalogue import SYSTEMS
+
+    if name not in SYSTEMS:
+        close = difflib.get_close_matches(name, SYSTEMS, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}? Or" if close else "see `coequal systems`, or"
+        raise BadSubject(f"{name!r} is not in the catalogue; {hint} write path/to/file.py:NAME or package.module:NAME")
+    layer = SYSTEMS[name].step_layer
+    if layer is None:
+        why = SYSTEMS[name].notes or "its paper runs it on clips"
+        raise BadSubject(f"{name} has no stream to compare: {why}")
+    clip = regular(layer).eval()
+    example = torch.randn(SYSTEMS[name].shape, generator=torch.Generator().manual_seed(0))
+    options: dict[str, Any] = {"time": layer.time, "modules": clip, "name": name}
+    return Subject(clip=clip, stream=lambda: Stream(convert(clip)), example=example, **options)
+
+
+def _module_of_file(where: str) -> ModuleType:
+    path = Path(where)
+    if not path.is_file():
+        here = path.parent if path.parent.is_dir() else Path()
+        raise BadSubject(f"no file {where}{_did_you_mean(path.name, [p.name for p in here.glob('*.py')])}")
+    sys.path.append(str(path.parent.resolve()))  # at the end: the user's folder must not hide an installed library
+    name = f"coequal_target_{path.stem}"
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise BadSubject(f"{where} is not a Python file: its name must end in .py")
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # pickle and dataclasses look modules up by name
+    with blamed(f"importing {where}"):
+        spec.loader.exec_module(module)
+    return module
+
+
+def _module_of_name(where: str) -> ModuleType:
+    """A dotted name, looked for where Python finds packages, then in the working directory."""
+    try:
+        found = find_spec(where) is not None
+    except ModuleNotFoundError as error:  # a parent package is missing, or misses something itself
+        found = not where.startswith(error.name or where)
+    except Exception:  # a parent package fails to import: importing it below says how
+        found = True
+    if not found:
+        raise BadSubject(f"no module {where}, neither installed nor in {Path.cwd()}")
+    with blamed(f"importing {where}"):
+        return import_module(where)
+
+
+def _attribute(module: ModuleType, where: str, name: str) -> Any:
+    public = [key for key in vars(module) if not key.startswith("_")]
+    own = [key for key in public if _could_be_subject(vars(module)[key], module)]
+    if not name:
+        known = f"; it has {', '.join(own)}" if own else ""
+        raise BadSubject(f"which name in {where}? write {where}:NAME{known}")
+    value: Any = module
+    for part in name.split("."):
+        if not hasattr(value, part):
+            raise BadSubject(f"no name {name!r} in {where}{_did_you_mean(name, own or public)}")
+        value = getattr(value, part)
+    return value
+
+
+def _could_be_subject(value: Any, module: ModuleType) -> bool:
+    own_function = callable(value) and getattr(value, "__module__", None) == module.__name__
+    return own_function or isinstance(value, (Subject, torch.nn.Module))
+
+
+def called(target: str, value: Any) -> Any:
+    """A factory is called; everything else is itself."""
+    if isinstance(value, (Subject, torch.nn.Module)) or not callable(value):
+        return value
+    needed = _required(value)
+    if needed:
+        raise BadSubject(f"{target} takes arguments ({', '.join(needed)}); expected {WANTED}")
+    with blamed(f"calling {target}"):
+        return value()
+
+
+def _required(function: Any) -> list[str]:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # built in C, without a signature: calling it will tell
+        return []
+    free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in free]
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; it has {', '.join(known[:8])}" if known else ""
+
+
+def known_names(allowed: Iterable[str], known: Iterable[str]) -> None:
+    """BadSubject where a name that is to be waived is no check and no finding: a typo would waive nothing, silently."""
+    for name in allowed:
+        if name not in known:
+            raise BadSubject(f"allow: no check or finding is called {name!r}{_did_you_mean(name, known)}")

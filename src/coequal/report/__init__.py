@@ -1,0 +1,1 @@
+"""A report for people and programs: on the terminal, as a page."""

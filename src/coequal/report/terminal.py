@@ -1,0 +1,296 @@
+"""A report on the terminal: verdict first, then what it rests on. Plain text when piped."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, RegionVerdict, Relation, Report
+
+STYLES = {
+    **{"proved": "bold green", "tested": "bold green", "different": "bold red", "undecided": "bold yellow"},
+    **{"passed": "green", "problem": "bold red", "skipped": "dim", "waived": "yellow"},
+    **{"high": "bold red", "medium": "yellow", "low": "cyan", "info": "dim"},
+}
+
+MEANING = {
+    "proved": "the stream computes its clip function, by exact arithmetic",
+    "tested": "no difference found in sampled streams; not a proof",
+    "different": "the stream does not compute its clip function",
+    "undecided": "it could not be run or observed well enough",
+}
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the report: verdict, relation, timing, checks, counterexample, findings, reasons, notes."""
+    with trimmed(console):
+        _show(report, console)
+
+
+@contextlib.contextmanager
+def trimmed(console: Console) -> Iterator[None]:
+    """What is printed within it goes to a pipe without blanks at the ends of lines."""
+    if console.is_terminal:
+        yield
+        return
+    with console.capture() as captured:
+        yield
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def _show(report: Report, console: Console) -> None:
+    style = STYLES[report.verdict.value]
+    console.print(Text.assemble((report.headline, style), f"  {report.target}  ({report.seconds:.1f} s)"), soft_wrap=True)
+    console.print(_indented(Text(meaning(report))))
+    console.print()
+    console.print(_facts(report))
+    if report.checks:
+        console.print()
+        console.print(_checks(report))
+    if report.counterexample is not None:
+        console.print()
+        _counterexample(report.counterexample, console)
+    if report.findings:
+        console.print()
+        console.print(_findings(report))
+    for title, lines in (("why not more", report.reasons), ("assumed", assumed(report)), ("notes", report.notes)):
+        if lines:
+            console.print()
+            console.print(_list(title, lines))
+
+
+def meaning(report: Report) -> str:
+    """`the stream computes its clip function, by exact arithmetic; 1 problem: input-reuse`."""
+    names = list(dict.fromkeys(finding.name for finding in report.problems))
+    if not names:
+        return MEANING[report.verdict.value]
+    return f"{MEANING[report.verdict.value]}; {len(names)} problem{'s' * (len(names) > 1)}: {', '.join(names)}"
+
+
+def conduct_in_words(report: Report) -> str:
+    """`isolation fine, ownership problem, copies not asked`."""
+    return str(report.conduct.get("text", ""))
+
+
+def scope_in_words(scope: dict[str, Any]) -> str:
+    """`float32 and float64 on cpu; 1 to 3 rows; 0 to 1040 frames, in chunks of 1 to 9; eval mode`."""
+    if not scope:
+        return ""
+    parts = [f"{_all(scope['formats'])} on {_all(scope['devices'])}"]
+    rows = scope["batch_sizes"]
+    parts += [f"{_range(rows)} row{'s' if rows != [1] else ''}"] if rows else []
+    parts.append(f"{_range(scope['lengths'])} frames, in chunks of {_range(scope['chunk_sizes'])}")
+    parts += [f"inputs {scope['inputs']}"]
+    parts += [f"{scope['mode']} mode"] if scope["mode"] else []
+    for what, name in (("buffers not drawn", "buffers_not_drawn"), ("globals read", "globals")):
+        parts += [f"{what}: {_all(scope[name][:4])}{' and more' if len(scope[name]) > 4 else ''}"] if scope[name] else []
+    return "; ".join(parts)
+
+
+def _all(names: list[Any]) -> str:
+    return " and ".join([", ".join(map(str, names[:-1])), str(names[-1])]) if len(names) > 1 else "".join(map(str, names))
+
+
+def _range(numbers: list[int]) -> str:
+    """`0 to 1040`, or the one number there is."""
+    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else "".join(map(str, numbers))
+
+
+def relation_in_words(relation: Relation) -> str:
+    """`window-equal(8), emits last`; `stream-equal, first emission stands for clip frame 0`."""
+    if relation.kind == "unknown":
+        return "unknown"
+    if relation.kind == "window":
+        late = f", {relation.offset} frames late" if relation.offset else ""
+        return f"window-equal({relation.window}), emits {relation.emits}{late}"
+    return f"stream-equal, first emission stands for clip frame {relation.offset}"
+
+
+def timing_in_words(timing: MeasuredTiming) -> str:
+    """`receptive field 5, stride 1, delay 2 (frames), causal`, `?` for what is not known, empty if nothing is."""
+    if timing == MeasuredTiming():
+        return ""
+    causal = {True: "causal", False: "looks ahead", None: "causality not measured"}[timing.causal]
+    field = number(timing.receptive_field)
+    return f"receptive field {field}, stride {number(timing.stride)}, delay {number(timing.delay)} (frames), {causal}"
+
+
+def number(value: Any) -> str:
+    """A number as people write it: `?` for None, `unbounded` for infinity, at most 4 digits of a fraction."""
+    if value is None:
+        return "?"
+    if isinstance(value, float):
+        return "unbounded" if math.isinf(value) else f"{value:.4g}"
+    return str(value)
+
+
+def regions_in_words(regions: dict[str, RegionVerdict]) -> str:
+    """`head equal (40 frames), interior equal (312), tail different (3 of 22)`; empty in window mode."""
+    seen = {name: region for name, region in regions.items() if region.frames}
+    return ", ".join(
+        f"{name} {r.outcome} ({f'{r.different:,} of ' if r.different else ''}{r.frames:,}{' frames' if not i else ''})"
+        for i, (name, r) in enumerate(seen.items())
+    )
+
+
+def quality_in_words(quality: dict[str, Any]) -> str:
+    """The scalar entries of the quality section, `name value`, in one line."""
+    scalars = {k: v for k, v in quality.items() if isinstance(v, (int, float, str))}
+    return ", ".join(f"{key.replace('_', ' ')} {number(value)}" for key, value in scalars.items())
+
+
+def short_clip_in_words(quality: dict[str, Any]) -> str:
+    """What the clip that the model is usually fed would have given instead: how many frames, how far off."""
+    short = quality.get("short_clip")
+    if not short:
+        return ""
+    if not short["affected"]:
+        return f"clips of {short['length']} frames alone give the stream's frames"
+    return (
+        f"fed alone, {short['affected']} of the {short['frames']} frames of a clip of {short['length']} are not the"
+        f" stream's: off by up to {short['error']:.2g} of the largest value"
+    )
+
+
+def proof_in_words(proof: dict[str, Any] | None) -> str:
+    """`the same function at every length; wrong with probability below 2^-76: 1 draw of 4 primes, degree 2`."""
+    if proof is None or proof["outcome"] != "equal":
+        return ""
+    from coequal.equivalence.checks.exact import horizon_in_words, power
+
+    horizon = horizon_in_words(proof["horizon"], proof["lengths"])
+    draws = f"{proof['draws']} draw{'s' if proof['draws'] > 1 else ''}, {len(proof['primes'])} primes"
+    functions = f", {proof['applications']:,} values of free functions" if proof["applications"] else ""
+    bound = f"wrong with probability below {power(proof['bound'])}"
+    return f"the same function {horizon}; {bound}: {draws}{functions}, degree {proof['degree']:,}"
+
+
+def assumed(report: Report) -> list[str]:
+    """What a proof rests on besides."""
+    return list(report.proof["assumptions"]) if report.proof is not None and report.proof["outcome"] == "equal" else []
+
+
+def weights_in_words(weights: dict[str, Any]) -> str:
+    """`re-drawn: 4 tensors, 130 numbers; weights passed, reload passed`, or why they were left as they came."""
+    outcomes = ", ".join(
+        f"{name} {outcome}" for name, outcome in weights.get("outcomes", {}).items() if outcome != "skipped"
+    )
+    if weights.get("drawn"):
+        drawn = f"re-drawn: {weights.get('tensors', '?')} tensors, {weights.get('numbers', '?')} numbers"
+    else:
+        drawn = f"as they came: {weights['why']}" if "why" in weights else quality_in_words(weights)
+    return "; ".join(filter(None, (drawn, outcomes)))
+
+
+def facts(report: Report) -> dict[str, str]:
+    """Name and text of what was found out, without what is empty."""
+    rows = {
+        "function": _function_in_words(report),
+        "conduct": conduct_in_words(report),
+        "weights": weights_in_words(report.weights),
+        "scope": scope_in_words(report.scope),
+        "relation": relation_in_words(report.relation),
+        "measured": timing_in_words(report.timing),
+        "regions": regions_in_words(report.regions),
+        "quality": quality_in_words(report.quality),
+        "short clip": short_clip_in_words(report.quality),
+        "proof": proof_in_words(report.proof),
+        "memory": (report.proof or {}).get("state", ""),
+        "seed": str(report.seed),
+    }
+    return {name: text for name, text in rows.items() if text}
+
+
+def _function_in_words(report: Report) -> str:
+    """The headline, with why it is not more."""
+    if not report.function:
+        return ""
+    return f"{report.headline}: {report.reasons[0]}" if report.reasons else report.headline
+
+
+def _facts(report: Report) -> RenderableType:
+    grid = _grid()
+    for name, text in facts(report).items():
+        grid.add_row(Text(name, "bold"), Text(text))
+    return _indented(grid)
+
+
+def _checks(report: Report) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
+    for name in ("check", "outcome"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("examples", justify="right", no_wrap=True)
+    table.add_column("detail")
+    for c in checks_worth_a_line(report.checks):
+        table.add_row(c.name, Text(c.outcome, STYLES.get(c.outcome, "")), str(c.examples), Text(c.detail))
+    return _indented(table)
+
+
+def checks_worth_a_line(checks: list[Check]) -> list[Check]:
+    """The checks; three or more that were skipped for the same reason become one line, `14 more`, at the end."""
+    skipped = Counter(c.detail for c in checks if c.outcome == "skipped")
+    alone = [c for c in checks if c.outcome != "skipped" or skipped[c.detail] < 3]
+    return alone + [Check(f"{count} more", "skipped", 0, detail) for detail, count in skipped.items() if count > 2]
+
+
+def _counterexample(found: Counterexample, console: Console) -> None:
+    grid = _grid()
+    for name, value in counterexample_rows(found):
+        grid.add_row(Text(name, "bold"), Text(value))
+    console.print(_indented(Text(f"counterexample, in the check {found.check}", "bold red")))
+    console.print(Padding.indent(grid, 4))
+    if found.reproduce:  # one line, whatever its length: it is there to be copied
+        console.print(Text.assemble("    ", ("reproduce", "bold"), f"  {found.reproduce}"), soft_wrap=True)
+
+
+def counterexample_rows(found: Counterexample) -> list[tuple[str, str]]:
+    """Name and text of what a counterexample knows."""
+    rows = {
+        "frame": found.frame,
+        "region": found.region or None,
+        "module": found.module and f"{found.module} (the first that could be compared)",
+        "expected": found.expected,
+        "got": found.got,
+        "what": found.detail,
+        "in words": "; ".join(found.words) or None,
+        "depends": found.uses or None,
+        "schedule": ", ".join(f"{key} {value}" for key, value in found.schedule.items()),
+    }
+    known = {name: value for name, value in rows.items() if value is not None}
+    return [(name, _short(value)) for name, value in known.items() if _short(value)]
+
+
+def _short(value: Any) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= 400 else f"{text[:400]} ..."
+
+
+def _findings(report: Report) -> RenderableType:
+    grid = _grid()
+    for f in report.findings:
+        allowed = " (allowed)" if f.allowed else ""
+        grid.add_row(Text(f.severity, STYLES[f.severity]), Text(f.name), Text(f"{f.detail}{allowed}"))
+    return _indented(Group(Text("findings", "bold"), Padding.indent(grid, 2)))
+
+
+def _list(title: str, lines: list[str]) -> RenderableType:
+    grid = _grid()
+    for line in lines:
+        grid.add_row("-", Text(line))
+    return _indented(Group(Text(title, "bold"), Padding.indent(grid, 2)))
+
+
+def _grid() -> Table:
+    return Table.grid(padding=(0, 2, 0, 0))
+
+
+def _indented(what: RenderableType) -> RenderableType:
+    return Padding.indent(what, 2)

@@ -1,0 +1,33 @@
+"""Adapter for our own continual modules: `coequal.continual`'s protocol, start / step / flush with explicit state."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from coequal.continual.module import Continual, Stream
+from coequal.subjects.subject import Claim, Subject
+
+Tensor = torch.Tensor
+
+
+def recognises(module: nn.Module) -> bool:
+    """Whether a module has the members of the protocol and is one of ours."""
+    return isinstance(module, Continual) and type(module).__module__.startswith("coequal.")
+
+
+def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
+    """A Subject for a continual module; its clip function is the parent class's forward."""
+    time = 2 if module.time is None else module.time
+    timing = module.timing
+    emits = getattr(module, "emits", "frames")
+    window = getattr(module, "window", None) if emits != "frames" else None  # a sliding window of attention is stream-equal
+    fields: dict[str, Any] = {"time": time, "window": window, "emits": emits, "name": type(module).__name__}
+    if timing is not None and fields["window"] is None:
+        delay = None if math.isinf(timing.receptive_field) else timing.delay
+        fields["claim"] = Claim(timing.receptive_field, delay, timing.stride)
+    fields |= {"clip": module.forward, "stream": lambda: Stream(module), "modules": module}
+    return Subject(example=example, **(fields | overrides))

@@ -1,0 +1,143 @@
+"""All lengths at once: who gets it, with which period, and who does not, and why."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from coequal.equivalence.compare.field import Draw, over_field
+from coequal.equivalence.compare.floats import Floats
+from coequal.equivalence.prove.decide import Exactly, decide
+from coequal.equivalence.prove.induction import Differs, induct
+from coequal.equivalence.report import MeasuredTiming
+from coequal.equivalence.run.session import Session
+from coequal.subjects.subject import Subject
+
+Tensor = torch.Tensor
+
+
+class Mean:
+    """The mean of the last `size` frames of `(B, C)`, in a ring; `variant` says how it counts, or goes wrong."""
+
+    def __init__(self, variant: str = "", size: int = 3) -> None:
+        self.variant, self.size, self.ring, self.t = variant, size, [None] * size, 0
+
+    def step(self, frame: Tensor) -> Tensor | None:
+        slot = self.t % self.size
+        if self.variant == "counts with a remainder":
+            self.t = slot
+        if self.variant == "wrong from frame 40 on" and self.t >= 40:
+            frame = frame * 2
+        if self.variant == "wrong from frame 5000 on" and self.t >= 5000:
+            frame = frame * 2
+        if self.variant == "indexes by its count":
+            torch.zeros(10_000)[self.t]
+        self.ring[slot] = frame.clone()
+        self.t += 1
+        if any(f is None for f in self.ring):
+            return None
+        return sum(self.ring) / self.size
+
+
+class Listed(Mean):
+    """The same in a list, without any count."""
+
+    def __init__(self) -> None:
+        self.frames = []
+
+    def step(self, frame: Tensor) -> Tensor | None:
+        self.frames = [*self.frames, frame.clone()][-3:]
+        return sum(self.frames) / 3 if len(self.frames) == 3 else None
+
+
+def of(stream, reach: float | None = 3, clip=None):
+    subject = Subject(clip=clip or nn.AvgPool1d(3, 1), stream=stream, example=torch.randn(1, 2, 8))
+    session = Session(subject, 0, Floats())
+    with session.ready(), torch.no_grad():
+        session = session.knowing(reach=3)
+        with over_field(session, Draw(seed=1)) as exact:
+            return induct(exact, MeasuredTiming(reach, 1, 0, True), math.inf)
+
+
+@pytest.mark.parametrize(("stream", "period"), [(Listed, 1), (Mean, 3), (lambda: Mean("counts with a remainder"), 3)])
+def test_finite_memories_are_followed(stream, period):
+    found = of(stream)
+    assert found.holds, found.says
+    assert found.period == period
+    assert found.assumptions
+
+
+def test_a_threshold_that_is_not_far_is_walked_up_to():
+    with pytest.raises(Differs) as found:
+        of(lambda: Mean("wrong from frame 40 on"))
+    assert found.value.example.length == 41
+
+
+def test_a_threshold_that_is_far_is_named():
+    found = of(lambda: Mean("wrong from frame 5000 on"))
+    assert not found.holds
+    assert "compares its frame number with 5000" in found.says
+
+
+def test_a_count_that_is_used_itself_is_named():
+    found = of(lambda: Mean("indexes by its count"))
+    assert not found.holds
+    assert "the stream uses its frame number itself: as an index" in found.says
+
+
+def test_memories_without_end_are_not_followed():
+    assert "remembers everything" in of(Listed, math.inf).says
+
+
+def test_where_floats_measure_no_receptive_field_the_field_does():
+    assert of(Listed, None).holds
+
+
+def test_a_memory_of_all_frames_depends_on_more():
+    class Growing:
+        def __init__(self) -> None:
+            self.total, self.frames = 0, []
+
+        def step(self, frame: Tensor) -> Tensor | None:
+            self.total = self.total + frame
+            self.frames = [*self.frames, frame.clone()][-3:]
+            return sum(self.frames) / 3 if len(self.frames) == 3 else None
+
+    found = of(Growing)
+    assert not found.holds
+    assert "stream.total depends on more than the last" in found.says
+
+
+def test_a_clip_that_is_not_the_same_everywhere_is_no_ground():
+    weights = torch.arange(1.0, 100.0, dtype=torch.float64)
+
+    def clip(x: Tensor) -> Tensor:
+        return x * weights[: x.shape[2]]
+
+    class Stream:
+        def __init__(self) -> None:
+            self.t = 0
+
+        def step(self, frame: Tensor) -> Tensor:
+            self.t += 1
+            return frame * weights[self.t - 1]
+
+    found = of(Stream, 1, clip)
+    assert not found.holds
+    assert "as an index" in found.says or "does not treat all lengths alike" in found.says
+
+
+def test_what_one_draw_did_not_check_is_not_claimed_after_several():
+    """Without time in the first draw there is no induction; later draws, which have all the time, do not add one."""
+    subject = Subject(clip=nn.AvgPool1d(3, 1), stream=Listed, example=torch.randn(1, 2, 8))
+    session = Session(subject, 0, Floats())
+    with session.ready(), torch.no_grad():
+        session = session.knowing(reach=3)
+        timing = MeasuredTiming(3, 1, 0, True)
+        late = decide(session, timing, "quick", Exactly(bound=2.0**-200), deadline=0.0)
+        in_time = decide(session, timing, "quick", Exactly(bound=2.0**-200))
+    assert late.draws > 1
+    assert late.outcome == "not decided"  # of one length nothing follows for shorter ones
+    assert late.horizon == 0
+    assert in_time.horizon == "all"

@@ -1,0 +1,166 @@
+"""The counters: two roads to multiply-adds, and rules checked by hand on small operators."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from coequal.continual.to_torch import regular
+from coequal.proofs.cost import clip_cost, step_cost
+from coequal.proofs.cost.conventions.counters import COUNTERS, ptflops_step, ptflops_step_gelu
+from coequal.proofs.cost.conventions.hooks import NotCounted, fvcore, macs, ptflops
+from coequal.proofs.cost.conventions.leaves import Leaf, leaves
+from coequal.reference.activation import Activation
+from coequal.reference.compose import Parallel, Residual, Sequential
+from coequal.reference.conv import Conv
+from coequal.reference.decoder import QueryDecoder
+from coequal.reference.linear import Linear
+from coequal.reference.norm import BatchNorm
+from coequal.reference.pool import GlobalAvgPool, MaxPool
+from coequal.reference.recurrent import LSTM
+from coequal.reference.shift import TemporalShift
+from coequal.reference.squeeze_excite import SqueezeExcite
+from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
+from coequal.systems import oadtr, slowfast
+from coequal.systems.catalogue import SYSTEMS
+from coequal.systems.system import System
+
+CLIPS = [s for s in SYSTEMS.values() if s.family not in ("CoOadTR", "GTZAN")]  # those count window by window
+STEPS = [s for s in CLIPS if s.streams]
+
+
+@pytest.mark.parametrize("system", CLIPS, ids=[s.name for s in CLIPS])
+def test_operators_one_by_one_give_the_cost_of_the_clip(system: System) -> None:
+    assert sum(map(macs, leaves(system.layer, system.shape))) == clip_cost(system.layer, system.shape).macs()
+
+
+@pytest.mark.parametrize("system", STEPS, ids=[s.name for s in STEPS])
+def test_operators_at_their_rate_give_the_mean_cost_of_a_step(system: System) -> None:
+    """Strides in time: a layer behind a stride of 2 runs in every other step."""
+    frame = leaves(system.step_layer, system.step_shape, step=True)
+    mean = sum((macs(leaf) * leaf.rate for leaf in frame), Fraction(0))
+    assert mean == Fraction(str(step_cost(system.step_layer, system.shape).mean.macs()))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (slowfast.slowfast(4, 7, 16, 5, (1, 1, 1, 1)), (2, 3, 8, 32, 32)),
+        (oadtr.oadtr_b(6, 2, 5, 8, 2, 3), (2, 5, 6)),
+        (oadtr.oadtr(6, 5, 8, 4, 3, 2, 2, 3), (2, 5, 6)),
+    ],
+    ids=["SlowFast", "OadTR-b2", "OadTR"],
+)
+def test_the_cost_of_small_networks_is_what_torch_sees(layer: Sequential, shape: tuple[int, ...]) -> None:
+    """torch's counter has two operations a multiply-add, and sees every product when attention is not fused."""
+    module, clip = regular(layer).train(), torch.randn(shape, requires_grad=True)  # training: no fused paths
+    for inner in module.modules():
+        if isinstance(inner, torch.nn.MultiheadAttention):
+            inner.register_forward_pre_hook(_with_weights, with_kwargs=True)
+    with FlopCounterMode(display=False) as counter:
+        module(clip)
+    assert counter.get_total_flops() == 2 * clip_cost(layer, shape).macs()
+
+
+def _with_weights(module: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """Attention that is asked for its weights does its products by matrix multiplication."""
+    return args, kwargs | {"need_weights": True}
+
+
+def one(layer, inputs):
+    (leaf,) = leaves(layer, inputs)
+    return leaf
+
+
+CONV = Conv(4, 6, (3, 1, 1), padding=(1, 0, 0), groups=2)  # 2 x 3 elements of a kernel for each of 6 x 5 x 7 outputs
+BY_HAND = [
+    (CONV, (1, 4, 5, 1, 7), {"macs": 1260, "fvcore": 1260, "ptflops": 1470}),
+    (Linear(3, 2), (2, 5, 3), {"macs": 60, "fvcore": 60, "ptflops": 62, "ptflops-step": 62}),
+    (Linear(3, 2, bias=False), (2, 5, 3), {"ptflops": 60}),
+    (BatchNorm(3), (2, 3, 5), {"macs": 0, "fvcore": 150, "ptflops": 60, "ptflops-step": 120}),
+    (Activation("ReLU"), (2, 3, 5), {"macs": 0, "ptflops": 30, "ptflops-step": 60}),
+    (Activation("SiLU"), (2, 3, 5), {"macs": 0, "ptflops": 0, "ptflops-step": 0}),
+    (MaxPool((1, 2)), (1, 3, 5, 4), {"macs": 0, "ptflops": 60, "ptflops-step": 60}),
+    (GlobalAvgPool(2, 5), (1, 3, 5, 4), {"macs": 0, "ptflops": 60}),
+    (SqueezeExcite(3, 2, "clip"), (1, 3, 5, 4), {"macs": 12, "ptflops": 60 + 12 + 5 + 2}),
+    (SqueezeExcite(3, 2), (1, 3, 1, 4), {"macs": 12, "ptflops": 31, "ptflops-step": 33}),
+    (Conv(4, 6, (1, 1)), (1, 4, 1, 1), {"ptflops": 30, "ptflops-step": 5}),
+]
+
+
+@pytest.mark.parametrize(
+    ("layer", "inputs", "counts"), BY_HAND, ids=[f"{i}-{type(a).__name__}" for i, (a, *_) in enumerate(BY_HAND)]
+)
+def test_rules_by_hand(layer, inputs, counts):
+    leaf = one(layer, inputs)
+    assert {name: COUNTERS[name].count(leaf) for name in counts} == counts
+
+
+def test_hooks_of_transformers_by_hand():
+    """Of E = 4 features, A = 2 heads, N = 3 tokens, as the hooks write it down."""
+    full = TransformerEncoderLayer(4, 2, 4, "gelu")
+    assert ptflops(one(TransformerEncoder(full, 2), (1, 3, 4))) == 2 * (3 * (4 * 16 + 4 + 2 * 7) + 2 * (3 * 16 + 4))
+    single = TransformerEncoderLayer(4, 2, 4, "gelu", mode="single", window=3)
+    (frame,) = leaves(TransformerEncoder(single, 1), (1, 1, 4), step=True)
+    last = 2 * (2 * 3 * 2 + 2 * 2) + 4 * 5
+    assert ptflops_step(frame) == 3 * 16 + last + 2 * 4 * 5
+    assert ptflops_step_gelu(frame) == ptflops_step(frame) + 2 * 4
+    (frame,) = leaves(TransformerEncoder(single, 2), (1, 1, 4), step=True)
+    first = 3 * 16 + 2 * (7 * 3 * 2 + 2 * 3 - 3 * 2) + 3 * 4 * 5 + 2 * 3 * 4 * 5
+    assert ptflops_step(frame) == first + 3 * 3 * 16 + last + 2 * 5
+    assert ptflops_step_gelu(frame) == ptflops_step(frame) + 2 * (3 + 1) * 4
+
+
+def test_decoder_by_hand():
+    """One layer on 2 queries of 4 features, 3 tokens, 5 hidden features, 6 classes."""
+    leaf = one(QueryDecoder(4, 2, 5, 1, 2, 6), (1, 3, 4))
+    own = 4 * 2 * 16 + 2 * 2 * 2 * 4
+    cross = 2 * 2 * 16 + 2 * 3 * 16 + 2 * 2 * 3 * 4
+    assert macs(leaf) == own + cross + 2 * 2 * 4 * 5 + (2 + 2) * 4 * 6
+    biases = 4 * 4 + 4 * 4 + 2 * (5 + 4) + 2 * 6  # a linear map's once, a convolution's for each token
+    assert ptflops(leaf) == macs(leaf) - 2 * 2 * 2 * 4 - 2 * 2 * 3 * 4 + biases
+
+
+def test_what_a_counter_does_not_know_is_an_error():
+    with pytest.raises(NotCounted, match="macs: nothing is known of LSTM"):
+        macs(one(LSTM(2, 3), (1, 4, 2)))
+    with pytest.raises(NotCounted, match="ptflops: nothing is known of LSTM"):
+        ptflops(one(LSTM(2, 3), (1, 4, 2)))
+    single = TransformerEncoder(TransformerEncoderLayer(4, 2, 4, mode="single", window=3), 3)
+    with pytest.raises(NotCounted, match="mode 'single' the clip counts window by window"):
+        macs(one(single, (1, 3, 4)))
+    (frame,) = leaves(single, (1, 1, 4), step=True)
+    with pytest.raises(NotCounted, match="one or two blocks, the last of them single-output"):
+        ptflops_step(frame)
+
+
+def test_leaves_carry_path_shapes_and_rate():
+    tree = Sequential((MaxPool((2, 1)), Residual(Sequential((Conv(2, 2, (3, 1), padding=(1, 0)),)))))
+    found = [(leaf.path, leaf.inputs, leaf.outputs) for leaf in leaves(tree, (1, 2, 6, 3))]
+    assert found == [
+        ("0", (1, 2, 6, 3), (1, 2, 3, 3)),
+        ("1.main.0", (1, 2, 3, 3), (1, 2, 3, 3)),
+        ("1.shortcut", (1, 2, 3, 3), (1, 2, 3, 3)),
+    ]
+    frame = list(leaves(tree, (1, 2, 1, 3), step=True))
+    assert [leaf.outputs for leaf in frame] == [(1, 2, 1, 3)] * 3
+    assert [leaf.rate for leaf in frame] == [Fraction(1, 2)] * 3
+
+
+def test_branches_are_joined():
+    tree = Parallel((Conv(2, 3, (1,)), Conv(2, 4, (1,))), "concatenate")
+    after = Sequential((tree, Conv(7, 1, (1,))))
+    assert [leaf.inputs for leaf in leaves(after, (1, 2, 5))] == [(1, 2, 5), (1, 2, 5), (1, 7, 5)]
+
+
+def test_what_needs_the_whole_clip_has_no_step():
+    with pytest.raises(ValueError, match="SqueezeExcite: needs the whole clip, so it has no step"):
+        list(leaves(Sequential((SqueezeExcite(2, 1, "clip"),)), (1, 2, 1, 3), step=True))
+
+
+def test_fvcore_counts_norms_by_their_elements():
+    shift = Leaf("", BatchNorm(2), (1, 2, 3), (1, 2, 3))
+    assert fvcore(shift) == 30
+    with pytest.raises(NotCounted, match="TemporalShift"):
+        fvcore(Leaf("", TemporalShift(2), (1, 2, 3), (1, 2, 3)))

@@ -23,6 +23,11 @@ def test_every_table_is_used() -> None:
     assert used == set(tables)
 
 
+def test_the_figure_of_the_rooms_is_what_the_imports_say() -> None:
+    rooms = runpy.run_path(str(ROOT / "docs" / "rooms.py"))
+    assert rooms["FIGURE"].read_text() == rooms["drawn"](), "run: python -P docs/rooms.py"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):

@@ -106,13 +106,13 @@ def drawn() -> str:
 
 def direct(graph: Graph, room: str, used: set[str]) -> set[str]:
     """Of what a room imports: what none of the others there imports, too."""
-    return {other for other in used if not any(other in graph[third] for third in used if third != other)}
+    return {other for other in used if not any(other in graph[third] for third in used - {other})}
 
 
 TEMPLATE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="13">
 <title>Rooms of coequal: an arrow leads to what is imported</title>
 <style>
-    return {other for other in used if not any(other in graph[third] for third in used - {other})}
+svg {{ background: #fff }} text {{ text-anchor: middle; fill: #444 }} .room {{ font-size: 16px; fill: #111 }}
 rect {{ fill: #f3f5f8; stroke: #8795a8 }} line {{ stroke: #8795a8; stroke-width: 1.4; marker-end: url(#arrow) }}
 @media (prefers-color-scheme: dark) {{ svg {{ background: #14171c }} rect {{ fill: #232932 }}
 text {{ fill: #b9c3cf }} .room {{ fill: #f2f5f8 }} }}

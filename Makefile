@@ -22,6 +22,7 @@ check: $(READY) types  ## lint, types, layering
 
 types: $(READY)
 	$(BIN)/mypy
+	$(BIN)/basedpyright --level error
 
 bench: $(READY)  ## speed of a step against continual-inference and against the clip-mode layer
 	$(BIN)/python -P benchmarks/step_time.py

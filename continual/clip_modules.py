@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -229,8 +229,8 @@ class TransformerEncoder(nn.TransformerEncoder):
     def __init__(self, layer: TransformerEncoderLayer, num_layers: int, norm: nn.Module | None = None) -> None:
         super().__init__(layer, num_layers, norm, enable_nested_tensor=False)
         self.mode, self.frames = layer.mode, layer.frames
-        for inner in self.layers[:-1] if layer.mode == "single" else ():
-            inner.mode = "full"
+        for inner in list(self.layers)[:-1] if layer.mode == "single" else ():
+            cast("TransformerEncoderLayer", inner).mode = "full"
 
     def forward(self, clip: Tensor) -> Tensor:  # type: ignore[override]
         """Clip mode."""

@@ -260,7 +260,7 @@ def _(module: nn.MultiheadAttention, how: How) -> Any:
 @register(nn.TransformerEncoderLayer)
 @register(nn.TransformerEncoder)
 def _(module: Any, how: How) -> Any:
-    layer = module.layers[0] if isinstance(module, nn.TransformerEncoder) else module
+    layer: Any = module.layers[0] if isinstance(module, nn.TransformerEncoder) else module
     mode = how.mode or getattr(module, "mode", None) or "retroactive"
     window = how.window if how.window is not None else getattr(module, "frames", None)
     if layer.training and layer.dropout.p:
@@ -270,7 +270,7 @@ def _(module: Any, how: How) -> Any:
         raise NotStreamable(how.path, module, *refused)
     if window is None and mode != "causal":
         _needed(module, how, "every token attends to the whole clip")
-    kind = (
+    kind: Any = (
         transformer.TransformerEncoder if isinstance(module, nn.TransformerEncoder) else transformer.TransformerEncoderLayer
     )
     return kind.of(module, mode=mode, window=window)

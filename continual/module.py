@@ -33,15 +33,18 @@ class Continual(Protocol):
     @property
     def timing(self) -> Timing:
         """Receptive field, stride, start and end padding in frames."""
+        ...
 
     def start(self, frame: Tensor) -> State:
         """State of a stream that has seen nothing; `frame` gives batch size, space, dtype and device only."""
 
     def step(self, frame: Tensor, state: State) -> tuple[Tensor | None, State]:
         """Feed one frame (a clip without its time axis); the output frame, or None while none is due."""
+        ...
 
     def flush(self, state: State) -> list[Tensor]:
         """End of the stream: the frames that end padding still owes, in order."""
+        ...
 
 
 class Stream:

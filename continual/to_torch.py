@@ -118,14 +118,18 @@ def _(layer: norm.InstanceNorm) -> nn.Module:
     return clip_modules.InstanceNorm(layer.num_features, layer.eps, **options).eval()
 
 
+def _sizes(shape: int | tuple[int, ...]) -> list[int]:
+    return [shape] if isinstance(shape, int) else list(shape)
+
+
 @regular.register
 def _(layer: norm.LayerNorm) -> nn.Module:
-    return nn.LayerNorm(layer.normalized_shape, layer.eps, layer.elementwise_affine, layer.bias)
+    return nn.LayerNorm(_sizes(layer.normalized_shape), layer.eps, layer.elementwise_affine, layer.bias)
 
 
 @regular.register
 def _(layer: norm.RMSNorm) -> nn.Module:
-    return nn.RMSNorm(layer.normalized_shape, layer.eps, layer.elementwise_affine)
+    return nn.RMSNorm(_sizes(layer.normalized_shape), layer.eps, layer.elementwise_affine)
 
 
 @regular.register

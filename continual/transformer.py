@@ -22,7 +22,7 @@ section 3.3 (two layers: retroactive, then single-output).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -174,29 +174,34 @@ class TransformerEncoder(torch.nn.TransformerEncoder):
         """The twin of `encoder`: the very same parameter objects, dtype, device, and train or eval mode."""
         twin = twin_of(encoder, cls)
         twin.layers = torch.nn.ModuleList(
-            TransformerEncoderLayer.of(layer, mode=mode, window=window) for layer in encoder.layers
+            TransformerEncoderLayer.of(cast("torch.nn.TransformerEncoderLayer", layer), mode=mode, window=window)
+            for layer in encoder.layers
         )
         twin._arrange(attention_of(mode).mode, window)
         return twin
+
+    @property
+    def _stack(self) -> list[TransformerEncoderLayer]:
+        return cast("list[TransformerEncoderLayer]", list(self.layers))
 
     def _arrange(self, mode: str, window: Any) -> None:
         """Mode "single": all but the last layer see, and give, whole windows. Modes of the reference."""
         self.mode, self.window = mode, window
         if mode == "single":
-            for layer in self.layers[:-1]:
+            for layer in self._stack[:-1]:
                 layer.self_attn = RetroactiveMultiheadAttention.of(layer.self_attn, window)
 
     @property
     def emits(self) -> str:
         """That of the last layer: "frames", "window" or "last"."""
-        return self.layers[-1].emits
+        return self._stack[-1].emits
 
     @property
     def timing(self) -> Timing:
         """One window; composed over the layers in mode "sliding"."""
-        total = self.layers[-1].timing
+        total = self._stack[-1].timing
         if self.emits == "frames":
-            for layer in self.layers[:-1]:
+            for layer in self._stack[:-1]:
                 total = total.then(layer.timing)
         return total
 
@@ -211,17 +216,17 @@ class TransformerEncoder(torch.nn.TransformerEncoder):
 
     def start(self, frame: Tensor) -> list[State]:
         """One state a layer; the first layer's alone where the others see whole windows. `frame (B, E)`."""
-        streaming = self.layers if self.emits == "frames" else self.layers[:1]
+        streaming = self._stack if self.emits == "frames" else self._stack[:1]
         return [layer.start(frame) for layer in streaming]
 
     def step(self, frame: Tensor, state: list[State]) -> tuple[Tensor | None, list[State]]:
         """Token `(B, E)` in; `(B, E)` out, or the whole window `(B, N, E)`, or None while there is none."""
         if self.emits == "frames" or self.num_layers == 1:
             x: Tensor | None = frame
-            for i, layer in enumerate(self.layers):
-                x, state[i] = layer.step(x, state[i])
+            for i, layer in enumerate(self._stack):
+                x, state[i] = layer.step(cast(Tensor, x), state[i])
         else:
-            x, state[0] = self.layers[0].step_in_slots(frame, state[0])
+            x, state[0] = self._stack[0].step_in_slots(frame, state[0])
             x = None if x is None else self._above(x, state[0]["attention"]["seen"])
         return (x if x is None or self.norm is None else self.norm(x)), state
 
@@ -231,13 +236,13 @@ class TransformerEncoder(torch.nn.TransformerEncoder):
 
     def _above(self, slots: Tensor, seen: int) -> Tensor:
         """The layers above the first, on a whole window in the order of its slots."""
-        for layer in self.layers[1:-1]:
+        for layer in self._stack[1:-1]:
             slots = layer(slots)
         if self.mode == "single":
-            return self.layers[-1].last(slots, (seen - 1) % slots.shape[1])
-        return chronological(self.layers[-1](slots), seen)
+            return self._stack[-1].last(slots, (seen - 1) % slots.shape[1])
+        return chronological(self._stack[-1](slots), seen)
 
     def _stacked(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
+        for layer in self._stack:
             x = layer(x)
         return x if self.norm is None else self.norm(x)

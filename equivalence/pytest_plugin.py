@@ -24,6 +24,7 @@ class Verify(Protocol):
 
     def __call__(self, what: Subject | torch.nn.Module, **options: Any) -> Report:
         """The report, if it is good news; otherwise the test fails with it."""
+        ...
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,16 +45,17 @@ def coequal_verify(request: pytest.FixtureRequest) -> Verify:
     command line.
     """
     option = request.config.getoption
-    chosen = {"effort": option("--coequal-effort"), "seed": option("--coequal-seed")}
+    defaults = {"effort": option("--coequal-effort"), "seed": option("--coequal-seed")}
     required = option("--coequal-require")
 
     def verify(what: Any, *, example: Any = None, require: str | None = required, **options: Any) -> Report:
+        from coequal.equivalence.options import chosen
         from coequal.equivalence.verify import verify
         from coequal.subjects.adapters.find import subject_of
         from coequal.subjects.subject import Subject
 
         subject = what if isinstance(what, Subject) else subject_of(what, example)
-        report = verify(subject, **{**chosen, **options})
+        report = verify(subject, *chosen(**{**defaults, **options}))
         if report.exit_code(require):
             pytest.fail(f"{report}", pytrace=False)
         return report

@@ -14,7 +14,8 @@ import torch
 from coequal.equivalence import conclude
 from coequal.equivalence.checks import CHECKS, run_once
 from coequal.equivalence.checks.attempts import Attempt, Attempts
-from coequal.equivalence.checks.exact import EXACT, prove, replay, settle
+from coequal.equivalence.checks.exact import EXACT, prove, settle
+from coequal.equivalence.checks.exact import replay as repeated
 from coequal.equivalence.checks.replay import command
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import one_thread
@@ -29,48 +30,31 @@ from coequal.equivalence.findings.lifecycle import describe_weights
 from coequal.equivalence.findings.numerics import of_rounding
 from coequal.equivalence.observe.baseline import establish, owed_of, reach_of, timing_of
 from coequal.equivalence.observe.timing import short_clip
-from coequal.equivalence.prove.decide import BOUND, Decision, Exactly
+from coequal.equivalence.options import Options, Replay
+from coequal.equivalence.prove.decide import Decision, Exactly
 from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, RegionVerdict, Relation, Report, Verdict
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import StreamRaised
 from coequal.equivalence.run.session import Session
-from coequal.subjects.chunks import Chunks
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.subject import Subject
 from coequal.subjects.validate import check_subject
 
+USUAL = Options()
 
-def verify(
-    subject: Subject,
-    *,
-    target: str | None = None,
-    seed: int = 0,
-    checks: str | Iterable[str] | None = None,
-    effort: str = "normal",
-    timeout: float | None = None,
-    length: int | None = None,
-    batch: int | None = None,
-    scale: float | None = None,
-    chunks: Chunks | None = None,
-    format: str | None = None,
-    bound: float = BOUND,
-    literal: bool = False,
-) -> Report:
-    """Compare a subject's stream with its clip function.
 
-    `checks`: names of checks to run, or one name (all). `bound`: greatest probability of a wrong proof. `literal`: constants
-    are the floats that they are. `effort`: "quick" or "normal". `timeout`: seconds after which no further example is tried.
-    `length` (frames), `batch` (rows), `scale` (of drawn weights), `chunks` and `format` ("float32") repeat a single
-    comparison with `seed`. BadSubject: nothing can be compared, in one line.
+def verify(subject: Subject, options: Options = USUAL, replay: Replay | None = None, target: str | None = None) -> Report:
+    """Compare a subject's stream with its clip function; a `replay` repeats one comparison with the seed of the options.
+
+    `target`: how reports and printed commands call the subject. BadSubject: nothing can be compared, in one line.
     """
     begin = time.monotonic()
-    names, exactly = _names(checks), Exactly(bound, literal)
-    _check_options(bound, effort, format)
+    names, exactly = _names(options.checks), Exactly(options.bound, options.literal)
+    _check_options(options, replay)
     check_subject(subject)
-    given = {"length": length, "batch": batch, "scale": scale, "chunks": chunks and tuple(chunks), "format": format}
-    replayed = given if any(value is not None for value in given.values()) else None
-    report = Report(target or subject.name or "subject", Verdict.UNDECIDED, seed=seed)
-    fresh = Session(subject, seed, Floats())
+    replay = replay if replay is not None and replay.chosen else None
+    report = Report(target or subject.name or "subject", Verdict.UNDECIDED, seed=options.seed)
+    fresh = Session(subject, options.seed, Floats())
     with _left_alone(), one_thread(fresh), fresh.ready(), torch.no_grad():
         baseline = establish(fresh)
         session = baseline.session
@@ -79,12 +63,12 @@ def verify(
         report.relation = Relation(
             "stream" if subject.window is None else "window", subject.window, subject.offset, subject.emits
         )
-        if replayed is None:
+        if replay is None:
             report.timing = timing_of(session)
             session = session.knowing(timing=report.timing, reach=reach_of(session, report.timing))
             session = session.knowing(owed=owed_of(session, report.timing))
-        deadline = None if timeout is None else begin + 0.9 * timeout
-        attempts = Attempts(session, effort, deadline, replayed)
+        deadline = None if options.timeout is None else begin + 0.9 * options.timeout
+        attempts = Attempts(session, options.effort, deadline, replay)
         attempts.run(() if baseline.random else tuple(name for name in names if name != EXACT))
         decision = None
         if EXACT in names and not baseline.undecided:
@@ -93,14 +77,14 @@ def verify(
         session = attempts.session
         report.findings += settle(attempts, exactly)
         report.checks = [attempt.check for attempt in attempts.made]
-        if subject.window is None and replayed is None:
+        if subject.window is None and replay is None:
             report.regions = _regions(session, attempts.noted.regions)
         failed = next((attempt for attempt in attempts.made if attempt.different), None)
-        if failed is not None and replayed is None:
+        if failed is not None and replay is None:
             failed = _smaller(session, failed, exactly)
         report.findings += conclude.problems(session, attempts)
-        if replayed is None and checks is None:
-            quality = look(session, report.timing, effort, not any(a.different or a.finer for a in attempts.made))
+        if replay is None and options.checks is None:
+            quality = look(session, report.timing, options.effort, not any(a.different or a.finer for a in attempts.made))
             report.findings += quality.findings
             report.quality = quality.quality
             if (short := short_clip(session, report.timing)) is not None:
@@ -126,11 +110,12 @@ def _names(checks: str | Iterable[str] | None) -> tuple[str, ...]:
     return names
 
 
-def _check_options(bound: float, effort: str, format: str | None) -> None:
-    if not 0 < bound < 1:
-        raise BadSubject(f"verify: bound is a probability between 0 and 1, got {bound!r}")
-    if effort not in ("quick", "normal"):
-        raise BadSubject(f"verify: effort is 'quick' or 'normal', got {effort!r}")
+def _check_options(options: Options, replay: Replay | None) -> None:
+    if not 0 < options.bound < 1:
+        raise BadSubject(f"verify: bound is a probability between 0 and 1, got {options.bound!r}")
+    if options.effort not in ("quick", "normal"):
+        raise BadSubject(f"verify: effort is 'quick' or 'normal', got {options.effort!r}")
+    format = None if replay is None else replay.format
     dtype = torch.float64 if format is None else getattr(torch, format, None)
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise BadSubject(f"verify: format is a floating-point format of torch, like 'float32', got {format!r}")
@@ -147,7 +132,7 @@ def _exact(report: Report, attempts: Attempts, exactly: Exactly) -> tuple[Attemp
         return Attempt(Check(EXACT, "skipped", 0, "not run: fresh streams depend on what ran before them")), None
     only = None
     if attempts.replayed is not None:
-        kept = {k: v for k, v in attempts.replayed.items() if v is not None and k not in ("scale", "format")}
+        kept = {k: v for k, v in attempts.replayed.chosen.items() if k not in ("scale", "format")}
         only = replace(Example(session.example_length, session.batch, session.seed), **kept)
     check, decision, example, mismatch = prove(
         session, report.timing, attempts.effort, exactly, attempts.deadline, only, attempts.noted
@@ -184,7 +169,7 @@ def _smaller(session: Session, failed: Attempt, exactly: Exactly) -> Attempt:
     def once(smaller: Example) -> object:
         if failed.repeats != EXACT:
             return run_once(session, failed.repeats, smaller)
-        return replay(session, smaller, replace(exactly, first=True))  # no other reading made the whole equal
+        return repeated(session, smaller, replace(exactly, first=True))  # no other reading made the whole equal
 
     example, mismatch = shrink(failed.example, once, session.plan, failed.mismatch)
     return replace(failed, example=example, mismatch=mismatch)

@@ -260,13 +260,13 @@ class MultiheadAttention:
         pairs = (q.shape[-2], k.shape[-2])
         window = {"sliding": self.window, "single": self.window or pairs[1]}.get(self.mode)
         if mask is not None:
-            mask = _additive(mask)
-            if mask.shape not in (pairs, (q.shape[0] * q.shape[1], *pairs)):
+            given = _additive(mask)
+            if given.shape not in (pairs, (q.shape[0] * q.shape[1], *pairs)):
                 raise ValueError(
-                    f"MultiheadAttention: mask is (L, S) = {pairs} or (B * A, L, S), got {mask.shape}"
+                    f"MultiheadAttention: mask is (L, S) = {pairs} or (B * A, L, S), got {given.shape}"
                     f" (L queries are returned in mode {self.mode!r})"
                 )
-            mask = mask if mask.ndim == 2 else mask.reshape(*q.shape[:2], *pairs)
+            mask = given if given.ndim == 2 else given.reshape(*q.shape[:2], *pairs)
         if key_padding_mask is not None:
             key_padding_mask = _additive(key_padding_mask)[:, None, None]
         return together(structure(*pairs, causal=self.mode == "causal", window=window), mask, key_padding_mask)

@@ -31,9 +31,11 @@ class Layer(Protocol):
 
     def parameters(self) -> dict[str, Shape]:
         """Names and shapes of parameters and buffers, exactly as in the torch state_dict."""
+        ...
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of the output clip for an input clip of `shape`; ValueError names the axis that does not fit."""
+        ...
 
     def __call__(self, parameters: Parameters, clip: Array) -> Array:
         """The operator applied to a whole clip."""

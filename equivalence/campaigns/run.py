@@ -76,7 +76,7 @@ def _operator(name: str, max_examples: int, seed: int, progress: Progress | None
         deadline=None,
         print_blob=False,
         report_multiple_bugs=False,
-        suppress_health_check=list(hypothesis.HealthCheck),
+        suppress_health_check=[*hypothesis.HealthCheck],  # pyright: ignore[reportArgumentType]
         phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
     )
     @hypothesis.given(architectures.architectures(name), st.integers(0, 2**32 - 1))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from coequal.equivalence.checks import CHECKS, Finer, Skip, cause, run_once
 from coequal.equivalence.checks.replay import examples_to_replay
@@ -13,6 +12,7 @@ from coequal.equivalence.checks.run import Noted
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.floats import Floats, in_format
 from coequal.equivalence.compare.rounding import Rounded
+from coequal.equivalence.options import Replay
 from coequal.equivalence.report import Check
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
@@ -49,7 +49,7 @@ class Attempts:
     session: Session[Floats]
     effort: str
     deadline: float | None
-    replayed: dict[str, Any] | None
+    replayed: Replay | None
     made: list[Attempt] = field(default_factory=list)
     dependent: bool = False
     noted: Noted = field(default_factory=Noted)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from coequal.equivalence.checks import CHECKS
+from coequal.equivalence.options import Replay
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
 
@@ -28,10 +28,10 @@ def command(target: str | None, check: str, example: Example) -> str:
     return shlex.join(words)
 
 
-def examples_to_replay(session: Session, name: str, effort: str, replayed: dict[str, Any]) -> Iterator[Example]:
+def examples_to_replay(session: Session, name: str, effort: str, replayed: Replay) -> Iterator[Example]:
     """The example that the options describe, once for each variant of the check; the seed is taken as it is."""
     usual = list(CHECKS[name].examples(session, effort))
-    chosen = {key: value for key, value in replayed.items() if value is not None}
+    chosen = replayed.chosen
     if chosen.get("chunks") and "length" not in chosen:
         chosen["length"] = sum(chosen["chunks"])
     first = (

@@ -92,7 +92,8 @@ def memory_of(stream: Any, declared: Callable[[Any], Any] | None = None) -> Memo
         walk = _Walk(set(), declared=True)
         walk.visit(declared(stream), "memory", None)
         return walk.found
-    names, before = set(ENTRANCES), -1
+    names: set[str] = set(ENTRANCES)
+    before = -1
     while len(names) != before:  # methods count once their names are read by what is reached
         before = len(names)
         walk = _Walk(names)

@@ -34,7 +34,7 @@ def functions_of(stream: Any) -> dict[CodeType, str]:
                 found |= {c: f"{kind.__name__}.{name}" for name, v in vars(kind).items() for c in _codes(v) if _counts(name)}
     for name, value in getattr(stream, "__dict__", {}).items():
         if not isinstance(value, nn.Module):
-            found |= dict.fromkeys(_codes(value), name)
+            found |= dict.fromkeys(_codes(value), str(name))
     return found
 
 

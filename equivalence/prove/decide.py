@@ -21,6 +21,7 @@ import torch
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import Draw, FieldSession, over_field, redrawing
 from coequal.equivalence.compare.relation import agree
+from coequal.equivalence.options import BOUND
 from coequal.equivalence.prove.induction import CANDIDATES, Differs, Induction, induct
 from coequal.equivalence.prove.readings import HOMOMORPHISM, MANY, Seen, other_readings
 from coequal.equivalence.report import MeasuredTiming
@@ -34,7 +35,6 @@ from coequal.proofs.field.errors import NotDecided, NotExact, Redraw, TooFew
 from coequal.proofs.theorems.error_bound import after_redraws
 
 Tensor = torch.Tensor
-BOUND = 2.0**-40
 DRAWS = 12
 SECONDS = {"quick": 15.0, "normal": 45.0}  # after which no further length is tried (never the first)
 LEAST = 19  # frames up to which every length is compared, if there is time

@@ -157,6 +157,7 @@ class _Search:
         """The fewest last frames that the memory is a function of are found first: the receptive field, or a few more, since
         a stream may lag behind.
         """
+        why = Fails("the memory is a function of no number of last frames that was tried")
         few = (self.reach, self.reach + 1, self.reach + 2, 2 * self.reach, 3 * self.reach + 2)
         for span in (*few, *self._rings(few[-1])):
             self.span, start = span, self._legal(span + self.step)

@@ -94,9 +94,9 @@ class Session(Generic[N]):
         return other
 
     def computing(self, numbers: M) -> Session[M]:
-        """The same with other numbers, and no comparisons made."""
+        """The same with other numbers, and no comparisons made. What runs on symbols is none of what was run on floats."""
         other = cast("Session[M]", self.apart())
-        other.numbers = numbers
+        other.numbers, other.ran = numbers, Ran() if numbers.symbolic else self.ran
         return other
 
     def in_dtype(self, dtype: torch.dtype, numbers: M) -> Session[M]:

@@ -100,9 +100,11 @@ class Machine(Protocol):
 
     def step(self, frame: Tensor) -> list[Tensor]:
         """What it emits."""
+        ...
 
     def flush(self) -> list[Tensor]:
         """What it still owes."""
+        ...
 
 
 @dataclass

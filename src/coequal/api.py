@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from coequal.equivalence import verify as harness
-from coequal.equivalence.prove.decide import BOUND
+from coequal.equivalence.options import BOUND, Options, Replay
 from coequal.equivalence.report import Report
 from coequal.subjects.adapters.find import subject_of
 from coequal.subjects.errors import BadSubject
@@ -36,14 +36,19 @@ def verify(
     timeout: float | None = None,
     bound: float = BOUND,
     literal: bool = False,
-    **replay: Any,
+    length: int | None = None,
+    batch: int | None = None,
+    scale: float | None = None,
+    chunks: Iterable[int] | None = None,
+    format: str | None = None,
 ) -> Report:
     """Compare a stream with its clip function: verdict, checks by name, findings, a counterexample if there is one.
 
     `what` is a Subject, or a module that an adapter recognises together with an `example` clip. `window=N` compares with
     the clip of the last N frames. `checks`: the names of those to run, or one name (default: all). `timeout` is in seconds.
-    `bound` is the greatest probability of a wrong proof, `literal` takes constants as the floats that they are. `replay`
-    (`length`, `batch`, `scale`, `chunks`, `format`) repeats one comparison. BadSubject: it cannot be compared at all.
+    `bound` is the greatest probability of a wrong proof, `literal` takes constants as the floats that they are.
+    `length` (frames), `batch` (rows), `scale` (of drawn weights), `chunks` and `format` ("float32") repeat one comparison
+    with `seed`. BadSubject: it cannot be compared at all.
     """
     if isinstance(what, Subject):
         given: dict[str, Any] = {"example": example, "window": window}
@@ -54,6 +59,5 @@ def verify(
         raise BadSubject(f"verify: the module {type(what).__name__} needs an example clip: verify(module, example=clip)")
     else:
         chosen = subject_of(what, example, **({} if window is None else {"window": window}))
-    return harness.verify(
-        chosen, seed=seed, checks=checks, effort=effort, timeout=timeout, bound=bound, literal=literal, **replay
-    )
+    replay = Replay(length, batch, scale, None if chunks is None else tuple(chunks), format)
+    return harness.verify(chosen, Options(seed, checks, effort, timeout, bound, literal), replay)

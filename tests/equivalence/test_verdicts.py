@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from coequal import verify
 from coequal.equivalence.report import Check, Finding, Report, Verdict
-from coequal.equivalence.verify import verify
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.subject import Subject
 

@@ -8,9 +8,8 @@ import torch
 from torch import nn
 
 import coequal
-from coequal import continual
+from coequal import continual, verify
 from coequal.equivalence.checks import CHECKS
-from coequal.equivalence.verify import verify
 from coequal.reference.timing import Timing
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import coequal
-from coequal.equivalence.verify import verify
+from coequal import verify
 
 pytest.importorskip("continual", reason="continual-inference is not installed: pip install 'coequal[demo]'")
 DEMO = runpy.run_path(str(Path(__file__).resolve().parents[2] / "examples" / "demo.py"))

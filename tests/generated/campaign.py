@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import torch
 
+from coequal import verify
 from coequal.equivalence.report import Report
-from coequal.equivalence.verify import verify
 from coequal.subjects.subject import Subject
 from tests.generated.mutants import Mutation, Right, mutation
 from tests.generated.streams import MEMORIES, Net, subject

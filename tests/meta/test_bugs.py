@@ -17,8 +17,8 @@ import pytest
 import torch
 from torch import nn
 
+from coequal import verify
 from coequal.equivalence.checks import CHECKS
-from coequal.equivalence.verify import verify
 from coequal.subjects.subject import Subject
 
 Tensor = torch.Tensor

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from coequal.equivalence.verify import verify
+from coequal import verify
 from coequal.subjects.chunks import Plan
 from coequal.subjects.subject import Claim, Subject
 

@@ -22,7 +22,7 @@ DEADLY = {
 
 def request(target: str) -> dict:
     load = {"example": None, "window": None, "allow": [], "seed": 0}
-    return {"target": target, "again": target, "load": load, "verify": {"checks": None, "seed": 0, "effort": "quick"}}
+    return {"target": target, "again": target, "load": load, "options": {"effort": "quick"}, "replay": {}}
 
 
 def complaint(target: str, timeout: float = 60) -> str:

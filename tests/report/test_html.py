@@ -8,6 +8,7 @@ import pytest
 
 from coequal.equivalence.report import Check, Counterexample, Finding, Report, Verdict
 from coequal.report import html as page
+from coequal.report.figures import series
 
 EVIL = "<script>alert('x')</script> & \"y\" $verdict ${seed}"
 VOID = {"meta", "path"}
@@ -120,7 +121,7 @@ def test_only_lists_of_numbers_become_curves() -> None:
         "flags": [True, False],
         "nan": [math.nan] * 3,
     }
-    assert page.series(quality) == {"ratio": [1.0, 2.5]}
+    assert series(quality) == {"ratio": [1.0, 2.5]}
 
 
 def test_a_curve_has_gaps_where_it_is_not_finite() -> None:

@@ -5,9 +5,8 @@ import torch
 from torch import nn
 
 import coequal
-from coequal import continual
+from coequal import continual, verify
 from coequal.equivalence.run.player import play
-from coequal.equivalence.verify import verify
 from coequal.subjects.adapters.continual_inference import LibraryStream, Session
 
 co = pytest.importorskip("continual", reason="continual-inference is not installed: pip install 'coequal[demo]'")

@@ -30,6 +30,7 @@ class Factor(Protocol):
 
     def __iter__(self) -> Iterator[Any]:
         """All of them; for sizes that are numbers."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ FUNCTIONS: dict[str, Call] = {
     "expand_dims": torch.unsqueeze,
     "squeeze": lambda x, axis=None: x.squeeze() if axis is None else x.squeeze(axis),
     "broadcast_to": lambda x, shape: x.expand(tuple(shape)),
-    "roll": lambda x, shift, axis=None: torch.roll(x, shift, dims=axis),
+    "roll": lambda x, shift, axis=None: torch.roll(x, shift) if axis is None else torch.roll(x, shift, dims=axis),
     "flip": lambda x, axis=None: torch.flip(x, _axes(x, axis)),
     "repeat": lambda x, repeats, axis: torch.repeat_interleave(x, repeats, dim=axis),
     "pad": _pad,

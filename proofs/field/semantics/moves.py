@@ -65,9 +65,10 @@ def _at_once(name: str, args: tuple, kwargs: dict, known: int) -> Tensor | None:
     """The same move of all planes in one call, for what programs do most; None: plane by plane."""
     if name in ("clone", "_to_copy", "lift_fresh_copy"):
         return args[0].planes.clone()
-    if name in ("cat", "stack") and type(args[0]) in (list, tuple):
+    given: Any = args[0] if args else None
+    if name in ("cat", "stack") and type(given) in (list, tuple):
         dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
-        parts = [v.planes[:known] for v in args[0] if name == "stack" or v.planes.dim() > 2 or v.planes.shape[1]]
+        parts = [v.planes[:known] for v in given if name == "stack" or v.planes.dim() > 2 or v.planes.shape[1]]
         if parts and len({part.dim() for part in parts}) == 1:
             return getattr(torch, name)(parts, dim + 1 if dim >= 0 else dim)
     if name == "constant_pad_nd" and len(args) == 3 and isinstance(args[2], Fill) and not bool(args[2].planes.any()):

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
+from typing import TYPE_CHECKING
 
-
-def console():
+if TYPE_CHECKING:
     from rich.console import Console
 
-    if hasattr(sys.stdout, "reconfigure"):  # a terminal or pipe that cannot show a letter gets a question mark
+
+def console() -> Console:
+    """The terminal, or the pipe, that is written to."""
+    from rich.console import Console
+
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal or pipe that cannot show a letter gets a question mark
         sys.stdout.reconfigure(errors="replace")
     return Console(highlight=False, markup=False, emoji=False)
 

@@ -43,11 +43,11 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
         "seed": options.seed if options.load_seed is None else options.load_seed,
         "again": _again(options),
         "load": {key: getattr(options, key) for key in ("example", "window", "allow", "seed", "device")},
-        "verify": {
+        "options": {
             **{"checks": options.only and tuple(options.only), "seed": options.seed, "effort": options.effort},
             **{"bound": options.bound, "literal": options.literal_constants},
-            **{key: value for key, value in replay.items() if value is not None},
         },
+        "replay": replay,
     }
 
 

@@ -76,11 +76,13 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
     from coequal.equivalence.checks import CHECKS
     from coequal.equivalence.checks.exact import EXACT
     from coequal.equivalence.findings.base import FINDINGS
+    from coequal.equivalence.options import Options, Replay
     from coequal.equivalence.verify import verify
 
     known_names(subject.allow, {*CHECKS, EXACT, *FINDINGS})
     left = request["deadline"] - time.time()
-    report = verify(subject, target=request["again"], timeout=left, **request["verify"])
+    options, replay = Options(timeout=left, **request["options"]), Replay(**request["replay"])
+    report = verify(subject, options, replay, target=request["again"])
     report.target = request["target"]
     return report
 

@@ -51,8 +51,8 @@ def located(error: BaseException, target: str) -> str:
     """The message of an error of the harness, with the target and the user's line that it came from, if it says neither."""
     message = str(error)
     cause = error
-    while cause.__cause__ or cause.__context__:
-        cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
+    while (before := cause.__cause__ or cause.__context__) is not None:
+        cause = before
     frames = [frame for frame in traceback.walk_tb(cause.__traceback__) if _is_users(frame[0])]
     if frames and frames[-1][0].f_code.co_filename not in message:
         message += f" ({frames[-1][0].f_code.co_filename}, line {frames[-1][1]})"

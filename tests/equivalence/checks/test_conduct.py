@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from coequal.equivalence.verify import verify
+from coequal import verify
 from coequal.subjects.subject import Subject
 
 Tensor = torch.Tensor

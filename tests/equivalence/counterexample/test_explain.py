@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coequal import verify
 from coequal.equivalence.counterexample.explain import in_words
-from coequal.equivalence.verify import verify
 from coequal.subjects.subject import Subject
 
 Tensor = torch.Tensor

@@ -5,10 +5,10 @@ import torch
 from torch import nn
 
 import coequal
+from coequal import verify
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.counterexample.shrink import candidates, shrink
 from coequal.equivalence.run.examples import Example
-from coequal.equivalence.verify import verify
 from coequal.subjects.chunks import Plan, plan_of
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from coequal import verify
 from coequal.equivalence.findings.drift import LONG
-from coequal.equivalence.verify import verify
 from coequal.subjects.subject import Subject
 
 Tensor = torch.Tensor

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import nn
 
+from coequal import verify
 from coequal.equivalence.memory.walk import Unobservable, cells
-from coequal.equivalence.verify import verify
 from coequal.subjects.subject import Subject
 from tests.generated.mutants import COUNTERS
 

@@ -16,7 +16,8 @@ from coequal.equivalence.campaigns import architectures as strategies
 from coequal.equivalence.campaigns.architectures import OPERATORS, architectures
 from coequal.equivalence.campaigns.contents import Architecture
 from coequal.proofs.cost import LETTERS, Cost, CostError, NotStreamable, clip_cost, domains, output_shape, step_cost
-from coequal.proofs.cost.algebra.counts import OPERATIONS, evaluated
+from coequal.proofs.cost.algebra.conventions import OPERATIONS
+from coequal.proofs.cost.algebra.counts import evaluated
 from coequal.proofs.cost.executed import numpy_counter as counting_array
 from coequal.proofs.cost.executed.counter import count
 from coequal.proofs.cost.executed.fake_tensors import clip_executed

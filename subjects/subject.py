@@ -38,6 +38,9 @@ class Subject:
     inputs: Callable[[int, int, int], torch.Tensor] | None = None  # (length, batch, seed) -> clip
     plan: Any = None  # legal chunk sizes; None: any
     memory: Callable[[Any], Any] | None = None  # stream -> tree of all it remembers, where that cannot be walked
+    clip_state: Callable[[torch.Tensor, Any], tuple[torch.Tensor, Any]] | None = (
+        None  # how the clip goes on: see `docs/exact.md`
+    )
     allow: tuple[str, ...] = ()  # named checks or findings that this subject waives
 
     name: str = ""  # how reports call it

@@ -17,9 +17,7 @@ def check_subject(subject: Subject) -> None:
         raise BadSubject(f"verify: expected a coequal.Subject, got {type(subject).__name__}")
     if not isinstance(subject.example, Tensor):
         raise BadSubject(f"Subject.example: expected a tensor, a whole clip, got {type(subject.example).__name__}")
-    for name in ("clip", "stream"):
-        if not callable(getattr(subject, name)):
-            raise BadSubject(f"Subject.{name}: expected a callable, got {type(getattr(subject, name)).__name__}")
+    _check_callables(subject)
     axes = subject.example.dim()
     if not 0 <= subject.time < axes:
         raise BadSubject(
@@ -46,3 +44,12 @@ def check_subject(subject: Subject) -> None:
     if subject.emits not in ("frames", "window", "last"):
         raise BadSubject(f"Subject.emits: 'frames', 'window' or 'last', got {subject.emits!r}")
     plan_of(subject.plan)
+
+
+def _check_callables(subject: Subject) -> None:
+    for name in ("clip", "stream"):
+        if not callable(getattr(subject, name)):
+            raise BadSubject(f"Subject.{name}: expected a callable, got {type(getattr(subject, name)).__name__}")
+    for name in ("inputs", "memory", "clip_state", "twin"):
+        if getattr(subject, name) is not None and not callable(getattr(subject, name)):
+            raise BadSubject(f"Subject.{name}: expected a callable or None, got {type(getattr(subject, name)).__name__}")

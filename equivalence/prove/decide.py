@@ -22,7 +22,9 @@ from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import Draw, FieldSession, over_field, redrawing
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.options import BOUND
-from coequal.equivalence.prove.induction import CANDIDATES, Differs, Induction, induct
+from coequal.equivalence.prove import induction, recurrence
+from coequal.equivalence.prove.induction import CANDIDATES
+from coequal.equivalence.prove.premises import Differs, Induction
 from coequal.equivalence.prove.readings import HOMOMORPHISM, MANY, Seen, other_readings
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.examples import Example
@@ -179,7 +181,7 @@ def _all_that_there_is_time_for(
             return
         _acquaint(exact, 10 * exact.facts.reach + 64)
         if known is not None or not later:
-            decision.induction = induct(exact, timing, until, known)
+            decision.induction = _induction(exact, timing, until, known)
             decision.compared += [Example(n, exact.batch, exact.seed) for n in decision.induction.lengths]
         if decision.induction.holds:
             _far(exact, decision, until)
@@ -192,6 +194,13 @@ def _all_that_there_is_time_for(
         decision.functions = sorted({name if isinstance(name, str) else str(name[0]) for name in alone})  # type: ignore[index]
         decision.identities = bool(alone)
         decision.seen = _seen(exact)
+
+
+def _induction(exact: FieldSession, timing: MeasuredTiming, until: float, known: Induction | None) -> Induction:
+    """For finite memory, or along the state that the subject gives of its clip function."""
+    if exact.subject.clip_state is not None and exact.subject.window is None:
+        return recurrence.induct(exact, until, known)
+    return induction.induct(exact, timing, until, known)
 
 
 def _seen(exact: FieldSession) -> Seen:

@@ -11,68 +11,31 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-import time
 from collections import Counter as Counts
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import torch
 
-from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import FieldSession
-from coequal.equivalence.compare.relation import agree
-from coequal.equivalence.memory.walk import Memory, Unobservable, memory_of
-from coequal.equivalence.memory.watched import Counter, TensorCounter, Uses
+from coequal.equivalence.memory.walk import Unobservable
+from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.field_reach import field_reach
-from coequal.equivalence.prove.remembered import Kept, Remembered, remember, same
+from coequal.equivalence.prove.premises import LONGEST, Fails, Induction, Premises, growth_of, passed, same_structure
+from coequal.equivalence.prove.remembered import Kept, Remembered, same
 from coequal.equivalence.report import MeasuredTiming
-from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import Player
-from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
 
 Tensor = torch.Tensor
-LONGEST = 1200  # frames, beyond which no memory is followed
-STEPS = 6000  # that all lengths together may take
 SPANS = 12  # numbers of last frames that are tried for memories longer than the receptive field
 CANDIDATES = 40  # periods that are tried
 ALIKE = "the clip function treats all lengths alike: an inner frame depends on the frames of its receptive field alone"
-HELD = "what the stream remembers is held by the stream object and by what its code reads"
-DECLARED = "the stream's memory is what the subject's `memory` says: {name}"
-
-
-class Fails(Exception):
-    """A premise does not hold, or cannot be checked; the text says which."""
-
-
-class Differs(Exception):
-    """A length at which stream and clip differ: nothing is left to prove."""
-
-    def __init__(self, example: Example, mismatch: Mismatch) -> None:
-        super().__init__(str(mismatch))
-        self.example, self.mismatch = example, mismatch
-
-
-@dataclass
-class Induction:
-    """Whether the premises hold; from where, with which period; what else is said of the memory."""
-
-    holds: bool
-    says: str
-    start: int = 0
-    period: int = 0
-    span: int = 0
-    reach: int = 0  # the receptive field, or the window
-    tried: int = 1  # candidates that could have been accepted: a union bound
-    lengths: list[int] = field(default_factory=list)  # that were compared on the way
-    globals: list[str] = field(default_factory=list)  # that the stream's code reads
-    assumptions: list[str] = field(default_factory=list)
 
 
 def induct(exact: FieldSession, timing: MeasuredTiming, until: float, known: Induction | None = None) -> Induction:
     """Look for start and period, or check those that are `known` from another draw."""
-    search = _Search(exact, 0, Fraction(1), until)
+    search = _Search(exact, until)
     try:
         search.reach, search.stride = _reach(exact, timing)
         if known is None:
@@ -83,15 +46,9 @@ def induct(exact: FieldSession, timing: MeasuredTiming, until: float, known: Ind
     except (Fails, Unobservable) as error:
         return Induction(False, str(error), tried=search.tried, lengths=search.compared, globals=search.globals)
     says = f"what the stream remembers after {start} frames depends on the last {search.span} alone, with period {period}"
-    assumptions = [_held(exact)] if exact.subject.window is not None else [_held(exact), ALIKE]
+    assumptions = [search.held()] if exact.subject.window is not None else [search.held(), ALIKE]
     kept = (search.span, search.reach, search.tried, search.compared, search.globals, assumptions)
     return Induction(True, says, start, period, *kept)
-
-
-def _held(exact: FieldSession) -> str:
-    """What is assumed of the memory: that it is what was walked, or what the subject declares."""
-    declared = exact.subject.memory
-    return HELD if declared is None else DECLARED.format(name=getattr(declared, "__qualname__", repr(declared)))
 
 
 def _reach(exact: FieldSession, timing: MeasuredTiming) -> tuple[int, Fraction]:
@@ -124,17 +81,12 @@ def _rate(exact: FieldSession) -> Fraction:
 
 
 @dataclass
-class _Search:
-    """The premises for one subject in one draw."""
+class _Search(Premises):
+    """Those of finite memory."""
 
-    exact: FieldSession
-    reach: int
-    stride: Fraction
-    until: float
+    reach: int = 0
+    stride: Fraction = Fraction(1)
     span: int = 0  # how many last frames the memory is a function of
-    tried: int = 0
-    compared: list[int] = field(default_factory=list)
-    globals: list[str] = field(default_factory=list)
 
     @property
     def step(self) -> int:
@@ -148,9 +100,7 @@ class _Search:
             period, uses = self._shortest_period(start)
             if not uses.ahead:
                 return start, period
-            start = self._legal(max(uses.ahead) + self.span + self.step)  # a threshold that was not reached yet
-            if start > LONGEST:
-                raise Fails(f"the stream compares its frame number with {max(uses.ahead)}: beyond {LONGEST} frames")
+            start = self._past(uses, self.span + self.step)
         raise Fails("the stream keeps comparing its frame number with larger ones")
 
     def _start(self) -> int:
@@ -198,10 +148,7 @@ class _Search:
         self._same_after_another_beginning(first, start)
         self._responds(first, start)
         uses = self._repeats(first, start, period)
-        if uses.ahead:
-            raise Fails(f"the stream compares its frame number with {max(uses.ahead)}, which it has not passed")
-        if uses.misfits:
-            raise Fails(f"the stream takes a count modulo {min(uses.misfits)}")
+        passed(uses)
         self._every_length(start + period)
         if self.exact.subject.window is None:
             self._clip_alike(start + period)
@@ -218,19 +165,6 @@ class _Search:
             return
         raise Fails("nothing that the stream holds changes with its frames, though it needs earlier ones: memory is hidden")
 
-    def _legal(self, length: int) -> int:
-        legal = self.exact.plan.legal(length)
-        while legal < length:
-            length += 1
-            legal = self.exact.plan.legal(length)
-            if length > LONGEST:
-                raise Fails("no such length can be fed in legal chunks")
-        return legal
-
-    def _in_time(self) -> None:
-        if time.monotonic() > self.until:
-            raise Fails("no time was left to follow the memory")
-
     def _periods(self, first: Remembered) -> list[int]:
         """Candidates: the stride, and with it the sizes of what may be rings, alone and in pairs, shortest first."""
         most = max(4 * self.reach + 8, 2 * self.span)
@@ -245,16 +179,13 @@ class _Search:
         start = self.span + unit
         later = self._after(self._legal(start + unit), 2)
         pairs = enumerate(zip(first.cells, later.cells, strict=False))
-        grown = [i for i, (a, b) in pairs if (growth := _growth(a.content, b.content)) is not None and growth > 0]
+        grown = [i for i, (a, b) in pairs if (growth := growth_of(a.content, b.content)) is not None and growth > 0]
         uses = Uses()
         with contextlib.suppress(Fails):
             self._watch(self._legal(start), unit, dict.fromkeys(grown, unit), uses)
         return uses.moduli
 
     # -- memories --------------------------------------------------------------------------------------------------------
-
-    def _frames(self, length: int, seed: int) -> Tensor:
-        return self.exact.inputs(length, self.exact.batch, self.exact.seed + 31 * seed)
 
     def _fed(self, length: int, beginning: int) -> Player:
         """A stream that has seen so many frames: a beginning of its own, then the last frames that all have."""
@@ -266,23 +197,6 @@ class _Search:
         """The last frames that every memory has seen."""
         return self._frames(self.span, 2)
 
-    def _memory(self, stream: Any) -> Memory:
-        memory = memory_of(stream, self.exact.subject.memory)
-        self.globals = sorted({*self.globals, *memory.globals})
-        return memory
-
-    def _remembered(self, player: Player) -> Remembered:
-        return remember(self.exact, self._memory(player.stream))
-
-    def _after(self, length: int, beginning: int) -> Remembered:
-        """What is remembered after so many frames; parameters that have changed by then are a memory that cannot be seen."""
-        before = remember(self.exact, self._memory(self.exact.player().stream)).parameters
-        found = self._remembered(self._fed(length, beginning))
-        changed = [name for name, was in before.items() if found.parameters.get(name, was) != was]
-        if changed:
-            raise Fails(f"the parameter {changed[0]} changes while frames are fed")
-        return found
-
     def _same_after_another_beginning(self, first: Remembered, start: int) -> None:
         other = self._after(start, 1)
         same_structure(first, other)
@@ -292,98 +206,7 @@ class _Search:
 
     def _repeats(self, first: Remembered, start: int, period: int) -> Uses:
         """Same last frames, same memory a period later; and what is done with the numbers that have grown."""
-        grown = self._grown(first, self._after(start + period, 2))
-        uses = Uses()
-        if grown:
-            flushes = hasattr(self.exact.player().stream, "flush")
-            for length in range(period + 1) if flushes else [period]:
-                self._in_time()
-                self._watch(start, length, grown, uses)
-        return uses
-
-    def _grown(self, first: Remembered, later: Remembered) -> dict[int, int]:
-        """Places whose numbers are larger a period later, and by how much; Fails where anything else differs."""
-        same_structure(first, later)
-        grown = {}
-        for i, (a, b) in enumerate(zip(first.cells, later.cells, strict=True)):
-            if same(self.exact, a.content, b.content):
-                continue
-            growth = _growth(a.content, b.content)
-            if growth is None or growth <= 0:
-                raise Fails(f"{a.path} is another function of the last frames a period later")
-            grown[i] = growth
-        return grown
-
-    def _watch(self, start: int, length: int, grown: dict[int, int], uses: Uses) -> None:
-        """`length` frames with watched counters in place of the numbers that grow; then the end. Legal lengths only.
-
-        Whatever is raised while they are watched may be of their making: it ends the induction, and nothing else.
-        """
-        if length and self.exact.plan.legal(length) < length:
-            return
-        player = self._fed(start, 0)
-        memory = self._memory(player.stream)
-        if grown and memory.counts_types:
-            raise Fails("the stream asks for the types of objects: a counter cannot be watched")
-        places = [memory.cells[i] for i in grown]
-        for cell, growth in zip(places, grown.values(), strict=True):
-            if cell.put is None:
-                raise Fails(f"{cell.path} counts frames, and cannot be watched")
-            cell.put(_watched(cell.content, uses, growth))
-        self._in_place(player.stream, [cell.path for cell in places])
-        self._guarded(lambda: self._go_on(player, length, [cell.path for cell in places]))
-        if uses.escapes:
-            raise Fails(f"the stream uses its frame number itself: as {', '.join(sorted(uses.escapes))}")
-
-    def _go_on(self, player: Player, length: int, paths: list[str]) -> None:
-        if length:
-            frames = self._frames(length, 9)
-            player.feed(frames, self.exact.plan_chunks(frames))
-            self._in_place(player.stream, paths)
-        player.flush()
-
-    def _guarded(self, run: Callable[[], None]) -> None:
-        with self.exact.numbers.over.probing() as refused:
-            try:
-                run()
-            except (Fails, Unobservable, Redraw):
-                raise
-            except (Exception, NotDecided, NotExact) as error:
-                raise Fails(f"with its counter watched the stream raises: {error}") from None
-        if refused:
-            raise Fails(f"with its counter watched: {refused[0]}")
-
-    def _in_place(self, stream: Any, paths: list[str]) -> None:
-        """The watched numbers are where they were put: nobody has made copies, or put them where nobody looks."""
-        found = {cell.path: cell.content for cell in self._memory(stream).cells}
-        for path in paths:
-            if type(found.get(path)) not in (Counter, TensorCounter):
-                raise Fails(f"{path} counts frames, and a watched number does not stay there")
-
-    # -- lengths -----------------------------------------------------------------------------------------------------------
-
-    def _every_length(self, longest: int) -> None:
-        """Every length from one frame up; of windows, and of streams that end with nothing owed, the longest says it all."""
-        exact = self.exact
-        lengths = range(1, longest + 1) if exact.subject.window is None else [longest]
-        lengths = sorted({exact.plan.legal(n) for n in lengths} - {0})
-        prefixes = not hasattr(exact.player().stream, "flush") and exact.plan.allows((1, 1))
-        steps = longest if prefixes else sum(lengths)
-        if steps > STEPS:
-            raise Fails(f"all lengths up to {longest} would take {steps} steps: only some were compared")
-        whole = exact.inputs(longest, exact.batch, exact.seed + 61)
-        trace, compared = exact.play(whole) if prefixes else None, 0
-        for length in lengths:
-            self._in_time()
-            example = Example(length, exact.batch, exact.seed + 61)
-            x = whole.narrow(exact.subject.time, 0, length)
-            try:
-                compared += agree(exact, x, exact.play(x, example.chunks) if trace is None else trace.of_the_first(length))
-            except Mismatch as mismatch:
-                raise Differs(example, mismatch) from None
-            self.compared.append(length)
-        if not compared:
-            raise Fails(f"no stream of up to {longest} frames had anything to compare")
+        return self._watched(self._grown(first, self._after(start + period, 2)), start, period)
 
     def _clip_alike(self, length: int) -> None:
         """A sample of what is assumed: the clip of a later part of a longer clip has the same inner frames."""
@@ -413,27 +236,3 @@ def _sizes(memory: Remembered) -> set[int]:
         elif type(cell.content) is int:
             sizes.add(cell.content)
     return {n for n in (*sizes, *lists.values()) if 1 < n <= LONGEST}
-
-
-def _growth(a: Any, b: Any) -> int | None:
-    """By how much a whole number has grown, or an integer tensor of one element; None for anything else."""
-    if type(a) is int and type(b) is int:
-        return b - a
-    if isinstance(a, Kept) and isinstance(b, Kept) and a.integer is not None and b.integer is not None:
-        return b.integer - a.integer if a.layout == b.layout and a.whole.numel() == 1 else None
-    return None
-
-
-def _watched(content: Any, uses: Uses, growth: int) -> Counter:
-    if isinstance(content, Tensor):
-        return TensorCounter.of(content, uses, growth)
-    return Counter(content, uses, growth)
-
-
-def same_structure(first: Remembered, other: Remembered) -> None:
-    """Fails where two memories have other places, or share storages in another way."""
-    if first.paths != other.paths:
-        extra = set(first.paths) ^ set(other.paths)
-        raise Fails(f"what is remembered changes its shape: {sorted(extra)[0] if extra else 'order of parts'}")
-    if first.groups != other.groups:
-        raise Fails("tensors share memory in another way with other frames")

@@ -75,7 +75,7 @@ R, n and P are found by a search that accepts the first candidate that fits. Eac
 with the probability of Theorem 1: the first draw counts as often as candidates were tried (union bound), later draws, which
 check one candidate and every length again, once. What was compared in the first draw alone does not multiply.
 
-Streams that remember everything (recurrence, growing caches) have no R. Nothing is claimed about them here.
+Streams that remember everything (recurrence, growing caches) have no R: see Theorem 5 (`recurrence.py`).
 """
 
 from __future__ import annotations

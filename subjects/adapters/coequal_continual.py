@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -30,4 +31,7 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
         delay = None if math.isinf(timing.receptive_field) else timing.delay
         fields["claim"] = Claim(timing.receptive_field, delay, timing.stride)
     fields |= {"clip": module.forward, "stream": lambda: Stream(module), "modules": module}
+    kind = next((kind for kind in (nn.RNN, nn.LSTM, nn.GRU) if isinstance(module, kind)), None)
+    if kind is not None:
+        fields["clip_state"] = functools.partial(kind.forward, module)
     return Subject(example=example, **(fields | overrides))

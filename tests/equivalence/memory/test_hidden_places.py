@@ -333,6 +333,14 @@ class FS(Base):
         return len(s.t)
 
 
+class Writes(Base):
+    def tick(s):
+        s.prev.add_(0)
+        s.last = getattr(s, "last", torch.zeros(()))
+        s.last.add_(0)
+        return s.last._version
+
+
 class Str(Base):
     t = "0"
 

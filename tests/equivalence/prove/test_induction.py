@@ -9,7 +9,8 @@ from torch import nn
 from coequal.equivalence.compare.field import Draw, over_field
 from coequal.equivalence.compare.floats import Floats
 from coequal.equivalence.prove.decide import Exactly, decide
-from coequal.equivalence.prove.induction import Differs, induct
+from coequal.equivalence.prove.induction import induct
+from coequal.equivalence.prove.premises import Differs
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.session import Session
 from coequal.subjects.subject import Subject

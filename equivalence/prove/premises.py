@@ -1,0 +1,243 @@
+"""What inductions over all lengths have in common: memories that are compared, numbers that are watched, every length.
+
+`induction.py` is for streams of finite memory, `recurrence.py` for those that remember everything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from coequal.equivalence.compare.difference import Mismatch
+from coequal.equivalence.compare.field import FieldSession
+from coequal.equivalence.compare.relation import agree
+from coequal.equivalence.memory.walk import Memory, Unobservable, memory_of
+from coequal.equivalence.memory.watched import Counter, TensorCounter, Uses
+from coequal.equivalence.prove.remembered import Kept, Remembered, remember, same
+from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.player import Player
+from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
+
+Tensor = torch.Tensor
+LONGEST = 1200  # frames, beyond which no memory is followed
+STEPS = 6000  # that all lengths together may take
+HELD = "what the stream remembers is held by the stream object and by what its code reads"
+DECLARED = "the stream's memory is what the subject's `memory` says: {name}"
+
+
+class Fails(Exception):
+    """A premise does not hold, or cannot be checked; the text says which."""
+
+
+class Differs(Exception):
+    """A length at which stream and clip differ: nothing is left to prove."""
+
+    def __init__(self, example: Example, mismatch: Mismatch) -> None:
+        super().__init__(str(mismatch))
+        self.example, self.mismatch = example, mismatch
+
+
+@dataclass
+class Induction:
+    """Whether the premises hold; from where, with which period; what else is said of the memory."""
+
+    holds: bool
+    says: str
+    start: int = 0
+    period: int = 0
+    span: int = 0
+    reach: int = 0  # the receptive field, or the window
+    tried: int = 1  # candidates that could have been accepted: a union bound
+    lengths: list[int] = field(default_factory=list)  # that were compared on the way
+    globals: list[str] = field(default_factory=list)  # that the stream's code reads
+    assumptions: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Premises:
+    """What is checked for one subject in one draw."""
+
+    exact: FieldSession
+    until: float
+    tried: int = 0  # candidates that could have been accepted: a union bound
+    compared: list[int] = field(default_factory=list)  # lengths
+    globals: list[str] = field(default_factory=list)  # that the stream's code reads
+
+    def held(self) -> str:
+        """What is assumed of the memory: that it is what was walked, or what the subject declares."""
+        declared = self.exact.subject.memory
+        return HELD if declared is None else DECLARED.format(name=getattr(declared, "__qualname__", repr(declared)))
+
+    def _legal(self, length: int) -> int:
+        legal = self.exact.plan.legal(length)
+        while legal < length:
+            length += 1
+            legal = self.exact.plan.legal(length)
+            if length > LONGEST:
+                raise Fails("no such length can be fed in legal chunks")
+        return legal
+
+    def _past(self, uses: Uses, more: int) -> int:
+        """So many frames after the greatest number that the frame number is compared with."""
+        start = self._legal(max(uses.ahead) + more)
+        if start > LONGEST:
+            raise Fails(f"the stream compares its frame number with {max(uses.ahead)}: beyond {LONGEST} frames")
+        return start
+
+    def _in_time(self) -> None:
+        if time.monotonic() > self.until:
+            raise Fails("no time was left to follow the memory")
+
+    def _frames(self, length: int, seed: int) -> Tensor:
+        return self.exact.inputs(length, self.exact.batch, self.exact.seed + 31 * seed)
+
+    def _fed(self, length: int, beginning: int) -> Player:
+        """A stream that has seen so many frames; `beginning` chooses them."""
+        raise NotImplementedError
+
+    def _memory(self, stream: Any) -> Memory:
+        memory = memory_of(stream, self.exact.subject.memory)
+        self.globals = sorted({*self.globals, *memory.globals})
+        return memory
+
+    def _remembered(self, player: Player) -> Remembered:
+        return remember(self.exact, self._memory(player.stream))
+
+    def _after(self, length: int, beginning: int) -> Remembered:
+        """What is remembered after so many frames; parameters that have changed by then are a memory that cannot be seen."""
+        before = remember(self.exact, self._memory(self.exact.player().stream)).parameters
+        found = self._remembered(self._fed(length, beginning))
+        changed = [name for name, was in before.items() if found.parameters.get(name, was) != was]
+        if changed:
+            raise Fails(f"the parameter {changed[0]} changes while frames are fed")
+        return found
+
+    def _grown(self, first: Remembered, later: Remembered, but: Container[int] = ()) -> dict[int, int]:
+        """Places whose numbers are larger a period later, and by how much; Fails where others differ, `but` some places."""
+        same_structure(first, later)
+        grown = {}
+        for i, (a, b) in enumerate(zip(first.cells, later.cells, strict=True)):
+            if i in but or same(self.exact, a.content, b.content):
+                continue
+            growth = growth_of(a.content, b.content)
+            if growth is None or growth <= 0:
+                raise Fails(f"{a.path} is another function of the last frames a period later")
+            grown[i] = growth
+        return grown
+
+    def _watched(self, grown: dict[int, int], start: int, period: int) -> Uses:
+        """What is done with the numbers that have grown, in a period and at an end after each of its frames."""
+        uses = Uses()
+        if grown:
+            flushes = hasattr(self.exact.player().stream, "flush")
+            for length in range(period + 1) if flushes else [period]:
+                self._in_time()
+                self._watch(start, length, grown, uses)
+        return uses
+
+    def _watch(self, start: int, length: int, grown: dict[int, int], uses: Uses) -> None:
+        """`length` frames with watched counters in place of the numbers that grow; then the end. Legal lengths only.
+
+        Whatever is raised while they are watched may be of their making: it ends the induction, and nothing else.
+        """
+        if length and self.exact.plan.legal(length) < length:
+            return
+        player = self._fed(start, 0)
+        memory = self._memory(player.stream)
+        if grown and memory.counts_types:
+            raise Fails("the stream asks for the types of objects: a counter cannot be watched")
+        places = [memory.cells[i] for i in grown]
+        for cell, growth in zip(places, grown.values(), strict=True):
+            if cell.put is None:
+                raise Fails(f"{cell.path} counts frames, and cannot be watched")
+            cell.put(_counter(cell.content, uses, growth))
+        self._in_place(player.stream, [cell.path for cell in places])
+        self._guarded(lambda: self._go_on(player, length, [cell.path for cell in places]))
+        if uses.escapes:
+            raise Fails(f"the stream uses its frame number itself: as {', '.join(sorted(uses.escapes))}")
+
+    def _go_on(self, player: Player, length: int, paths: list[str]) -> None:
+        if length:
+            frames = self._frames(length, 9)
+            player.feed(frames, self.exact.plan_chunks(frames))
+            self._in_place(player.stream, paths)
+        player.flush()
+
+    def _guarded(self, run: Callable[[], Any], when: str = "with its counter watched") -> None:
+        with self.exact.numbers.over.probing() as refused:
+            try:
+                run()
+            except (Fails, Unobservable, Redraw):
+                raise
+            except (Exception, NotDecided, NotExact) as error:
+                raise Fails(f"{when} the stream raises: {error}") from None
+        if refused:
+            raise Fails(f"{when}: {refused[0]}")
+
+    def _in_place(self, stream: Any, paths: list[str]) -> None:
+        """The watched numbers are where they were put: nobody has made copies, or put them where nobody looks."""
+        found = {cell.path: cell.content for cell in self._memory(stream).cells}
+        for path in paths:
+            if type(found.get(path)) not in (Counter, TensorCounter):
+                raise Fails(f"{path} counts frames, and a watched number does not stay there")
+
+    # -- lengths -----------------------------------------------------------------------------------------------------------
+
+    def _every_length(self, longest: int) -> None:
+        """Every length from one frame up; of windows, and of streams that end with nothing owed, the longest says it all."""
+        exact = self.exact
+        lengths = range(1, longest + 1) if exact.subject.window is None else [longest]
+        lengths = sorted({exact.plan.legal(n) for n in lengths} - {0})
+        prefixes = not hasattr(exact.player().stream, "flush") and exact.plan.allows((1, 1))
+        steps = longest if prefixes else sum(lengths)
+        if steps > STEPS:
+            raise Fails(f"all lengths up to {longest} would take {steps} steps: only some were compared")
+        whole = exact.inputs(longest, exact.batch, exact.seed + 61)
+        trace, compared = exact.play(whole) if prefixes else None, 0
+        for length in lengths:
+            self._in_time()
+            example = Example(length, exact.batch, exact.seed + 61)
+            x = whole.narrow(exact.subject.time, 0, length)
+            try:
+                compared += agree(exact, x, exact.play(x, example.chunks) if trace is None else trace.of_the_first(length))
+            except Mismatch as mismatch:
+                raise Differs(example, mismatch) from None
+            self.compared.append(length)
+        if not compared:
+            raise Fails(f"no stream of up to {longest} frames had anything to compare")
+
+
+def passed(uses: Uses) -> None:
+    """Fails where a number is used otherwise than (C) allows."""
+    if uses.ahead:
+        raise Fails(f"the stream compares its frame number with {max(uses.ahead)}, which it has not passed")
+    if uses.misfits:
+        raise Fails(f"the stream takes a count modulo {min(uses.misfits)}")
+
+
+def growth_of(a: Any, b: Any) -> int | None:
+    """By how much a whole number has grown, or an integer tensor of one element; None for anything else."""
+    if type(a) is int and type(b) is int:
+        return b - a
+    if isinstance(a, Kept) and isinstance(b, Kept) and a.integer is not None and b.integer is not None:
+        return b.integer - a.integer if a.layout == b.layout and a.whole.numel() == 1 else None
+    return None
+
+
+def _counter(content: Any, uses: Uses, growth: int) -> Counter:
+    if isinstance(content, Tensor):
+        return TensorCounter.of(content, uses, growth)
+    return Counter(content, uses, growth)
+
+
+def same_structure(first: Remembered, other: Remembered) -> None:
+    """Fails where two memories have other places, or share storages in another way."""
+    if first.paths != other.paths:
+        extra = set(first.paths) ^ set(other.paths)
+        raise Fails(f"what is remembered changes its shape: {sorted(extra)[0] if extra else 'order of parts'}")
+    if first.groups != other.groups:
+        raise Fails("tensors share memory in another way with other frames")

@@ -1,0 +1,243 @@
+"""All lengths of a stream that remembers everything: the premises of `proofs/theorems/recurrence.py`, checked over a field.
+
+The subject says how its clip function goes on from where it ended (`Subject.clip_state`). The stream's memory is found in
+that state, number by number; then one step from a state of fresh variables is the same on both sides.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from coequal.equivalence.compare.field import FieldSession
+from coequal.equivalence.memory.walk import Unobservable
+from coequal.equivalence.memory.watched import Uses
+from coequal.equivalence.prove.premises import LONGEST, Fails, Induction, Premises, passed, same_structure
+from coequal.equivalence.prove.remembered import Remembered, same
+from coequal.equivalence.run.player import Player
+from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
+from coequal.proofs.theorems.recurrence import copied, in_parts, leaves
+
+Tensor = torch.Tensor
+FIRST = 3  # frames after which the memory is looked for in the state
+SPLITS = ((1, 4), (3, 2), (4, 1))  # lengths of two parts
+CONTINUES = (
+    "what the subject's `clip_state` says of its clip function holds at every length: {name}, compared at {lengths} frames"
+)
+Found = dict[int, int]  # number of a memory's place -> number of the state's leaf
+
+
+def induct(exact: FieldSession, until: float, known: Induction | None = None) -> Induction:
+    """Look for start and period, or check those that are `known` from another draw."""
+    search = Recurrence(exact, until)
+    try:
+        if known is None:
+            start, period = search.found()
+        else:
+            start, period = known.start, known.period
+        search.check(start, period)
+    except (Fails, Unobservable) as error:
+        return Induction(False, str(error), tried=search.tried, lengths=search.compared, globals=search.globals)
+    says = f"after {start} frames what the stream remembers is the state of its clip function, with period {period}"
+    name = getattr(exact.subject.clip_state, "__qualname__", repr(exact.subject.clip_state))
+    lengths = ", ".join(map(str, sorted(search.continued)))
+    assumptions = [search.held(), CONTINUES.format(name=name, lengths=lengths)]
+    kept = (0, start, search.tried, search.compared, search.globals, assumptions)
+    return Induction(True, says, start, period, *kept)
+
+
+@dataclass
+class Recurrence(Premises):
+    """The premises for one subject in one draw."""
+
+    continued: set[int] = field(default_factory=set)  # lengths at which the continuation was compared
+
+    @property
+    def unit(self) -> int:
+        """The fewest frames that can be fed."""
+        return self.exact.plan.unit
+
+    def found(self) -> tuple[int, int]:
+        """The first start and period that fit; Fails where none does."""
+        start = self._legal(FIRST)
+        for _ in range(3):
+            first = self._after(start, 0)
+            data = self._from_frames(first, start)
+            period, uses = self._shortest_period(first, start, data)
+            if not uses.ahead:
+                return start, period
+            start = self._past(uses, self.unit)
+        raise Fails("the stream keeps comparing its frame number with larger ones")
+
+    def check(self, start: int, period: int) -> None:
+        """All premises."""
+        self._continues(start + period)
+        first = self._after(start, 0)
+        data = self._from_frames(first, start)
+        passed(self._uses(first, start, period, data))
+        self._every_length(start + period)
+        places = self._places(start, 0, data)
+        if places != self._places(start, 1, data) or places != self._places(start + period, 2, data):
+            raise Fails("what the stream remembers is found in other parts of the clip function's state later")
+        for phase in range(0, period, self.unit):
+            self._in_time()
+            self._step(start + phase, places)
+
+    # -- the continuation ------------------------------------------------------------------------------------------------
+
+    def _continuation(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """The subject's; what it raises ends the induction."""
+        assert self.exact.subject.clip_state is not None
+        try:
+            with self.exact.numbers.in_clip():
+                output, after = self.exact.subject.clip_state(x.clone(), state)
+        except Redraw:
+            raise
+        except (Exception, NotDecided, NotExact) as error:
+            raise Fails(f"clip_state raises: {type(error).__name__}: {error}") from None
+        if not isinstance(output, Tensor):
+            raise Fails(f"clip_state returned {type(output).__name__} for its output: expected a tensor, and a state")
+        strange = [path for path, leaf in leaves(after) if not (leaf is None or _is_data(leaf))]
+        if strange:
+            raise Fails(f"clip_state's {strange[0]} is no float tensor: what is done with it is not followed")
+        return output, after
+
+    def _continues(self, longest: int) -> None:
+        """(F) at several lengths, (S) at several places, from the beginning and from fresh variables."""
+        time = self.exact.output_time
+        for length in sorted({self._legal(n) for n in (1, 2, FIRST, 5, longest)}):
+            x = self._frames(length, 21)
+            output = self.exact.clip(x)
+            if output is None or not self._alike(output, self._continuation(x)[0]):
+                raise Fails(f"clip_state gives another output than the clip function, for {length} frames")
+            if output.shape[time] != length:
+                raise Fails("the clip function does not give a frame for each frame")
+            self.continued.add(length)
+        state = self._fresh(self._continuation(self._frames(self._legal(FIRST), 22))[1])
+        for head, tail in SPLITS:
+            if self.exact.plan.unit > 1 or time != self.exact.subject.time:
+                raise Fails("clips are fed in chunks, or have another time axis than their output: they are not taken apart")
+            x = self._frames(head + tail, 23)
+            for before in (None, state):
+                whole, after = self._continuation(x, copied(before))
+                output, there = in_parts(self._continuation, x, head, time, before)
+                if not self._alike(whole, output) or not self._alike_states(after, there):
+                    raise Fails(f"clip_state gives something else for {head} and {tail} frames than for all of them")
+
+    def _alike(self, a: Tensor, b: Tensor) -> bool:
+        return a.shape == b.shape and bool(self.exact.numbers.over.same(a, b).all())
+
+    def _alike_states(self, a: Any, b: Any) -> bool:
+        one, other = list(leaves(a)), list(leaves(b))
+        if [path for path, _ in one] != [path for path, _ in other]:
+            return False
+        return all(
+            x is y or (_is_data(x) and _is_data(y) and self._alike(x, y)) for (_, x), (_, y) in zip(one, other, strict=True)
+        )
+
+    def _fresh(self, state: Any) -> Any:
+        """The same state with a fresh variable for every number."""
+        symbols = self.exact.numbers.over.store.symbols
+        with self.exact.numbers.over.suspended():
+            return copied(state, lambda t: symbols.fresh(torch.randn(t.shape, dtype=t.dtype, device=t.device)))
+
+    # -- the memory ------------------------------------------------------------------------------------------------------
+
+    def _player(self, length: int, beginning: int) -> tuple[Tensor, Player]:
+        frames = self._frames(length, 31 + beginning)
+        return frames, self.exact.player().feed(frames, self.exact.plan_chunks(frames))
+
+    def _fed(self, length: int, beginning: int) -> Player:
+        return self._player(length, beginning)[1]
+
+    def _from_frames(self, first: Remembered, start: int) -> list[int]:
+        """Places whose content depends on frames."""
+        other = self._after(start, 1)
+        same_structure(first, other)
+        cells = enumerate(zip(first.cells, other.cells, strict=True))
+        return [i for i, (a, b) in cells if not same(self.exact, a.content, b.content)]
+
+    def _places(self, length: int, beginning: int, data: list[int]) -> Found:
+        """Which leaf of the clip function's state each of these places holds, after the same frames."""
+        frames, player = self._player(length, beginning)
+        memory = self._memory(player.stream)
+        state = [leaf for _, leaf in leaves(self._continuation(frames)[1])]
+        return {i: self._place(memory.cells[i].path, memory.cells[i].content, state) for i in data}
+
+    def _place(self, path: str, content: Any, state: list[Any]) -> int:
+        if not _is_data(content):
+            raise Fails(f"{path} depends on frames, and is no tensor of floats")
+        with self.exact.numbers.over.suspended():
+            if not content.is_contiguous() or content.untyped_storage().nbytes() != content.numel() * content.element_size():
+                raise Fails(f"{path} is a part of a larger tensor")
+        for number, leaf in enumerate(state):
+            if leaf is None or leaf.numel() != content.numel() or leaf.dtype != content.dtype:
+                continue
+            if self._alike(leaf.reshape(-1), content.reshape(-1)):
+                return number
+        raise Fails(f"{path} is no part of the clip function's state")
+
+    def _shortest_period(self, first: Remembered, start: int, data: list[int]) -> tuple[int, Uses]:
+        """One frame, or what the stream takes its frame number modulo of."""
+        self.tried += 1
+        uses = self._uses(first, start, self.unit, data)
+        if not uses.misfits:
+            return self.unit, uses
+        period = math.lcm(self.unit, *uses.moduli)
+        if period > LONGEST:
+            raise Fails(f"the stream takes a count modulo {max(uses.moduli)}")
+        self.tried += 1
+        return period, self._uses(first, start, period, data)
+
+    def _uses(self, first: Remembered, start: int, period: int, data: list[int]) -> Uses:
+        """What depends on no frame is the same a period later, or has grown: what is done with that is watched."""
+        return self._watched(self._grown(first, self._after(start + period, 2), data), start, period)
+
+    # -- the step ----------------------------------------------------------------------------------------------------------
+
+    def _step(self, length: int, places: Found) -> None:
+        """(R) from frame `length` on: one step from a state of fresh variables, and then the end."""
+        exact, unit = self.exact, self.unit
+        frames, player = self._player(length, 3)
+        x = self._frames(unit, 41)
+        state = self._fresh(self._continuation(frames)[1])
+        parts = [leaf for _, leaf in leaves(state)]
+        cells = self._memory(player.stream).cells
+        for i, number in places.items():
+            cells[i].content.copy_(parts[number].reshape(cells[i].content.shape))
+        before = len(player.trace.frames)
+        self._guarded(lambda: player.feed(x, exact.plan_chunks(x)), "from a memory of variables")
+        want, after = self._continuation(x, copied(state))
+        emitted = player.trace.frames[before:]
+        if len(emitted) != want.shape[exact.output_time]:
+            raise Fails("the stream does not emit a frame for each frame")
+        expected = want.unbind(exact.output_time)
+        if not all(self._alike(got, frame) for got, frame in zip(emitted, expected, strict=True)):
+            raise Fails("from another memory than its own the stream's step is another function than the clip function's")
+        self._left(player, length + unit, [leaf for _, leaf in leaves(after)], places)
+        self._guarded(player.flush, "from a memory of variables")
+        if player.trace.flushed:
+            raise Fails("the stream has frames to flush")
+
+    def _left(self, player: Player, length: int, after: list[Any], places: Found) -> None:
+        """What the step leaves: the next state where it held the state, elsewhere what it always holds then."""
+        there = self._remembered(self._fed(length, 3))
+        here = self._remembered(player)
+        if there.paths != here.paths:
+            raise Fails("from a memory of variables the stream remembers in other places")
+        cells = self._memory(player.stream).cells
+        for i, cell in enumerate(cells):
+            if i in places:
+                leaf = after[places[i]]
+                fits = _is_data(cell.content) and leaf.numel() == cell.content.numel()
+                if not fits or not self._alike(cell.content.reshape(-1), leaf.reshape(-1)):
+                    raise Fails(f"from another memory than its own the stream leaves something else in {cell.path}")
+            elif not same(self.exact, here.cells[i].content, there.cells[i].content):
+                raise Fails(f"{cell.path} depends on what else the stream remembers")
+
+
+def _is_data(thing: Any) -> bool:
+    return isinstance(thing, Tensor) and thing.is_floating_point()

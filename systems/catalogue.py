@@ -1,9 +1,21 @@
-"""Every published network by its name."""
+"""Every published network by its name: whatever the files of this folder list in `systems()`."""
 
 from __future__ import annotations
 
-from coequal.systems import audio, oadtr, r2plus1d, resnet3d, slowfast, x3d
+from importlib import import_module
+from pkgutil import iter_modules
+
+from coequal import systems
 from coequal.systems.system import System
 
-FAMILIES = (resnet3d, r2plus1d, slowfast, x3d, oadtr, audio)
-SYSTEMS: dict[str, System] = {system.name: system for family in FAMILIES for system in family.systems()}
+
+def families() -> list[str]:
+    """The files of the folder, one family each."""
+    return sorted(name for _, name, _ in iter_modules(systems.__path__) if name != "catalogue")
+
+
+SYSTEMS: dict[str, System] = {
+    system.name: system
+    for family in families()
+    for system in getattr(import_module(f"{systems.__name__}.{family}"), "systems", tuple)()
+}

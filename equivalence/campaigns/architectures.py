@@ -48,7 +48,21 @@ from coequal.reference.layer import Layer, Shape
 __all__ = ["OPERATORS", "Architecture", "architectures", "clip", "schedules", "trees", "twin", "weights"]
 
 Draw = Callable[[st.SearchStrategy], Any]
+Strategy = Callable[[], st.SearchStrategy[Architecture]]
+
+# operator, as its file in every room is called -> strategy
+OPERATORS: dict[str, Strategy] = {"compose": trees}
 LETTERS = {1: "T", 2: "TW", 3: "THW"}
+
+
+def strategy(operator: str) -> Callable[[Strategy], Strategy]:
+    """Decorator: draws architectures of this operator."""
+
+    def add(drawn: Strategy) -> Strategy:
+        OPERATORS[operator] = drawn
+        return drawn
+
+    return add
 
 
 def _axes(draw: Draw, rank: int, low: int, high: int) -> tuple[int, ...]:
@@ -64,6 +78,7 @@ def _extent(draw: Draw, reach: tuple[int, ...], extra: int = 5) -> tuple[int, ..
     return tuple(max(3, n) + draw(st.integers(0, extra if i == 0 else 1)) for i, n in enumerate(reach))
 
 
+@strategy("conv")
 @st.composite
 def convolutions(draw: Draw) -> Architecture:
     """Kernel, stride, dilation, padding and its mode, groups; 1 to 3 axes."""
@@ -79,6 +94,7 @@ def convolutions(draw: Draw) -> Architecture:
     return Architecture(layer, _clip_shape(draw, channels[0], _extent(draw, reach)))
 
 
+@strategy("pool")
 @st.composite
 def pools(draw: Draw) -> Architecture:
     """Average and maximum, all their options, and global pooling over a window."""
@@ -99,6 +115,7 @@ def pools(draw: Draw) -> Architecture:
     return Architecture(layer, _clip_shape(draw, 2, _extent(draw, (7,) * rank)))
 
 
+@strategy("pad")
 @st.composite
 def pads(draw: Draw) -> Architecture:
     """Padding in time and space before a convolution: causal, lop-sided, of any mode."""
@@ -110,6 +127,7 @@ def pads(draw: Draw) -> Architecture:
     return Architecture(compose.Sequential(layers), _clip_shape(draw, 2, _extent(draw, (4,) * rank)))
 
 
+@strategy("norm")
 @st.composite
 def norms(draw: Draw) -> Architecture:
     """Those that look at one frame: batch norm, layer norm, RMS norm, instance norm with running statistics."""
@@ -124,6 +142,7 @@ def norms(draw: Draw) -> Architecture:
     return Architecture(layer, (2, length, size) if layer.time == 1 else (2, size, length, 3))
 
 
+@strategy("activation")
 @st.composite
 def activations(draw: Draw) -> Architecture:
     """Every elementwise activation of torch.nn."""
@@ -132,6 +151,7 @@ def activations(draw: Draw) -> Architecture:
     return Architecture(activation.Activation(name, options), (2, 3, draw(st.integers(1, 5)), 2))
 
 
+@strategy("linear")
 @st.composite
 def linears(draw: Draw) -> Architecture:
     """Linear maps and embeddings of tokens."""
@@ -141,6 +161,7 @@ def linears(draw: Draw) -> Architecture:
     return Architecture(linear.Linear(sizes[0], sizes[1], draw(st.booleans())), (2, length, sizes[0]))
 
 
+@strategy("recurrent")
 @st.composite
 def recurrents(draw: Draw) -> Architecture:
     """RNN, LSTM, GRU; layers, bias, projection."""
@@ -156,6 +177,7 @@ def recurrents(draw: Draw) -> Architecture:
     return Architecture(layer, (2, draw(st.integers(1, 7)), sizes[0]))
 
 
+@strategy("attention")
 @st.composite
 def attentions(draw: Draw) -> Architecture:
     """Causal, sliding, single-output and retroactive attention."""
@@ -168,6 +190,7 @@ def attentions(draw: Draw) -> Architecture:
     return Architecture(layer, (2, window + draw(st.integers(0, 6)), width), kept if mode == "full" else None)
 
 
+@strategy("transformer")
 @st.composite
 def transformers(draw: Draw) -> Architecture:
     """Encoders of one to three layers, pre- and post-norm."""
@@ -184,6 +207,7 @@ def transformers(draw: Draw) -> Architecture:
     return Architecture(whole, (2, window + draw(st.integers(0, 5)), width), kept if mode == "full" else None)
 
 
+@strategy("class_token")
 @st.composite
 def class_tokens(draw: Draw) -> Architecture:
     """A token at the end, alone and read by a layer of attention."""
@@ -194,6 +218,7 @@ def class_tokens(draw: Draw) -> Architecture:
     return Architecture(layer, (draw(st.integers(1, 2)), draw(st.integers(1, 5)), width))
 
 
+@strategy("decoder")
 @st.composite
 def decoders(draw: Draw) -> Architecture:
     """One to two layers on one to three queries."""
@@ -204,6 +229,7 @@ def decoders(draw: Draw) -> Architecture:
     return Architecture(layer, (draw(st.integers(1, 2)), draw(st.integers(1, 4)), width))
 
 
+@strategy("pathways")
 @st.composite
 def two_pathways(draw: Draw) -> Architecture:
     """A selection of frames, or two pathways of one to three stages."""
@@ -225,6 +251,7 @@ def two_pathways(draw: Draw) -> Architecture:
     return Architecture(layer, shape)
 
 
+@strategy("position")
 @st.composite
 def positions(draw: Draw) -> Architecture:
     """Sinusoidal, learned, recycling and rotary encodings."""
@@ -238,6 +265,7 @@ def positions(draw: Draw) -> Architecture:
     return Architecture(draw(st.sampled_from(layers)), (2, length, width))
 
 
+@strategy("squeeze_excite")
 @st.composite
 def squeezes(draw: Draw) -> Architecture:
     """Gates from a frame, or from the last frames."""
@@ -246,32 +274,12 @@ def squeezes(draw: Draw) -> Architecture:
     return Architecture(layer, _clip_shape(draw, 3, _extent(draw, (3, 2))))
 
 
+@strategy("shift")
 @st.composite
 def shifts(draw: Draw) -> Architecture:
     """Uni- and bidirectional temporal shift."""
     channels = draw(st.integers(4, 8))
     return Architecture(shift.TemporalShift(4, draw(st.booleans())), _clip_shape(draw, channels, _extent(draw, (1, 1))))
-
-
-# operator, as its file in every room is called -> strategy
-OPERATORS: dict[str, Callable[[], st.SearchStrategy[Architecture]]] = {
-    "activation": activations,
-    "attention": attentions,
-    "class_token": class_tokens,
-    "compose": trees,
-    "conv": convolutions,
-    "decoder": decoders,
-    "linear": linears,
-    "norm": norms,
-    "pad": pads,
-    "pathways": two_pathways,
-    "pool": pools,
-    "position": positions,
-    "recurrent": recurrents,
-    "shift": shifts,
-    "squeeze_excite": squeezes,
-    "transformer": transformers,
-}
 
 
 @st.composite

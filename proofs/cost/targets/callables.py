@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from coequal.subjects.adapters.find import ADAPTERS, subject_of
+from coequal.subjects.adapters.find import all_adapters, subject_of
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.subject import Subject
 
@@ -53,9 +53,7 @@ def side_of(target: str, value: Any, clip: torch.Tensor | None, window: int | No
 
 
 def _recognised(module: torch.nn.Module) -> bool:
-    from importlib import import_module
-
-    return any(import_module(f"coequal.subjects.adapters.{name}").recognises(module) for name in ADAPTERS)
+    return any(adapter.recognises(module) for adapter in all_adapters().values())
 
 
 def _library(module: torch.nn.Module) -> bool:

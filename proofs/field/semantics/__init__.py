@@ -1,5 +1,7 @@
-"""The rules of the table of meanings, by family: importing this package fills the table."""
+"""The rules of the table of meanings, by family: importing this package fills the table from all files of the folder."""
 
-from coequal.proofs.field.semantics import algebra, functions, maxima, moves, norms, pooling, products
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = ["algebra", "functions", "maxima", "moves", "norms", "pooling", "products"]
+for _found in iter_modules(__path__, f"{__name__}."):
+    import_module(_found.name)

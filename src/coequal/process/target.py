@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from coequal.process.tracebacks import blamed
+from coequal.subjects.backends.find import on_device
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.subject import Subject
 
@@ -47,17 +48,6 @@ def load(
     subject = subject_from(target, value, clip, **overrides)
     subject = subject if device is None else on_device(subject, device)
     return dataclasses.replace(subject, name=subject.name or target, allow=(*subject.allow, *allow))
-
-
-def on_device(subject: Subject, device: str) -> Subject:
-    """The same with modules and example on another device. BadSubject where torch has no such device here."""
-    try:
-        example = subject.example.to(device)
-    except (RuntimeError, AssertionError) as error:
-        raise BadSubject(f"--device {device}: {str(error).splitlines()[0]}") from None
-    if subject.modules is not None:
-        subject.modules.to(device)
-    return dataclasses.replace(subject, example=example)
 
 
 def subject_from(target: str, value: Any, clip: torch.Tensor | None, **overrides: Any) -> Subject:

@@ -1,0 +1,1 @@
+"""One file for each runtime that a subject can be moved to: `serves(name)`, `moved(subject, name)`."""

@@ -224,19 +224,18 @@ class Recurrence(Premises):
 
     def _left(self, player: Player, length: int, after: list[Any], places: Found) -> None:
         """What the step leaves: the next state where it held the state, elsewhere what it always holds then."""
-        there = self._remembered(self._fed(length, 3))
-        here = self._remembered(player)
+        cells, here = self._memory(player.stream).cells, self._remembered(player)
+        for i, number in places.items():
+            leaf, content = after[number], cells[i].content if i < len(cells) else None
+            fits = _is_data(content) and leaf.numel() == content.numel()
+            if not fits or not self._alike(content.reshape(-1), leaf.reshape(-1)):
+                raise Fails(f"from another memory than its own the stream leaves something else in place {i} of its memory")
+        there = self._remembered(self._fed(length, 3))  # another stream: the module may hold its state now
         if there.paths != here.paths:
             raise Fails("from a memory of variables the stream remembers in other places")
-        cells = self._memory(player.stream).cells
-        for i, cell in enumerate(cells):
-            if i in places:
-                leaf = after[places[i]]
-                fits = _is_data(cell.content) and leaf.numel() == cell.content.numel()
-                if not fits or not self._alike(cell.content.reshape(-1), leaf.reshape(-1)):
-                    raise Fails(f"from another memory than its own the stream leaves something else in {cell.path}")
-            elif not same(self.exact, here.cells[i].content, there.cells[i].content):
-                raise Fails(f"{cell.path} depends on what else the stream remembers")
+        for i, (a, b) in enumerate(zip(here.cells, there.cells, strict=True)):
+            if i not in places and not same(self.exact, a.content, b.content):
+                raise Fails(f"{a.path} depends on what else the stream remembers")
 
 
 def _is_data(thing: Any) -> bool:

@@ -169,7 +169,8 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
     } | overrides
     padded = fields["window"] is None and not _recurrent(module)
     kind = LibraryStream if fields["window"] is not None else ChunkedStream
-    fields = {"stream": lambda: kind(module, time, padded)} | fields
+    going_on = {"clip_state": module.forward} if _recurrent(module) else {}
+    fields = {"stream": lambda: kind(module, time, padded)} | going_on | fields
     return Subject(example=example, **fields)
 
 

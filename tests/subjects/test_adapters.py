@@ -113,3 +113,10 @@ def test_end_padding_is_owed_by_the_flush():
         want = module(x)
     assert trace.flushed == 2
     assert torch.stack(trace.frames, 2).shape == want.shape
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_recurrent_modules_of_continual_inference_are_proved_for_every_length(kind):
+    module = getattr(co, kind)(2, 3)
+    report = verify(module, example=torch.randn(2, 2, 5), effort="quick", checks=["values", "exact"])
+    assert report.proof["horizon"] == "all", report.proof["state"]

@@ -63,7 +63,7 @@ REFUSED: dict[str, str] = {
         "it compares data",
     ),
     **dict.fromkeys(
-        ("argmax", "argmin", "topk", "sort", "argsort", "kthvalue", "median", "nonzero", "searchsorted", "bucketize"),
+        ("argmax", "argmin", "argsort", "nonzero", "searchsorted", "bucketize"),
         "its indices depend on data",
     ),
     **dict.fromkeys(("_local_scalar_dense", "item"), "the program reads a value to branch on it, or to print it"),

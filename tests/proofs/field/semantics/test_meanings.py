@@ -282,6 +282,19 @@ def _maxima(lab) -> tuple[Any, Any]:
     return results, (row, row, row, torch.amax(row, 0))
 
 
+@program("sort", "sort.stable", "topk", "kthvalue", "median.dim", "median")
+def _order_statistics(lab) -> tuple[Any, Any]:
+    x = lab.symbols(3, 5)
+    turned = torch.stack([x[:, i] for i in (3, 0, 4, 2, 1)], 1)
+    row, rows = torch.sort(x, 1).values, torch.sort(turned, 1, descending=True).values
+    ends = torch.amin(x, 1), torch.amax(x, 1)
+    given = (row, row[:, 0], row[:, -1], row[:, 2], row[:, 1], row[:, 3:], torch.median(x), torch.median(x[:, :1], 1).values)
+    three = torch.topk(turned, 2, 1).values
+    stable = torch.sort(turned, stable=True, dim=1).values
+    expected = (rows.flip(1), *ends, torch.median(turned, 1).values, torch.kthvalue(turned, 2, 1).values, three.flip(1))
+    return (*given, stable), (*expected, torch.median(turned.flatten().flip(0)), x[:, 0], row)
+
+
 @program("cummin")
 def _running_minimum(lab) -> tuple[Any, Any]:
     x = lab.symbols(3, 4)

@@ -20,6 +20,7 @@ from coequal.proofs.field.degree import CONSTANT, DEFINITE, NONNEGATIVE, POSITIV
 from coequal.proofs.field.errors import NotDecided, TooLong, ZeroDivisor
 from coequal.proofs.field.numbers import constants as lifting
 from coequal.proofs.field.numbers import hash as hashing
+from coequal.proofs.field.numbers.inverses import Inverses
 from coequal.proofs.field.numbers.known import Registry, simple
 from coequal.proofs.field.numbers.number import Number, modulo, number_of
 from coequal.proofs.field.numbers.primes import EXACT, draw, of_order, on_circle
@@ -118,6 +119,8 @@ class Field:
     shadow: bool = False  # constants are computed exactly beside their floats
     computed: set[str] = field(default_factory=set)  # what was computed of constants alone
     same: Registry = field(default_factory=Registry)  # constants that were met, by their floats
+    logarithms: Inverses = field(default_factory=Inverses)  # that were taken of what is positive
+    exponentials: Inverses = field(default_factory=Inverses)
     near: bool = False  # constants near one another are taken for one number: nothing is proved then
     longest: int = 1
     canaries: int = 0  # dot products compared with Python's integers
@@ -420,8 +423,33 @@ class Field:
         image = self._power_of_generator(finite) if self.reaches(a) else self.free("exp", finite, at_zero=1.0)
         if a.masked:
             image.planes.masked_fill_(a.minus_infinity(), 0.0)
+        self._undone(self.logarithms, finite, image)
+        if not a.masked:
+            self.exponentials.note(image.planes[: self.count], a.planes, a.degree)
         image.degree = replace(image.degree, sign=NONNEGATIVE if a.masked else POSITIVE)
         return image
+
+    def _undone(self, met: Inverses, a: Value, image: Value) -> None:
+        """Where the argument is a value of the inverse function, its image is what that was taken of."""
+        found = met.find(a.planes[: self.count], self.seed)
+        if found is None:
+            return
+        where, arguments = found
+        if arguments.shape[0] < image.planes.shape[0]:
+            image.planes = image.planes[: arguments.shape[0]].clone()
+        image.planes[:, where] = arguments[: image.planes.shape[0]]
+        image.degree = image.degree.beside(met.degree)
+        self.applications += int(where.numel())
+
+    def logarithm(self, a: Value) -> Value:
+        """A free function, but of an exponential; of what is known to be positive the exponential knows it again."""
+        result = self.free("log", a)
+        if a.masked:
+            return result
+        self._undone(self.exponentials, a, result)
+        if a.degree.sign >= POSITIVE:
+            self.logarithms.note(result.planes[: self.count], a.planes, a.degree)
+        return result
 
     def reaches(self, a: Value) -> bool:
         """Whether chains of primes say enough of an exponent for the exponential to be a homomorphism."""

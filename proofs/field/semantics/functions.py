@@ -70,6 +70,8 @@ SOFTPLUS = ("softplus", "1", "20")  # as `unary` names it with torch's default o
 def unary(f: Field, operation: Any, a: Value, *options: Any, **named: Any) -> Any:
     name = operation.overloadpacket.__name__
     known = UNARY[name]
+    if name == "log" and not a.masked:
+        return f.logarithm(a)
     if name in ("relu", "abs") and a.degree.sign >= NONNEGATIVE and not a.masked:
         return a
     label = (name, *_complete(operation, options, named)) if len(operation._schema.arguments) > 1 else name
@@ -189,23 +191,23 @@ def _centred(f: Field, a: Value, dim: int) -> Value:
 
 @means("_log_softmax", says="x_i - log sum_j E(x_j), log a free function", keeps="adding, removing, permuting terms")
 def log_softmax(f: Field, a: Value, dim: int, *_: Any) -> Value:
-    return f.minus(a, f.free("log", f.sum(f.exponential(a), [dim], keep=True)))
+    return f.minus(a, f.logarithm(f.sum(f.exponential(a), [dim], keep=True)))
 
 
 @means("logsumexp", says="log sum_j E(x_j)", keeps="adding, removing, permuting terms", masked=True)
 def logsumexp(f: Field, a: Value, dim: Any, keepdim: bool = False) -> Value:
     axes = [dim] if isinstance(dim, int) else list(dim)
-    return f.free("log", f.sum(f.exponential(a), axes, keep=keepdim))
+    return f.logarithm(f.sum(f.exponential(a), axes, keep=keepdim))
 
 
 @means("logaddexp", says="log(E(x) + E(y))", keeps=CONGRUENCE)
 def logaddexp(f: Field, a: Value, b: Value) -> Value:
-    return f.free("log", f.plus(f.exponential(a), f.exponential(b)))
+    return f.logarithm(f.plus(f.exponential(a), f.exponential(b)))
 
 
 @means("logcumsumexp", says="log of all partial sums of E(x_j)", keeps=CONGRUENCE)
 def logcumsumexp(f: Field, a: Value, dim: int) -> Value:
-    return f.free("log", cumsum(f, f.exponential(a), dim))
+    return f.logarithm(cumsum(f, f.exponential(a), dim))
 
 
 @means("atan2", says="a free function of both arguments", keeps=CONGRUENCE, source=FREE)

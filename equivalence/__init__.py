@@ -1,5 +1,4 @@
-"""The harness: does this stream compute its clip? Subjects, schedules, checks, decision, location, adapters.
+"""The harness: does this stream compute its clip? `verify` is the way of a subject to its verdict.
 
-Layering rule: this package imports `coequal.reference`, `coequal.continual` and `coequal.proofs`, never `coequal.systems`
-or the face.
+Layering rule: this package imports `coequal.subjects`, `coequal.proofs` and what is below them, never the face.
 """

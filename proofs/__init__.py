@@ -1,5 +1,4 @@
 """What is derived rather than sampled: exact arithmetic, operation counts, theorems, published claims.
 
-Layering rule: this package may import `coequal.reference`, `coequal.continual`, and `coequal.systems`, which imports the
-reference alone.
+Layering rule: this package may import `coequal.reference`, `coequal.continual`, `coequal.systems` and `coequal.subjects`.
 """

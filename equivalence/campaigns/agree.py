@@ -2,7 +2,7 @@
 
 Three programs by three hands: the NumPy reference, the torch module with the same parameters, and that module converted and
 fed a frame at a time. On small integers, operators that neither divide nor round must agree with `==`; everything else
-within rounding (`quality.py`).
+within rounding (`compare/rounding.py`).
 """
 
 from __future__ import annotations

@@ -1,13 +1,11 @@
 """Exact arithmetic: unmodified programs run over prime fields, so that "the same function" has an answer without tolerance.
 
-    number.py     what a float stands for           constants.py   tensors of them
-    primes.py     primes that keep products exact   residue.py     arithmetic on residues
-    hash.py       free functions                    degree.py, bound.py   the probability of a wrong "equal"
-    meanings.py   what every operation means        rules/         the rules, by family
-    symbols.py    variables coded as floats         storage.py     residues beside a program's own tensors
-    torch_mode.py, python_mode.py   the torch front end
-    numpy_array.py, numpy_table.py, numpy_index.py, primitives.py   the NumPy front end
-    numpy_table.py, numpy_index.py   what NumPy's functions and indices are in torch   primitives.py   what is taken as given
+    numbers/         primes, constants, variables coded as floats, the hash that free functions are
+    arithmetic.py    residues, and what is computed with them
+    degree.py, bound.py   the probability of a wrong "equal"
+    semantics/       what every operation means: one table, its rules by family
+    torch_frontend/  unmodified torch programs: dispatched operations, overrides, residues beside their tensors
+    numpy_frontend/  NumPy's functions and indices in torch, and what is taken as given
 
 Layering rule: as `coequal.proofs`; NumPy is imported by the NumPy front end alone.
 """

@@ -5,7 +5,7 @@
 
 Nothing is taken at its word: a composite is counted by what it is made of. So the fast paths that would run as one opaque
 operation are off while counting: nn.MultiheadAttention's, and oneDNN's recurrent kernels. On fake tensors nothing is
-computed at all (`fake.py`). Sources: torch.utils.flop_counter (the idea); its silent zeros are what this avoids.
+computed at all (`fake_tensors.py`). Sources: torch.utils.flop_counter (the idea); its silent zeros are what this avoids.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Primes for exact arithmetic: few enough bits that float64 matrix products of residues stay exact.
 
 Residues are centred, `|a| <= (p - 1) / 2`. A dot product of length K is then at most `K (p - 1)^2 / 4` in magnitude; it must
-stay below 2^52, half of what float64 holds exactly, so that the reduction modulo p (`residue.py`) is exact too.
+stay below 2^52, half of what float64 holds exactly, so that the reduction modulo p (`arithmetic.py`) is exact too.
 
 All primes are 3 modulo 4, so that every square has one root that is a square itself, as positive numbers have a positive
 root.
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import random
 
-EXACT = 2**52  # largest magnitude that `reduce` maps exactly, see residue.py
+EXACT = 2**52  # largest magnitude that `reduce` maps exactly, see arithmetic.py
 WIDEST = 20  # bits of the primes when nothing demands fewer
 STEPS = (3, 4, 5, 6)  # bits by which the primes of a chain shrink: the fewest that square roots allow
 TRIES = 60

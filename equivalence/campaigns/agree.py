@@ -11,7 +11,6 @@ import copy
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 import hypothesis
@@ -25,7 +24,7 @@ from coequal.equivalence.campaigns import architectures, contents
 from coequal.equivalence.campaigns.contents import Architecture
 from coequal.equivalence.compare import rounding
 from coequal.reference import compose, conv, linear, pad, pool, shift
-from coequal.subjects.errors import BadSubject
+from coequal.subjects.errors import BadSubject, nearest
 
 Tensor = torch.Tensor
 Progress = Callable[[str, int, int], None]
@@ -78,8 +77,8 @@ def operators(names: Iterable[str]) -> list[str]:
     chosen = list(names) or sorted(architectures.OPERATORS)
     for name in chosen:
         if name not in architectures.OPERATORS:
-            near = get_close_matches(name, architectures.OPERATORS, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            near = nearest(name, architectures.OPERATORS)
+            hint = f"; did you mean {near!r}?" if near else ""
             raise BadSubject(
                 f"check: there is no operator {name!r}{hint}; operators: {', '.join(sorted(architectures.OPERATORS))}"
             )

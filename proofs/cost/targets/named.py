@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -35,6 +34,7 @@ from coequal.reference import (
     transformer,
 )
 from coequal.reference.layer import Layer, Shape
+from coequal.subjects.errors import nearest
 
 VIDEO, TOKENS = (1, 64, 16, 56, 56), (1, 64, 192)
 
@@ -95,8 +95,8 @@ def find(name: str) -> Tree:
         found = systems()[chosen]
         step_shape = tuple(found.step_shape or found.shape)
         return Tree(chosen, found.layer, tuple(found.shape), found.step_layer, step_shape, found.notes)
-    close = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    hint = f"did you mean {known[close[0]]}?" if close else f"operators: {', '.join(OPERATORS)}"
+    close = nearest(name.lower(), known)
+    hint = f"did you mean {known[close]}?" if close else f"operators: {', '.join(OPERATORS)}"
     raise CostError(
         f"{name!r} is not in the catalogue; {hint} (for code of yours, write path/to/file.py:NAME or package.module:NAME)"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from rich.text import Text
 from coequal.proofs.claims.claim import BadClaims, Claim, published, read
 from coequal.proofs.claims.judge import FAILS, HOLDS, UNDER, UNKNOWN, Judgement, judge
 from coequal.report.terminal import trimmed
+from coequal.subjects.errors import nearest
 
 MANY = {HOLDS: "hold", UNDER: "hold under a convention", FAILS: "do not hold", UNKNOWN: "not derivable"}
 STYLES = {HOLDS: "green", UNDER: "green", FAILS: "red", UNKNOWN: "dim"}
@@ -45,8 +45,8 @@ def select(judgements: Sequence[Judgement], names: Sequence[str]) -> list[Judgem
     known = {name: None for j in judgements for name in _names(j.claim)}
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]!r}?" if close else f"papers: {', '.join(papers(judgements))}"
+            close = nearest(name, known)
+            hint = f"did you mean {close!r}?" if close else f"papers: {', '.join(papers(judgements))}"
             raise BadClaims(f"no published number of {name!r}; {hint}")
     return [j for j in judgements if not names or set(_names(j.claim)) & set(names)]
 

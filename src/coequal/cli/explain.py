@@ -7,7 +7,6 @@ form (`..._loops`), the vectorised form, and the layer description with its timi
 from __future__ import annotations
 
 import ast
-import difflib
 import functools
 from dataclasses import dataclass
 from importlib.resources import files
@@ -17,6 +16,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from coequal.report.terminal import trimmed
+from coequal.subjects.errors import nearest
 
 NOT_OPERATORS = {"__init__", "layer", "timing"}
 
@@ -71,8 +71,8 @@ def find(operator: str) -> tuple[Page, str | None]:
         return names[exact], exact
     if exact is not None:
         return pages()[exact], None
-    close = difflib.get_close_matches(operator.lower(), lower, n=1, cutoff=0.5)
-    hint = f"did you mean {lower[close[0]]}?" if close else f"known: {', '.join(pages())}"
+    close = nearest(operator.lower(), lower)
+    hint = f"did you mean {lower[close]}?" if close else f"known: {', '.join(pages())}"
     raise UnknownOperator(f"explain: no operator {operator!r}; {hint} (`coequal systems` lists all)")
 
 

@@ -7,7 +7,6 @@ line that names file, line and error (`BadSubject`); a traceback of ours would h
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import os
 import sys
@@ -22,7 +21,7 @@ import torch
 
 from coequal.process.tracebacks import blamed
 from coequal.subjects.backends.find import on_device
-from coequal.subjects.errors import BadSubject
+from coequal.subjects.errors import BadSubject, nearest
 from coequal.subjects.subject import Subject
 
 WANTED = "a coequal.Subject, a function without arguments that returns one, or a torch.nn.Module with an example clip"
@@ -94,8 +93,8 @@ def _system(name: str) -> Subject:
     from coequal.systems.catalogue import SYSTEMS
 
     if name not in SYSTEMS:
-        close = difflib.get_close_matches(name, SYSTEMS, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]!r}? Or" if close else "see `coequal systems`, or"
+        close = nearest(name, SYSTEMS)
+        hint = f"did you mean {close!r}? Or" if close else "see `coequal systems`, or"
         raise BadSubject(f"{name!r} is not in the catalogue; {hint} write path/to/file.py:NAME or package.module:NAME")
     layer = SYSTEMS[name].step_layer
     if layer is None:
@@ -179,9 +178,8 @@ def _required(function: Any) -> list[str]:
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {close[0]}?"
+    if close := nearest(name, known):
+        return f"; did you mean {close}?"
     return f"; it has {', '.join(known[:8])}" if known else ""
 
 

@@ -46,8 +46,8 @@ def real() -> Iterator[tuple[str, str, Callable[[], coequal.Subject]]]:
 
 def patterns() -> Iterator[tuple[str, str, Callable[[], coequal.Subject]]]:
     """Small right streams of the tests, and wrong ones."""
-    from tests.equivalence import test_every_length as lengths
-    from tests.equivalence import test_readings as readings
+    from tests.equivalence.prove import test_every_length as lengths
+    from tests.equivalence.prove import test_readings as readings
 
     example = torch.randn(1, 2, 12)
     for kind, table in (("pattern", readings.SAME), ("wrong", readings.OTHERS)):

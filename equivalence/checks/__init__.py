@@ -1,4 +1,4 @@
-"""The named checks: `base` says what one is, `table` lists them, `judge` runs one example of one."""
+"""The named checks: `base` says what one is, `catalogue` lists them, `run` makes one example of one."""
 
 from coequal.equivalence.checks.base import CheckSpec, Finer, Skip
 from coequal.equivalence.checks.catalogue import CHECKS

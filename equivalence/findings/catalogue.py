@@ -40,9 +40,3 @@ def look(session: Session, timing: MeasuredTiming, effort: str, fine: bool) -> L
                     name = getattr(numeric, "__name__", "drift").replace("_", "-")
                     looked.add(name, str(error))
     return looked
-
-
-# -- life cycle ----------------------------------------------------------------------------------------------------------
-
-
-# -- numerics ------------------------------------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 
@@ -22,6 +22,20 @@ from coequal.equivalence.run.session import Numbers, Session
 from coequal.subjects.errors import BadSubject
 
 Tensor = torch.Tensor
+
+
+Emission = tuple[int, int, Tensor]  # its number, the frames fed by then, and the emission
+
+
+class Pair(NamedTuple):
+    """An emission by number, its frame, and what it should be; the clip that says so, and what is as large as its values."""
+
+    number: int
+    frame: int
+    got: Tensor
+    want: Tensor
+    clip: Tensor
+    like: Tensor
 
 
 class Limit(Protocol):
@@ -180,6 +194,24 @@ def _rhythm_difference(length: int, first: int, gap: int, trace: Trace) -> Misma
             what = "one is due" if due else "none is due"
             return Mismatch(f"{seen[t]} emissions at frame {t - 1}: {what}, at {rhythm} once {first} were seen", t - 1)
     return None
+
+
+def emitted(session: Session[Any], x: Tensor, emissions: Iterable[Emission]) -> Iterator[Pair]:
+    """Some emissions of a stream that was fed x, each with what the clip function says of it, if it says anything."""
+    offset, count, time = session.subject.offset, session.subject.window, session.subject.time
+    if count is None:
+        output = session.clip(x)
+        expected = [] if output is None else frames_of(session, output)[offset:]
+        yield from (Pair(i, offset + i, got, expected[i], x, expected[i]) for i, _, got in emissions if i < len(expected))
+        return
+    for i, fed, got in emissions:
+        end = fed - offset
+        if end < count:
+            continue  # warm-up: the window is not full
+        window = x.narrow(time, end - count, count)
+        output = session.clip(window)
+        if output is not None:
+            yield Pair(i, fed - 1, got, window_result(session, output, got), window, output)
 
 
 def window_result(session: Session[Any], output: Tensor, got: Tensor) -> Tensor:

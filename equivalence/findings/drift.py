@@ -15,13 +15,12 @@ import torch
 
 from coequal.equivalence.compare import rounding
 from coequal.equivalence.compare.floats import Floats
-from coequal.equivalence.compare.relation import frames_of, window_result
+from coequal.equivalence.compare.relation import Emission, emitted
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.player import StreamRaised, Trace
 from coequal.equivalence.run.session import Session
 
 Tensor = torch.Tensor
-Emission = tuple[int, int, Tensor]  # its number, how many frames were fed by then, and itself
 STRETCHES = 16  # of time, over which the error is followed
 LONG = 1040  # frames that the error of a stream is followed over that may not forget
 APART = 240  # frames between the starts of two streams that are to emit the same bits; many rings are a divisor of it
@@ -91,17 +90,7 @@ def _with_clip(session: Session, x: Tensor, trace: Trace) -> Iterator[tuple[Emis
 
 def _expected(session: Session, x: Tensor, emissions: list[Emission]) -> Iterator[tuple[int, Tensor]]:
     """The numbers of emissions, with what the clip function says of them."""
-    if session.subject.window is None:
-        output = session.clip(x)
-        expected = [] if output is None else frames_of(session, output)[session.subject.offset :]
-        yield from ((i, expected[i]) for i, _, _ in emissions if i < len(expected))
-        return
-    count, time = session.subject.window, session.subject.time
-    for i, fed, got in emissions:
-        end = fed - session.subject.offset
-        output = session.clip(x.narrow(time, end - count, count)) if end >= count else None
-        if output is not None:
-            yield i, window_result(session, output, got)
+    yield from ((pair.number, pair.want) for pair in emitted(session, x, emissions))
 
 
 def _ratios(stream: list[float], clip: list[float], own: str, *, forgets: bool) -> Followed | None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from coequal.equivalence.compare.difference import close
-from coequal.equivalence.compare.relation import frames_of, window_result
+from coequal.equivalence.compare.floats import largest
+from coequal.equivalence.compare.relation import emitted
 from coequal.equivalence.compare.rounding import Rounded
 from coequal.equivalence.findings.base import FINDINGS, Looked
 from coequal.equivalence.findings.drift import follow
@@ -59,27 +60,13 @@ def nan_recovery(session: Session, looked: Looked) -> None:
 def _pairs(session: Session, x: Tensor) -> Iterator[tuple[int, Tensor, Tensor, float]]:
     """Every emission with what it should be and the rounding bound of ordinary frames; shapes are known to agree."""
     trace = session.play(x)
-    if session.subject.window is None:
-        output = session.clip(x)
-        expected = [] if output is None else frames_of(session, output)[session.subject.offset :]
-        for i, (got, want) in enumerate(zip(trace.frames, expected, strict=False)):
-            yield session.subject.offset + i, got, want, _limit(session, x, want)
-        return
-    count, time = session.subject.window, session.subject.time
-    for got, fed in zip(trace.frames, trace.seen, strict=True):
-        end = fed - session.subject.offset
-        if end >= count:
-            window = x.narrow(time, end - count, count)
-            output = session.clip(window)
-            if output is not None:
-                want = window_result(session, output, got)
-                yield fed - 1, got, want, _limit(session, window, output)
+    emissions = [(i, fed, got) for i, (got, fed) in enumerate(zip(trace.frames, trace.seen, strict=True))]
+    for pair in emitted(session, x, emissions):
+        yield pair.frame, pair.got, pair.want, _limit(session, pair.clip, pair.like)
 
 
 def _limit(session: Session, x: Tensor, output: Tensor) -> float:
-    finite = output[torch.isfinite(output)]
-    largest = float(finite.abs().max()) if finite.numel() else 0.0
-    return session.numbers.bound(session, torch.nan_to_num(x), torch.nan_to_num(output)) if largest else 0.0
+    return session.numbers.bound(session, torch.nan_to_num(x), torch.nan_to_num(output)) if largest(output) else 0.0
 
 
 def _off(got: Tensor, want: Tensor) -> float:

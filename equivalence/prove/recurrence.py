@@ -15,7 +15,7 @@ import torch
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.memory.walk import Unobservable
 from coequal.equivalence.memory.watched import Uses
-from coequal.equivalence.prove.premises import LONGEST, Fails, Induction, Premises, passed, same_structure
+from coequal.equivalence.prove.premises import LONGEST, STEPS, Fails, Induction, Premises, passed, same_structure
 from coequal.equivalence.prove.remembered import Remembered, same
 from coequal.equivalence.run.player import Player
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
@@ -116,10 +116,10 @@ class Recurrence(Premises):
             if output.shape[time] != length:
                 raise Fails("the clip function does not give a frame for each frame")
             self.continued.add(length)
+        if self.unit > 1 or time != self.exact.subject.time:
+            raise Fails("clips are fed in chunks, or have another time axis than their output: they are not taken apart")
         state = self._fresh(self._continuation(self._frames(self._legal(FIRST), 22))[1])
         for head, tail in SPLITS:
-            if self.exact.plan.unit > 1 or time != self.exact.subject.time:
-                raise Fails("clips are fed in chunks, or have another time axis than their output: they are not taken apart")
             x = self._frames(head + tail, 23)
             for before in (None, state):
                 whole, after = self._continuation(x, copied(before))
@@ -189,6 +189,9 @@ class Recurrence(Premises):
         period = math.lcm(self.unit, *uses.moduli)
         if period > LONGEST:
             raise Fails(f"the stream takes a count modulo {max(uses.moduli)}")
+        steps = period * (start + period)  # each phase is reached from the beginning
+        if steps > STEPS:
+            raise Fails(f"a period of {period} frames would take {steps} steps: only some lengths were compared")
         self.tried += 1
         return period, self._uses(first, start, period, data)
 

@@ -438,7 +438,7 @@ class Field:
         if arguments.shape[0] < image.planes.shape[0]:
             image.planes = image.planes[: arguments.shape[0]].clone()
         image.planes[:, where] = arguments[: image.planes.shape[0]]
-        image.degree = image.degree.beside(met.degree)
+        image.degree, image.monomial = image.degree.beside(met.degree), False  # a sum, it may be
         self.applications += int(where.numel())
 
     def logarithm(self, a: Value) -> Value:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import pytest
 import torch
 from torch import nn
 
 import coequal
 from coequal import continual, reference, systems
+from coequal.continual.to_torch import regular
 from coequal.equivalence.campaigns.architectures import OPERATORS
 from coequal.equivalence.checks import CHECKS, CheckSpec
 from coequal.equivalence.checks.examples import middle_examples
 from coequal.proofs.cost import clip_cost, formulas
+from coequal.proofs.cost.formulas.dispatch import clip_formula
 from coequal.proofs.field import semantics
 from coequal.proofs.field.semantics.table import MEANINGS, TABLE
+from coequal.reference import linear
 from coequal.subjects import adapters, backends
 from coequal.subjects.listing import modules_of
 
@@ -43,6 +48,23 @@ def test_every_operator_is_in_every_room_or_it_is_said_why_not(name: str) -> Non
     assert formula != (name in NO_FORMULA)
     assert (name in OPERATORS) != (name in NO_STRATEGY)
     assert stream != (name in NO_STREAM)
+
+
+LAYERS = {
+    kind
+    for module in modules_of(reference, "__name__").values()
+    for kind in vars(module).values()
+    if dataclasses.is_dataclass(kind)
+    and hasattr(kind, "output_shape")
+    and kind.__module__ == module.__name__
+    and kind.__name__[0] != "_"
+}
+
+
+@pytest.mark.parametrize("kind", sorted(LAYERS, key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__)
+def test_every_layer_has_a_formula_and_a_torch_module(kind: type) -> None:
+    assert kind in clip_formula._generic.registry
+    assert kind in regular.registry
 
 
 def test_no_reason_is_left_over() -> None:
@@ -157,21 +179,23 @@ def test_a_formula_is_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
 MEANING = """
 from coequal.proofs.field.semantics.table import RING, means
 
-@means("erfcx", says="its argument", keeps=RING, source="a test")
+@means("special_erfcx", says="its argument", keeps=RING, source="a test")
 def identity(f, a):
     return a
 """
 
 
 def test_the_meaning_of_an_operation_is_a_rule(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coequal.proofs.field.semantics.table.MEANINGS", MEANINGS)
     before = list(TABLE)
     beside(semantics, folder, monkeypatch, "of_a_test", MEANING)
     try:
         import_module(f"{semantics.__name__}.of_a_test")
-        assert MEANINGS["erfcx"].group == "of_a_test"
+        assert MEANINGS["special_erfcx"].group == "of_a_test"
+        subject = coequal.Subject(clip=torch.special.erfcx, stream=Twice, example=torch.randn(1, 2, 5))
+        report = coequal.verify(subject, checks=["exact"], effort="quick")
+        assert report.checks[0].outcome == "passed", report  # it is its argument over a field
     finally:
-        MEANINGS.pop("erfcx", None)
+        MEANINGS.pop("special_erfcx", None)
         TABLE[:] = before
 
 
@@ -185,6 +209,11 @@ def test_a_check_is_a_body_and_an_entry(monkeypatch: pytest.MonkeyPatch) -> None
     assert [(check.name, check.outcome) for check in report.checks] == [("mine", "passed")]
 
 
+class Twice:
+    def step(self, frame: torch.Tensor) -> torch.Tensor:
+        return frame.clone()
+
+
 class Sine:
     def step(self, frame: torch.Tensor) -> torch.Tensor:
         return torch.sin(frame)
@@ -196,3 +225,6 @@ def test_an_operators_strategy_is_a_decorator(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(architectures, "OPERATORS", dict(OPERATORS))
     drawn = architectures.strategy("mine")(OPERATORS["linear"])
     assert architectures.OPERATORS["mine"] is drawn
+    assert isinstance(
+        hypothesis.find(architectures.architectures("mine"), lambda _: True).layer, (linear.Linear, linear.Embedding)
+    )

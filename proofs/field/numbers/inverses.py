@@ -16,11 +16,11 @@ from coequal.proofs.field.numbers import hash as hashing
 Tensor = torch.Tensor
 
 
+MOST = 1 << 20  # numbers that are kept
+
+
 def _none() -> Tensor:
     return torch.empty(0, dtype=torch.int64)
-
-
-MOST = 1 << 20  # numbers that are kept
 
 
 @dataclass
@@ -40,23 +40,27 @@ class Inverses:
         if self.size <= MOST:
             self.waiting.append((values.clone(), arguments.clone(), degree))
 
-    def add(self, values: Tensor, arguments: Tensor, degree: Degree, seed: int) -> None:
-        """Values `(r, *shape)` and what they are values of."""
-        first, second = (half.reshape(-1).cpu() for half in hashing.digests([values], seed))
-        planes = arguments.reshape(arguments.shape[0], -1).cpu()
-        if self.planes is not None:
-            known = min(self.planes.shape[0], planes.shape[0])
-            planes = torch.cat([self.planes[:known], planes[:known]], 1)
-            first, second = torch.cat([self.first, first]), torch.cat([self.second, second])
+    def _add_waiting(self, seed: int) -> None:
+        """All at once: they are sorted together."""
+        halves = [hashing.digests([values], seed) for values, _, _ in self.waiting]
+        flat = [arguments.reshape(arguments.shape[0], -1).cpu() for _, arguments, _ in self.waiting]
+        flat += [] if self.planes is None else [self.planes]
+        known = min(planes.shape[0] for planes in flat)
+        planes = torch.cat([planes[:known] for planes in flat], 1)
+        first, second = (
+            torch.cat([*(pair[h].reshape(-1).cpu() for pair in halves), before])
+            for h, before in enumerate((self.first, self.second))
+        )
         order = first.argsort()
         self.first, self.second, self.planes = first[order], second[order], planes[:, order]
-        self.degree = self.degree.beside(degree)
+        for _, _, degree in self.waiting:
+            self.degree = self.degree.beside(degree)
+        self.waiting = []
 
     def find(self, values: Tensor, seed: int) -> tuple[Tensor, Tensor] | None:
         """Which of these are values that were met, `(*shape)`, and the arguments of those, `(r, count)`; None: none is."""
-        for noted in self.waiting:
-            self.add(*noted, seed)
-        self.waiting = []
+        if self.waiting:
+            self._add_waiting(seed)
         if self.planes is None:
             return None
         first, second = (half.cpu() for half in hashing.digests([values], seed))

@@ -146,6 +146,13 @@ class Resets(Stepwise):
         return super().step(frame)
 
 
+class ResetsOften(Stepwise):
+    def step(self, frame: Tensor) -> Tensor:
+        if self.count % 997 == 996:
+            self.state = None
+        return super().step(frame)
+
+
 class Changes(Stepwise):
     def seen(self, frame: Tensor) -> Tensor:
         return frame if self.count < 5000 else 2 * frame
@@ -221,6 +228,7 @@ def another(x: Tensor, state: Any) -> tuple[Tensor, Any]:
 
 OPEN = {
     "resets itself at frame 5000": (lambda: layer(nn.GRU, Resets), "a count modulo 5000"),
+    "resets itself at frame 997": (lambda: layer(nn.GRU, ResetsOften), "a period of 997 frames would take"),
     "changes at frame 5000": (lambda: layer(nn.GRU, Changes), "compares its frame number with 5000"),
     "holds more than the state": (lambda: layer(nn.GRU, HoldsMore), "stream.before is no part of"),
     "holds a part of a tensor": (lambda: averages(InTheMiddle), "a part of a larger tensor"),

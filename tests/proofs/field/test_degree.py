@@ -135,3 +135,15 @@ def test_powers_of_functions_of_constants_have_their_degree() -> None:
     assert shadow.degree.excess >= 19
     without_past = torch.tensor(powers.tolist(), dtype=torch.float64)  # its floats are taken for what was computed
     assert exact.field.constants(without_past).degree.excess >= 19
+
+
+def test_what_a_logarithm_was_taken_of_is_no_atom() -> None:
+    """`1 / E(log S)` is one over a sum, with the degree of that: no inverse of a value of a free function."""
+    for undone in (False, True):
+        exact = Exact(Field.drawn(1), symbols := Symbols(1))
+        x = symbols.fresh(torch.empty(6, dtype=torch.float64))
+        with exact.running():
+            total = torch.exp(x).sum()
+            result = 1 / (total.log().exp() if undone else total)
+            assert not exact.value(result).monomial
+        assert not exact.field.degrees.laurent

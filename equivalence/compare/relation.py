@@ -17,14 +17,11 @@ import torch
 
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.regions import Regions
-from coequal.equivalence.run.player import Trace
+from coequal.equivalence.run.player import Emission, Trace
 from coequal.equivalence.run.session import Numbers, Session
 from coequal.subjects.errors import BadSubject
 
 Tensor = torch.Tensor
-
-
-Emission = tuple[int, int, Tensor]  # its number, the frames fed by then, and the emission
 
 
 class Pair(NamedTuple):

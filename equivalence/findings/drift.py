@@ -15,9 +15,9 @@ import torch
 
 from coequal.equivalence.compare import rounding
 from coequal.equivalence.compare.floats import Floats
-from coequal.equivalence.compare.relation import Emission, emitted
+from coequal.equivalence.compare.relation import emitted
 from coequal.equivalence.report import MeasuredTiming
-from coequal.equivalence.run.player import StreamRaised, Trace
+from coequal.equivalence.run.player import Emission, StreamRaised, Trace
 from coequal.equivalence.run.session import Session
 
 Tensor = torch.Tensor
@@ -83,7 +83,7 @@ def _forgets(session: Session, x: Tensor, timing: MeasuredTiming) -> tuple[int, 
 def _with_clip(session: Session, x: Tensor, trace: Trace) -> Iterator[tuple[Emission, Tensor]]:
     """Emissions, each with the clip's; of windows some of each stretch of time only."""
     step = 1 if session.subject.window is None else max(1, len(trace.frames) // (6 * STRETCHES))
-    emissions = [(i, fed, got) for i, (got, fed) in enumerate(zip(trace.frames, trace.seen, strict=True))][::step]
+    emissions = trace.emissions()[::step]
     expected = dict(_expected(session, x, emissions))
     yield from ((emission, expected[emission[0]]) for emission in emissions if emission[0] in expected)
 

@@ -59,9 +59,7 @@ def nan_recovery(session: Session, looked: Looked) -> None:
 
 def _pairs(session: Session, x: Tensor) -> Iterator[tuple[int, Tensor, Tensor, float]]:
     """Every emission with what it should be and the rounding bound of ordinary frames; shapes are known to agree."""
-    trace = session.play(x)
-    emissions = [(i, fed, got) for i, (got, fed) in enumerate(zip(trace.frames, trace.seen, strict=True))]
-    for pair in emitted(session, x, emissions):
+    for pair in emitted(session, x, session.play(x).emissions()):
         yield pair.frame, pair.got, pair.want, _limit(session, pair.clip, pair.like)
 
 

@@ -15,6 +15,7 @@ from coequal.subjects.chunks import Chunks
 from coequal.subjects.errors import BadSubject
 
 Tensor = torch.Tensor
+Emission = tuple[int, int, Tensor]  # its number, the frames fed by then, and the emission
 
 
 class StreamRaised(RuntimeError):
@@ -34,6 +35,10 @@ class Trace:
         """What the first `count` frames made appear: a stream that is not flushed cannot know that more will come."""
         emitted = bisect.bisect_right(self.seen, count)
         return Trace(self.frames[:emitted], self.seen[:emitted])
+
+    def emissions(self) -> list[Emission]:
+        """All of them, numbered."""
+        return [(i, fed, frame) for i, (frame, fed) in enumerate(zip(self.frames, self.seen, strict=True))]
 
     def add(self, frames: list[Tensor], seen: int) -> None:
         """Append emissions."""

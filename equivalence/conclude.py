@@ -16,9 +16,9 @@ from coequal.equivalence.run.session import Session
 
 NOT_PROVED = "exact arithmetic was not asked for: agreement was sampled, not proved"
 ASPECTS = {
-    "isolation": ("reset", "reuse", "isolation", "changes-parameters"),
+    "isolation": ("reset", "reuse", "reset-rows", "reorder", "clip-between", "isolation", "changes-parameters"),
     "ownership": ("input-reuse", "output-hold"),
-    "copies": ("fork", "deepcopy", "pickle"),
+    "copies": ("fork", "crop", "deepcopy", "pickle"),
 }
 
 
@@ -45,10 +45,15 @@ def _problem(attempt: Attempt) -> Finding:
 def conclude(report: Report, session: Session, baseline: Baseline, attempts: Attempts, decision: Decision | None) -> None:
     """Verdict, reasons, and the four lines."""
     _verdict(report, baseline, attempts, decision)
+    answers(report)
+    report.scope = scope_of(session) | _of_the_proof(decision)
+
+
+def answers(report: Report) -> None:
+    """The lines that are drawn from checks and findings."""
     report.function = _function(report)
     report.conduct = _conduct(report)
     report.weights |= _weights(report)
-    report.scope = scope_of(session) | _of_the_proof(decision)
 
 
 def _verdict(report: Report, baseline: Baseline, attempts: Attempts, decision: Decision | None) -> None:

@@ -10,10 +10,14 @@ from typing import Any, Literal
 
 
 class Verdict(StrEnum):
-    """DESIGN: proved and tested are good news; different has a counterexample; undecided has reasons."""
+    """DESIGN: proved and tested are good news; different has a counterexample; undecided has reasons.
+
+    `within`: different, and no further off than the user accepts. It is never called equal.
+    """
 
     PROVED = "proved"
     TESTED = "tested"
+    WITHIN = "within"
     DIFFERENT = "different"
     UNDECIDED = "undecided"
 
@@ -120,6 +124,8 @@ class Report:
     @property
     def headline(self) -> str:
         """`proved for every length`, `proved up to 19 frames`, `tested`, `different`, `undecided`."""
+        if self.verdict is Verdict.WITHIN:
+            return f"different, within {self.quality.get('within', 0):g}"
         if self.verdict is not Verdict.PROVED:
             return self.verdict.value
         return "proved for every length" if self.horizon == "all" else f"proved up to {self.horizon} frames"

@@ -29,6 +29,7 @@ from coequal.equivalence.findings.catalogue import look
 from coequal.equivalence.findings.lifecycle import describe_weights
 from coequal.equivalence.findings.numerics import of_rounding
 from coequal.equivalence.observe.baseline import establish, owed_of, reach_of, timing_of
+from coequal.equivalence.observe.distance import distance_of
 from coequal.equivalence.observe.timing import short_clip
 from coequal.equivalence.options import Options, Replay
 from coequal.equivalence.prove.decide import Decision, Exactly
@@ -36,6 +37,7 @@ from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, Re
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import StreamRaised
 from coequal.equivalence.run.session import Session
+from coequal.equivalence.several import of_all
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.subject import Subject
 from coequal.subjects.validate import check_subject
@@ -48,13 +50,63 @@ def verify(subject: Subject, options: Options = USUAL, replay: Replay | None = N
 
     `target`: how reports and printed commands call the subject. BadSubject: nothing can be compared, in one line.
     """
-    begin = time.monotonic()
-    names, exactly = _names(options.checks), Exactly(options.bound, options.literal)
     _check_options(options, replay)
     check_subject(subject)
     replay = replay if replay is not None and replay.chosen else None
+    begin = time.monotonic()
+    first = _accepted(subject, options, replay, target, None)
+    paths = first.scope["outputs"]
+    if len(paths) < 2:
+        return first
+    reports = {paths[0]: first}
+    for i, path in enumerate(paths[1:], 1):
+        reports[path] = _accepted(subject, _in_time(options, begin, len(paths) - i), replay, target, path)
+    report = of_all(reports)
+    conclude.answers(report)
+    return report
+
+
+def _in_time(options: Options, begin: float, left: int) -> Options:
+    """Options for one of so many outputs that are still to be verified."""
+    if options.timeout is None:
+        return options
+    return replace(options, timeout=max(1.0, (options.timeout - (time.monotonic() - begin)) / left))
+
+
+def _accepted(subject: Subject, options: Options, replay: Replay | None, target: str | None, leaf: str | None) -> Report:
+    """The report of one output. Where it differs, and the user accepts a distance, all is asked again with that."""
+    report = _of_one(subject, options, replay, target, leaf, Floats())
+    if subject.within is None or replay is not None or report.verdict is not Verdict.DIFFERENT:
+        return report
+    names = _names(options.checks)
+    asked = replace(options, checks=tuple(name for name in names if name not in (EXACT, "integers", "gradients")))
+    again = _of_one(subject, asked, replay, target, leaf, Floats(within=subject.within))
+    shown = again.counterexample
+    if again.verdict in (Verdict.DIFFERENT, Verdict.UNDECIDED):
+        report.reasons.append(
+            f"not within {subject.within:g} either: {shown.detail if shown is not None else again.reasons[0]}"
+        )
+        return report
+    again.verdict, again.counterexample = Verdict.WITHIN, report.counterexample
+    again.quality["within"] = subject.within
+    again.seconds += report.seconds
+    again.reasons = [
+        f"clip and stream are not the same function: {report.counterexample.detail if report.counterexample else ''}",
+        f"no element was further off than {subject.within:g}, which the subject's `within` accepts",
+    ]
+    conclude.answers(again)
+    return again
+
+
+def _of_one(
+    subject: Subject, options: Options, replay: Replay | None, target: str | None, leaf: str | None, floats: Floats
+) -> Report:
+    """The report of one output, at `leaf` (None: the first)."""
+    begin = time.monotonic()
+    names, exactly = _names(options.checks), Exactly(options.bound, options.literal)
     report = Report(target or subject.name or "subject", Verdict.UNDECIDED, seed=options.seed)
-    fresh = Session(subject, options.seed, Floats())
+    fresh = Session(subject, options.seed, floats)
+    fresh = fresh if leaf is None else fresh.looking_at(leaf)
     with _left_alone(), one_thread(fresh), fresh.ready(), torch.no_grad():
         baseline = establish(fresh)
         session = baseline.session
@@ -84,11 +136,15 @@ def verify(subject: Subject, options: Options = USUAL, replay: Replay | None = N
             failed = _smaller(session, failed, exactly)
         report.findings += conclude.problems(session, attempts)
         if replay is None and options.checks is None:
-            quality = look(session, report.timing, options.effort, not any(a.different or a.finer for a in attempts.made))
+            fine = not attempts.dependent and not any(a.different or a.finer for a in attempts.made)
+            quality = look(session, report.timing, options.effort, fine)
             report.findings += quality.findings
             report.quality = quality.quality
             if (short := short_clip(session, report.timing)) is not None:
                 report.quality["short_clip"] = short
+        if replay is None and (distance := distance_of(session)) is not None:
+            report.quality["distance"] = distance.to_dict()
+            report.notes.append(str(distance))
         report.weights = describe_weights(session)
         report.findings += of_rounding(attempts.noted.rounded)
         shown = failed or next((attempt for attempt in attempts.made if attempt.mismatch is not None), None)
@@ -171,7 +227,7 @@ def _smaller(session: Session, failed: Attempt, exactly: Exactly) -> Attempt:
             return run_once(session, failed.repeats, smaller)
         return repeated(session, smaller, replace(exactly, first=True))  # no other reading made the whole equal
 
-    example, mismatch = shrink(failed.example, once, session.plan, failed.mismatch)
+    example, mismatch = shrink(failed.example, once, session.plan, failed.mismatch, session.subject.batches)
     return replace(failed, example=example, mismatch=mismatch)
 
 

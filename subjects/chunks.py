@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from coequal.subjects.errors import BadSubject
 
@@ -13,58 +13,136 @@ Chunks = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Plan:
-    """Legal chunk sizes: multiples of `unit`, at most `maximum` (1: single frames only), or just those of `sizes`.
+    """Legal chunk sizes: multiples of `unit`, `minimum` at least and `maximum` at most (1: single frames only), or just
+    those of `sizes`. All numbers are frames.
 
-    `first`, if given, is the size that the first chunk of a stream must have (1, then multiples of 4: `Plan(4, first=1)`).
+    `first`: the size that the first chunk of a stream must have (1, then multiples of 4: `Plan(4, first=1)`).
+    `prompt`: the first chunk may have any size (a prompt, then single frames: `Plan(maximum=1, prompt=True)`).
+    `longest`: the greatest total length. `ahead`: each chunk comes with so many frames of the next one, fewer at the end of
+    the stream, which are fed again. `whole`: each call is handed all frames so far.
     """
 
     unit: int = 1
     first: int | None = None
     maximum: int | None = None
     sizes: Chunks | None = None
+    minimum: int | None = None
+    prompt: bool = False
+    longest: int | None = None
+    ahead: int = 0
+    whole: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("unit", "first", "maximum", "minimum", "longest"):
+            value = getattr(self, name)
+            if (value is not None or name == "unit") and not (isinstance(value, int) and value >= 1):
+                raise BadSubject(f"Plan.{name}: a number of frames, at least 1; got {value!r}")
+        if not isinstance(self.ahead, int) or self.ahead < 0:
+            raise BadSubject(f"Plan.ahead: a number of frames, 0 or more; got {self.ahead!r}")
+        if self.prompt and self.first is not None:
+            raise BadSubject("Plan: `prompt` says that the first chunk may have any size, `first` that it has one")
+        if self.whole and self.ahead:
+            raise BadSubject("Plan: with `whole` each call is handed all frames so far, `ahead` hands over later ones")
 
     def allows(self, chunks: Sequence[int]) -> bool:
         """Whether a stream may be fed these sizes, in this order."""
         rest = list(chunks)
+        if self.longest is not None and sum(rest) > self.longest:
+            return False
         if self.first is not None and rest and rest.pop(0) != self.first:
+            return False
+        if self.prompt and rest and rest.pop(0) < 1:
             return False
         return all(self._fits(size) for size in rest)
 
+    def later(self) -> Plan:
+        """What is legal once the first chunk has been fed."""
+        return replace(self, first=None, prompt=False, longest=None)
+
     def _fits(self, size: int) -> bool:
-        if size < 1 or size % self.unit or (self.maximum is not None and size > self.maximum):
+        if size < 1 or size % self.unit or not self._least <= size <= (size if self.maximum is None else self.maximum):
             return False
         return self.sizes is None or size in self.sizes
 
+    @property
+    def _least(self) -> int:
+        """The smallest multiple of the unit that is legal."""
+        return -(-(self.minimum or 1) // self.unit) * self.unit
+
+    @property
+    def _most(self) -> int | None:
+        """The largest one."""
+        return None if self.maximum is None else self.maximum - self.maximum % self.unit
+
     def legal(self, length: int) -> int:
         """The greatest length up to `length` that can be fed."""
-        if self.sizes is not None:
-            return sum(self.split(length, "smallest"))
-        first = self.first or 0
-        if length < first:
+        length = length if self.longest is None else min(length, self.longest)
+        if length < 0:
             return 0
-        rest = 0 if self.maximum is not None and self.maximum < self.unit else length - first
-        return first + rest - rest % self.unit if length >= 0 else 0
+        if self.prompt:
+            return length
+        first = self.first or 0
+        return 0 if length < first else first + self._later(length - first)
+
+    def _later(self, length: int) -> int:
+        """The greatest length up to `length` that legal chunks after the first add up to."""
+        if self.sizes is not None:
+            return sum(self._of_sizes(length, "smallest", random.Random(0)))
+        whole, least, most = length - length % self.unit, self._least, self._most
+        if whole < least or (most is not None and most < least):
+            return 0
+        return whole if most is None else min(whole, whole // least * most)
 
     def split(self, length: int, style: str = "smallest", seed: int = 0) -> Chunks:
         """Sizes that add up to the greatest legal length: "smallest", "largest" or "mixed" (random by seed) chunks."""
-        rng, chunks, left = random.Random(seed), list[int](), length
-        if self.first is not None and left >= self.first:
-            chunks, left = [self.first], left - self.first
-        elif self.first is not None:
-            return ()
-        while options := self._options(left):
-            chunks.append(rng.choice(options) if style == "mixed" else options[0 if style == "smallest" else -1])
+        rng, left = random.Random(seed), self.legal(length)
+        if self.first is not None:
+            return () if left < self.first else (self.first, *self._later_chunks(left - self.first, style, rng))
+        if self.prompt and left:
+            first = self._prompt(left, style, rng)
+            return (first, *self._later_chunks(left - first, style, rng))
+        return self._later_chunks(left, style, rng)
+
+    def _prompt(self, length: int, style: str, rng: random.Random) -> int:
+        """The first chunk's size: what is left can be fed in chunks."""
+        able = [n for n in range(1, length + 1) if self._divides(length - n)]
+        return rng.choice(able) if style == "mixed" else able[0 if style == "smallest" else -1]
+
+    def _divides(self, length: int) -> bool:
+        """Whether legal chunks after the first add up to this."""
+        return self._later(length) == length
+
+    def _later_chunks(self, length: int, style: str, rng: random.Random) -> Chunks:
+        if self.sizes is not None:
+            return self._of_sizes(length, style, rng)
+        chunks, left, least = list[int](), self._later(length), self._least
+        while left:
+            sizes: Sequence[int] = range(least, min(left, self._most or left) + 1, self.unit)
+            if least > self.unit:
+                sizes = [size for size in sizes if left == size or self._later(left - size) == left - size]
+            chunks.append(rng.choice(sizes) if style == "mixed" else sizes[0 if style == "smallest" else -1])
             left -= chunks[-1]
         return tuple(chunks)
 
-    def _options(self, left: int) -> Sequence[int]:
-        if self.sizes is None:
-            return range(self.unit, (left if self.maximum is None else min(left, self.maximum)) + 1, self.unit)
-        return [size for size in sorted(self.sizes) if size <= left and self._fits(size)]
+    def _of_sizes(self, length: int, style: str, rng: random.Random) -> Chunks:
+        chunks, left = list[int](), length
+        while sizes := [size for size in sorted(self.sizes or ()) if size <= left and self._fits(size)]:
+            chunks.append(rng.choice(sizes) if style == "mixed" else sizes[0 if style == "smallest" else -1])
+            left -= chunks[-1]
+        return tuple(chunks)
 
 
-def plan_of(plan: object) -> Plan:
-    """A Plan from what `Subject.plan` may hold: None (any), a Plan, a unit, "single", or a collection of sizes."""
+def plan_of(plan: object, longest: int | None = None) -> Plan:
+    """A Plan from what `Subject.plan` may hold: None (any), a Plan, a unit, "single", or a collection of sizes.
+
+    `longest`: a greatest total length besides the plan's own.
+    """
+    found = _plan_of(plan)
+    bounds = [n for n in (found.longest, longest) if n is not None]
+    return replace(found, longest=min(bounds)) if bounds else found
+
+
+def _plan_of(plan: object) -> Plan:
     if plan is None:
         return Plan()
     if isinstance(plan, Plan):

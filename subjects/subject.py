@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Literal
 
 import torch
+
+from coequal.subjects.inputs import Inputs, Tree, axes_of
+from coequal.subjects.outputs import Outputs, Select
 
 
 @dataclass(frozen=True)
@@ -24,28 +28,53 @@ class Subject:
 
     `clip(x)` takes a whole clip with its time axis. `stream()` gives a fresh stream: an object with `step(frame)` (time axis
     removed) that returns None, a frame or a list of frames; optionally `flush()` (the same), `chunk(frames)` (time axis
-    kept, in and out; None or an empty tensor when nothing is due), `state` (any tree of tensors).
+    kept, in and out; None or an empty tensor when nothing is due), `state` (any tree of tensors), and the verbs
+    `reset(rows)`, `reorder(index)`, `crop(frames)`. With several inputs `example` is a tuple or dictionary of tensors, and
+    all of these take as many (`clip(*x)` or `clip(**x)`). Outputs may be trees. `docs/subject.md` is the whole protocol.
     """
 
-    clip: Callable[[torch.Tensor], Any]
+    clip: Callable[..., Any]
     stream: Callable[[], Any]
-    example: torch.Tensor
-    time: int = 2  # time axis of clips
+    example: Tree  # a tensor, or a tuple or dictionary of tensors
+    time: Any = 2  # time axis of clips; of several inputs one for all, or like the example: None for what does not move
     modules: torch.nn.Module | None = None  # parameters are re-drawn, names appear in reports
     window: int | None = None  # window=N: window-equal over the last N frames
     emits: Literal["frames", "window", "last"] = "frames"
     offset: int = 0  # index of the clip frame that the first emission stands for
-    inputs: Callable[[int, int, int], torch.Tensor] | None = None  # (length, batch, seed) -> clip
+    inputs: Callable[[int, int, int], Tree] | None = None  # (length, batch, seed) -> clip
     plan: Any = None  # legal chunk sizes; None: any
     memory: Callable[[Any], Any] | None = None  # stream -> tree of all it remembers, where that cannot be walked
-    clip_state: Callable[[torch.Tensor, Any], tuple[torch.Tensor, Any]] | None = (
-        None  # how the clip goes on: see `docs/exact.md`
-    )
+    clip_state: Callable[[Tree, Any], tuple[Any, Any]] | None = None  # how the clip goes on: see `docs/exact.md`
     allow: tuple[str, ...] = ()  # named checks or findings that this subject waives
 
     name: str = ""  # how reports call it
     claim: Claim | None = None  # what the library says of itself
-    batch: int | None = 0  # batch axis of clips; None: there is none
-    output_time: int | None = None  # time axis of the clip's output; None: the same as `time`
+    batch: Any = 0  # batch axis of clips, None: there is none; of several inputs as `time`
+    output_time: Any = None  # time axis of the clip's output, of several by path; None: the same as `time`
     twin: Callable[[], torch.nn.Module] | None = None  # the original torch.nn module, for the `weights` check
     notes: tuple[str, ...] = field(default=())  # what an adapter wants the report to say
+
+    select: Select = None  # what of an output is compared: a path, several, or a function of it
+    positions: str | None = None  # name of the input that holds frame numbers
+    valid: str | None = None  # name of the input that says which frames are no padding: a mask, or lengths
+    longest: int | None = None  # the greatest total length, in frames
+    batches: tuple[int, ...] | None = None  # numbers of rows that are legal; None: any
+    ignore: int = 0  # emissions at the start that do not count
+    warm_up: int = 0  # frames whose emissions do not count
+    latency: int | None = None  # frames that an emission comes after its own; compared with what is measured
+    rate: Fraction | int | None = None  # frames out for each frame in; the same
+    streams: Literal["any", "one at a time"] = "any"  # one at a time: the stream lives in its module
+    clip_between: bool = True  # the clip function may run between two steps
+    within: float | None = None  # a distance that is accepted, and never called equal
+
+    @property
+    def layout(self) -> Inputs:
+        """The axes of all inputs."""
+        fixed = frozenset(name for name in (self.positions, self.valid) if name is not None)
+        return Inputs(
+            axes_of(self.time, self.example, "Subject.time"), axes_of(self.batch, self.example, "Subject.batch"), fixed
+        )
+
+    def outputs(self) -> Outputs:
+        """How outputs are read."""
+        return Outputs(self.select, self.layout.time_axis if self.output_time is None else self.output_time)

@@ -18,6 +18,7 @@ from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
 
 SHARE = {"quick": 6.0, "normal": 20.0}  # seconds after which a check stops trying further examples (never its first)
+ALONE = ("reset", "reuse", "output-hold")  # what can be asked of streams that depend on one another
 DEPENDENT = "fresh streams depend on what ran before them: only the very first one can be compared"
 
 
@@ -74,7 +75,7 @@ class Attempts:
             return Attempt(Check(name, "waived", 0, "the subject allows it"))
         if self.made and self.made[0].check.name == "values" and self.made[0].different:
             return Attempt(Check(name, "skipped", 0, "not run: `values` differs already"))
-        if self.dependent and CHECKS[name].kind == "function":
+        if self.dependent and name not in ALONE:
             return Attempt(Check(name, "skipped", 0, f"not run: {DEPENDENT}"))
         attempt = self._attempt(name)
         return self._explained(name, attempt) if attempt.different else attempt

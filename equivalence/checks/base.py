@@ -17,6 +17,7 @@ import torch
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
+from coequal.subjects.inputs import Tree, leaves_of
 
 Tensor = torch.Tensor
 Body = Callable[[Session, Example], int]
@@ -55,3 +56,11 @@ def saying(sentence: str | Callable[[], str]) -> Iterator[None]:
         yield
     except Mismatch as mismatch:
         raise replace(mismatch, detail=sentence if isinstance(sentence, str) else sentence()) from None
+
+
+def overwrite(handed: Tree, given: Tree) -> None:
+    """What a caller may do with frames that have been fed: other numbers in the same tensors."""
+    was = leaves_of(given)
+    for name, leaf in leaves_of(handed).items():
+        old = was[name]
+        leaf.copy_(old.flip(0) * -3 + 7 if old.is_floating_point() else old.flatten()[0].expand_as(old))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coequal.equivalence.checks import conduct, parameters, values
+from coequal.equivalence.checks import conduct, gradients, parameters, values, verbs
 from coequal.equivalence.checks.base import CheckSpec
 from coequal.equivalence.checks.examples import (
     batch_examples,
@@ -10,6 +10,7 @@ from coequal.equivalence.checks.examples import (
     integer_examples,
     long_examples,
     middle_examples,
+    row_examples,
 )
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.lengths import value_examples
@@ -42,6 +43,32 @@ CHECKS: dict[str, CheckSpec] = {
     "output-hold": CheckSpec(
         "Do emissions that the caller keeps stay as they were?", middle_examples(), conduct.output_hold, "conduct"
     ),
+    "reset-rows": CheckSpec(
+        "Does reset(rows) make these rows begin anew, and no others? Skipped where there is no such verb.",
+        row_examples,
+        verbs.reset_rows,
+        "conduct",
+    ),
+    "reorder": CheckSpec(
+        "Does reorder(index) make row i go on as what row index[i] was? Skipped where there is no such verb.",
+        row_examples,
+        verbs.reorder,
+        "conduct",
+    ),
+    "crop": CheckSpec(
+        "Does crop(frames) take the stream back to its first frames? Skipped where there is no such verb.",
+        middle_examples(),
+        verbs.crop,
+        "conduct",
+    ),
+    "clip-between": CheckSpec(
+        "May the clip function run between two steps?", middle_examples(), verbs.clip_between, "conduct"
+    ),
+    "padding": CheckSpec(
+        "Do large numbers and NaN in frames that are padding stay out of the others? Skipped where no input is `valid`.",
+        middle_examples("large", "nan"),
+        values.padding,
+    ),
     "one-buffer": CheckSpec("May the caller refill one buffer for all frames?", middle_examples(), values.one_buffer),
     "memory-layout": CheckSpec(
         "Are strided (non-contiguous) frames the same frames?", middle_examples(), values.memory_layout
@@ -67,6 +94,12 @@ CHECKS: dict[str, CheckSpec] = {
         ),
         parameters.weight_names,
         "weights",
+    ),
+    "gradients": CheckSpec(
+        "Are the gradients through the stream the clip's? Skipped where its emissions carry none.",
+        middle_examples(times=1.0),
+        gradients.gradients,
+        "conduct",
     ),
     "integers": CheckSpec(
         "Do both agree exactly, with `==`, on small integers, where no sum can round?", integer_examples, values.integers

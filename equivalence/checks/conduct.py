@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import copy
 import inspect
-from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
 import torch
 
-from coequal.equivalence.checks.base import Skip, saying
+from coequal.equivalence.checks.base import Skip, overwrite, saying
 from coequal.equivalence.checks.sharing import shared
 from coequal.equivalence.compare.difference import Mismatch, alike, close, first_value
 from coequal.equivalence.compare.relation import agree
@@ -23,6 +22,7 @@ from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import Player
 from coequal.equivalence.run.session import Session
 from coequal.equivalence.run.state import restore, snapshot
+from coequal.subjects.inputs import Tree, leaves_of
 
 Tensor = torch.Tensor
 KEPT = "the stream kept the tensor it was handed: `.clone()` it, or allow input-reuse"
@@ -38,14 +38,33 @@ def reset(session: Session, example: Example) -> int:
     """A new stream after an old one starts from nothing; so does one that was reset, if it can be."""
     x, other = (session.inputs(example.length, example.batch, example.seed + i) for i in range(2))
     old = session.player().feed(other, session.plan_chunks(other))  # abandoned in the middle
+    compared = 0
+    if session.alone:  # a new stream would end this one
+        compared += _after_reset(session, old, x)
+        session.player().feed(other, session.plan_chunks(other))
     with saying(lambda: f"a fresh stream depends on an earlier one: {shared(session)}"):
-        compared = agree(session, x, session.play(x))
-    if callable(getattr(old.stream, "reset", None)):
-        old.stream.reset()
-        again = Player(old.stream, old.time, old.output_time)
-        with saying("after reset() the stream still depends on what it saw before: reset() leaves some memory as it was"):
-            compared += agree(session, x, again.feed(x, session.plan_chunks(x)).flush().trace)
-    return compared
+        compared += agree(session, x, session.play(x))
+    return compared if session.alone else compared + _after_reset(session, old, x)
+
+
+def _after_reset(session: Session, old: Player, x: Tree) -> int:
+    """A stream that can be reset as a whole is as good as new."""
+    function = getattr(old.stream, "reset", None)
+    if not callable(function) or not callable_without(function):
+        return 0
+    function()
+    old.back_to(0, 0)
+    with saying("after reset() the stream still depends on what it saw before: reset() leaves some memory as it was"):
+        return agree(session, x, old.feed(x, session.plan_chunks(x)).flush().trace)
+
+
+def callable_without(function: Any) -> bool:
+    """Whether a function may be called without arguments."""
+    try:
+        inspect.signature(function).bind()
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def reuse(session: Session, example: Example) -> int:
@@ -54,22 +73,24 @@ def reuse(session: Session, example: Example) -> int:
     session.play(other)
     with saying(lambda: f"a fresh stream depends on an earlier one: {shared(session)}"):
         compared = agree(session, x, session.play(x))
+    if session.alone:
+        return compared
     with saying(lambda: f"streams that are fed in turns disturb one another: {shared(session)}"):
         return compared + _in_turns(session, x, other)
 
 
-def _in_turns(session: Session, x: Tensor, other: Tensor) -> int:
-    players, time = [session.player(), session.player()], session.subject.time
-    planned, start = session.plan_chunks(x), 0
-    for size in planned or (1,) * x.shape[time]:
-        for player, clip in zip(players, (x, other), strict=True):
-            player.feed(clip.narrow(time, start, size), None if planned is None else (size,))
-        start += size
+def _in_turns(session: Session, x: Tree, other: Tree) -> int:
+    players, chunks = [session.player(), session.player()], session.plan_chunks(x)
+    fed = [player.feeding(clip, chunks) for player, clip in zip(players, (x, other), strict=True)]
+    for _ in zip(*fed, strict=True):
+        pass
     return sum(agree(session, clip, p.flush().trace) for p, clip in zip(players, (x, other), strict=True))
 
 
 def fork(session: Session, example: Example) -> int:
     """A deep copy, or else a state that is put back, goes on as the original would."""
+    if session.alone:
+        raise Skip("its streams live one at a time: there is no second one to go on")
     return _snapshot(session, example) if example.variant == "state" else _deepcopy(session, example)
 
 
@@ -77,35 +98,42 @@ def _deepcopy(session: Session, example: Example) -> int:
     """A copy made in the middle goes on with other frames; neither sees the other's."""
     x, head, tail, branch = _halves(session, example)
     player = session.player().feed(head, session.plan_chunks(head))
-    twin, rest = _copy(player), _rest(session, tail)
-    time = session.subject.time
+    twin, rest = _copy(player), rest_of_plan(session, tail)
     try:
         with saying(COPY):
             twin.feed(branch, rest).flush()
             compared = agree(session, x, player.feed(tail, rest).flush().trace)
-            return compared + agree(session, torch.cat([head, branch], time), twin.trace)
+            return compared + agree(session, session.layout.join(head, branch), twin.trace)
     except Mismatch:
         if _closes_over(player.stream):
             raise Skip("its memory is what functions close over, which Python does not copy") from None
         raise
 
 
-def _halves(session: Session, example: Example) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _halves(session: Session, example: Example) -> tuple[Tree, Tree, Tree, Tree]:
     """A clip, its two halves, and another second half (the same one where the subject draws its inputs: two draws may not
     go together).
     """
     x, other = (session.inputs(example.length, example.batch, example.seed + i) for i in range(2))
-    time, half = session.subject.time, session.plan.legal(example.length // 2)
-    head, tail = x.narrow(time, 0, half), x.narrow(time, half, example.length - half)
+    head, tail = halves(session, x)
     drawn_by_subject = session.subject.inputs is not None
-    return x, head, tail, tail if drawn_by_subject else other.narrow(time, half, example.length - half)
+    return x, head, tail, tail if drawn_by_subject else session.layout.like(tail, halves(session, other)[1])
 
 
-def _rest(session: Session, tail: Tensor) -> tuple[int, ...] | None:
+def halves(session: Session, x: Tree) -> tuple[Tree, Tree]:
+    """The two halves of a clip, the first one legal; Skip where streams cannot be stopped half way."""
+    if session.plan.ahead:
+        raise Skip("its plan feeds frames ahead: streams are played whole")
+    length = session.layout.length(x)
+    half = session.plan.legal(length // 2)
+    return session.layout.part(x, 0, half), session.layout.part(x, half, length - half)
+
+
+def rest_of_plan(session: Session, tail: Tree) -> tuple[int, ...] | None:
     """Chunks of the second part of a stream: a special first chunk has been fed already."""
     if session.plan_chunks(tail) is None:
         return None
-    return replace(session.plan, first=None).split(tail.shape[session.subject.time])
+    return session.plan.later().split(session.layout.length(tail))
 
 
 def _copy(player: Player) -> Player:
@@ -136,7 +164,7 @@ def _snapshot(session: Session, example: Example) -> int:
     saved = _saved(player)
     if not _is_property(player.stream) and not _goes_on_alike(session, player, saved, x, tail):
         raise Skip("its attribute `state` is not all of its memory, so it is no snapshot")
-    trace, fed, rest = copy.deepcopy(player.trace), player.fed, _rest(session, tail)
+    trace, fed, rest = copy.deepcopy(player.trace), player.fed, rest_of_plan(session, tail)
     player.feed(branch, rest)
     _restore(player.stream, saved)
     player.trace, player.fed = trace, fed
@@ -163,13 +191,13 @@ def _is_property(stream: Any) -> bool:
     return isinstance(inspect.getattr_static(type(stream), "state", None), property)
 
 
-def _goes_on_alike(session: Session, player: Player, saved: Any, x: Tensor, tail: Tensor) -> bool:
+def _goes_on_alike(session: Session, player: Player, saved: Any, x: Tree, tail: Tree) -> bool:
     """Whether a fresh stream with this state goes on as the stream that it was taken from."""
     fresh = session.player()
     _restore(fresh.stream, copy.deepcopy(saved))
     fresh.trace, fresh.fed = copy.deepcopy(player.trace), player.fed
     try:
-        agree(session, x, fresh.feed(tail, _rest(session, tail)).flush().trace)
+        agree(session, x, fresh.feed(tail, rest_of_plan(session, tail)).flush().trace)
     except Exception:
         return False
     return True
@@ -178,20 +206,23 @@ def _goes_on_alike(session: Session, player: Player, saved: Any, x: Tensor, tail
 def input_reuse(session: Session, example: Example) -> int:
     """The caller overwrites each frame once it has been fed; the stream leaves the caller's frames alone."""
     x = session.inputs(example.length, example.batch, example.seed)
-    player, start = session.player(), 0
-    chunks = session.plan_chunks(x)
-    for size in chunks or (1,) * example.length:
-        player.feed(x.narrow(session.subject.time, start, size), None if chunks is None else (size,))
-        if not bool(alike(player.handed[-1], player.given[-1]).all()):
-            raise Mismatch(CHANGED, start, (), first_value(player.given[-1]), first_value(player.handed[-1]))
-        _overwrite(player.handed[-1], player.given[-1])
-        start += size
+    player = session.player()
+    for start, _ in player.feeding(x, session.plan_chunks(x)):
+        given, handed = leaves_of(player.given[-1]), leaves_of(player.handed[-1])
+        for name, was in given.items():
+            if not bool(alike(handed[name], was).all()):
+                of = f" (`{name}`)" if name else ""
+                raise Mismatch(f"{CHANGED}{of}", start, (), first_value(was), first_value(handed[name]))
+        overwrite_moving(session, player)
     with saying(KEPT):
         return agree(session, x, player.flush().trace)
 
 
-def _overwrite(frame: Tensor, given: Tensor) -> None:
-    frame.copy_(given.flip(0) * -3 + 7 if given.is_floating_point() else given.flatten()[0].expand_as(given))
+def overwrite_moving(session: Session, player: Player) -> None:
+    """What moves with time is the caller's again; what does not is handed over in each step, and left as it is."""
+    moving = {name for name, axis in session.layout.time.items() if axis is not None}
+    handed, given = ({n: t for n, t in leaves_of(x).items() if n in moving} for x in (player.handed[-1], player.given[-1]))
+    overwrite(handed, given)
 
 
 def output_hold(session: Session, example: Example) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from coequal.equivalence.checks import Finer, Skip, run_once
+from coequal.equivalence.checks import CHECKS, Finer, Skip, run_once
 from coequal.equivalence.checks.attempts import Attempts
 from coequal.equivalence.checks.run import Noted
 from coequal.equivalence.compare.difference import Mismatch
@@ -40,7 +40,12 @@ def prove(
     """The check, the decision behind it, and for a difference an example with the mismatch: on floats, or it is none."""
     decision = decide(session, timing, effort, options, deadline, only)
     if decision.outcome == "equal":
-        return Check(EXACT, "passed", len(decision.lengths), in_words(decision)), decision, None, None
+        return (
+            Check(EXACT, "passed", len(decision.lengths), in_words(decision.horizon, decision.lengths, decision.bound)),
+            decision,
+            None,
+            None,
+        )
     if decision.outcome == "not decided":
         return Check(EXACT, "undecided", len(decision.lengths), f"not decided: {decision.reasons[0]}"), decision, None, None
     assert decision.example is not None
@@ -71,7 +76,7 @@ def settle(attempts: Attempts, exactly: Exactly) -> list[Finding]:
     functions apart, too; a finding where it does not, or where they differ in rounded constants alone.
     """
     session, made = attempts.session, attempts.made
-    attempt = next((a for a in made if a.finer is not None), None)
+    attempt = next((a for a in made if a.finer is not None and CHECKS[a.check.name].kind == "function"), None)
     if attempt is None or attempt.finer is None or any(a.different for a in made):
         return []
     example, mismatch = _until(session, attempt.check.name, *attempt.finer)
@@ -109,9 +114,9 @@ def _precision(session: Session, example: Example, mismatch: Mismatch, outcome: 
     return Finding("precision", "medium", f"{seen}; in exact arithmetic it is one of rounded constants")
 
 
-def in_words(decision: Decision) -> str:
+def in_words(horizon: int | str, lengths: list[int], bound: float) -> str:
     """`the same function at every length; P(wrong) < 2^-76`."""
-    return f"the same function {horizon_in_words(decision.horizon, decision.lengths)}; P(wrong) < {power(decision.bound)}"
+    return f"the same function {horizon_in_words(horizon, lengths)}; P(wrong) < {power(bound)}"
 
 
 def horizon_in_words(horizon: int | str, lengths: list[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
@@ -53,8 +54,16 @@ def _chunked(length: int, size: int) -> tuple[int, ...]:
 def batch_examples(session: Session, effort: str) -> Iterator[Example]:
     """Other sizes than the example's, one row included."""
     length = session.plan.legal(2 * session.facts.reach + 3)
-    for i, rows in enumerate(dict.fromkeys([session.batch + 1, 3, 1, 2, 8])):
+    wanted = dict.fromkeys([session.batch + 1, 3, 1, 2, 8] if session.subject.batches is None else session.subject.batches)
+    for i, rows in enumerate(wanted):
         yield Example(length, rows, session.seed + 500 + i, session.facts.scale)
+
+
+def row_examples(session: Session, effort: str) -> Iterator[Example]:
+    """Three rows, or as many as are legal."""
+    legal = session.subject.batches
+    rows = 3 if legal is None else min((n for n in legal if n > 1), default=session.batch)
+    yield from (replace(example, batch=rows) for example in middle_examples()(session, effort))
 
 
 def long_examples(session: Session, effort: str) -> Iterator[Example]:

@@ -11,6 +11,7 @@ from coequal.equivalence.run import weights as weighing
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
 from coequal.equivalence.run.state import modules_inside
+from coequal.subjects.inputs import Tree, called, cloned
 
 Tensor = torch.Tensor
 STALE = (
@@ -97,8 +98,9 @@ def _load(target: torch.nn.Module, source: torch.nn.Module) -> None:
         raise Mismatch(f"a strict load fails: {str(error).splitlines()[-1].strip()}") from error
 
 
-def _same_function(session: Session, twin: torch.nn.Module, x: Tensor) -> None:
+def _same_function(session: Session, twin: torch.nn.Module, x: Tree) -> None:
     with torch.no_grad():
-        got, want = session.clip(x), twin(x.clone())
+        got = session.clip(x)
+        want = session.outputs.of_clip(called(twin, cloned(x), "twin"))
     if got is None or not close(got, want, session.numbers.bound(session, x, want)):
         raise Mismatch("with the same weights the clip function is not the original module's")

@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import torch
 
-from coequal.equivalence.checks.base import Skip
+from coequal.equivalence.checks.base import Skip, overwrite
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.floats import Whole
-from coequal.equivalence.compare.relation import agree, compare
+from coequal.equivalence.compare.relation import agree, compare, frames_of
 from coequal.equivalence.run import weights as weighing
+from coequal.equivalence.run.drawing import validity
 from coequal.equivalence.run.examples import Example
-from coequal.equivalence.run.player import Player, StreamRaised, Trace
+from coequal.equivalence.run.player import StreamRaised, Trace
 from coequal.equivalence.run.session import Session
 from coequal.equivalence.run.weights import borrowed
+from coequal.subjects.inputs import Inputs, Tree, cloned, leaves_of, mapped, with_leaves
 
 Tensor = torch.Tensor
 
@@ -39,7 +41,7 @@ def long_values(session: Session, example: Example) -> int:
 
 def chunking(session: Session, example: Example) -> int:
     """The same, in chunks."""
-    if not hasattr(session.player().stream, "chunk"):
+    if not session.has("chunk"):
         raise Skip("the stream has no chunk(frames): it takes single frames only")
     if example.chunks is None or not session.plan.allows(example.chunks):
         raise Skip("its plan allows no other chunks")
@@ -48,7 +50,7 @@ def chunking(session: Session, example: Example) -> int:
     return agree(session, x, trace, times=_times(session, x, trace))
 
 
-def _times(session: Session, x: Tensor, trace: Trace) -> list[int] | None:
+def _times(session: Session, x: Tree, trace: Trace) -> list[int] | None:
     """In window mode, when the emissions of a chunk would have appeared one by one."""
     if session.subject.window is None:
         return None
@@ -60,8 +62,10 @@ def _times(session: Session, x: Tensor, trace: Trace) -> list[int] | None:
 
 def batch(session: Session, example: Example) -> int:
     """Other batch sizes than the example's, and each row as if it were alone."""
-    if session.subject.batch is None:
+    if session.layout.rows(session.subject.example) is None:
         raise Skip("the subject has no batch axis")
+    if session.subject.batches is not None and len(set(session.subject.batches)) == 1:
+        raise Skip(f"{session.subject.batches[0]} rows are all that is legal, by the subject's `batches`")
     x = session.inputs(example.length, example.batch, example.seed)
     if session.clip(x) is None:
         raise Skip(f"the clip function does not take {example.batch} rows")
@@ -73,32 +77,31 @@ def batch(session: Session, example: Example) -> int:
         raise Skip(f"the stream refuses {example.batch} rows, loudly: {error}") from error
     compared = agree(session, x, trace)
     other = session.inputs(example.length, example.batch, example.seed + 1)
-    mixed = torch.cat([x.narrow(session.subject.batch, 0, 1), other.narrow(session.subject.batch, 1, example.batch - 1)],
-                      session.subject.batch) if example.batch > 1 else x  # fmt: skip
+    rows, layout = torch.arange(example.batch), session.layout
+    mixed = layout.stacked(layout.of_rows(x, rows[:1]), layout.of_rows(other, rows[1:])) if example.batch > 1 else x
     return compared + agree(session, mixed, session.play(mixed))
 
 
 def memory_layout(session: Session, example: Example) -> int:
     """Strided frames are the same frames."""
     x = session.inputs(example.length, example.batch, example.seed)
-    player, time = session.player(keep=True), session.subject.time
-    strided = torch.stack([x, x + 1], -1)[..., 0].transpose(0, -1).contiguous().transpose(0, -1) if x.dim() > 1 else x
-    spread = torch.stack([strided, strided + 1], -1)[..., 0]
+    player, layout = session.player(keep=True), session.layout
+    if session.plan.ahead or session.plan.whole:
+        raise Skip("its plan feeds frames again")
+    spread = mapped(_strided, x)
     chunks, start = session.plan_chunks(x), 0
     for size in chunks or (1,) * example.length:
-        _feed_strided(player, spread.narrow(time, start, size), chunks is None)
+        piece = layout.frame(spread, start) if chunks is None else layout.part(spread, start, size)
+        holder = mapped(lambda leaf: torch.stack([leaf, leaf], -1)[..., 0], piece)  # a view with gaps, not a copy
+        player.hand_over("step" if chunks is None else "chunk", player.note(holder), size)
         start += size
     return agree(session, x, player.flush().trace)
 
 
-def _feed_strided(player: Player, frames: Tensor, step: bool) -> None:
-    """Hand over a view, not a copy, with gaps between its elements."""
-    piece = frames.select(player.time, 0) if step else frames
-    holder = torch.stack([piece, piece], -1)[..., 0]
-    player.handed.append(holder)
-    player.given.append(holder.clone())
-    player.fed += 1 if step else frames.shape[player.time]
-    player._emit(player._call("step" if step else "chunk", holder), chunk=not step)
+def _strided(x: Tensor) -> Tensor:
+    """The same numbers, in another order in memory and with gaps between them."""
+    other = torch.stack([x, x], -1)[..., 0].transpose(0, -1).contiguous().transpose(0, -1) if x.dim() > 1 else x
+    return torch.stack([other, other], -1)[..., 0]
 
 
 def grad_mode(session: Session, example: Example) -> int:
@@ -107,7 +110,7 @@ def grad_mode(session: Session, example: Example) -> int:
     kept = contextlib.nullcontext() if example.variant == "grad" else borrowed(session.subject.modules, None)
     mode = torch.enable_grad() if example.variant == "grad" else torch.inference_mode()  # which leaves locked tensors
     with kept, mode:
-        trace = session.play(x.clone())
+        trace = session.play(cloned(x))
     return agree(session, x, Trace([f.detach().clone() for f in trace.frames], trace.seen, trace.flushed, trace.ended))
 
 
@@ -125,18 +128,56 @@ def one_buffer(session: Session, example: Example) -> int:
         raise replace(mismatch, detail=text) from None
 
 
-def _keeps(session: Session, x: Tensor) -> bool:
+def _keeps(session: Session, x: Tree) -> bool:
     """Whether emissions change where the caller writes over frames once they have been fed."""
-    player, start, chunks = session.player(), 0, session.plan_chunks(x)
-    for size in chunks or (1,) * x.shape[session.subject.time]:
-        player.feed(x.narrow(session.subject.time, start, size), None if chunks is None else (size,))
-        player.handed[-1].copy_(player.given[-1].flip(0) * 3 if session.floating else player.given[-1].flatten()[0])
-        start += size
+    player = session.player()
+    for _ in player.feeding(x, session.plan_chunks(x)):
+        overwrite(player.handed[-1], player.given[-1])
     try:
         agree(session, x, player.flush().trace)
     except Mismatch:
         return True
     return False
+
+
+def padding(session: Session, example: Example) -> int:
+    """What frames hold that are padding does not matter to the others."""
+    subject, layout = session.subject, session.layout
+    if subject.valid is None:
+        raise Skip("no input of the subject says what is padding (`valid`)")
+    if not session.floating:
+        raise Skip("integer inputs hold no garbage")
+    x = session.inputs(example.length, max(example.batch, 2) if session.takes(max(example.batch, 2)) else example.batch,
+                       example.seed)  # fmt: skip
+    mask, garbage = validity(subject, x), 1e4 if example.variant == "large" else float("nan")
+    assert mask is not None
+    filled = filled_where(layout, x, ~mask, garbage)
+    if example.variant == "nan" and not _keeps_out(session, x, filled):
+        raise Skip("the clip function itself lets NaN out of padding")
+    return agree(session, x if _keeps_out(session, x, filled) else filled, session.play(filled))
+
+
+def _keeps_out(session: Session, x: Tree, filled: Tree) -> bool:
+    """Whether the clip function gives the same where frames are no padding."""
+    output, other = session.clip(x), session.clip(filled)
+    if output is None or other is None:
+        raise Skip("the clip function refuses so many frames")
+    trace = Trace(frames_of(session, other)[session.subject.offset :], [0] * 0)
+    trace.seen[:] = [session.layout.length(x)] * len(trace.frames)
+    return compare(session, x, trace).difference is None if session.subject.window is None else True
+
+
+def filled_where(layout: Inputs, x: Tree, where: Tensor, value: float) -> Tree:
+    """A clip whose data is this number in some frames of some rows."""
+    changed = dict[str, Tensor]()
+    for name, leaf in leaves_of(x).items():
+        time, rows = layout.time[name], layout.batch[name]
+        if name not in layout.data(x) or time is None or rows is None:
+            continue
+        shape = [n if axis in (time, rows) else 1 for axis, n in enumerate(leaf.shape)]
+        here = where if rows < time else where.T
+        changed[name] = leaf.masked_fill(here.reshape(shape), value)
+    return with_leaves(x, leaves_of(x) | changed)
 
 
 def special_values(session: Session, example: Example) -> int:
@@ -146,13 +187,14 @@ def special_values(session: Session, example: Example) -> int:
     if session.subject.inputs is not None:
         raise Skip("the subject draws its inputs itself: others may mean nothing to it")
     x = session.inputs(example.length, example.batch, example.seed)
-    time = session.subject.time
+    layout = session.layout
     if example.variant == "zeros":
-        x = torch.zeros_like(x)
+        x = layout.on_data(torch.zeros_like, x)
     elif example.variant == "some zeros":
-        x.index_fill_(time, torch.arange(0, example.length, 2), 0.0)
+        for i in range(0, example.length, 2):
+            x = layout.replaced(x, i, layout.on_data(torch.zeros_like, x), i)
     elif example.variant == "negative":
-        x = -x.abs() - 1
+        x = layout.on_data(lambda leaf: -leaf.abs() - 1, x)
     return agree(session, x, session.play(x))
 
 
@@ -165,7 +207,9 @@ def integers(session: Session, example: Example) -> int:
     if session.facts.unread:
         raise Skip("the stream does not read its weights from `modules`")
     generator = torch.Generator().manual_seed(example.seed)
-    x = torch.randint(-4, 5, x.shape, generator=generator).to(x.device, x.dtype)
+    names = session.layout.data(x)
+    whole = {n: torch.randint(-4, 5, t.shape, generator=generator).to(t.device, t.dtype) for n, t in _these(x, names)}
+    x = with_leaves(x, leaves_of(x) | whole)
     with weighing.borrowed(module, None):
         if module is not None:
             weighing.put(module, weighing.integers(module, example.seed))
@@ -178,6 +222,10 @@ def integers(session: Session, example: Example) -> int:
         exactly = compare(session.computing(Whole()), x, trace)
         session.note(exactly)
         return exactly.agreed()
+
+
+def _these(x: Tree, names: list[str]) -> list[tuple[str, Tensor]]:
+    return [(name, leaf) for name, leaf in leaves_of(x).items() if name in names]
 
 
 def _exact(x: Tensor) -> bool:

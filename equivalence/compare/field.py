@@ -21,6 +21,7 @@ from coequal.equivalence.run.weights import borrowed, is_weight, put, tensors
 from coequal.proofs.field.arithmetic import Field
 from coequal.proofs.field.errors import NeedsRoot, NotDecided, Redraw, TooFew, TooLong
 from coequal.proofs.field.torch_frontend.dispatch import Exact
+from coequal.subjects.inputs import Tree, leaves_of, with_leaves
 
 Tensor = torch.Tensor
 REDRAWS = 30
@@ -83,13 +84,18 @@ class FieldNumbers(Comparable):
         self.clip_functions: set[object] = set()  # free functions that the clip applies, and the stream
         self.stream_functions = over.field.used
 
-    def draw(self, session: Session[Any], length: int, batch: int, seed: int) -> Tensor:
-        """Symbols in the shape of the clip; integers as they would be."""
+    def draw(self, session: Session[Any], length: int, batch: int, seed: int) -> Tree:
+        """Symbols in the shape of the clip; integers, masks and positions as they would be."""
         with self.over.suspended():
             like = session.random(length, batch, seed)
-            if not session.floating:
-                return self.over.mark_integers(like)
-            return self.over.store.symbols.fresh(like.contiguous())
+            return with_leaves(like, {name: self._symbols(session, name, leaf) for name, leaf in leaves_of(like).items()})
+
+    def _symbols(self, session: Session[Any], name: str, leaf: Tensor) -> Tensor:
+        if name and name in session.layout.fixed:
+            return leaf
+        if not leaf.is_floating_point():
+            return self.over.mark_integers(leaf)
+        return self.over.store.symbols.fresh(leaf.contiguous())
 
     @contextlib.contextmanager
     def in_clip(self) -> Iterator[None]:
@@ -104,12 +110,12 @@ class FieldNumbers(Comparable):
         """Inside, torch computes with floats."""
         return self.over.suspended()
 
-    def raised(self, session: Session[Any], x: Tensor, error: ClipRaised) -> None:
+    def raised(self, session: Session[Any], x: Tree, error: ClipRaised) -> None:
         """NotDecided where the clip function does not refuse this length on floats."""
-        if not session.refuses(x.shape[session.subject.time]):
+        if not session.refuses(session.layout.length(x)):
             raise NotDecided(f"over a field the clip function raises: {error}") from None
 
-    def limit(self, session: Session[Any], x: Tensor, output: Tensor | None) -> FieldLimit:
+    def limit(self, session: Session[Any], x: Tree, output: Tensor | None) -> FieldLimit:
         """No limit: equal or not."""
         return FieldLimit(self)
 
@@ -176,7 +182,8 @@ def _why_as_they_came(session: Session[Any]) -> str:
 def one_thread(session: Session[Any]) -> Iterator[None]:
     """Small tensors gain nothing from a second thread, and lose much where the machine is busy."""
     threads = torch.get_num_threads()
-    torch.set_num_threads(1 if session.subject.example.numel() < SMALL else threads)
+    size = sum(leaf.numel() for leaf in leaves_of(session.subject.example).values())
+    torch.set_num_threads(1 if size < SMALL else threads)
     try:
         yield
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from coequal.equivalence.run.player import StreamRaised
 from coequal.equivalence.run.session import Session
 from coequal.equivalence.run.weights import borrowed, put
 from coequal.proofs.eager import eagerly
+from coequal.subjects.inputs import Tree, leaves_of, with_leaves
 
 Tensor = torch.Tensor
 
@@ -27,25 +28,26 @@ class Floats(Comparable):
     """Two are the same when they differ by no more than rounding explains.
 
     `coarsest`: the coarsest format that the clip function casts its data to; None: the session's. `full`: inputs use all
-    digits of the format, where they are otherwise those of single precision.
+    digits of the format, where they are otherwise those of single precision. `within`: a distance that is accepted.
     """
 
     coarsest: torch.dtype | None = None
     full: bool = False
+    within: float = 0.0
 
-    def draw(self, session: Session[Any], length: int, batch: int, seed: int) -> Tensor:
+    def draw(self, session: Session[Any], length: int, batch: int, seed: int) -> Tree:
         """A random clip like the example."""
         x = session.random(length, batch, seed)
         drawn = session.floating and session.subject.inputs is None
-        return rounding.perturbed(x, seed) if self.full and drawn else x
+        return session.layout.on_data(lambda leaf: rounding.perturbed(leaf, seed), x) if self.full and drawn else x
 
-    def limit(self, session: Session[Any], x: Tensor, output: Tensor | None) -> Limit:
+    def limit(self, session: Session[Any], x: Tree, output: Tensor | None) -> Limit:
         """From the output's magnitude, and where that does not do, its amplification."""
         return RoundingLimit(self, session, x, output)
 
     def agrees(self, session: Session[Any], got: Tensor, want: Tensor, like: Tensor) -> bool:
         """Within the rounding of values as large as those of `like`."""
-        return close(got, want, rounding.bound(self.coarsest or session.dtype, 0.0, largest(like)))
+        return close(got, want, max(self.within, rounding.bound(self.coarsest or session.dtype, 0.0, largest(like))))
 
     def shown(self, frame: Tensor) -> object:
         """The first element of a frame, for a report."""
@@ -53,13 +55,15 @@ class Floats(Comparable):
 
     def least(self, session: Session[Any], output: Tensor) -> float:
         """What `bound` never falls below, at no cost."""
-        return rounding.bound(self.coarsest or session.dtype, 0.0, largest(output)) if output.is_floating_point() else 0.0
+        if not output.is_floating_point():
+            return 0.0
+        return max(self.within, rounding.bound(self.coarsest or session.dtype, 0.0, largest(output)))
 
-    def bound(self, session: Session[Any], x: Tensor, output: Tensor) -> float:
+    def bound(self, session: Session[Any], x: Tree, output: Tensor) -> float:
         """The greatest difference that is rounding, from how far the output moves with inputs and weights."""
         if not output.is_floating_point():
             return 0.0
-        return rounding.bound(self.coarsest or session.dtype, _moved(session, x, output), largest(output))
+        return max(self.within, rounding.bound(self.coarsest or session.dtype, _moved(session, x, output), largest(output)))
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class Whole(Floats):
         """Nothing."""
         return 0.0
 
-    def bound(self, session: Session[Any], x: Tensor, output: Tensor) -> float:
+    def bound(self, session: Session[Any], x: Tree, output: Tensor) -> float:
         """Nothing."""
         return 0.0
 
@@ -79,7 +83,7 @@ class Whole(Floats):
 class Distances(Floats):
     """Differences are measured, and none is found, but of shapes and counts."""
 
-    def limit(self, session: Session[Any], x: Tensor, output: Tensor | None) -> Limit:
+    def limit(self, session: Session[Any], x: Tree, output: Tensor | None) -> Limit:
         """Whatever is far apart is noted."""
         return Measured()
 
@@ -89,7 +93,7 @@ class RoundingLimit:
 
     largest = 0.0
 
-    def __init__(self, floats: Floats, session: Session[Any], x: Tensor, output: Tensor | None) -> None:
+    def __init__(self, floats: Floats, session: Session[Any], x: Tree, output: Tensor | None) -> None:
         self.floats, self.session, self.x, self.output = floats, session, x, output
 
     @functools.cached_property
@@ -132,7 +136,7 @@ def largest(x: Tensor) -> float:
     return float(finite.abs().max()) if finite.numel() else 0.0
 
 
-def _moved(session: Session[Any], x: Tensor, output: Tensor) -> float:
+def _moved(session: Session[Any], x: Tree, output: Tensor) -> float:
     """Amplification: the change of the output for a relative change of inputs and weights by `rounding.PROBE`."""
     module = session.subject.modules
     with borrowed(module, None):
@@ -140,16 +144,23 @@ def _moved(session: Session[Any], x: Tensor, output: Tensor) -> float:
             named = {**dict(module.named_parameters()), **dict(module.named_buffers())}
             floats = {name: t for name, t in named.items() if t.is_floating_point() and torch.isfinite(t).all()}
             put(module, {name: rounding.perturbed(t.detach(), i) for i, (name, t) in enumerate(floats.items())})
-        other = session.clip(rounding.perturbed(x, session.seed + 1))
+        other = session.clip(mapped_data(session, x))
     if other is None or other.shape != output.shape:
         return 0.0
     return largest(other - output) / rounding.PROBE
 
 
+def mapped_data(session: Session[Any], x: Tree) -> Tree:
+    """All floating-point data of a clip, changed by a little; masks and positions as they are."""
+    names = session.layout.data(x)
+    leaves = leaves_of(x)
+    return with_leaves(x, {n: rounding.perturbed(t, session.seed + 1) if n in names else t for n, t in leaves.items()})
+
+
 # -- formats -------------------------------------------------------------------------------------------------------------
 
 
-def coarsest_of_clip(session: Session[Any], x: Tensor) -> torch.dtype:
+def coarsest_of_clip(session: Session[Any], x: Tree) -> torch.dtype:
     """The coarsest format that the clip function casts its data to."""
     with eagerly(), rounding.Formats(session.dtype) as formats:
         session.clip(x)
@@ -162,10 +173,10 @@ def in_format(session: Session[Floats], name: str | None) -> Iterator[Session[Fl
     if name is None:
         yield session.apart()
         return
-    other = session.in_dtype(getattr(torch, name), Floats())
+    other = session.in_dtype(getattr(torch, name), replace(session.numbers, coarsest=None))
     with other.ready():
         window = other.window_of(other.inputs(session.example_length, session.batch, session.seed))
-        yield other.computing(Floats(coarsest_of_clip(other, window)))
+        yield other.computing(replace(other.numbers, coarsest=coarsest_of_clip(other, window)))
 
 
 def rounds_more_coarsely(session: Session[Floats], example: Example) -> bool:

@@ -17,9 +17,11 @@ import torch
 
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.regions import Regions
+from coequal.equivalence.run.drawing import validity
 from coequal.equivalence.run.player import Emission, Trace
 from coequal.equivalence.run.session import Numbers, Session
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.inputs import Tree
 
 Tensor = torch.Tensor
 
@@ -31,7 +33,7 @@ class Pair(NamedTuple):
     frame: int
     got: Tensor
     want: Tensor
-    clip: Tensor
+    clip: Tree
     like: Tensor
 
 
@@ -47,7 +49,7 @@ class Limit(Protocol):
 class Comparable(Numbers):
     """Numbers that can be compared."""
 
-    def limit(self, session: Session[Any], x: Tensor, output: Tensor | None) -> Limit:
+    def limit(self, session: Session[Any], x: Tree, output: Tensor | None) -> Limit:
         """For frames of this output of the clip function, of this input."""
         raise NotImplementedError
 
@@ -83,7 +85,7 @@ def larger(a: float, b: float) -> float:
 
 def agree(
     session: Session[Any],
-    x: Tensor,
+    x: Tree,
     trace: Trace,
     *,
     times: list[int] | None = None,
@@ -97,7 +99,7 @@ def agree(
 
 def compare(
     session: Session[Any],
-    x: Tensor,
+    x: Tree,
     trace: Trace,
     *,
     times: list[int] | None = None,
@@ -113,23 +115,26 @@ def compare(
     return _compare_stream(session, x, trace)
 
 
-def _compare_stream(session: Session[Any], x: Tensor, trace: Trace) -> Comparison:
+def _compare_stream(session: Session[Any], x: Tree, trace: Trace) -> Comparison:
     """Frame i of the stream is frame `offset + i` of the clip."""
     output = session.clip(x)
     expected = [] if output is None else frames_of(session, output)
-    offset, length = session.subject.offset, x.shape[session.subject.time]
+    offset, length = session.subject.offset, session.layout.length(x)
     pairs = list(zip(trace.frames, expected[offset:], strict=False))
     limit, regions = session.numbers.limit(session, x, output), Regions(session.facts.timing)
-    differences = []
+    differences, valid, compared = [], Valid.of(session, x, len(expected)), 0
     for i, (got, want) in enumerate(pairs):
-        difference = limit.difference(got, want, offset + i)
+        if (both := valid.of_both(got, want, offset + i)) is None:
+            continue
+        compared += 1
+        difference = limit.difference(*both, offset + i)
         if difference is not None:
             difference.region = regions.of(offset + i, length)
             differences.append(difference)
         regions.note(offset + i, length, difference is None)
     if output is not None:  # a clip that clip mode refuses says nothing
         differences += _count_difference(session, length, trace, expected, regions)
-    return Comparison(len(pairs), next(iter(differences), None), regions, limit.largest)
+    return Comparison(compared, next(iter(differences), None), regions, limit.largest)
 
 
 def _count_difference(
@@ -156,7 +161,7 @@ def _count_difference(
 
 
 def _compare_windows(
-    session: Session[Any], x: Tensor, trace: Trace, times: list[int] | None, wanted: Container[int] | None
+    session: Session[Any], x: Tree, trace: Trace, times: list[int] | None, wanted: Container[int] | None
 ) -> Comparison:
     """The emission at frame t is the clip function of the N frames up to t (less the offset), whole or its last frame."""
     seen, count = trace.seen if times is None else times, session.subject.window or 1
@@ -166,20 +171,21 @@ def _compare_windows(
         if end < count or (wanted is not None and fed not in wanted):
             continue  # warm-up: the window is not full
         frames += 1
-        window = x.narrow(session.subject.time, end - count, count)
+        window = session.layout.part(x, end - count, count)
         output = session.clip(window)
         if output is None:
             text = f"the clip function refuses the window of {count} frames that ends with frame {end - 1}"
             return Comparison(frames, Mismatch(text, fed - 1), largest=largest)
         limit = session.numbers.limit(session, window, output)
-        difference = limit.difference(got, window_result(session, output, got), fed - 1)
+        both = Valid.of(session, x, session.layout.length(x)).of_both(got, window_result(session, output, got), end - 1)
+        difference = None if both is None else limit.difference(*both, fed - 1)
         largest = larger(largest, limit.largest)
         if difference is not None:
             return Comparison(frames, difference, largest=largest)
     if times is not None:
         return Comparison(frames, largest=largest)
     first, gap = session.facts.due or (count + session.subject.offset, 1)
-    return Comparison(frames, _rhythm_difference(x.shape[session.subject.time], first, gap, trace), largest=largest)
+    return Comparison(frames, _rhythm_difference(session.layout.length(x), first, gap, trace), largest=largest)
 
 
 def _rhythm_difference(length: int, first: int, gap: int, trace: Trace) -> Mismatch | None:
@@ -193,22 +199,55 @@ def _rhythm_difference(length: int, first: int, gap: int, trace: Trace) -> Misma
     return None
 
 
-def emitted(session: Session[Any], x: Tensor, emissions: Iterable[Emission]) -> Iterator[Pair]:
+def emitted(session: Session[Any], x: Tree, emissions: Iterable[Emission]) -> Iterator[Pair]:
     """Some emissions of a stream that was fed x, each with what the clip function says of it, if it says anything."""
-    offset, count, time = session.subject.offset, session.subject.window, session.subject.time
+    offset, count = session.subject.offset, session.subject.window
     if count is None:
         output = session.clip(x)
-        expected = [] if output is None else frames_of(session, output)[offset:]
-        yield from (Pair(i, offset + i, got, expected[i], x, expected[i]) for i, _, got in emissions if i < len(expected))
+        expected = [] if output is None else frames_of(session, output)
+        valid = Valid.of(session, x, len(expected))
+        for i, _, got in emissions:
+            if offset + i < len(expected) and (both := valid.of_both(got, expected[offset + i], offset + i)) is not None:
+                yield Pair(i, offset + i, *both, x, expected[offset + i])
         return
+    valid = Valid.of(session, x, session.layout.length(x))
     for i, fed, got in emissions:
         end = fed - offset
         if end < count:
             continue  # warm-up: the window is not full
-        window = x.narrow(time, end - count, count)
+        window = session.layout.part(x, end - count, count)
         output = session.clip(window)
-        if output is not None:
-            yield Pair(i, fed - 1, got, window_result(session, output, got), window, output)
+        if output is not None and (both := valid.of_both(got, window_result(session, output, got), end - 1)) is not None:
+            yield Pair(i, fed - 1, *both, window, output)
+
+
+@dataclass(frozen=True)
+class Valid:
+    """Which rows of which frames of an output are compared: where frames are padding the clip function says nothing."""
+
+    mask: Tensor | None  # (rows, frames in); None: all
+    frames: int  # of the clip's output
+    axis: int  # of the rows, in a frame
+
+    @classmethod
+    def of(cls, session: Session[Any], x: Tree, frames: int) -> Valid:
+        """As the input says that is named in the subject's `valid`."""
+        with session.numbers.suspended():
+            mask = validity(session.subject, x)
+        rows = session.layout.batch[session.layout.lead]
+        return cls(mask, frames, 0 if rows is None else rows - (rows > session.output_time))
+
+    def of_both(self, got: Tensor, want: Tensor, frame: int) -> tuple[Tensor, Tensor] | None:
+        """The rows of both that count at an output frame; None where there are none."""
+        if self.mask is None:
+            return got, want
+        here = self.mask[:, min(frame * self.mask.shape[1] // max(1, self.frames), self.mask.shape[1] - 1)]
+        if not bool(here.any()):
+            return None
+        if bool(here.all()) or got.shape != want.shape or len(here) != want.shape[self.axis]:
+            return got, want
+        rows = here.nonzero().flatten()
+        return got.index_select(self.axis, rows), want.index_select(self.axis, rows)
 
 
 def window_result(session: Session[Any], output: Tensor, got: Tensor) -> Tensor:
@@ -225,7 +264,12 @@ def frames_of(session: Session[Any], output: Tensor) -> list[Tensor]:
     """A clip's output, frame by frame."""
     if output.dim() <= session.output_time:
         raise BadSubject(
-            f"clip(x) returned shape {tuple(output.shape)}, which has no time axis {session.output_time}: expected one"
-            " output frame a step (set output_time), or window=N if it is one result for N frames"
+            f"clip(x) returned shape {tuple(output.shape)}{named(session)}, which has no time axis {session.output_time}:"
+            " expected one output frame a step (set output_time), or window=N if it is one result for N frames"
         )
     return list(output.unbind(session.output_time))
+
+
+def named(session: Session[Any]) -> str:
+    """` for `hidden[0]``, where there are several outputs."""
+    return f" for `{session.outputs.path}`" if session.outputs.path else ""

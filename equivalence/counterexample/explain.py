@@ -19,6 +19,7 @@ from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import StreamRaised
 from coequal.equivalence.run.session import Session
+from coequal.subjects.inputs import called
 
 Tensor = torch.Tensor
 Frames = Sequence[Tensor]
@@ -141,8 +142,8 @@ def _advice(session: Session, count: int, want: Frames, timing: MeasuredTiming) 
         said.append("the clip is not causal: no stream that answers in time can compute it")
     x = session.inputs(session.plan.legal(1), session.batch, session.seed)
     stream = session.player().stream
-    if count > len(want) and hasattr(stream, "step") and x.shape[session.subject.time] == 1:
-        output = stream.step(x.select(session.subject.time, 0))
+    if count > len(want) and hasattr(stream, "step") and session.layout.length(x) == 1:
+        output = called(stream.step, session.layout.frame(x, 0), "stream.step")
         if isinstance(output, tuple) and len(output) == 2 and isinstance(output[0], Tensor):
             said.append("step returns (output, state), which counts as two frames: return the output alone")
     return said

@@ -24,6 +24,7 @@ from coequal.equivalence.run.state import modules_inside
 from coequal.proofs.field.errors import Redraw, Undisturbed
 from coequal.subjects.chunks import Chunks
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.inputs import Tree
 
 Tensor = torch.Tensor
 LOCATABLE = (
@@ -70,8 +71,7 @@ def dependences(exact: FieldSession, example: Example, frame: int) -> str:
     before = _both(exact, x, frame, example.chunks)
     moved: tuple[list[int], list[int]] = ([], [])
     for i in range(length):
-        changed = x.clone()
-        changed.select(subject.time, i).copy_(exact.inputs(1, example.batch, example.seed + 1).select(subject.time, 0))
+        changed = exact.layout.replaced(x, i, exact.inputs(1, example.batch, example.seed + 1))
         for frames, was, now in zip(moved, before, _both(exact, changed, frame, example.chunks), strict=True):
             if was is not None and now is not None and not bool(exact.numbers.over.same(was, now).all()):
                 frames.append(i)
@@ -81,13 +81,13 @@ def dependences(exact: FieldSession, example: Example, frame: int) -> str:
     return f"the clip's frame depends on the input frames {_listed(clip)}, the stream's on {_listed(stream)}"
 
 
-def _both(exact: FieldSession, x: Tensor, frame: int, chunks: Chunks | None = None) -> tuple[Tensor | None, Tensor | None]:
+def _both(exact: FieldSession, x: Tree, frame: int, chunks: Chunks | None = None) -> tuple[Tensor | None, Tensor | None]:
     """Frame `frame` as clip and as stream give it."""
     subject = exact.subject
     trace = exact.play(x, chunks)
     if subject.window is not None:
         end = frame + 1 - subject.offset
-        output = exact.clip(x.narrow(subject.time, end - subject.window, subject.window))
+        output = exact.clip(exact.layout.part(x, end - subject.window, subject.window))
         got = next((f for f, fed in zip(trace.frames, trace.seen, strict=True) if fed == frame + 1), None)
         return (None if output is None or got is None else window_result(exact, output, got)), got
     output, index = exact.clip(x), frame - subject.offset
@@ -119,8 +119,8 @@ def first_differing_module(session: Session, check: str, example: Example, frame
     with session.weights(example):
         x = clip = session.inputs(example.length, example.batch, example.seed)
         if subject.window is not None and frame is not None:
-            x = x.narrow(subject.time, 0, frame + 1)
-            clip = x.narrow(subject.time, frame + 1 - subject.offset - subject.window, subject.window)
+            x = session.layout.part(x, 0, frame + 1)
+            clip = session.layout.part(x, frame + 1 - subject.offset - subject.window, subject.window)
         clip_calls, stream_calls = Calls(), Calls()
         with listening(root, clip_calls):
             session.clip(clip)
@@ -135,7 +135,7 @@ def first_differing_module(session: Session, check: str, example: Example, frame
     return None
 
 
-def _listen(session: Session, x: Tensor, root: nn.Module, calls: Calls) -> None:
+def _listen(session: Session, x: Tree, root: nn.Module, calls: Calls) -> None:
     """Play x and note what the modules of the stream give."""
     player = session.player()
     with contextlib.ExitStack() as stack:
@@ -161,7 +161,7 @@ def _differs(session: Session, clip: Tensor, steps: list[Tensor]) -> bool:
 
 def _frames(session: Session, clip: Tensor, step: Tensor) -> list[Tensor]:
     """The clip's frames along whichever axis gives frames of the step's shape; none if there is no such axis."""
-    for axis in dict.fromkeys((session.output_time, session.subject.time, 2, 1)):
+    for axis in dict.fromkeys((session.output_time, session.layout.time_axis, 2, 1)):
         if clip.dim() > axis and (*clip.shape[:axis], *clip.shape[axis + 1 :]) == tuple(step.shape):
             return list(clip.unbind(axis))
     return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,14 +15,19 @@ SECONDS = 10.0  # for all attempts together
 Compare = Callable[[Example], Any]
 
 
-def shrink(example: Example, compare: Compare, plan: Plan, mismatch: Mismatch | None) -> tuple[Example, Mismatch]:
-    """The smallest example found that differs, and how it differs; deterministic but for the time limit."""
+def shrink(
+    example: Example, compare: Compare, plan: Plan, mismatch: Mismatch | None, batches: Sequence[int] | None = None
+) -> tuple[Example, Mismatch]:
+    """The smallest example found that differs, and how it differs; deterministic but for the time limit.
+
+    `batches`: the numbers of rows that are legal; None: any.
+    """
     assert mismatch is not None
     best, begin, tried = (example, mismatch), time.monotonic(), {example}
     progress = True
     while progress:
         progress = False
-        for candidate in candidates(best[0], plan):
+        for candidate in candidates(best[0], plan, batches):
             if time.monotonic() - begin > SECONDS:
                 return best
             if candidate in tried:
@@ -35,7 +40,7 @@ def shrink(example: Example, compare: Compare, plan: Plan, mismatch: Mismatch | 
     return best
 
 
-def candidates(example: Example, plan: Plan) -> Iterator[Example]:
+def candidates(example: Example, plan: Plan, batches: Sequence[int] | None = None) -> Iterator[Example]:
     """Smaller examples, the smallest first."""
     if example.chunks is None:
         lengths = sorted(
@@ -45,9 +50,9 @@ def candidates(example: Example, plan: Plan) -> Iterator[Example]:
             yield replace(example, length=length)
     else:
         yield from _fewer_chunks(example, plan)
-    if example.batch > 1:
-        yield replace(example, batch=1)
-        yield replace(example, batch=example.batch - 1)
+    for rows in dict.fromkeys((1, example.batch - 1)):
+        if 0 < rows < example.batch and (batches is None or rows in batches):
+            yield replace(example, batch=rows)
     if example.scale is not None:
         yield replace(example, scale=None)
 

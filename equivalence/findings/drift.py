@@ -19,6 +19,7 @@ from coequal.equivalence.compare.relation import emitted
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.player import Emission, StreamRaised, Trace
 from coequal.equivalence.run.session import Session
+from coequal.subjects.inputs import Tree, mapped
 
 Tensor = torch.Tensor
 STRETCHES = 16  # of time, over which the error is followed
@@ -40,16 +41,19 @@ def follow(session: Session, timing: MeasuredTiming) -> Followed | None:
     if session.dtype != torch.float64:
         return None
     own = session.native if session.native != torch.float64 else torch.float32
-    x = session.inputs(session.legal(LONG), session.batch, session.seed + SEED).to(own).double()
+    x = in_format(session.inputs(session.legal(LONG), session.batch, session.seed + SEED), own, torch.float64)
     single = session.in_dtype(own, Floats())
     with single.ready():
         if single.dtype != own:
             return None
-        short = _forgets(single, x.to(own), timing)
-        if short is None and session.subject.window is None and single.clip(x.to(own)) is None:
+        short = _forgets(single, in_format(x, own), timing)
+        if short is None and session.subject.window is None and single.clip(in_format(x, own)) is None:
             return None  # neither takes so many frames, it may be
-        x, trace = (x, single.play(x.to(own))) if short is None else (x.narrow(session.subject.time, 0, short[0]), short[1])
-        pairs = list(_with_clip(single, x.to(own), trace))
+        if short is None:
+            trace = single.play(in_format(x, own))
+        else:
+            x, trace = session.layout.part(x, 0, short[0]), short[1]
+        pairs = list(_with_clip(single, in_format(x, own), trace))
     truths = dict(_expected(session, x, [emission for emission, _ in pairs]))
     stream, clip = [], []
     for (number, _, got), want in pairs:
@@ -61,17 +65,28 @@ def follow(session: Session, timing: MeasuredTiming) -> Followed | None:
     return _ratios(stream, clip, str(own).removeprefix("torch."), forgets=short is not None)
 
 
-def _forgets(session: Session, x: Tensor, timing: MeasuredTiming) -> tuple[int, Trace] | None:
+def in_format(x: Tree, *formats: torch.dtype) -> Tree:
+    """Floats in one format after the other."""
+
+    def cast(leaf: Tensor) -> Tensor:
+        for dtype in formats:
+            leaf = leaf.to(dtype) if leaf.is_floating_point() else leaf
+        return leaf
+
+    return mapped(cast, x)
+
+
+def _forgets(session: Session, x: Tree, timing: MeasuredTiming) -> tuple[int, Trace] | None:
     """How many frames the earlier of two streams was fed, and what it emitted, if the later one has the same last bits."""
     bounded = session.subject.window is not None or timing.receptive_field not in (None, math.inf)
     step = timing.stride.numerator if timing.stride is not None else 1
     far = session.legal(APART * step + 3 * session.facts.reach + session.facts.owed + 8 * step)
     near = session.legal(far - APART * step)
-    if not bounded or far >= x.shape[session.subject.time] or far - near != APART * step:
+    if not bounded or far >= session.layout.length(x) or far - near != APART * step:
         return None
-    time = session.subject.time
+    part = session.layout.part
     try:
-        early, late = session.play(x.narrow(time, 0, far)), session.play(x.narrow(time, far - near, near))
+        early, late = session.play(part(x, 0, far)), session.play(part(x, far - near, near))
     except StreamRaised:
         return None
     count = sum(seen > 2 * session.facts.reach + session.facts.owed for seen in late.seen)
@@ -80,7 +95,7 @@ def _forgets(session: Session, x: Tensor, timing: MeasuredTiming) -> tuple[int, 
     return (far, early) if same and count >= 4 else None
 
 
-def _with_clip(session: Session, x: Tensor, trace: Trace) -> Iterator[tuple[Emission, Tensor]]:
+def _with_clip(session: Session, x: Tree, trace: Trace) -> Iterator[tuple[Emission, Tensor]]:
     """Emissions, each with the clip's; of windows some of each stretch of time only."""
     step = 1 if session.subject.window is None else max(1, len(trace.frames) // (6 * STRETCHES))
     emissions = trace.emissions()[::step]
@@ -88,7 +103,7 @@ def _with_clip(session: Session, x: Tensor, trace: Trace) -> Iterator[tuple[Emis
     yield from ((emission, expected[emission[0]]) for emission in emissions if emission[0] in expected)
 
 
-def _expected(session: Session, x: Tensor, emissions: list[Emission]) -> Iterator[tuple[int, Tensor]]:
+def _expected(session: Session, x: Tree, emissions: list[Emission]) -> Iterator[tuple[int, Tensor]]:
     """The numbers of emissions, with what the clip function says of them."""
     yield from ((pair.number, pair.want) for pair in emitted(session, x, emissions))
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import io
 import pickle
+from fractions import Fraction
 from typing import Any
 
 import torch
 
 from coequal.equivalence.findings.base import Looked
+from coequal.equivalence.observe.timing import rate_of
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.player import StreamRaised, first_line
 from coequal.equivalence.run.session import Session
+from coequal.subjects.subject import Claim
 
 Tensor = torch.Tensor
 
@@ -64,13 +67,16 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 def claims(session: Session, timing: MeasuredTiming, looked: Looked) -> None:
     """What the library says of itself against what was measured."""
-    claim = session.subject.claim
-    if claim is None:
-        return
-    for what in ("receptive_field", "delay", "stride"):
-        said, measured = getattr(claim, what), getattr(timing, what)
-        if said is not None and measured is not None and said != measured:
-            looked.add("claimed-timing", f"{what.replace('_', ' ')}: claimed {said}, measured {measured}")
+    subject = session.subject
+    claim = subject.claim or Claim()
+    rate = None if timing.stride is None else Fraction(1, timing.stride)
+    if rate is None and subject.rate is not None and subject.window is None:
+        rate = rate_of(session)
+    said = {name: (getattr(claim, name), getattr(timing, name)) for name in ("receptive_field", "delay", "stride")}
+    said |= {"latency": (subject.latency, timing.delay), "rate": (subject.rate, rate)}
+    for what, (claimed, measured) in said.items():
+        if claimed is not None and measured is not None and claimed != measured:
+            looked.add("claimed-timing", f"{what.replace('_', ' ')}: claimed {claimed}, measured {measured}")
 
 
 def describe_weights(session: Session) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from coequal.equivalence.findings.base import FINDINGS, Looked
 from coequal.equivalence.findings.drift import follow
 from coequal.equivalence.report import Finding, MeasuredTiming
 from coequal.equivalence.run.session import Session
+from coequal.subjects.inputs import Tree
 
 OUTLIER = 20.0  # times as large as the other frames
 
@@ -26,7 +27,7 @@ def outlier(session: Session, looked: Looked) -> None:
     length = session.legal(3 * session.facts.reach + 6)
     at = length - 2 * session.facts.reach - 4
     x = session.inputs(length, session.batch, session.seed + 901)
-    x.select(session.subject.time, max(0, at)).mul_(OUTLIER)
+    x = session.layout.replaced(x, max(0, at), session.layout.on_data(lambda leaf: leaf * OUTLIER, x), max(0, at))
     for frame, got, want, limit in _pairs(session, x):
         finite = torch.isfinite(want)
         if not bool(torch.isfinite(got)[finite].all()):
@@ -47,7 +48,7 @@ def nan_recovery(session: Session, looked: Looked) -> None:
     length = session.legal(3 * session.facts.reach + 6)
     at = max(0, length - 2 * session.facts.reach - 4)
     x = session.inputs(length, session.batch, session.seed + 902)
-    x.select(session.subject.time, at).fill_(math.nan)
+    x = session.layout.replaced(x, at, session.layout.on_data(lambda leaf: torch.full_like(leaf, math.nan), x), at)
     for frame, got, want, limit in _pairs(session, x):
         if bool(torch.isfinite(want).all()) and not close(got, want, limit):
             what = "NaN" if bool(torch.isnan(got).any()) else "wrong"
@@ -57,14 +58,16 @@ def nan_recovery(session: Session, looked: Looked) -> None:
             return
 
 
-def _pairs(session: Session, x: Tensor) -> Iterator[tuple[int, Tensor, Tensor, float]]:
+def _pairs(session: Session, x: Tree) -> Iterator[tuple[int, Tensor, Tensor, float]]:
     """Every emission with what it should be and the rounding bound of ordinary frames; shapes are known to agree."""
     for pair in emitted(session, x, session.play(x).emissions()):
         yield pair.frame, pair.got, pair.want, _limit(session, pair.clip, pair.like)
 
 
-def _limit(session: Session, x: Tensor, output: Tensor) -> float:
-    return session.numbers.bound(session, torch.nan_to_num(x), torch.nan_to_num(output)) if largest(output) else 0.0
+def _limit(session: Session, x: Tree, output: Tensor) -> float:
+    if not largest(output):
+        return 0.0
+    return session.numbers.bound(session, session.layout.on_data(torch.nan_to_num, x), torch.nan_to_num(output))
 
 
 def _off(got: Tensor, want: Tensor) -> float:

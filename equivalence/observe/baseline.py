@@ -11,7 +11,7 @@ import torch
 
 from coequal.equivalence.compare.difference import close
 from coequal.equivalence.compare.floats import Floats, coarsest_of_clip
-from coequal.equivalence.compare.relation import compare, frames_of
+from coequal.equivalence.compare.relation import compare, frames_of, named
 from coequal.equivalence.observe.looped import counting, functions_of, looped_over
 from coequal.equivalence.observe.timing import measure
 from coequal.equivalence.report import Finding, MeasuredTiming
@@ -20,6 +20,7 @@ from coequal.equivalence.run.hooks import listening
 from coequal.equivalence.run.player import StreamRaised, Trace
 from coequal.equivalence.run.session import ClipRaised, Session
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.inputs import Tree, shapes
 
 Tensor = torch.Tensor
 SHORT = 8  # frames of memory assumed where none could be measured
@@ -62,21 +63,19 @@ def establish(session: Session[Floats]) -> Baseline:
     if length == 0:
         raise BadSubject(f"Subject.plan: the example's {session.example_length} frames cannot be fed in legal chunks")
     x = session.inputs(length, session.batch, session.seed)
-    window = x if session.subject.window is None else x.narrow(session.subject.time, 0, session.subject.window)
+    window = session.window_of(x)
     output = _clip(session, window)
     trace = _trace(session, x)
     if session.subject.window is None:
-        _same_shape(frames_of(session, output), trace.frames)
+        _same_shape(session, frames_of(session, output), trace.frames)
         if output.numel() and torch.isnan(output).all():
-            raise BadSubject(
-                f"clip(x) returned NaN for a random clip of shape {tuple(x.shape)}: nothing can be compared with it"
-            )
+            raise BadSubject(f"clip(x) returned NaN for a random clip of shape {shapes(x)}: nothing can be compared with it")
         if compare(session, x, trace).difference is None:
             found.agrees()
     if any(bool(torch.isnan(f).any()) for f in trace.frames if f.is_floating_point()) and not torch.isnan(output).any():
         found.notes.append("the stream returned NaN for a random clip, where the clip function does not")
     coarsest = coarsest_of_clip(session, window)
-    found.computing(Floats(coarsest))
+    found.computing(replace(session.numbers, coarsest=coarsest))
     if coarsest != session.dtype:
         name = str(coarsest).removeprefix("torch.")
         found.findings.append(
@@ -97,30 +96,30 @@ def _which_clip(session: Session) -> str:
     return f"the clip is the last {session.subject.window} frames"
 
 
-def _clip(session: Session, x: Tensor) -> Tensor:
+def _clip(session: Session, x: Tree) -> Tensor:
     try:
         return session.clip_or_raise(x)
     except ClipRaised as error:
-        raise BadSubject(f"clip(x) raised on a clip of shape {tuple(x.shape)}: {error}") from error
+        raise BadSubject(f"clip(x) raised on a clip of shape {shapes(x)}: {error}") from error
 
 
-def _trace(session: Session, x: Tensor) -> Any:
+def _trace(session: Session, x: Tree) -> Any:
     try:
         return session.play(x)
     except StreamRaised as error:
-        raise BadSubject(f"{error}, on frames of a clip of shape {tuple(x.shape)}") from error
+        raise BadSubject(f"{error}, on frames of a clip of shape {shapes(x)}") from error
 
 
-def _same_shape(expected: list[Tensor], got: list[Tensor]) -> None:
+def _same_shape(session: Session, expected: list[Tensor], got: list[Tensor]) -> None:
     """A frame that kept its time axis is a misunderstanding, not a difference."""
     if expected and got and got[0].dim() == expected[0].dim() + 1 and 1 in got[0].shape:
         raise BadSubject(
-            f"the stream emits shape {tuple(got[0].shape)}, the clip's frames are {tuple(expected[0].shape)}:"
-            " remove the time axis of a frame (or return a list of frames)"
+            f"the stream emits shape {tuple(got[0].shape)}{named(session)}, the clip's frames are"
+            f" {tuple(expected[0].shape)}: remove the time axis of a frame (or return a list of frames)"
         )
 
 
-def _random(session: Session, x: Tensor, found: Baseline) -> None:
+def _random(session: Session, x: Tree, found: Baseline) -> None:
     """Dropout, or any other randomness, is found and named."""
     output, again = session.clip(x), session.clip(x)  # in a row: a stream in between may have changed the module
     if output is not None and again is not None and not torch.equal(again, output) and not torch.isnan(output).any():
@@ -132,7 +131,7 @@ def _random(session: Session, x: Tensor, found: Baseline) -> None:
         found.findings.append(Finding("randomness", "high", "the stream gives two results for one input"))
 
 
-def _culprit(session: Session, x: Tensor) -> str:
+def _culprit(session: Session, x: Tree) -> str:
     root = session.subject.modules
     if root is None:
         return ""
@@ -149,12 +148,12 @@ def _culprit(session: Session, x: Tensor) -> str:
     return ""
 
 
-def _vacuous(session: Session, x: Tensor, found: Baseline) -> None:
+def _vacuous(session: Session, x: Tree, found: Baseline) -> None:
     """An output that does not depend on the input makes every comparison pass: draw weights, or say so."""
     if _depends(session, x):
         return
     if session.subject.modules is not None:
-        with session.weights(Example(x.shape[session.subject.time], session.batch, session.seed, 1.0)):
+        with session.weights(Example(session.layout.length(x), session.batch, session.seed, 1.0)):
             if _depends(session, x):
                 found.knowing(scale=1.0)
                 found.notes.append("with the given weights the output does not depend on the input: weights are drawn")
@@ -163,22 +162,20 @@ def _vacuous(session: Session, x: Tensor, found: Baseline) -> None:
     found.undecided.append("the output does not depend on the input: no comparison could fail")
 
 
-def _depends(session: Session, x: Tensor) -> bool:
-    outputs = [
-        session.clip(session.inputs(x.shape[session.subject.time], session.batch, session.seed + i)) for i in (11, 12, 13)
-    ]
+def _depends(session: Session, x: Tree) -> bool:
+    outputs = [session.clip(session.inputs(session.layout.length(x), session.batch, session.seed + i)) for i in (11, 12, 13)]
     first = outputs[0]
     return first is not None and any(
         o is not None and (o.shape != first.shape or not torch.equal(o, first)) for o in outputs[1:]
     )
 
 
-def _looped(session: Session, x: Tensor, found: Baseline) -> None:
+def _looped(session: Session, x: Tree, found: Baseline) -> None:
     """A clip function that runs the stream itself is equal to it whatever it computes."""
     codes = functions_of(session.player().stream)
     with counting(codes) as calls:
         session.clip(x)
-    if name := looped_over(codes, calls, x.shape[session.subject.time]):
+    if name := looped_over(codes, calls, session.layout.length(x)):
         detail = f"the clip function calls {name} itself: it is a loop over the stream"
         found.findings.append(Finding("loop-clip", "medium", detail))
         found.undecided.append("the clip function is itself a loop over the step: that both agree says nothing")
@@ -202,12 +199,12 @@ def _emits(session: Session, found: Baseline) -> None:
         found.notes.append(f"the stream emits at every {min(gaps)}th frame, first after {times[0]}")
 
 
-def _align(session: Session, x: Tensor, trace: Trace, found: Baseline) -> None:
+def _align(session: Session, x: Tree, trace: Trace, found: Baseline) -> None:
     """Which frame of the clip's result the emissions are: the last unless declared or found otherwise."""
     count, axis, fits, length = session.subject.window or 1, session.output_time, set[int](), 0
-    full = ((frame, fed) for frame, fed in zip(trace.frames, trace.seen, strict=True) if fed >= count)
-    for i, (got, fed) in enumerate(full):
-        window = x.narrow(session.subject.time, fed - count, count)
+    ends = ((frame, fed - session.subject.offset) for frame, fed in zip(trace.frames, trace.seen, strict=True))
+    for i, (got, end) in enumerate((frame, end) for frame, end in ends if end >= count):
+        window = session.layout.part(x, end - count, count)
         output = session.clip(window)
         if output is None or output.dim() != got.dim() + 1:
             return

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
 
@@ -18,6 +19,7 @@ from coequal.equivalence.compare import rounding
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.player import StreamRaised, Trace
 from coequal.equivalence.run.session import Session
+from coequal.subjects.inputs import leaves_of
 
 LONGEST = 256  # frames; what is still moved at the end of such a clip has no bound that can be measured
 FARTHEST, SMALL, WORK = 2048, 1 << 14, 1 << 26  # the same where the clip has few numbers, and few weights each frame
@@ -43,13 +45,11 @@ class Reach:
 
 def reach(session: Session, length: int, frame: int, draws: int = DRAWS) -> Reach:
     """Which outputs of a clip of `length` frames move with input frame `frame`."""
-    time, moved, outputs = session.subject.time, dict[int, float](), 0
+    moved, outputs = dict[int, float](), 0
     for draw in range(draws):
         x = session.inputs(length, session.batch, session.seed + 17 * draw)
-        other = x.clone()
-        other.select(time, frame).copy_(
-            session.inputs(length, session.batch, session.seed + 17 * draw + 5).select(time, frame)
-        )
+        fresh = session.inputs(length, session.batch, session.seed + 17 * draw + 5)
+        other = session.layout.replaced(x, frame, fresh, frame)
         before, after = session.clip(x), session.clip(other)
         if before is None or after is None or before.dim() <= session.output_time or before.shape != after.shape:
             return Reach(frame, None, None, 0)
@@ -102,7 +102,8 @@ def _worth(session: Session, length: int) -> bool:
         return True
     module = session.subject.modules
     weights = 0 if module is None else sum(parameter.numel() for parameter in module.parameters())
-    numbers = session.subject.example.numel() * length / max(1, session.example_length)
+    example = session.subject.example
+    numbers = sum(leaf.numel() for leaf in leaves_of(example).values()) * length / max(1, session.example_length)
     return length <= max(FARTHEST, 2 * session.example_length) and numbers <= SMALL and weights * length <= WORK
 
 
@@ -129,6 +130,15 @@ def _stride(session: Session) -> int | None:
         firsts = [_first_length(session, short, long, counts[0] + more) for more in (1, 2)]
         stride = firsts[1] - firsts[0]
     return stride if stride >= 1 and abs((long - short) - stride * grown) < stride else None
+
+
+def rate_of(session: Session) -> Fraction | None:
+    """Frames out for each frame in, from how the clip's output grows over many frames; None where it cannot be measured."""
+    short, long = session.legal(2 * session.example_length + 8), session.legal(10 * session.example_length + 68)
+    counts = [_outputs(session, length) for length in (short, long)]
+    if counts[0] is None or counts[1] is None or long <= short:
+        return None
+    return Fraction(counts[1] - counts[0], long - short).limit_denominator(max(1, session.example_length))
 
 
 def _outputs(session: Session, length: int) -> int | None:
@@ -169,10 +179,10 @@ def short_clip(session: Session, timing: MeasuredTiming) -> dict[str, float] | N
     """
     if session.subject.window is not None or timing.stride is None:
         return None
-    time, stride, length = session.subject.time, timing.stride, session.example_length
+    stride, length = timing.stride, session.example_length
     start = stride * -(-session.facts.reach // stride)
     x = session.inputs(start + length + session.facts.reach, session.batch, session.seed + 29)
-    long, short = session.clip(x), session.clip(x.narrow(time, start, length))
+    long, short = session.clip(x), session.clip(session.layout.part(x, start, length))
     if long is None or short is None or not short.numel():
         return None
     frames = short.shape[session.output_time]
@@ -185,13 +195,12 @@ def short_clip(session: Session, timing: MeasuredTiming) -> dict[str, float] | N
 
 def _window(session: Session) -> MeasuredTiming:
     """In window mode: how far back in the window a frame matters, and when the emissions come."""
-    count, time = session.subject.window or 1, session.subject.time
+    count = session.subject.window or 1
     x = session.inputs(count, session.batch, session.seed)
     before, first = session.clip(x), None
     for frame in range(count):
-        other = x.clone()
-        other.select(time, frame).copy_(session.inputs(count, session.batch, session.seed + 5).select(time, frame))
-        after = session.clip(other)
+        fresh = session.inputs(count, session.batch, session.seed + 5)
+        after = session.clip(session.layout.replaced(x, frame, fresh, frame))
         if before is not None and after is not None and before.shape == after.shape and bool((before != after).any()):
             first = frame
             break

@@ -35,6 +35,7 @@ from coequal.proofs.field import bound
 from coequal.proofs.field.arithmetic import INFINITE
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw, TooFew
 from coequal.proofs.theorems.error_bound import after_redraws
+from coequal.subjects.inputs import Tree
 
 Tensor = torch.Tensor
 DRAWS = 12
@@ -136,7 +137,7 @@ def examples_of(session: Session, effort: str) -> list[Example]:
     middle = session.plan.legal(2 * session.facts.reach + 3)
     order = dict.fromkeys([middle, *(session.plan.legal(n) for n in range(1, longest + 1))])
     examples = [Example(length, session.batch, session.seed) for length in order if length]
-    if hasattr(session.player().stream, "chunk"):
+    if session.has("chunk"):
         chunks = session.plan.split(middle, "mixed", session.seed)
         examples.insert(1, Example(sum(chunks), session.batch, session.seed, None, chunks))
     return examples
@@ -144,9 +145,8 @@ def examples_of(session: Session, effort: str) -> list[Example]:
 
 def far_examples(session: Session, reach: int) -> list[Example]:
     """Lengths that are compared whatever an induction says: the example's, and ten receptive fields and 64 frames."""
-    rows = session.batch if session.subject.batch is None else 1
     lengths = dict.fromkeys(session.plan.legal(n) for n in (session.example_length, 10 * reach + 64))
-    return [Example(length, rows, session.seed) for length in lengths if length]
+    return [Example(length, session.rows, session.seed) for length in lengths if length]
 
 
 def _drawn(session: Session, draw: Draw, decision: Decision, run: Callable[[FieldSession], None]) -> Draw:
@@ -198,9 +198,24 @@ def _all_that_there_is_time_for(
 
 def _induction(exact: FieldSession, timing: MeasuredTiming, until: float, known: Induction | None) -> Induction:
     """For finite memory, or along the state that the subject gives of its clip function."""
+    if (why := not_for_all(exact)) is not None:
+        return Induction(False, why)
     if exact.subject.clip_state is not None and exact.subject.window is None:
         return recurrence.induct(exact, until, known)
     return induction.induct(exact, timing, until, known)
+
+
+def not_for_all(exact: FieldSession) -> str | None:
+    """Why nothing is said of every length: what is fed, or what lives, is not the same at all of them."""
+    subject, plan = exact.subject, exact.plan
+    reasons = {
+        f"positions are fed in `{subject.positions}`: only those that were fed were seen": subject.positions is not None,
+        f"`{subject.valid}` says what is padding: only the paddings that were drawn were seen": subject.valid is not None,
+        "frames are fed again: only the lengths that were compared were seen": plan.ahead > 0 or plan.whole,
+        f"the subject's streams end after {plan.longest} frames": plan.longest is not None,
+        "streams live one at a time, and cannot be compared while they run": exact.alone,
+    }
+    return next((why for why, is_so in reasons.items() if is_so), None)
 
 
 def _seen(exact: FieldSession) -> Seen:
@@ -220,7 +235,7 @@ def _acquaint(exact: FieldSession, length: int) -> None:
     x = exact.inputs(exact.legal(length), exact.batch, exact.seed)
     with contextlib.suppress(StreamRaised):
         exact.play(x)
-        exact.clip(x if exact.subject.window is None else x.narrow(exact.subject.time, 0, exact.subject.window))
+        exact.clip(exact.window_of(x))
 
 
 def _enough(exact: FieldSession, decision: Decision) -> None:
@@ -263,9 +278,9 @@ def _compare(exact: FieldSession, examples: list[Example], decision: Decision, u
             decision.compared.append(example)
 
 
-def _long_run(exact: FieldSession, examples: list[Example]) -> tuple[Tensor, Trace] | None:
+def _long_run(exact: FieldSession, examples: list[Example]) -> tuple[Tree, Trace] | None:
     """The longest stream, where shorter ones are its beginnings: it is fed frame by frame, and has no flush."""
-    if hasattr(exact.player().stream, "flush") or not exact.plan.allows((1, 1)):
+    if exact.has("flush") or not exact.plan.allows((1, 1)):
         return None
     longest = max(examples, key=lambda e: e.length)
     if any((e.batch, e.seed) != (longest.batch, longest.seed) for e in examples):
@@ -274,13 +289,13 @@ def _long_run(exact: FieldSession, examples: list[Example]) -> tuple[Tensor, Tra
     return x, exact.play(x)
 
 
-def compare(exact: FieldSession, example: Example, run: tuple[Tensor, Trace] | None = None) -> int:
+def compare(exact: FieldSession, example: Example, run: tuple[Tree, Trace] | None = None) -> int:
     """Clip and stream at one length; the number of frames compared. Mismatch: the first difference.
 
     `run`: a longer stream that begins as this one would.
     """
     if run is not None:
-        x = run[0].narrow(exact.subject.time, 0, example.length)
+        x = exact.layout.part(run[0], 0, example.length)
         return agree(exact, x, run[1].of_the_first(example.length), wanted=_wanted(exact, example.length))
     x = exact.inputs(example.length, example.batch, example.seed)
     trace = exact.play(x, example.chunks)

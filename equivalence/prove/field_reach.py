@@ -13,6 +13,7 @@ import torch
 
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.run.examples import Example
+from coequal.subjects.inputs import Tree
 
 Tensor = torch.Tensor
 LEAST = 64  # frames in the clip that is looked at
@@ -36,7 +37,7 @@ class FieldReach:
 def field_reach(exact: FieldSession, guess: int, stride: Fraction) -> FieldReach | None:
     """Of a clip at least as long as the example, four times the guess, and 64 frames; None: it takes no such clip."""
     length = exact.legal(min(MOST, max(LEAST, exact.example_length, 4 * guess)))
-    example = Example(length, 1 if exact.subject.batch is not None else exact.batch, exact.seed + 67)
+    example = Example(length, exact.rows, exact.seed + 67)
     x = exact.inputs(example.length, example.batch, example.seed)
     before = exact.clip(x)
     if before is None or before.dim() <= exact.output_time:
@@ -51,21 +52,18 @@ def _greatest(found: list[int | None]) -> int | None:
     return None if any(n is None for n in found) else max((n for n in found if n is not None), default=0)
 
 
-def _moved(exact: FieldSession, x: Tensor, before: Tensor, first: int, last: int) -> list[int]:
+def _moved(exact: FieldSession, x: Tree, before: Tensor, first: int, last: int) -> list[int]:
     """Outputs that move when the frames from first to last are replaced."""
-    time, axis = exact.subject.time, exact.output_time
-    other = x.clone()
-    count = last - first
-    fresh = exact.inputs(count, x.shape[exact.subject.batch] if exact.subject.batch is not None else 1, exact.seed + 68)
-    other.narrow(time, first, count).copy_(fresh)
-    after = exact.clip(other)
+    axis, count = exact.output_time, last - first
+    fresh = exact.inputs(count, exact.layout.rows(x) or 1, exact.seed + 68)
+    after = exact.clip(exact.layout.replaced(x, first, fresh, 0, count))
     if after is None or after.shape != before.shape:
         return list(range(before.shape[axis]))
     same = exact.numbers.over.same(before, after).movedim(axis, 0).flatten(1).all(1)
     return [j for j, unmoved in enumerate(same.tolist()) if not unmoved]
 
 
-def _back(exact: FieldSession, x: Tensor, before: Tensor, cut: int, stride: Fraction) -> int | None:
+def _back(exact: FieldSession, x: Tree, before: Tensor, cut: int, stride: Fraction) -> int | None:
     """How far back the last output looks that moves with the frames before the cut."""
     moved = _moved(exact, x, before, 0, cut)
     if moved and moved[-1] == before.shape[exact.output_time] - 1:
@@ -73,8 +71,8 @@ def _back(exact: FieldSession, x: Tensor, before: Tensor, cut: int, stride: Frac
     return max(0, int(max(moved, default=0) * stride) - (cut - 1))
 
 
-def _ahead(exact: FieldSession, x: Tensor, before: Tensor, cut: int, stride: Fraction) -> int | None:
-    moved = _moved(exact, x, before, cut, x.shape[exact.subject.time])
+def _ahead(exact: FieldSession, x: Tree, before: Tensor, cut: int, stride: Fraction) -> int | None:
+    moved = _moved(exact, x, before, cut, exact.layout.length(x))
     if moved and moved[0] == 0:
         return None
     return max(0, cut - int(min(moved, default=cut) * stride)) if moved else 0

@@ -26,6 +26,7 @@ from coequal.equivalence.prove.premises import LONGEST, Fails, Induction, Premis
 from coequal.equivalence.prove.remembered import Kept, Remembered, same
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.player import Player
+from coequal.subjects.inputs import Tree
 
 Tensor = torch.Tensor
 SPANS = 12  # numbers of last frames that are tried for memories longer than the receptive field
@@ -189,11 +190,11 @@ class _Search(Premises):
 
     def _fed(self, length: int, beginning: int) -> Player:
         """A stream that has seen so many frames: a beginning of its own, then the last frames that all have."""
-        frames = torch.cat([self._frames(length - self.span, 3 + beginning), self.last], self.exact.subject.time)
+        frames = self.exact.layout.join(self._frames(length - self.span, 3 + beginning), self.last)
         return self.exact.player().feed(frames, self.exact.plan_chunks(frames))
 
     @functools.cached_property
-    def last(self) -> Tensor:
+    def last(self) -> Tree:
         """The last frames that every memory has seen."""
         return self._frames(self.span, 2)
 
@@ -216,7 +217,7 @@ class _Search(Premises):
         while shift < self.reach:
             shift += math.lcm(self.step, exact.plan.unit)
         x = self._frames(length + shift, 11)
-        long, short = exact.clip(x), exact.clip(x.narrow(exact.subject.time, shift, length))
+        long, short = exact.clip(x), exact.clip(exact.layout.part(x, shift, length))
         if long is None or short is None:
             raise Fails("the clip function does not take all lengths")
         count = short.shape[axis] - 2 * margin

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from coequal.equivalence.prove.remembered import Kept, Remembered, remember, sam
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import Player
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
+from coequal.subjects.inputs import Tree, leaves_of, with_leaves
 
 Tensor = torch.Tensor
 LONGEST = 1200  # frames, beyond which no memory is followed
@@ -92,8 +94,16 @@ class Premises:
         if time.monotonic() > self.until:
             raise Fails("no time was left to follow the memory")
 
-    def _frames(self, length: int, seed: int) -> Tensor:
-        return self.exact.inputs(length, self.exact.batch, self.exact.seed + 31 * seed)
+    def _frames(self, length: int, seed: int) -> Tree:
+        """So many frames; what does not move with time is the same for all of them."""
+        x = self.exact.inputs(length, self.exact.batch, self.exact.seed + 31 * seed)
+        return x if isinstance(x, Tensor) else self.exact.layout.like(with_leaves(x, leaves_of(x) | self._still), x)
+
+    @functools.cached_property
+    def _still(self) -> dict[str, Tensor]:
+        """What does not move with time."""
+        x = leaves_of(self.exact.inputs(self._legal(1), self.exact.batch, self.exact.seed + 13))
+        return {name: leaf for name, leaf in x.items() if self.exact.layout.time[name] is None}
 
     def _fed(self, length: int, beginning: int) -> Player:
         """A stream that has seen so many frames; `beginning` chooses them."""
@@ -201,7 +211,7 @@ class Premises:
         for length in lengths:
             self._in_time()
             example = Example(length, exact.batch, exact.seed + 61)
-            x = whole.narrow(exact.subject.time, 0, length)
+            x = exact.layout.part(whole, 0, length)
             try:
                 compared += agree(exact, x, exact.play(x, example.chunks) if trace is None else trace.of_the_first(length))
             except Mismatch as mismatch:

@@ -20,6 +20,8 @@ from coequal.equivalence.prove.remembered import Remembered, same
 from coequal.equivalence.run.player import Player
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
 from coequal.proofs.theorems.recurrence import copied, in_parts, leaves
+from coequal.subjects.errors import BadSubject
+from coequal.subjects.inputs import Tree, cloned
 
 Tensor = torch.Tensor
 FIRST = 3  # frames after which the memory is looked for in the state
@@ -88,18 +90,20 @@ class Recurrence(Premises):
 
     # -- the continuation ------------------------------------------------------------------------------------------------
 
-    def _continuation(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    def _continuation(self, x: Tree, state: Any = None) -> tuple[Tensor, Any]:
         """The subject's; what it raises ends the induction."""
         assert self.exact.subject.clip_state is not None
         try:
             with self.exact.numbers.in_clip():
-                output, after = self.exact.subject.clip_state(x.clone(), state)
+                whole, after = self.exact.subject.clip_state(cloned(x), state)
         except Redraw:
             raise
         except (Exception, NotDecided, NotExact) as error:
             raise Fails(f"clip_state raises: {type(error).__name__}: {error}") from None
-        if not isinstance(output, Tensor):
-            raise Fails(f"clip_state returned {type(output).__name__} for its output: expected a tensor, and a state")
+        try:
+            output = self.exact.outputs.of_clip(whole)
+        except BadSubject as error:
+            raise Fails(f"clip_state's output is not the clip function's: {error}") from None
         strange = [path for path, leaf in leaves(after) if not (leaf is None or _is_data(leaf))]
         if strange:
             raise Fails(f"clip_state's {strange[0]} is no float tensor: what is done with it is not followed")
@@ -107,7 +111,7 @@ class Recurrence(Premises):
 
     def _continues(self, longest: int) -> None:
         """(F) at several lengths, (S) at several places, from the beginning and from fresh variables."""
-        time = self.exact.output_time
+        time, part = self.exact.output_time, self.exact.layout.part
         for length in sorted({self._legal(n) for n in (1, 2, FIRST, 5, longest)}):
             x = self._frames(length, 21)
             output = self.exact.clip(x)
@@ -116,14 +120,14 @@ class Recurrence(Premises):
             if output.shape[time] != length:
                 raise Fails("the clip function does not give a frame for each frame")
             self.continued.add(length)
-        if self.unit > 1 or time != self.exact.subject.time:
+        if self.unit > 1 or time != self.exact.layout.time_axis:
             raise Fails("clips are fed in chunks, or have another time axis than their output: they are not taken apart")
         state = self._fresh(self._continuation(self._frames(self._legal(FIRST), 22))[1])
         for head, tail in SPLITS:
             x = self._frames(head + tail, 23)
             for before in (None, state):
                 whole, after = self._continuation(x, copied(before))
-                output, there = in_parts(self._continuation, x, head, time, before)
+                output, there = in_parts(self._continuation, part(x, 0, head), part(x, head, tail), time, before)
                 if not self._alike(whole, output) or not self._alike_states(after, there):
                     raise Fails(f"clip_state gives something else for {head} and {tail} frames than for all of them")
 
@@ -146,7 +150,7 @@ class Recurrence(Premises):
 
     # -- the memory ------------------------------------------------------------------------------------------------------
 
-    def _player(self, length: int, beginning: int) -> tuple[Tensor, Player]:
+    def _player(self, length: int, beginning: int) -> tuple[Tree, Player]:
         frames = self._frames(length, 31 + beginning)
         return frames, self.exact.player().feed(frames, self.exact.plan_chunks(frames))
 

@@ -5,14 +5,18 @@ is fed.
 from __future__ import annotations
 
 import bisect
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from coequal.proofs.field.errors import Undisturbed
-from coequal.subjects.chunks import Chunks
+from coequal.subjects.chunks import Chunks, Plan
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.inputs import Inputs, Tree, called, cloned, leaves_of
+from coequal.subjects.outputs import Outputs
 
 Tensor = torch.Tensor
 Emission = tuple[int, int, Tensor]  # its number, the frames fed by then, and the emission
@@ -46,31 +50,81 @@ class Trace:
         self.seen += [seen] * len(frames)
 
 
+@dataclass
 class Player:
-    """One stream object being fed; `time` and `output_time` are the time axes of clips in and out."""
+    """One stream object being fed; its inputs' axes, and how its outputs are read."""
 
-    def __init__(self, stream: Any, time: int, output_time: int, *, keep: bool = False, refill: bool = False) -> None:
-        self.stream, self.time, self.output_time = stream, time, output_time
-        self.trace, self.fed, self.keep, self.refill = Trace(), 0, keep, refill
-        self.handed: list[Tensor] = []  # what the stream was given, and what it was at that time
-        self.given: list[Tensor] = []
+    stream: Any
+    inputs: Inputs
+    outputs: Outputs
+    plan: Plan = field(default_factory=Plan)
+    ignore: int = 0  # emissions that do not count
+    warm_up: int = 0  # frames whose emissions do not count
+    keep: bool = False  # the layout in memory of what is handed over
+    refill: bool = False  # one tensor object, refilled for each frame
+
+    def __post_init__(self) -> None:
+        self.trace, self.fed, self.emitted = Trace(), 0, 0
+        self.handed: list[Tree] = []  # what the stream was given, and what it was at that time
+        self.given: list[Tree] = []
         self.held: list[Tensor] = []  # the emitted tensors themselves: they must not change later
+        self.before: list[Tree] = []  # all frames so far, where they are handed over again
+        self.manager: Any = None
+        if hasattr(self.stream, "__enter__") and hasattr(self.stream, "__exit__"):
+            self._enter()
 
-    def feed(self, frames: Tensor, chunks: Chunks | None = None) -> Player:
-        """Feed `frames` (time axis kept) in chunks of these sizes, one by one unless given."""
-        sizes = (1,) * frames.shape[self.time] if chunks is None else chunks
-        start = 0
-        for i, size in enumerate(sizes):
-            piece = frames.narrow(self.time, start, size)
-            if size == 1 and self._steps(i, chunks):
-                self._feed_step(piece.select(self.time, 0))
-            elif hasattr(self.stream, "chunk") or not hasattr(self.stream, "step"):
-                self._feed_chunk(piece)
-            else:
-                for frame in piece.unbind(self.time):
-                    self._feed_step(frame)
-            start += size
+    # -- context managers ------------------------------------------------------------------------------------------------
+
+    def _enter(self) -> None:
+        """`with stream as entered:`, where what is entered is what steps (the stream itself, if it says nothing)."""
+        self.manager = self.stream
+        entered = self._call("__enter__")
+        self.stream = self.manager if entered is None else entered
+
+    def leave(self) -> None:
+        """The end of the `with` block; nothing is fed any more."""
+        manager, self.manager = self.manager, None
+        if manager is not None:
+            with contextlib.suppress(Exception):
+                manager.__exit__(None, None, None)
+
+    # -- feeding -----------------------------------------------------------------------------------------------------------
+
+    def feed(self, frames: Tree, chunks: Chunks | None = None) -> Player:
+        """Feed `frames` (time axes kept) in chunks of these sizes, one by one unless given."""
+        for _ in self.feeding(frames, chunks):
+            pass
         return self
+
+    def feeding(self, frames: Tree, chunks: Chunks | None = None) -> Iterator[tuple[int, int]]:
+        """The same, stopping after each chunk: which frame it began with, and how many there were."""
+        start, length = 0, self.inputs.length(frames)
+        for i, size in enumerate((1,) * length if chunks is None else chunks):
+            if self.plan.whole or self.plan.ahead:
+                self._feed_again(frames, start, size, length)
+            else:
+                self._feed_piece(frames, start, size, i, chunks)
+            yield start, size
+            start += size
+
+    def _feed_piece(self, frames: Tree, start: int, size: int, position: int, chunks: Chunks | None) -> None:
+        if size == 1 and self._steps(position, chunks):
+            self._feed_step(self.inputs.frame(frames, start))
+        elif hasattr(self.stream, "chunk") or not hasattr(self.stream, "step"):
+            self._feed_chunk(self.inputs.part(frames, start, size), size)
+        else:
+            for i in range(start, start + size):
+                self._feed_step(self.inputs.frame(frames, i))
+
+    def _feed_again(self, frames: Tree, start: int, size: int, length: int) -> None:
+        """All frames so far, or frames that will come again."""
+        if self.plan.ahead:
+            count = min(size + self.plan.ahead, length - start)
+            seen = self.fed + count
+            self._feed_chunk(self.inputs.part(frames, start, count), size, seen)
+            return
+        self.before.append(self.inputs.part(frames, start, size))
+        self._feed_chunk(self.inputs.join(*self.before), size)
 
     def _steps(self, position: int, chunks: Chunks | None) -> bool:
         """Single frames go to `step`; those of a schedule to `step` and to `chunk` in turns, where there are both."""
@@ -78,82 +132,82 @@ class Player:
             return False
         return chunks is None or not hasattr(self.stream, "chunk") or position % 2 == 1
 
-    def _feed_step(self, frame: Tensor) -> None:
-        frame = self._hand(frame)
-        self.fed += 1
-        self._emit(self._call("step", frame), chunk=False)
+    def _feed_step(self, frame: Tree) -> None:
+        self.hand_over("step", self._hand(frame), 1)
 
-    def _feed_chunk(self, frames: Tensor) -> None:
+    def _feed_chunk(self, frames: Tree, size: int, seen: int | None = None) -> None:
         if not hasattr(self.stream, "chunk"):
             raise BadSubject("the stream has neither step(frame) for single frames nor chunk(frames) for several")
-        frames = self._hand(frames)
-        self.fed += frames.shape[self.time]
-        self._emit(self._call("chunk", frames), chunk=True)
+        self.hand_over("chunk", self._hand(frames), size, seen)
 
-    def _hand(self, frame: Tensor) -> Tensor:
-        handed = self._refilled(frame) if self.refill else self._copied(frame)
+    def hand_over(self, method: str, frames: Tree, size: int, seen: int | None = None) -> None:
+        """Call `step` or `chunk` with these very tensors, of which so many frames are new; all that was seen by then."""
+        self.fed += size
+        self._emit(self._call(method, frames), method, self.fed if seen is None else seen)
+
+    def back_to(self, emissions: int, fed: int) -> None:
+        """The stream was taken back to where it had emitted and been fed so much."""
+        self.trace = Trace(self.trace.frames[:emissions], self.trace.seen[:emissions])
+        self.fed, self.emitted = fed, 0 if fed == 0 else self.emitted
+        self.before = self.before if fed else []
+
+    def note(self, handed: Tree) -> Tree:
+        """Remember what is handed over, and what it was."""
         self.handed.append(handed)
-        self.given.append(handed.clone())
+        self.given.append(cloned(handed))
         return handed
 
-    def _copied(self, frame: Tensor) -> Tensor:
-        return frame.clone(memory_format=torch.preserve_format if self.keep else torch.contiguous_format)
+    def _hand(self, frame: Tree) -> Tree:
+        return self.note(self._refilled(frame) if self.refill else self._copied(frame))
 
-    def _refilled(self, frame: Tensor) -> Tensor:
-        """The tensor object that was handed over last, where it has the right shape."""
-        if self.handed and self.handed[-1].shape == frame.shape:
-            return self.handed[-1].copy_(frame)
-        return self._copied(frame)
+    def _copied(self, frame: Tree) -> Tree:
+        return cloned(frame, torch.preserve_format if self.keep else torch.contiguous_format)
+
+    def _refilled(self, frame: Tree) -> Tree:
+        """The tensor objects that were handed over last, where they have the right shapes."""
+        if not self.handed:
+            return self._copied(frame)
+        last, now = leaves_of(self.handed[-1]), leaves_of(frame)
+        if any(last[name].shape != leaf.shape for name, leaf in now.items()):
+            return self._copied(frame)
+        for name, leaf in now.items():
+            last[name].copy_(leaf)
+        return self.handed[-1]
 
     def flush(self) -> Player:
         """End the stream, if it can be ended."""
         if hasattr(self.stream, "flush"):
             before = len(self.trace.frames)
-            self._emit(self._call("flush"), chunk=False)
+            self._emit(self._call("flush"), "flush", self.fed)
             self.trace.flushed = len(self.trace.frames) - before
             self.trace.ended = True
+        self.leave()
         return self
 
-    def _call(self, method: str, *arguments: Tensor) -> Any:
+    def _call(self, method: str, *arguments: Tree) -> Any:
         try:
-            return getattr(self.stream, method)(*arguments)
+            function = getattr(self.stream, method)
+            return called(function, arguments[0], f"stream.{method}") if arguments else function()
         except (BadSubject, Undisturbed):
             raise
         except (Exception, SystemExit) as error:
+            self.leave()
             what = (
                 "tried to exit" if isinstance(error, SystemExit) else f"raised {type(error).__name__}: {first_line(error)}"
             )
             raise StreamRaised(f"stream.{method}() {what} (after {self.fed} frames fed)") from error
 
-    def _emit(self, output: Any, *, chunk: bool) -> None:
-        frames = emissions(output, self.output_time if chunk else None)
+    def _emit(self, output: Any, method: str, seen: int) -> None:
+        frames = self.outputs.of_stream(output, f"stream.{method}()", chunk=method == "chunk")
+        if self.ignore or self.warm_up:
+            skipped = len(frames) if seen <= self.warm_up else min(len(frames), max(0, self.ignore - self.emitted))
+            self.emitted += len(frames)
+            frames = frames[skipped:]
         self.held += frames
-        self.trace.add([frame.detach().clone() for frame in frames], self.fed)
-
-
-def emissions(output: Any, time: int | None) -> list[Tensor]:
-    """What a stream returned as a list of frames: None and empty tensors are none; a chunk's time axis is taken apart."""
-    if output is None:
-        return []
-    if isinstance(output, (list, tuple)):
-        return [frame for item in output for frame in emissions(item, None)]
-    if not isinstance(output, Tensor):
-        raise BadSubject(f"the stream returned {type(output).__name__}: expected a tensor, None, or a list of tensors")
-    if output.numel() == 0:
-        return []
-    if time is None:
-        return [output]
-    if output.dim() <= time:
-        raise BadSubject(f"stream.chunk() returned shape {tuple(output.shape)}: its time axis {time} is missing (keep it)")
-    return list(output.unbind(time))
+        self.trace.add([frame.detach().clone() for frame in frames], seen)
 
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, at most 160 characters."""
     lines = str(error).strip().splitlines()
     return lines[0][:160] if lines else "(no message)"
-
-
-def play(stream: Any, clip: Tensor, time: int, output_time: int, chunks: Chunks | None = None) -> Trace:
-    """A whole clip through a fresh stream, then the flush."""
-    return Player(stream, time, output_time).feed(clip, chunks).flush().trace

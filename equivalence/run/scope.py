@@ -6,8 +6,12 @@ from typing import Any
 
 import torch
 
+from coequal.equivalence.run.drawing import padded
 from coequal.equivalence.run.session import Session
 from coequal.equivalence.run.weights import is_weight, tensors
+from coequal.subjects.inputs import leaves_of
+
+Tensor = torch.Tensor
 
 
 def scope_of(session: Session) -> dict[str, Any]:
@@ -21,6 +25,8 @@ def scope_of(session: Session) -> dict[str, Any]:
         "chunk_sizes": sorted(ran.chunks),
         "lengths": sorted(ran.lengths),
         "inputs": _inputs(session),
+        "outputs": list(session.outputs.paths),
+        "not_compared": _not_compared(session),
         "weights": _weights(session),
         "mode": _mode(module),
         "buffers_not_drawn": _not_drawn(module),
@@ -31,13 +37,30 @@ def scope_of(session: Session) -> dict[str, Any]:
 
 
 def _inputs(session: Session) -> str:
+    """How inputs were drawn: in one sentence where there is one of them."""
     if session.subject.inputs is not None:
         return "drawn by the subject's inputs"
-    if session.floating:
-        return "random numbers like the example's; in exact arithmetic all there are"
-    example = session.subject.example
+    leaves = leaves_of(session.subject.example)
+    if list(leaves) == [""]:
+        return _drawn(session, "", leaves[""])
+    return "; ".join(f"{name}: {_drawn(session, name, leaf)}" for name, leaf in leaves.items())
+
+
+def _drawn(session: Session, name: str, example: Tensor) -> str:
+    subject, time = session.subject, session.layout.time[name]
+    if name and name == subject.positions:
+        return f"frame numbers from {int(example.flatten()[0])} on"
+    if name and name == subject.valid:
+        kind = "end" if time is None else padded(example, time)
+        where = "anywhere" if kind == "scattered" else f"at the {kind}"
+        return f"padding {where}, of random lengths: what is compared is the rest"
+    still = "" if time is not None else ", one for all frames"
+    if example.is_floating_point():
+        return f"random numbers like the example's; in exact arithmetic all there are{still}"
+    if example.dtype == torch.bool:
+        return f"random truth values: others were not tried{still}"
     low, high = (int(example.min()), int(example.max())) if example.numel() else (0, 1)
-    return f"random whole numbers from {low} to {max(high, low)}: others were not tried"
+    return f"random whole numbers from {low} to {max(high, low)}: others were not tried{still}"
 
 
 def _weights(session: Session) -> str:
@@ -46,6 +69,18 @@ def _weights(session: Session) -> str:
     if session.facts.unread:
         return "as they came: the stream does not read them from `modules`"
     return "as they came, and drawn"
+
+
+def _not_compared(session: Session) -> list[str]:
+    """Emissions that do not count, and outputs that are no tensors."""
+    subject, said = session.subject, list[str]()
+    if subject.ignore:
+        said.append(f"the first {subject.ignore} emissions, by the subject's `ignore`")
+    if subject.warm_up:
+        said.append(f"what is emitted in the first {subject.warm_up} frames, by the subject's `warm_up`")
+    if subject.valid is not None:
+        said.append(f"rows and frames that `{subject.valid}` calls padding")
+    return said + [f"output `{path}`: {kind}, no tensor" for path, kind in session.outputs.left_out.items()]
 
 
 def _mode(module: torch.nn.Module | None) -> str | None:

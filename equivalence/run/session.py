@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import torch
 
+from coequal.equivalence.run.drawing import drawn_like
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.facts import Facts
 from coequal.equivalence.run.player import Player, StreamRaised, Trace, first_line
@@ -19,6 +20,7 @@ from coequal.equivalence.run.weights import borrowed, drawn, put
 from coequal.proofs.field.errors import Undisturbed
 from coequal.subjects.chunks import Chunks, plan_of
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.inputs import Tree, called, cloned, leaves_of, mapped
 from coequal.subjects.subject import Subject
 
 Tensor = torch.Tensor
@@ -33,7 +35,7 @@ class Numbers:
 
     symbolic = False  # weights are symbols already: none are drawn
 
-    def draw(self, session: Session[Any], length: int, batch: int, seed: int) -> Tensor:
+    def draw(self, session: Session[Any], length: int, batch: int, seed: int) -> Tree:
         """A clip of so many frames and rows."""
         return session.random(length, batch, seed)
 
@@ -45,7 +47,7 @@ class Numbers:
         """Inside, numbers are ordinary ones."""
         return contextlib.nullcontext()
 
-    def raised(self, session: Session[Any], x: Tensor, error: ClipRaised) -> None:
+    def raised(self, session: Session[Any], x: Tree, error: ClipRaised) -> None:
         """The clip function raised: it refuses this input, unless these numbers are to blame."""
 
 
@@ -60,16 +62,33 @@ class Session(Generic[N]):
         self, subject: Subject, seed: int, numbers: N, *, dtype: torch.dtype | None = None, facts: Facts | None = None
     ) -> None:
         self.subject, self.seed, self.numbers, self.wanted = subject, seed, numbers, dtype
-        self.plan = plan_of(subject.plan)
-        self.output_time = subject.time if subject.output_time is None else subject.output_time
-        self.floating = subject.example.is_floating_point()
+        self.plan = plan_of(subject.plan, subject.longest)
+        self.layout, self.outputs = subject.layout, subject.outputs()
+        self.floating = bool(self.layout.data(subject.example))
         self.dtype = dtype or torch.float64
-        self.native = subject.example.dtype if self.floating else _native(subject.modules)  # the subject's own format
-        self.example_length = subject.example.shape[subject.time]
+        self.native = _native(subject, self.layout.data(subject.example))  # the subject's own format
+        self.example_length = self.layout.length(subject.example)
         self.facts = facts or Facts(reach=subject.window or min(8, self.example_length))
         self.refused: dict[int, bool] = {}  # lengths, and whether the clip function refuses them
         self.ran = Ran()  # what was run at all: the scope of the answer
         self.comparisons: list[Any] = []  # made in this session
+        self.playing: list[Player] = []  # of streams that live one at a time, the one that lives
+
+    @property
+    def output_time(self) -> int:
+        """Time axis of the clip's output that is looked at."""
+        return self.outputs.axis
+
+    @property
+    def alone(self) -> bool:
+        """Whether streams live one at a time: a new one ends the last."""
+        return self.subject.streams == "one at a time"
+
+    def looking_at(self, leaf: str) -> Session[N]:
+        """The same, of another of the outputs."""
+        other = copy.copy(self)
+        other.outputs = self.outputs.at(leaf)
+        return other
 
     def legal(self, length: int) -> int:
         """The greatest length up to `length` that the plan allows."""
@@ -102,13 +121,13 @@ class Session(Generic[N]):
     def in_dtype(self, dtype: torch.dtype, numbers: M) -> Session[M]:
         """The same subject in another precision, to be made ready; what was found out stays."""
         other = Session(self.subject, self.seed, numbers, dtype=dtype, facts=self.facts)
-        other.ran = self.ran
+        other.ran, other.playing, other.outputs = self.ran, self.playing, self.outputs
         return other
 
-    def window_of(self, x: Tensor) -> Tensor:
+    def window_of(self, x: Tree) -> Tree:
         """The first frames of a clip, as many as the clip function takes."""
-        time, window = self.subject.time, self.subject.window
-        return x if window is None else x.narrow(time, 0, min(window, x.shape[time]))
+        window = self.subject.window
+        return x if window is None else self.layout.part(x, 0, min(window, self.layout.length(x)))
 
     # -- set-up ------------------------------------------------------------------------------------------------------
 
@@ -132,61 +151,69 @@ class Session(Generic[N]):
         try:
             with torch.no_grad():
                 x = self.cast(self.subject.example)
-                output = self.subject.clip(x.clone())
-                if not isinstance(output, Tensor) or (output.is_floating_point() and output.dtype != self.dtype):
+                output = self.outputs.of_clip(called(self.subject.clip, cloned(x), "clip"))
+                if output.is_floating_point() and output.dtype != self.dtype:
                     return False
-                Player(self.subject.stream(), self.subject.time, self.output_time).feed(x, self.plan_chunks(x))
+                self.player().feed(x, self.plan_chunks(x)).leave()
         except Exception:
             return False
         return True
 
-    def plan_chunks(self, x: Tensor, style: str = "smallest", seed: int = 0) -> Chunks | None:
+    def plan_chunks(self, x: Tree, style: str = "smallest", seed: int = 0) -> Chunks | None:
         """Chunk sizes for a whole clip; None: frame by frame."""
         if style == "smallest" and self.plan.allows((1, 1)) and self.steps:
             return None
-        return self.plan.split(x.shape[self.subject.time], style, seed)
+        return self.plan.split(self.layout.length(x), style, seed)
 
     @functools.cached_property
     def steps(self) -> bool:
         """Whether streams take single frames; asked once, since making a stream may disturb one that runs."""
-        return hasattr(self.subject.stream(), "step")
+        return not (self.plan.ahead or self.plan.whole) and self.has("step")
+
+    def has(self, method: str) -> bool:
+        """Whether streams have a method."""
+        player = self.player()
+        found = callable(getattr(player.stream, method, None))
+        player.leave()
+        return found
 
     # -- inputs and weights --------------------------------------------------------------------------------------------
 
-    def cast(self, x: Tensor) -> Tensor:
+    def cast(self, x: Tree) -> Tree:
         """Floating-point inputs in the precision of the comparison; integers as they are."""
-        return x.detach().to(self.dtype) if x.is_floating_point() else x.detach()
+        return mapped(lambda leaf: leaf.detach().to(self.dtype) if leaf.is_floating_point() else leaf.detach(), x)
 
-    def inputs(self, length: int, batch: int, seed: int) -> Tensor:
+    def inputs(self, length: int, batch: int, seed: int) -> Tree:
         """A clip with this many frames and rows, in the session's numbers."""
         return self.numbers.draw(self, length, batch, seed)
 
-    def random(self, length: int, batch: int, seed: int) -> Tensor:
+    def random(self, length: int, batch: int, seed: int) -> Tree:
         """A random clip like the example. Values are those of single precision."""
-        subject, example = self.subject, self.subject.example
-        if subject.inputs is not None:
-            x = subject.inputs(length, batch, seed)
-            if not isinstance(x, Tensor):
-                raise BadSubject(
-                    f"Subject.inputs(length, batch, seed) returned {type(x).__name__}: expected a tensor, the clip"
-                )
-            return self.cast(x)
-        shape = list(example.shape)
-        shape[subject.time] = length
-        if subject.batch is not None:
-            shape[subject.batch] = batch
-        generator = torch.Generator().manual_seed(seed % 2**63)
-        if not self.floating:
-            low, high = (int(example.min()), int(example.max())) if example.numel() else (0, 1)
-            return torch.randint(low, max(high, low) + 1, shape, generator=generator).to(example.device, example.dtype)
-        spread = float(example.double().std()) if example.numel() > 1 else 1.0
-        spread = spread if 0 < spread < float("inf") else 1.0
-        return (torch.randn(shape, generator=generator) * spread).to(example.device, self.dtype)
+        subject = self.subject
+        if subject.inputs is None:
+            return self.cast(drawn_like(subject, length, batch, seed))
+        x = subject.inputs(length, batch, seed)
+        if isinstance(subject.example, Tensor) and not isinstance(x, Tensor):
+            raise BadSubject(f"Subject.inputs(length, batch, seed) returned {type(x).__name__}: expected a tensor, the clip")
+        if not isinstance(x, Tensor) and leaves_of(x).keys() != leaves_of(subject.example).keys():
+            raise BadSubject("Subject.inputs(length, batch, seed) returned other inputs than the example has")
+        return self.cast(x)
 
     @property
     def batch(self) -> int:
         """The example's number of rows."""
-        return 1 if self.subject.batch is None else self.subject.example.shape[self.subject.batch]
+        return self.layout.rows(self.subject.example) or 1
+
+    @property
+    def rows(self) -> int:
+        """The fewest rows that are legal."""
+        if self.layout.rows(self.subject.example) is None or self.subject.batches is None:
+            return 1
+        return min(self.subject.batches)
+
+    def takes(self, rows: int) -> bool:
+        """Whether so many rows are legal."""
+        return self.subject.batches is None or rows in self.subject.batches
 
     @contextlib.contextmanager
     def weights(self, example: Example) -> Iterator[None]:
@@ -201,7 +228,7 @@ class Session(Generic[N]):
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    def clip(self, x: Tensor) -> Tensor | None:
+    def clip(self, x: Tree) -> Tensor | None:
         """The clip function's output; None where it refuses this input (a clip shorter than the kernel, say)."""
         try:
             return self.clip_or_raise(x)
@@ -220,46 +247,60 @@ class Session(Generic[N]):
                     self.refused[length] = True
         return self.refused[length]
 
-    def clip_or_raise(self, x: Tensor) -> Tensor:
+    def clip_or_raise(self, x: Tree) -> Tensor:
         """The clip function's output. BadSubject: not a tensor, or another dtype; ClipRaised: it raised."""
         with self.numbers.in_clip():
             return self._clip(x)
 
-    def _clip(self, x: Tensor) -> Tensor:
+    def _clip(self, x: Tree) -> Tensor:
         try:
-            output = self.subject.clip(x.clone())
+            whole = called(self.subject.clip, cloned(x), "clip")
         except (BadSubject, Undisturbed):
             raise
         except (Exception, SystemExit) as error:
             raise ClipRaised(f"{type(error).__name__}: {first_line(error)}") from error
-        if not isinstance(output, Tensor):
-            raise BadSubject(
-                f"clip(x) returned {type(output).__name__}: expected a tensor (select one in the subject's clip)"
-            )
-        if output.is_floating_point() and x.is_floating_point() and output.dtype != x.dtype:
-            raise BadSubject(f"clip(x) returned {output.dtype} for an input of {x.dtype}: expected the same dtype")
+        output, data = self.outputs.of_clip(whole), self.layout.data(x)
+        expected = leaves_of(x)[data[0]].dtype if data else output.dtype
+        if output.is_floating_point() and output.dtype != expected:
+            raise BadSubject(f"clip(x) returned {output.dtype} for an input of {expected}: expected the same dtype")
         return output.detach()
 
     def player(self, *, keep: bool = False, refill: bool = False) -> Player:
         """A fresh stream with nothing fed; `refill`: it will be handed one tensor object, refilled for each frame."""
+        while self.playing:
+            self.playing.pop().leave()
         try:
             stream = self.subject.stream()
         except Undisturbed:
             raise
         except (Exception, SystemExit) as error:
             raise StreamRaised(f"stream() raised {type(error).__name__}: {first_line(error)}") from error
-        return Player(stream, self.subject.time, self.output_time, keep=keep, refill=refill)
+        return self.player_of(stream, keep=keep, refill=refill)
 
-    def play(self, x: Tensor, chunks: Chunks | None = None) -> Trace:
+    def player_of(self, stream: Any, *, keep: bool = False, refill: bool = False) -> Player:
+        """A stream that is there already."""
+        subject = self.subject
+        player = Player(
+            stream, self.layout, self.outputs, self.plan, subject.ignore, subject.warm_up, keep=keep, refill=refill
+        )
+        if self.alone or player.manager is not None:
+            self.playing.append(player)
+        return player
+
+    def play(self, x: Tree, chunks: Chunks | None = None) -> Trace:
         """A whole clip through a fresh stream, then the flush."""
-        sizes = self.plan_chunks(x) if chunks is None else chunks
-        shape = tuple(n for axis, n in enumerate(x.shape) if axis not in (self.subject.time, self.subject.batch))
-        rows = None if self.subject.batch is None else x.shape[self.subject.batch]
-        self.ran.note(self.dtype if self.floating else x.dtype, x.device, shape, rows, x.shape[self.subject.time], sizes)
+        sizes, layout = self.plan_chunks(x) if chunks is None else chunks, self.layout
+        leaf, time, rows = leaves_of(x)[layout.lead], layout.time_axis, layout.batch[layout.lead]
+        shape = tuple(n for axis, n in enumerate(leaf.shape) if axis not in (time, rows))
+        dtype = self.dtype if self.floating else leaf.dtype
+        self.ran.note(dtype, leaf.device, shape, layout.rows(x), layout.length(x), sizes)
         return self.player().feed(x, sizes).flush().trace
 
 
-def _native(module: torch.nn.Module | None) -> torch.dtype:
-    """The floating-point format of a module's parameters."""
+def _native(subject: Subject, data: list[str]) -> torch.dtype:
+    """The floating-point format of the data, or of a module's parameters."""
+    if data:
+        return leaves_of(subject.example)[data[0]].dtype
+    module = subject.modules
     found = next((p.dtype for p in module.parameters() if p.is_floating_point()), None) if module is not None else None
     return torch.get_default_dtype() if found is None else found

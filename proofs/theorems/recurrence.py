@@ -78,8 +78,8 @@ def leaves(state: Any, path: str = "state") -> Iterator[tuple[str, Any]]:
         yield path, state
 
 
-def in_parts(continuation: Continuation, frames: Tensor, at: int, time: int, state: Any = None) -> tuple[Tensor, Any]:
-    """What a continuation gives for frames that are fed in two parts; `time` is the time axis of both clips."""
-    head, between = continuation(frames.narrow(time, 0, at), copied(state))
-    tail, after = continuation(frames.narrow(time, at, frames.shape[time] - at), between)
-    return torch.cat([head, tail], time), after
+def in_parts(continuation: Continuation, head: Any, tail: Any, time: int, state: Any = None) -> tuple[Tensor, Any]:
+    """What a continuation gives for frames that are fed in two parts; `time` is the time axis of its output."""
+    first, between = continuation(head, copied(state))
+    second, after = continuation(tail, between)
+    return torch.cat([first, second], time), after

@@ -20,17 +20,31 @@ if TYPE_CHECKING:
     from coequal.equivalence.campaigns import architectures as strategies
     from coequal.equivalence.campaigns.agree import check
     from coequal.equivalence.report import Report, Verdict
+    from coequal.subjects.chunks import Plan
     from coequal.subjects.errors import BadSubject
     from coequal.subjects.subject import Claim, Subject
 
 __version__ = "0.1.0"
 
-__all__ = ["BadSubject", "Claim", "Report", "Subject", "Verdict", "__version__", "check", "strategies", "subject", "verify"]
+__all__ = [
+    "BadSubject",
+    "Claim",
+    "Plan",
+    "Report",
+    "Subject",
+    "Verdict",
+    "__version__",
+    "check",
+    "strategies",
+    "subject",
+    "verify",
+]
 
 # public name -> the module it lives in ("" after the colon: the module itself)
 _HOMES = {
     "BadSubject": "coequal.subjects.errors:BadSubject",
     "Claim": "coequal.subjects.subject:Claim",
+    "Plan": "coequal.subjects.chunks:Plan",
     "Report": "coequal.equivalence.report:Report",
     "Subject": "coequal.subjects.subject:Subject",
     "Verdict": "coequal.equivalence.report:Verdict",

@@ -30,6 +30,7 @@ def verify(
     *,
     example: torch.Tensor | None = None,
     window: int | None = None,
+    within: float | None = None,
     seed: int = 0,
     checks: str | Iterable[str] | None = None,
     effort: str = "normal",
@@ -45,19 +46,21 @@ def verify(
     """Compare a stream with its clip function: verdict, checks by name, findings, a counterexample if there is one.
 
     `what` is a Subject, or a module that an adapter recognises together with an `example` clip. `window=N` compares with
-    the clip of the last N frames. `checks`: the names of those to run, or one name (default: all). `timeout` is in seconds.
-    `bound` is the greatest probability of a wrong proof, `literal` takes constants as the floats that they are.
-    `length` (frames), `batch` (rows), `scale` (of drawn weights), `chunks` and `format` ("float32") repeat one comparison
-    with `seed`. BadSubject: it cannot be compared at all.
+    the clip of the last N frames. `within` accepts a distance (absolute): what is no further off is `within`, never equal.
+    `checks`: the names of those to run, or one name (default: all). `timeout` is in seconds. `bound` is the greatest
+    probability of a wrong proof, `literal` takes constants as the floats that they are. `length` (frames), `batch` (rows),
+    `scale` (of drawn weights), `chunks` and `format` ("float32") repeat one comparison with `seed`. BadSubject: it cannot
+    be compared at all.
     """
     if isinstance(what, Subject):
-        given: dict[str, Any] = {"example": example, "window": window}
+        given: dict[str, Any] = {"example": example, "window": window, "within": within}
         chosen = dataclasses.replace(what, **{key: value for key, value in given.items() if value is not None})
     elif not isinstance(what, torch.nn.Module):
         raise BadSubject(f"verify: expected a coequal.Subject or a torch.nn.Module, got {type(what).__name__}")
     elif example is None:
         raise BadSubject(f"verify: the module {type(what).__name__} needs an example clip: verify(module, example=clip)")
     else:
-        chosen = subject_of(what, example, **({} if window is None else {"window": window}))
+        fields = {"window": window, "within": within}
+        chosen = subject_of(what, example, **{key: value for key, value in fields.items() if value is not None})
     replay = Replay(length, batch, scale, None if chunks is None else tuple(chunks), format)
     return harness.verify(chosen, Options(seed, checks, effort, timeout, bound, literal), replay)

@@ -7,6 +7,7 @@ import dataclasses
 import torch
 
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.inputs import mapped
 from coequal.subjects.subject import Subject
 
 
@@ -22,7 +23,7 @@ def serves(name: str) -> bool:
 def moved(subject: Subject, name: str) -> Subject:
     """The same with modules and example on the device. BadSubject where torch has no such device here."""
     try:
-        example = subject.example.to(name)
+        example = mapped(lambda leaf: leaf.to(name), subject.example)
     except (RuntimeError, AssertionError) as error:
         raise BadSubject(f"--device {name}: {str(error).splitlines()[0]}") from None
     if subject.modules is not None:

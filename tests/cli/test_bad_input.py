@@ -87,7 +87,7 @@ WRONG = {
     "the clip gives nothing": ("subject(clip=lambda x: None)", "", "None"),
     "the clip gives another dtype": ("subject(clip=lambda x: x.half())", "", "float16"),
     "the example does not fit": ("subject(clip=linear)", "", "mat1 and mat2 shapes cannot be multiplied"),
-    "the example is no tensor": ("subject(example=[1, 2, 3])", "", "list"),
+    "the example is no tensor": ("subject(example=[1, 2, 3])", "", "int"),
     "the time axis is not there": ("subject(time=3)", "", "time"),
     "the stream is no callable": ("subject(stream=Echo())", "", "stream"),
     "an unknown check": ("subject()", "--only vlaues", "values"),

@@ -23,7 +23,8 @@ def echo(**fields):
 
 
 REFUSED = {
-    "no tensor for an example": ({"example": [1, 2]}, r"Subject\.example: expected a tensor, a whole clip, got list"),
+    "no tensor for an example": ({"example": "clip"}, r"Subject\.example: expected a tensor, a whole clip, or .*, got str"),
+    "a number among the inputs": ({"example": [1, 2]}, r"Subject\.example: the input '0' is no tensor, it is int"),
     "no callable for a clip": ({"clip": 3}, r"Subject\.clip: expected a callable, got int"),
     "no callable for a stream": ({"stream": Echo()}, r"Subject\.stream: expected a callable, got Echo"),
     "no such time axis": ({"time": 5}, r"Subject\.time: the example has 3 axes \(2, 3, 6\), so there is no time axis 5"),
@@ -34,7 +35,10 @@ REFUSED = {
     "a plan of nothing": ({"plan": ()}, r"Subject\.plan: expected None"),
     "a plan that the example does not fit": ({"plan": 64}, "6 frames cannot be fed in legal chunks"),
     "a clip that raises": ({"clip": lambda x: x @ x}, r"clip\(x\) raised on a clip of shape \(2, 3, 6\): RuntimeError"),
-    "a clip that returns a tuple": ({"clip": lambda x: (x, x)}, r"clip\(x\) returned tuple: expected a tensor"),
+    "a clip that returns a tuple": (
+        {"clip": lambda x: (x, x)},
+        r"returns a tensor alone, which clip\(\) does not",
+    ),
     "a clip of another dtype": ({"clip": lambda x: x.half()}, r"clip\(x\) returned torch\.float16 for an input of"),
     "a clip without time": ({"clip": lambda x: x.mean((1, 2))}, r"has no time axis 2: .* or window=N"),
     "a clip that is NaN": ({"clip": lambda x: x * float("nan")}, r"clip\(x\) returned NaN for a random clip"),

@@ -6,10 +6,16 @@ from torch import nn
 
 import coequal
 from coequal import continual, verify
-from coequal.equivalence.run.player import play
+from coequal.equivalence.run.player import Player
 from coequal.subjects.adapters.continual_inference import LibraryStream, Session
+from coequal.subjects.inputs import Inputs
+from coequal.subjects.outputs import Outputs
 
 co = pytest.importorskip("continual", reason="continual-inference is not installed: pip install 'coequal[demo]'")
+
+
+def _played(stream, clip):
+    return Player(stream, Inputs({"": 2}, {"": 0}), Outputs(time=2)).feed(clip).flush().trace
 
 
 def test_what_nobody_recognises():
@@ -89,7 +95,7 @@ def test_two_streams_of_one_module_keep_apart():
         for t in range(7):
             for out, stream, clip in zip(got, (first, second), (a, b), strict=True):
                 out.append(stream.step(clip[:, :, t]))
-        alone = play(LibraryStream(module, 2, padded=False), b, 2, 2).frames
+        alone = _played(LibraryStream(module, 2, padded=False), b).frames
     assert all(torch.equal(x, y) for x, y in zip([f for f in got[1] if f is not None], alone, strict=True))
 
 
@@ -109,7 +115,7 @@ def test_end_padding_is_owed_by_the_flush():
     module = co.Conv1d(2, 3, 5, padding=2).eval().double()
     x = torch.randn(1, 2, 9, dtype=torch.float64)
     with torch.no_grad():
-        trace = play(LibraryStream(module, 2, padded=True), x, 2, 2)
+        trace = _played(LibraryStream(module, 2, padded=True), x)
         want = module(x)
     assert trace.flushed == 2
     assert torch.stack(trace.frames, 2).shape == want.shape

@@ -11,6 +11,79 @@ plans = st.builds(
     first=st.none() | st.integers(1, 5),
     maximum=st.none() | st.integers(5, 12),
 )
+any_plans = st.builds(
+    lambda prompt, first, **fields: Plan(prompt=prompt, first=None if prompt else first, **fields),
+    unit=st.integers(1, 4),
+    first=st.none() | st.integers(1, 5),
+    maximum=st.none() | st.integers(1, 9),
+    minimum=st.none() | st.integers(1, 9),
+    sizes=st.none() | st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple),
+    longest=st.none() | st.integers(1, 30),
+    prompt=st.booleans(),
+)
+
+
+@given(any_plans, st.integers(0, 30), st.sampled_from(["smallest", "largest", "mixed"]), st.integers(0, 9))
+def test_what_any_plan_splits_it_allows(plan, length, style, seed):
+    chunks = plan.split(length, style, seed)
+    assert plan.allows(chunks)
+    assert sum(chunks) <= length
+
+
+@given(any_plans, st.integers(0, 30))
+def test_what_is_legal_can_be_fed_whole(plan, length):
+    legal = plan.legal(length)
+    assert plan.legal(legal) == legal
+    if plan.sizes is None:
+        for style in ("smallest", "largest", "mixed"):
+            assert sum(plan.split(legal, style)) == legal
+
+
+@given(any_plans, st.integers(0, 14))
+def test_no_longer_length_can_be_fed(plan, length):
+    """By all sequences of sizes; those of `sizes` are filled up greedily."""
+    if plan.sizes is not None:
+        return
+
+    def sums(left, chunks=()):
+        if plan.allows(chunks):
+            yield sum(chunks)
+        for size in range(1, left + 1):
+            if plan.allows((*chunks, size)):
+                yield from sums(left - size, (*chunks, size))
+
+    assert plan.legal(length) == max(sums(length), default=0)
+
+
+@pytest.mark.parametrize(
+    ("plan", "chunks", "allowed"),
+    [
+        (Plan(minimum=3), (3, 5), True),
+        (Plan(minimum=3), (3, 2), False),
+        (Plan(maximum=1, prompt=True), (7, 1, 1), True),
+        (Plan(maximum=1, prompt=True), (7, 2), False),
+        (Plan(longest=4), (2, 2), True),
+        (Plan(longest=4), (2, 3), False),
+        (plan_of("single", longest=2), (1, 1, 1), False),
+    ],
+)
+def test_what_else_a_plan_may_say(plan, chunks, allowed):
+    assert plan.allows(chunks) is allowed
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"unit": 0}, r"Plan\.unit: a number of frames, at least 1; got 0"),
+        ({"longest": 0}, r"Plan\.longest"),
+        ({"ahead": -1}, r"Plan\.ahead: a number of frames, 0 or more; got -1"),
+        ({"prompt": True, "first": 2}, "the first chunk may have any size"),
+        ({"whole": True, "ahead": 2}, "each call is handed all frames so far"),
+    ],
+)
+def test_what_no_plan_may_say(fields, text):
+    with pytest.raises(BadSubject, match=text):
+        Plan(**fields)
 
 
 @given(plans, st.integers(0, 40), st.sampled_from(["smallest", "largest", "mixed"]), st.integers(0, 9))

@@ -48,6 +48,11 @@ def seconds(text: str) -> float:
     return _number(text, float, lambda t: 0 < t < 1e9, "seconds, more than 0")
 
 
+def distance(text: str) -> float:
+    """A distance, more than 0."""
+    return _number(text, float, lambda d: 0 < d < float("inf"), "a distance, more than 0")
+
+
 def probability(text: str) -> float:
     """`1e-12` or `2^-40`, between 0 and 1."""
     base, power, exponent = text.partition("^")
@@ -111,6 +116,7 @@ def _verify(commands: Any) -> None:
         help="exit with 3 unless the verdict is at least this (proved-all: for every length)",
     )
     add("--window", type=positive, metavar="N", help="compare with the clip of the last N frames")
+    add("--within", type=distance, metavar="D", help="accept a distance (absolute): `within` and exit code 0, never equal")
     add("--example", type=shape, metavar="SHAPE", help="clip for a module that brings none, like 1,3,16,32,32 (random)")
     add("--allow", action="append", default=[], metavar="NAME", help="waive a check or finding; may be repeated")
     add("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")

@@ -42,7 +42,7 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
         "target": options.target,
         "seed": options.seed if options.load_seed is None else options.load_seed,
         "again": _again(options),
-        "load": {key: getattr(options, key) for key in ("example", "window", "allow", "seed", "device")},
+        "load": {key: getattr(options, key) for key in ("example", "window", "within", "allow", "seed", "device")},
         "options": {
             **{"checks": options.only and tuple(options.only), "seed": options.seed, "effort": options.effort},
             **{"bound": options.bound, "literal": options.literal_constants},

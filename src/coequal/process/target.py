@@ -32,18 +32,21 @@ def load(
     *,
     example: tuple[int, ...] | None = None,
     window: int | None = None,
+    within: float | None = None,
     allow: Iterable[str] = (),
     seed: int = 0,
     device: str | None = None,
 ) -> Subject:
     """The subject that `target` names.
 
-    `example` is the shape of a random clip for a module that brings none, `window` and `allow` override or extend what the
-    subject says, and `device` is where its modules and its clip are put. BadSubject names what is wrong and what to do.
+    `example` is the shape of a random clip for a module that brings none, `window`, `within` and `allow` override or extend
+    what the subject says, and `device` is where its modules and its clip are put. BadSubject names what is wrong and what to
+    do.
     """
     value = called(target, named(target))
     clip = None if example is None else torch.randn(example, generator=torch.Generator().manual_seed(seed))
-    overrides = {} if window is None else {"window": window}
+    given = {"window": window, "within": within}
+    overrides = {name: value for name, value in given.items() if value is not None}
     subject = subject_from(target, value, clip, **overrides)
     subject = subject if device is None else on_device(subject, device)
     return dataclasses.replace(subject, name=subject.name or target, allow=(*subject.allow, *allow))

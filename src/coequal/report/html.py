@@ -18,7 +18,7 @@ from coequal.report.figures import figures
 TONES = {
     **{"proved": "good", "tested": "good", "passed": "good"},
     **{"different": "bad", "problem": "bad", "high": "bad"},
-    **{"undecided": "warn", "medium": "warn", "waived": "warn"},
+    **{"undecided": "warn", "within": "warn", "medium": "warn", "waived": "warn"},
     **{"low": "calm", "skipped": "none", "info": "none"},
 }
 

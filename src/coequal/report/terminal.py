@@ -17,6 +17,7 @@ from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, Re
 
 STYLES = {
     **{"proved": "bold green", "tested": "bold green", "different": "bold red", "undecided": "bold yellow"},
+    **{"within": "bold yellow"},
     **{"passed": "green", "problem": "bold red", "skipped": "dim", "waived": "yellow"},
     **{"high": "bold red", "medium": "yellow", "low": "cyan", "info": "dim"},
 }
@@ -25,6 +26,7 @@ MEANING = {
     "proved": "the stream computes its clip function, by exact arithmetic",
     "tested": "no difference found in sampled streams; not a proof",
     "different": "the stream does not compute its clip function",
+    "within": "not its clip function, but no further off than was accepted",
     "undecided": "it could not be run or observed well enough",
 }
 

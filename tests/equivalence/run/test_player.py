@@ -1,8 +1,22 @@
 import pytest
 import torch
 
-from coequal.equivalence.run.player import Player, StreamRaised, emissions, play
+from coequal.equivalence.run.player import Player, StreamRaised, Trace
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.inputs import Inputs
+from coequal.subjects.outputs import Outputs
+
+
+def player(stream, time=2, output_time=2, **options) -> Player:
+    return Player(stream, Inputs({"": time}, {"": 0}), Outputs(time=output_time), **options)
+
+
+def play(stream, clip, time=2, output_time=2, chunks=None) -> Trace:
+    return player(stream, time, output_time).feed(clip, chunks).flush().trace
+
+
+def emissions(output, time):
+    return Outputs(time=time).of_stream(output, "step()", chunk=time is not None)
 
 
 class Both:
@@ -33,7 +47,7 @@ def test_emissions_are_counted_with_the_frames_that_were_fed():
 
 def test_a_schedule_goes_to_chunk_and_single_frames_to_both():
     stream = Both()
-    Player(stream, 2, 2).feed(torch.randn(2, 3, 6), (1, 1, 3, 1))
+    player(stream, 2, 2).feed(torch.randn(2, 3, 6), (1, 1, 3, 1))
     assert stream.calls == [-1, 1, -3, 1]
 
 
@@ -45,7 +59,7 @@ def test_chunks_for_a_stream_that_takes_single_frames_are_taken_apart():
             self.fed += 1
 
     stream = Single()
-    trace = Player(stream, 2, 2).feed(torch.randn(2, 3, 5), (3, 2)).trace
+    trace = player(stream, 2, 2).feed(torch.randn(2, 3, 5), (3, 2)).trace
     assert (stream.fed, trace.frames) == (5, [])
 
 

@@ -29,7 +29,7 @@ def test_a_recurrent_layer_in_two_parts_is_the_layer() -> None:
     x = torch.randn(1, 7, 2, dtype=torch.float64)
     whole, after = layer(x)
     for at in range(1, 7):
-        output, there = in_parts(layer, x, at, 1)
+        output, there = in_parts(layer, x[:, :at], x[:, at:], 1)
         assert torch.allclose(whole, output)
         assert all(torch.allclose(a, b) for a, b in zip(after, there, strict=True))
 
@@ -39,4 +39,4 @@ def test_one_that_does_not_go_on_is_told() -> None:
         return x.cumsum(1), x.sum(1)  # from nothing, whatever the state
 
     x = torch.ones(1, 5, dtype=torch.float64)
-    assert not torch.equal(in_parts(cumulated, x, 2, 1)[0], cumulated(x, None)[0])
+    assert not torch.equal(in_parts(cumulated, x[:, :2], x[:, 2:], 1)[0], cumulated(x, None)[0])

@@ -1,0 +1,165 @@
+"""What else a stream can be told to do: forget rows, put rows in another order, go back; run beside its clip function.
+
+A verb that a stream does not have is not asked for. Each of them has to leave what a fresh stream would have, had it seen
+what is left: the emissions that follow are compared with the clip function's.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from coequal.equivalence.checks.base import Skip, saying
+from coequal.equivalence.checks.conduct import halves, rest_of_plan
+from coequal.equivalence.compare.difference import Mismatch
+from coequal.equivalence.compare.relation import agree
+from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.player import Player, StreamRaised, Trace, first_line
+from coequal.equivalence.run.session import Session
+from coequal.subjects.inputs import Tree
+
+Tensor = torch.Tensor
+RESET = "after reset(rows) {which} does not go on as {how}: rows are mixed up, or some of the memory is left as it was"
+REORDER = (
+    "after reorder(index) row i does not go on as what row index[i] was: some of the memory was not put in the new order"
+)
+CROP = "after crop(frames) the stream does not go on from its first frames: some of the memory was not taken back"
+BETWEEN = (
+    "a call of the clip function between two steps changes what the stream emits: they share memory; keep it apart, or say"
+    " clip_between=False"
+)
+
+
+def reset_rows(session: Session, example: Example) -> int:
+    """reset(rows) makes these rows begin anew, and leaves the others alone."""
+    verb = _verb(session, "reset", "rows")
+    x, head, tail = _two_rows(session, example)
+    rows, others = torch.tensor([0]), torch.arange(1, example.batch)
+    player = _fed(session, head)
+    before = session.layout.length(head)
+    _tell(player, verb, rows)
+    mixed = _rest(session, player, tail)
+    with saying(RESET.format(which="a row that was not reset", how="before")):
+        compared = agree(session, session.layout.of_rows(x, others), _rows(session, mixed, others))
+    later = _as_fresh(mixed, before, session.play(tail))
+    with saying(RESET.format(which="a row that was reset", how="a fresh stream")):
+        return compared + agree(session, session.layout.of_rows(tail, rows), _rows(session, later, rows))
+
+
+def _as_fresh(mixed: Trace, before: int, fresh: Trace) -> Trace:
+    """The last emissions of a stream, counted from so many frames on, at the places where a fresh stream emits."""
+    count = len(fresh.frames)
+    seen = [at - before for at in mixed.seen[len(mixed.seen) - count :]]
+    if not count or seen != fresh.seen:
+        raise Skip("a fresh stream emits at other places than one in the middle: rows cannot begin anew one by one")
+    return Trace(mixed.frames[len(mixed.frames) - count :], seen, fresh.flushed, fresh.ended)
+
+
+def reorder(session: Session, example: Example) -> int:
+    """reorder(index) makes row i go on as what row index[i] was."""
+    verb = _verb(session, "reorder", "index")
+    _, head, tail = _two_rows(session, example)
+    index = torch.arange(example.batch).roll(1)
+    index[-1] = index[0]  # one that is there twice, one that is gone
+    player = _fed(session, head)
+    _tell(player, verb, index)
+    trace = _rest(session, player, tail)
+    moved = session.layout.join(session.layout.of_rows(head, index), tail)
+    before = len([seen for seen in trace.seen if seen <= session.layout.length(head)])
+    early = Trace(trace.frames[:before], trace.seen[:before])
+    whole = Trace([*_rows(session, early, index).frames, *trace.frames[before:]], trace.seen, trace.flushed, trace.ended)
+    with saying(REORDER):
+        return agree(session, moved, whole)
+
+
+def crop(session: Session, example: Example) -> int:
+    """crop(frames) takes the stream back to where it was after its first frames."""
+    verb = _verb(session, "crop", "frames")
+    x, head, tail = _parts(session, example)
+    other = session.inputs(example.length, example.batch, example.seed + 1)
+    branch = tail if session.subject.inputs is not None else session.layout.like(tail, halves(session, other)[1])
+    player = _fed(session, head)
+    kept, fed = len(player.trace.frames), player.fed
+    player.feed(branch, rest_of_plan(session, branch))
+    _tell(player, verb, fed)
+    player.back_to(kept, fed)
+    with saying(CROP):
+        return agree(session, x, _rest(session, player, tail))
+
+
+def clip_between(session: Session, example: Example) -> int:
+    """The clip function may run between two steps."""
+    if not session.subject.clip_between:
+        raise Skip("by the subject's `clip_between` the clip function is not to be called between two steps")
+    x, head, tail = _parts(session, example)
+    player = _fed(session, head)
+    session.clip(session.window_of(session.inputs(example.length, example.batch, example.seed + 1)))
+    try:
+        with saying(BETWEEN):
+            return agree(session, x, _rest(session, player, tail))
+    except (Mismatch, StreamRaised) as error:
+        agree(session, x, session.play(x))  # a difference whatever runs between is none of this one
+        raise Mismatch(BETWEEN, getattr(error, "frame", None)) from None
+
+
+def _verb(session: Session, name: str, argument: str) -> str:
+    """The method's name; Skip where streams do not have it, or it takes nothing."""
+    player = session.player()
+    function = getattr(player.stream, name, None)
+    player.leave()
+    if not callable(function) or not _takes_one(function):
+        raise Skip(f"the stream has no {name}({argument})")
+    if session.plan.ahead or session.plan.whole:
+        raise Skip("its plan feeds frames again")
+    return name
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(object())
+    except TypeError:
+        return False
+    except ValueError:  # no signature: it may
+        return True
+    return True
+
+
+def _two_rows(session: Session, example: Example) -> tuple[Tree, Tree, Tree]:
+    if session.layout.rows(session.subject.example) is None:
+        raise Skip("the subject has no batch axis")
+    if example.batch < 2:
+        raise Skip("one row at a time is all that is legal, by the subject's `batches`")
+    return _parts(session, example)
+
+
+def _parts(session: Session, example: Example) -> tuple[Tree, Tree, Tree]:
+    x = session.inputs(example.length, example.batch, example.seed)
+    return x, *halves(session, x)
+
+
+def _fed(session: Session, head: Tree) -> Player:
+    return session.player().feed(head, session.plan_chunks(head))
+
+
+def _rest(session: Session, player: Player, tail: Tree) -> Trace:
+    return player.feed(tail, rest_of_plan(session, tail)).flush().trace
+
+
+def _tell(player: Player, verb: str, argument: Any) -> None:
+    """A verb that raises is a problem: it is there to be called."""
+    try:
+        getattr(player.stream, verb)(argument)
+    except Exception as error:
+        raise Mismatch(f"{verb}({argument}) raises {type(error).__name__}: {first_line(error)}") from error
+
+
+def _rows(session: Session, trace: Trace, rows: Tensor) -> Trace:
+    """The same emissions of some rows."""
+    batch = session.layout.batch[session.layout.lead]
+    assert batch is not None
+    axis = batch if session.subject.emits == "window" else batch - (batch > session.output_time)
+    frames = [frame.index_select(axis, rows.to(frame.device)) for frame in trace.frames]
+    return Trace(frames, trace.seen, trace.flushed, trace.ended)

@@ -12,7 +12,6 @@ import torch
 from coequal.subjects.errors import BadSubject
 
 Tensor = torch.Tensor
-NUMBERS = (bool, int, float, str, bytes, type(None))
 
 
 def tensors_of(tree: Any, path: str = "") -> dict[str, Tensor]:
@@ -23,8 +22,8 @@ def tensors_of(tree: Any, path: str = "") -> dict[str, Tensor]:
 
 
 def others_of(tree: Any, path: str = "") -> dict[str, str]:
-    """What is no tensor and no plain number, by path, with its type: caches and states that nothing can be said of."""
-    if isinstance(tree, (Tensor, *NUMBERS)):
+    """What is no tensor, by path, with its type: numbers, caches and states that nothing is said of."""
+    if tree is None or isinstance(tree, Tensor):
         return {}
     if not _is_tree(tree):
         return {path: type(tree).__name__}

@@ -239,11 +239,14 @@ def timing_of(session: Session) -> MeasuredTiming:
 
 
 def reach_of(session: Session, timing: MeasuredTiming) -> int:
-    """Frames after which nothing new can happen: receptive field, or window, or what is assumed for unbounded memory."""
+    """Frames after which nothing new can happen: receptive field, or window, or what is assumed for unbounded memory; after
+    the emissions that do not count.
+    """
+    warm = session.subject.warm_up + session.subject.ignore * (timing.stride or 1)
     if session.subject.window is not None:
-        return session.subject.window
+        return session.subject.window + warm
     field_ = timing.receptive_field
-    return int(field_) if field_ is not None and field_ != float("inf") else SHORT
+    return warm + (int(field_) if field_ is not None and field_ != float("inf") else SHORT)
 
 
 def owed_of(session: Session, timing: MeasuredTiming) -> int:

@@ -27,6 +27,7 @@ from coequal.equivalence.prove.induction import CANDIDATES
 from coequal.equivalence.prove.premises import Differs, Induction
 from coequal.equivalence.prove.readings import HOMOMORPHISM, MANY, Seen, other_readings
 from coequal.equivalence.report import MeasuredTiming
+from coequal.equivalence.run.drawing import padded
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.lengths import value_examples
 from coequal.equivalence.run.player import StreamRaised, Trace
@@ -35,7 +36,7 @@ from coequal.proofs.field import bound
 from coequal.proofs.field.arithmetic import INFINITE
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw, TooFew
 from coequal.proofs.theorems.error_bound import after_redraws
-from coequal.subjects.inputs import Tree
+from coequal.subjects.inputs import Tree, leaves_of
 
 Tensor = torch.Tensor
 DRAWS = 12
@@ -136,11 +137,17 @@ def examples_of(session: Session, effort: str) -> list[Example]:
     longest = max(LEAST, *(e.length for e in value_examples(session, effort)))
     middle = session.plan.legal(2 * session.facts.reach + 3)
     order = dict.fromkeys([middle, *(session.plan.legal(n) for n in range(1, longest + 1))])
-    examples = [Example(length, session.batch, session.seed) for length in order if length]
+    examples = [Example(length, rows_of(session, longest), session.seed) for length in order if length]
     if session.has("chunk"):
         chunks = session.plan.split(middle, "mixed", session.seed)
         examples.insert(1, Example(sum(chunks), session.batch, session.seed, None, chunks))
     return examples
+
+
+def rows_of(session: Session, longest: int) -> int:
+    """The example's; where rows are padded as many as frames, so that every padding is among them."""
+    padded = session.subject.valid is not None and session.subject.batches is None
+    return max(session.batch, longest) if padded else session.batch
 
 
 def far_examples(session: Session, reach: int) -> list[Example]:
@@ -274,8 +281,13 @@ def _compare(exact: FieldSession, examples: list[Example], decision: Decision, u
             compared = compare(exact, example, run if example in alone else None)
         except Mismatch as mismatch:
             raise Differs(example, mismatch) from None
-        if compared or example.length == 0:
+        if compared or example.length <= _silent(exact):
             decision.compared.append(example)
+
+
+def _silent(exact: FieldSession) -> int:
+    """Frames of streams that emit nothing that counts: there is nothing in which they could differ."""
+    return exact.subject.warm_up if exact.subject.warm_up else exact.subject.ignore
 
 
 def _long_run(exact: FieldSession, examples: list[Example]) -> tuple[Tree, Trace] | None:
@@ -324,7 +336,7 @@ def _note(exact: FieldSession, decision: Decision, tried: int) -> None:
     decision.primes = sorted({*decision.primes, *over.field.primes})
     decision.applications = max(decision.applications, over.field.applications)
     decision.degree = max(decision.degree, over.field.degrees.greatest)
-    for text in over.field.assumptions.values():
+    for text in (*over.field.assumptions.values(), *_drawn_alone(exact)):
         if text not in decision.assumptions:
             decision.assumptions.append(text)
     for reason in over.field.reasons.values():
@@ -340,6 +352,24 @@ def _note(exact: FieldSession, decision: Decision, tried: int) -> None:
         names = ", ".join(f"aten.{name}" for name in sorted(over.integers_used))
         reason = f"the program computes with its integer inputs ({names}): only those drawn were compared"
         decision.reasons += [] if reason in decision.reasons else [reason]
+
+
+def _drawn_alone(exact: FieldSession) -> list[str]:
+    """What is no symbol, and is assumed to be as it was drawn."""
+    subject, leaves = exact.subject, leaves_of(exact.subject.example)
+    said = list[str]()
+    if subject.positions is not None:
+        first = int(leaves[subject.positions].flatten()[0])
+        said.append(f"positions (`{subject.positions}`) count from {first} on")
+    if subject.valid is not None:
+        time = exact.layout.time[subject.valid]
+        kind = "end" if time is None else padded(leaves[subject.valid], time)
+        every = subject.batches is None and kind != "scattered"
+        which = f"every padding at the {kind}, each in a row of its own" if every else "the paddings that were drawn"
+        said.append(f"padding (`{subject.valid}`): {which}")
+    if subject.ignore or subject.warm_up:
+        said.append("nothing is said of the emissions that do not count (`ignore`, `warm_up`)")
+    return said
 
 
 def _first(session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float) -> Draw:

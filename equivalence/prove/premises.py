@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -89,6 +91,19 @@ class Premises:
         if start > LONGEST:
             raise Fails(f"the stream compares its frame number with {max(uses.ahead)}: beyond {LONGEST} frames")
         return start
+
+    def _warm(self, stride: Fraction = Fraction(1)) -> int:
+        """Frames after which all emissions count: what the subject ignores is no premise."""
+        subject = self.exact.subject
+        return max(subject.warm_up, math.ceil(subject.ignore * stride))
+
+    def _is_warm(self, start: int) -> None:
+        """Fails where emissions of streams of so many frames do not count."""
+        subject = self.exact.subject
+        if subject.ignore or subject.warm_up:
+            player = self._fed(start, 0)
+            if start < subject.warm_up or player.emitted < subject.ignore:
+                raise Fails(f"after {start} frames there are emissions that do not count")
 
     def _in_time(self) -> None:
         if time.monotonic() > self.until:

@@ -64,7 +64,7 @@ class Recurrence(Premises):
 
     def found(self) -> tuple[int, int]:
         """The first start and period that fit; Fails where none does."""
-        start = self._legal(FIRST)
+        start = self._legal(FIRST + self._warm())
         for _ in range(3):
             first = self._after(start, 0)
             data = self._from_frames(first, start)
@@ -76,6 +76,7 @@ class Recurrence(Premises):
 
     def check(self, start: int, period: int) -> None:
         """All premises."""
+        self._is_warm(start)
         self._continues(start + period)
         first = self._after(start, 0)
         data = self._from_frames(first, start)

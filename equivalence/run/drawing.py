@@ -51,11 +51,16 @@ def _positions(example: Tensor, shape: list[int], time: int | None) -> Tensor:
 def _padding(
     example: Tensor, shape: list[int], time: int | None, rows: int | None, length: int, generator: torch.Generator
 ) -> Tensor:
-    """The first row is whole, where there are several; the others have at least a frame, where there is one."""
+    """The first row is whole, where there are several; the others have at least a frame, where there is one.
+
+    No two rows are padded alike as long as there are other paddings: a clip of as many rows as frames has them all.
+    """
     count = 1 if rows is None else shape[rows]
-    whole = torch.randint(1, max(1, length) + 1, (count,), generator=generator)
+    most = max(1, length)
+    whole = 1 + torch.cat([torch.randperm(most, generator=generator) for _ in range(-(-count // most))])[:count]
     if count > 1:
-        whole[0] = length
+        whole = torch.cat([whole[whole == most][:1], whole[whole != most], whole[whole == most][1:]])
+        whole = whole if int(whole[0]) == length else torch.cat([torch.tensor([length]), whole[1:]])
     if time is None:
         return whole.clamp(max=length).reshape(shape).to(example.device, example.dtype)
     kind, at = padded(example, time), torch.arange(length)

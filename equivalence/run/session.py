@@ -73,6 +73,7 @@ class Session(Generic[N]):
         self.ran = Ran()  # what was run at all: the scope of the answer
         self.comparisons: list[Any] = []  # made in this session
         self.playing: list[Player] = []  # of streams that live one at a time, the one that lives
+        self.entered: list[bool] = []  # whether streams are context managers, once that was seen
 
     @property
     def output_time(self) -> int:
@@ -82,7 +83,7 @@ class Session(Generic[N]):
     @property
     def alone(self) -> bool:
         """Whether streams live one at a time: a new one ends the last."""
-        return self.subject.streams == "one at a time"
+        return self.subject.streams == "one at a time" or bool(self.entered)
 
     def looking_at(self, leaf: str) -> Session[N]:
         """The same, of another of the outputs."""
@@ -121,7 +122,7 @@ class Session(Generic[N]):
     def in_dtype(self, dtype: torch.dtype, numbers: M) -> Session[M]:
         """The same subject in another precision, to be made ready; what was found out stays."""
         other = Session(self.subject, self.seed, numbers, dtype=dtype, facts=self.facts)
-        other.ran, other.playing, other.outputs = self.ran, self.playing, self.outputs
+        other.ran, other.playing, other.entered, other.outputs = self.ran, self.playing, self.entered, self.outputs
         return other
 
     def window_of(self, x: Tree) -> Tree:
@@ -283,7 +284,9 @@ class Session(Generic[N]):
         player = Player(
             stream, self.layout, self.outputs, self.plan, subject.ignore, subject.warm_up, keep=keep, refill=refill
         )
-        if self.alone or player.manager is not None:
+        if player.manager is not None and not self.entered:
+            self.entered.append(True)
+        if self.alone:
             self.playing.append(player)
         return player
 

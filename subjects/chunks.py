@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from coequal.subjects.errors import BadSubject
@@ -130,6 +130,9 @@ class Plan:
             chunks.append(rng.choice(sizes) if style == "mixed" else sizes[0 if style == "smallest" else -1])
             left -= chunks[-1]
         return tuple(chunks)
+
+
+PlanLike = Plan | int | str | Collection[int] | None  # what `Subject.plan` may hold
 
 
 def plan_of(plan: object, longest: int | None = None) -> Plan:

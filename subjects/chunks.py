@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from coequal.subjects.errors import BadSubject
@@ -102,6 +104,18 @@ class Plan:
             first = self._prompt(left, style, rng)
             return (first, *self._later_chunks(left - first, style, rng))
         return self._later_chunks(left, style, rng)
+
+    def smallest(self, count: int) -> Chunks:
+        """The smallest sizes of chunks that are legal after the first one, so many at most."""
+        sizes: Iterable[int] = sorted(self.sizes) if self.sizes is not None else itertools.count(self._least, self.unit)
+        most = self.maximum if self.maximum is not None else math.inf
+        legal = (size for size in itertools.takewhile(lambda size: size <= most, sizes) if self._fits(size))
+        return tuple(itertools.islice(legal, count))
+
+    def repeated(self, size: int, length: int) -> Chunks:
+        """Chunks of one size after the first one, twice at least, and up to about so many frames."""
+        first = (self.first,) if self.first is not None else (1,) if self.prompt else ()
+        return (*first, *(size,) * max(2, (length - sum(first)) // size))
 
     def _prompt(self, length: int, style: str, rng: random.Random) -> int:
         """The first chunk's size: what is left can be fed in chunks."""

@@ -19,7 +19,7 @@ from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import Player, StreamRaised, Trace, first_line
 from coequal.equivalence.run.session import Session
-from coequal.subjects.inputs import Tree
+from coequal.subjects.inputs import Tree, leaves_of, with_leaves
 
 Tensor = torch.Tensor
 RESET = "after reset(rows) {which} does not go on as {how}: rows are mixed up, or some of the memory is left as it was"
@@ -34,19 +34,36 @@ BETWEEN = (
 
 
 def reset_rows(session: Session, example: Example) -> int:
-    """reset(rows) makes these rows begin anew, and leaves the others alone."""
+    """reset(rows) makes these rows begin anew, whatever they are given from then on, and leaves the others alone."""
     verb = _verb(session, "reset", "rows")
     x, head, tail = _two_rows(session, example)
-    rows, others = torch.tensor([0]), torch.arange(1, example.batch)
+    rows = {"first": [0], "last": [example.batch - 1], "two": [0, example.batch - 1]}[example.variant]
+    if len(rows) == example.batch:
+        raise Skip("there are two rows, and both would be reset")
+    again, others = torch.tensor(rows), torch.tensor([row for row in range(example.batch) if row not in rows])
+    tail = _given_anew(session, tail, again, example)
     player = _fed(session, head)
     before = session.layout.length(head)
-    _tell(player, verb, rows)
+    _tell(player, verb, again)
     mixed = _rest(session, player, tail)
     with saying(RESET.format(which="a row that was not reset", how="before")):
         compared = agree(session, session.layout.of_rows(x, others), _rows(session, mixed, others))
     later = _as_fresh(mixed, before, session.play(tail))
     with saying(RESET.format(which="a row that was reset", how="a fresh stream")):
-        return compared + agree(session, session.layout.of_rows(tail, rows), _rows(session, later, rows))
+        return compared + agree(session, session.layout.of_rows(tail, again), _rows(session, later, again))
+
+
+def _given_anew(session: Session, tail: Tree, rows: Tensor, example: Example) -> Tree:
+    """What does not move with time is another one for rows that begin anew."""
+    layout = session.layout
+    if isinstance(tail, Tensor) or session.subject.inputs is not None:
+        return tail
+    other, new = leaves_of(session.inputs(example.length, example.batch, example.seed + 2)), dict(leaves_of(tail))
+    for name, leaf in new.items():
+        axis = layout.batch[name]
+        if layout.time[name] is None and axis is not None and name not in layout.fixed:
+            new[name] = leaf.index_copy(axis, rows, other[name].index_select(axis, rows))
+    return with_leaves(tail, new)
 
 
 def _as_fresh(mixed: Trace, before: int, fresh: Trace) -> Trace:
@@ -64,10 +81,11 @@ def reorder(session: Session, example: Example) -> int:
     _, head, tail = _two_rows(session, example)
     index = torch.arange(example.batch).roll(1)
     index[-1] = index[0]  # one that is there twice, one that is gone
-    player = _fed(session, head)
+    player, layout = _fed(session, head), session.layout
     _tell(player, verb, index)
+    tail = layout.like(layout.of_rows(tail, index), tail)  # a row takes its conditioning and its padding along
     trace = _rest(session, player, tail)
-    moved = session.layout.join(session.layout.of_rows(head, index), tail)
+    moved = layout.join(layout.of_rows(head, index), tail)
     before = len([seen for seen in trace.seen if seen <= session.layout.length(head)])
     early = Trace(trace.frames[:before], trace.seen[:before])
     whole = Trace([*_rows(session, early, index).frames, *trace.frames[before:]], trace.seen, trace.flushed, trace.ended)
@@ -79,13 +97,19 @@ def crop(session: Session, example: Example) -> int:
     """crop(frames) takes the stream back to where it was after its first frames."""
     verb = _verb(session, "crop", "frames")
     x, head, tail = _parts(session, example)
+    if example.variant == "to the first":
+        length = session.legal(session.plan.smallest(1)[0] if session.plan.first is None else session.plan.first)
+        head, tail = session.layout.part(x, 0, length), session.layout.part(x, length, example.length - length)
     other = session.inputs(example.length, example.batch, example.seed + 1)
-    branch = tail if session.subject.inputs is not None else session.layout.like(tail, halves(session, other)[1])
+    cut = session.layout.length(head)
+    branch = session.layout.part(other, cut, example.length - cut)
+    branch = tail if session.subject.inputs is not None else session.layout.like(tail, branch)
     player = _fed(session, head)
     kept, fed = len(player.trace.frames), player.fed
-    player.feed(branch, rest_of_plan(session, branch))
-    _tell(player, verb, fed)
-    player.back_to(kept, fed)
+    for drafted in (branch, session.layout.part(branch, 0, session.plan.later().legal(1 + session.plan.unit))):
+        player.feed(drafted, rest_of_plan(session, drafted))
+        _tell(player, verb, fed)
+        player.back_to(kept, fed)
     with saying(CROP):
         return agree(session, x, _rest(session, player, tail))
 

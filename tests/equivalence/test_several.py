@@ -80,9 +80,7 @@ def test_a_step_with_too_few_inputs_is_named() -> None:
         def step(self, frame: Tensor, mask: Tensor) -> Tensor:
             return frame
 
-    with pytest.raises(
-        coequal.BadSubject, match=r"stream\.step\(\) takes 2 inputs \(frame, mask\), `Subject\.example` has 1"
-    ):
+    with pytest.raises(coequal.BadSubject, match=r"step\(\) takes 2 inputs \(frame, mask\), `Subject\.example` has 1"):
         coequal.verify(coequal.Subject(clip=lambda x: x, stream=Two, example=torch.randn(2, 3, 6)), effort="quick")
 
 
@@ -163,15 +161,12 @@ def test_what_does_not_count_is_no_premise() -> None:
             return frame * (0.0 if self.count <= 12 else 1.0)
 
     fields = {"clip": lambda x: x, "example": torch.randn(2, 3, 20), "offset": 12}
-    assert (
-        coequal.verify(coequal.Subject(stream=Late, ignore=12, **fields), effort="quick").headline
-        == "proved for every length"
-    )
-    assert (
-        coequal.verify(coequal.Subject(stream=Late, warm_up=12, **fields), effort="quick").headline
-        == "proved for every length"
-    )
-    assert coequal.verify(coequal.Subject(stream=Late, ignore=11, **fields), effort="quick").verdict == "different"
+
+    def headline(**ignored: int) -> str:
+        return coequal.verify(coequal.Subject(stream=Late, **ignored, **fields), effort="quick").headline
+
+    assert headline(ignore=12) == headline(warm_up=12) == "proved for every length"
+    assert headline(ignore=11) == "different"
 
 
 def test_latency_and_rate_are_compared_with_what_is_measured() -> None:

@@ -1,4 +1,4 @@
-"""Verbs: what a right stream does when it is told to forget rows, to put them in another order, to go back; and wrong ones."""
+"""Verbs: what a right stream does when it is told to forget rows, to put them in another order, to go back; wrong ones."""
 
 from __future__ import annotations
 
@@ -55,6 +55,10 @@ def verified(wrong: str) -> coequal.Report:
     return coequal.verify(subject, effort="quick")
 
 
+def doubled(stream: type) -> coequal.Report:
+    return coequal.verify(coequal.Subject(clip=lambda x: x * 2, stream=stream, example=torch.randn(2, 3, 6)), effort="quick")
+
+
 def test_a_right_one_does_as_it_is_told() -> None:
     report = verified("")
     outcomes = {check.name: check.outcome for check in report.checks}
@@ -86,9 +90,7 @@ def test_verbs_that_are_not_there_are_not_asked_for() -> None:
         def step(self, frame: Tensor) -> Tensor:
             return frame * 2
 
-    report = coequal.verify(
-        coequal.Subject(clip=lambda x: x * 2, stream=Plain, example=torch.randn(2, 3, 6)), effort="quick"
-    )
+    report = doubled(Plain)
     details = {check.name: check.detail for check in report.checks if check.outcome == "skipped"}
     assert details["reset-rows"] == "the stream has no reset(rows)"
     assert details["reorder"] == "the stream has no reorder(index)"
@@ -103,9 +105,7 @@ def test_a_verb_that_raises_is_a_problem() -> None:
         def crop(self, frames: int) -> None:
             raise NotImplementedError("no going back")
 
-    report = coequal.verify(
-        coequal.Subject(clip=lambda x: x * 2, stream=Raises, example=torch.randn(2, 3, 6)), effort="quick"
-    )
+    report = doubled(Raises)
     check = next(check for check in report.checks if check.name == "crop")
     assert (check.outcome, "no going back" in check.detail) == ("problem", True)
 

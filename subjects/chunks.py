@@ -117,6 +117,12 @@ class Plan:
         first = (self.first,) if self.first is not None else (1,) if self.prompt else ()
         return (*first, *(size,) * max(2, (length - sum(first)) // size))
 
+    def prompted(self, size: int, length: int) -> Chunks:
+        """A first chunk of this size, and the smallest chunks after it, up to about so many frames."""
+        rest = max(4 * self._least, length - size)
+        rest = rest if self.longest is None else min(rest, self.longest - size)
+        return (size, *self._later_chunks(self._later(max(0, rest)), "smallest", random.Random(0)))
+
     def _prompt(self, length: int, style: str, rng: random.Random) -> int:
         """The first chunk's size: what is left can be fed in chunks."""
         able = [n for n in range(1, length + 1) if self._divides(length - n)]

@@ -45,7 +45,7 @@ CHECKS: dict[str, CheckSpec] = {
     ),
     "reset-rows": CheckSpec(
         "Does reset(rows) make these rows begin anew, and no others? Skipped where there is no such verb.",
-        row_examples("first", "last", "two"),
+        row_examples("first", "last", "two", "all", "early", "late"),
         verbs.reset_rows,
         "conduct",
     ),
@@ -57,7 +57,7 @@ CHECKS: dict[str, CheckSpec] = {
     ),
     "crop": CheckSpec(
         "Does crop(frames) take the stream back to its first frames? Skipped where there is no such verb.",
-        middle_examples("to the middle", "to the first"),
+        middle_examples("0", "1", "2", "3", "4", "5", "8", "half", times=3.0),
         verbs.crop,
         "conduct",
     ),

@@ -31,6 +31,8 @@ class Told:
         return self.past[-1] + self.speaker
 
     def reset(self, rows: Tensor) -> None:
+        if self.wrong == "not in the first frame" and len(self.past) == 1:
+            return
         if self.wrong == "not the last row":
             rows = rows[rows < self.past[-1].shape[0] - 1]
         rows = rows[:1] if self.wrong == "one row alone" else rows
@@ -38,10 +40,15 @@ class Told:
         self.past = [past.index_fill(0, rows, 0.0) for past in self.past]
 
     def reorder(self, index: Tensor) -> None:
-        if self.wrong != "does not reorder":
+        self.told = getattr(self, "told", 0) + 1
+        if self.wrong != "does not reorder" and not (self.wrong == "reorders once" and self.told > 1):
             self.past = [past[torch.argsort(index) if self.wrong == "the inverse" else index] for past in self.past]
 
     def crop(self, frames: int) -> None:
+        if (self.wrong == "not to nothing" and not frames) or (
+            self.wrong == "drops more than three alone" and len(self.past) - frames <= 3
+        ):
+            return
         at = max(frames, 2) if self.wrong == "two frames at least" else frames
         if not (self.wrong == "crops once" and getattr(self, "cropped", False)):
             self.past = self.past[:at]
@@ -77,6 +84,10 @@ def test_a_right_one_does_as_it_is_told() -> None:
         ("the inverse", "reorder"),
         ("two frames at least", "crop"),
         ("crops once", "crop"),
+        ("not to nothing", "crop"),
+        ("drops more than three alone", "crop"),
+        ("reorders once", "reorder"),
+        ("not in the first frame", "reset-rows"),
     ],
 )
 def test_a_wrong_one_is_found(wrong: str, verb: str) -> None:

@@ -1,0 +1,167 @@
+"""The draft as a file: Python that can be verified at once, and comments that say what of it is a guess."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import replace
+
+from torch import nn
+
+from coequal.subjects.drafts.code import Way, clip_source, no_clip, stream_source
+from coequal.subjects.drafts.layouts import Layout
+from coequal.subjects.drafts.origin import Origin
+from coequal.subjects.drafts.search import Search
+from coequal.subjects.drafts.streams import Entry
+from coequal.subjects.drafts.trial import Outcome
+
+WIDTH = 118
+HEAD = '''"""A draft of a coequal.Subject for {target}, by `coequal write`. As a file: coequal verify FILE.py:subject
+
+Nothing here is known: the comments say what was guessed, from what, and what was tried. Read them before you believe a
+verdict: it is about the clip function and the stream as they stand here.
+"""'''
+RULE = (
+    "What was tried, on the example. A way that raises in its first two calls, or gives frames of another shape than the"
+    " clip's, is none. Of the others the first is kept, the module's own methods and defaults coming first; whether a way"
+    " gives the clip's values was no reason."
+)
+DISAGREE = (
+    "CAUTION: these ways do not agree with one another, or not with the clip. What is kept is what the module offers"
+    " first, and not what agrees. Which way is meant, its documentation must say; if it is the one that is kept, and its"
+    " frames are not the clip's, the stream is wrong."
+)
+
+
+def comment(text: str, first: str = "# ", then: str = "# ") -> list[str]:
+    """A text as lines of a comment."""
+    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=then, break_long_words=False)
+
+
+def page(module: nn.Module, origin: Origin, way: Way, found: Search) -> str:
+    """The whole file."""
+    more = tuple(kind.__name__ for _, kind in way.start.names if kind.__module__ not in ("builtins", "collections"))
+    standard, fetched = origin.imports(more)
+    standard = [*(["import copy"] if way.fresh.copied else []), *standard]
+    blocks = [
+        [HEAD.format(target=origin.target)],
+        standard,
+        ["import torch", "", "import coequal"],
+        fetched,
+        [origin.module(), "module.eval()  # guessed: as it is deployed"],
+        [*_example(way, found), *_open(way)],
+        ["", *_clip(module, way), clip_source(module, way)],
+        ["", *_stream(way, found), stream_source(way)],
+        ["", *tried(found), _subject(way)],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def recognised(module: nn.Module, origin: Origin, layout: Layout | None) -> str:
+    """The draft for a module that an adapter recognises."""
+    standard, fetched = origin.imports()
+    example = [layout.source()] if layout is not None else ["example = None  # TODO: a clip that the module accepts"]
+    said = comment("An adapter of coequal recognises the module: clip, stream and axes are its, nothing of them is guessed.")
+    read = comment(f"Guessed: the example, from {layout.read}.") if layout is not None else []
+    blocks = [
+        [HEAD.format(target=origin.target)],
+        standard,
+        ["import torch", "", "import coequal"],
+        fetched,
+        [origin.module(), "module.eval()  # guessed: as it is deployed"],
+        [*read, *([] if origin.pair else example)],
+        [*said, "subject = coequal.subject(module, example=example)"],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def tried(found: Search) -> list[str]:
+    """Every way, and what came of it."""
+    if not found.outcomes:
+        return comment("TODO: nothing was tried, since not all that the module needs could be guessed.")
+    lines = comment(RULE)
+    for outcome in found.outcomes:
+        lines += comment(f"{_verb(outcome, found)}  {outcome.way.words()}:", "#   ", "#           ")
+        lines += comment(outcome.words, "#           ", "#           ")
+    if found.disagree():
+        lines += comment(DISAGREE)
+    if found.kept is None:
+        lines += comment("TODO: no way ran. What stands here is the first of them.")
+    return lines
+
+
+def _verb(outcome: Outcome, found: Search) -> str:
+    if found.kept is not None and replace(found.kept.way, single=outcome.way.single) == outcome.way:
+        return "kept  "
+    return "runs  " if outcome.fits else "no way"
+
+
+def _example(way: Way, found: Search) -> Iterator[str]:
+    layout = way.layout
+    refused = [f"Refused by the clip function: {text}." for text in found.refused]
+    if layout.given is not None:
+        yield from comment(f"Guessed: axes {_axes(layout)} of the example ({layout.read}).")
+    elif not layout.read:
+        yield from comment(" ".join(["TODO: a clip that the module accepts; none could be guessed.", *refused]))
+        yield "example = None"
+        return
+    else:
+        kind = "token ids" if layout.words is not None else "numbers"
+        yield from comment(f"Guessed: the example, {kind}, axes {_axes(layout)}, from {layout.read}.")
+        if layout.words is not None:
+            yield from comment("Ids are drawn within the range of the example's.")
+    for text in refused:
+        yield from comment(text)
+    if not layout.settled:
+        yield from comment(f"Guessed: time is axis {layout.time}, as usual for such a layer; the module does not say.")
+    if layout.rows == 1 and layout.given is None:
+        yield from comment("Guessed: one row only (batch=None), since two raise.")
+    if layout.given is None:
+        yield layout.source()
+
+
+def _axes(layout: Layout) -> str:
+    names = {"B": "rows", "T": "time", "F": "features", "H": "height", "W": "width"}
+    return f"({', '.join(names[axis] for axis in layout.axes)})"
+
+
+def _open(way: Way) -> list[str]:
+    """What the module needs besides, and nobody can guess."""
+    return [f"{name} = None  # TODO: an argument that is needed; not guessed" for name in others(way.entry)]
+
+
+def others(*entries: Entry) -> list[str]:
+    """The arguments of the entries that are not guessed."""
+    return list(dict.fromkeys(name for entry in entries for name in entry.roles.others))
+
+
+def _clip(module: nn.Module, way: Way) -> list[str]:
+    if way.clip is None:
+        return comment(f"TODO: the clip function was not guessed: {no_clip(module)}.")
+    picked = f"; {way.clip.output} of what comes back is the output" if way.clip.output else ""
+    return comment(f"Guessed: the module's own call on a whole clip is the clip function{picked}.")
+
+
+def _stream(way: Way, found: Search) -> list[str]:
+    lines = comment(f"Guessed: {way.words()}.")
+    if way.fresh.copied:
+        lines += comment("A copy hides what one stream leaves behind in the module for the next: that is not looked at.")
+    elif not way.entry.roles.states:
+        lines += comment("The module has room for one stream: a second one at the same time disturbs it, and is found.")
+    if found.several:
+        lines += comment(f"Several frames at once {found.several}: they are not offered (plan).")
+    return lines
+
+
+def _subject(way: Way) -> str:
+    layout = way.layout
+    fields = {"clip": "clip", "stream": "Stream", "example": "example", "time": str(layout.time), "modules": "module"}
+    if layout.rows == 1 and layout.given is None:
+        fields["batch"] = "None"
+    elif layout.batch != 0:
+        fields["batch"] = str(layout.batch)
+    if way.output_time != layout.time and way.clip is not None:
+        fields["output_time"] = str(way.output_time)
+    if way.single:
+        fields["plan"] = '"single"'
+    return f"subject = coequal.Subject({', '.join(f'{name}={value}' for name, value in fields.items())})"

@@ -1,0 +1,130 @@
+"""All ways that are tried, and the one that is kept: the first that fits, in the order in which the module offers them.
+
+That a way agrees with the clip is no reason to keep it: a draft that looked for agreement would hide what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from torch import nn
+
+from coequal.subjects.drafts.code import RAW, Way, no_clip
+from coequal.subjects.drafts.layouts import LONG, Layout
+from coequal.subjects.drafts.starts import Start, starts, zeros_like
+from coequal.subjects.drafts.streams import Entry, frames_keep_time, fresh
+from coequal.subjects.drafts.trial import Outcome, Raised, handed_on, readings, runs, takes_several, tried
+
+MOST = 24  # ways that are tried at all
+
+
+@dataclass
+class Search:
+    """What was found: the outcome that is kept, all outcomes in the order of trial, and what examples the clip refused."""
+
+    kept: Outcome | None = None
+    outcomes: list[Outcome] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    several: str = ""  # what several frames at once raise
+
+    def disagree(self) -> bool:
+        """Whether some of the ways that run give the clip's frames and others do not, or none does."""
+        return False in {outcome.agrees() for outcome in self.outcomes}
+
+
+def search(module: nn.Module, entries: list[Entry], layouts: list[Layout]) -> Search:
+    """Try the ways into the module on the clips that it takes."""
+    found = Search()
+    taken = _taken(module, entries[0], layouts, found)
+    for layout in taken:
+        for entry in entries:
+            _try(module, list(islice(ways(module, entry, layout), MOST)), found)
+        if found.kept is not None:
+            break
+    if found.kept is not None:
+        _others(module, found, taken)
+        if found.kept.way.chunked and found.kept.way.entry.several:
+            found.several = takes_several(module, found.kept.way)
+        single = bool(found.several) or not found.kept.way.entry.several
+        found.kept = replace(found.kept, way=replace(found.kept.way, single=single and found.kept.way.chunked))
+    return found
+
+
+def ways(module: nn.Module, entry: Entry, layout: Layout) -> Iterator[Way]:
+    """All ways through one entry, the default of each choice first; with one row where the first raises with more."""
+    clip = None if no_clip(module) else RAW
+    keeps = [False] if isinstance(module, nn.RNNCellBase) else frames_keep_time(module, entry, len(layout.axes))
+    for rows in (layout, layout.alone()) if layout.given is None else (layout,):
+        for keep in keeps:
+            for start in starts(module, entry.roles.states):
+                for reset in fresh(module, entry):
+                    yield Way(entry, rows, start, reset, keep, clip=clip)
+
+
+def _taken(module: nn.Module, entry: Entry, layouts: list[Layout], found: Search) -> list[Layout]:
+    """The layouts that the clip function takes, longer ones or one row alone where it takes no other."""
+    if no_clip(module):
+        return layouts[:1]
+    taken = []
+    for layout in layouts:
+        shapes = [layout] if layout.given is not None else [layout, layout.of("T", LONG), layout.alone()]
+        begins = starts(module, entry.roles.states)
+        for shape in shapes:
+            refused = [runs(module, Way(entry, shape, start, fresh(module, entry)[0]), shape) for start in begins]
+            if "" in refused:
+                taken.append(shape)
+                break
+            if shape is layout:
+                found.refused.append(f"{layout.source() or 'example'} ({layout.read}): {refused[0]}")
+    return taken
+
+
+def _try(module: nn.Module, offered: list[Way], found: Search) -> None:
+    """One row is tried only where nothing fits with more."""
+    for way in offered:
+        if way.layout.rows == 1 and found.kept is not None and found.kept.way.layout.rows > 1:
+            return
+        try:
+            read = list(readings(module, way))
+        except Raised as error:
+            found.outcomes.append(Outcome(way, False, f"raised {error}"))
+            continue
+        if not read:
+            found.outcomes.append(Outcome(way, False, "what comes back has no output that could be told from a state"))
+        for each in read:
+            outcome = tried(module, each)
+            found.outcomes.append(outcome)
+            if found.kept is None and outcome.fits:
+                found.kept = outcome
+
+
+def _others(module: nn.Module, found: Search, taken: list[Layout]) -> None:
+    """For the comment alone: the way that is kept with a state of zeros, and on other axes where they are no more than custom."""
+    assert found.kept is not None
+    way = found.kept.way
+    state = zeros_of(module, way)
+    if state is not None and all(outcome.way.start != state for outcome in found.outcomes):
+        _aside(module, replace(way, start=state), found)
+    if not way.layout.settled and way.layout.given is None:
+        for layout in taken:
+            if (layout.axes, layout.read) != (way.layout.axes, way.layout.read) and layout.read == way.layout.read:
+                _aside(module, replace(way, layout=layout), found)
+
+
+def _aside(module: nn.Module, way: Way, found: Search) -> None:
+    try:
+        read = [each for each in readings(module, way) if each.take == way.take][:1]
+    except Raised as error:
+        found.outcomes.append(Outcome(way, False, f"raised {error}"))
+        return
+    found.outcomes += [tried(module, each) for each in read]
+
+
+def zeros_of(module: nn.Module, way: Way) -> Start | None:
+    """A start of zeros, in the shape of the state that the way hands on."""
+    if set(way.start.sources) != {"None"} or len(way.start.sources) != 1 or len(way.take.states) != 1:
+        return None
+    source = zeros_like(module, handed_on(module, way))
+    return None if source is None else Start((source,), "zeros, in the shape of what the first call gives")

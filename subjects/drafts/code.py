@@ -109,7 +109,7 @@ def _method(way: Way) -> list[str]:
     frame = "frames" if way.chunked else f"frame.unsqueeze({time})" if way.keeps else "frame"
     owner = ("self.module" if way.fresh.copied else "module") + (f".{entry.method}" if entry.method else "")
     call = f"{owner}({', '.join([frame, *arguments(entry.roles)])})"
-    after = "" if way.gives == way.chunked else f".squeeze({way.output_time})"
+    after = f".squeeze({way.output_time})" if way.gives and not way.chunked and way.take.words else ""
     names = [one.name for one in entry.roles.states]
     count = [f"self.fed += {f'frames.shape[{time}]' if way.chunked else '1'}"] if entry.roles.positions else []
     if not way.take.states and not count:

@@ -12,11 +12,12 @@ AXES = re.compile(r"[(\[]([A-Za-z0-9_*. ]+(?:,[A-Za-z0-9_*. ]+)+)[)\]]")
 
 
 def axes(*documented: Any) -> list[str]:
-    """Each tuple of axes in the docstrings, first things first, a letter an axis: T, B, 1, and F for all others."""
-    found: list[str] = []
-    for thing in documented:
-        found += [letters(names) for names in AXES.findall(inspect.getdoc(thing) or "")]
-    return found
+    """Each tuple of axes in the docstrings of classes and methods, in order, a letter an axis: T, B, 1, and F for others.
+
+    What a class or a method inherits says nothing of it, and torch's own layers document two layouts each.
+    """
+    own = [vars(thing).get("__doc__") if isinstance(thing, type) else getattr(thing, "__doc__", None) for thing in documented]
+    return [letters(names) for text in own for names in AXES.findall(inspect.cleandoc(text or ""))]
 
 
 def letters(names: str) -> str:

@@ -19,7 +19,7 @@ LAST, FIRST = ("BTF", "TBF", "BFT"), ("BFT", "BTF")
 ATTRIBUTES = {
     "num_embeddings": ("BT", "TB"),
     "in_channels": FIRST,
-    "input_size": ("TBF", "BTF"),
+    "input_size": LAST,
     "in_features": LAST,
     "embed_dim": LAST,
     "d_model": LAST,
@@ -59,6 +59,11 @@ class Layout:
         """How many rows the example has."""
         return self.sizes[self.batch]
 
+    def named(self) -> str:
+        """The axes in words."""
+        names = {"B": "rows", "T": "time", "F": "features", "H": "height", "W": "width"}
+        return f"({', '.join(names[axis] for axis in self.axes)})"
+
     def source(self) -> str:
         """The example, in Python."""
         if self.given is not None:
@@ -87,8 +92,8 @@ class Layout:
 def layouts(module: nn.Module) -> list[Layout]:
     """Clips that the module may take. What its documentation says of axes comes first, then what is usual for the layer."""
     found = list(dict.fromkeys(_of_layers(module)))
-    said = documented.of_clips(documented.axes(module, module.forward))
-    if said is None:
+    said = documented.of_clips(documented.axes(type(module), module.forward))
+    if said is None or type(module).__module__.startswith("torch.nn."):
         return found
     meant = [_as_documented(each, said) for each in found if _like(each, said)]
     return meant + [each for each in found if not _like(each, said)]
@@ -134,9 +139,9 @@ def _size(value: Any) -> int | None:
 def _of_layer(layer: nn.Module, attribute: str, size: int, read: str) -> Iterator[Layout]:
     axes = ATTRIBUTES[attribute]
     settled = attribute in ("num_embeddings", "in_channels")  # torch's own layout, and everybody's
-    if isinstance(batch_first := getattr(layer, "batch_first", None), bool) and isinstance(layer, nn.RNNBase):
-        axes, settled = (("BTF", "TBF") if batch_first else ("TBF", "BTF")), True
-        read += f", batch_first={batch_first}"
+    if isinstance(layer, nn.RNNBase):
+        axes, settled = (("BTF", "TBF") if layer.batch_first else ("TBF", "BTF")), True
+        read += f", batch_first={layer.batch_first}"
     kernel = getattr(layer, "kernel_size", None)
     space = "HW"[: len(kernel) - 1] if attribute == "in_channels" and isinstance(kernel, tuple) and len(kernel) in (2, 3) else ""
     rows = 3 if size == 2 else 2  # two sizes that are the same could be taken for one another

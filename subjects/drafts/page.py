@@ -100,14 +100,14 @@ def _example(way: Way, found: Search) -> Iterator[str]:
     layout = way.layout
     refused = [f"Refused by the clip function: {text}." for text in found.refused]
     if layout.given is not None:
-        yield from comment(f"Guessed: axes {_axes(layout)} of the example ({layout.read}).")
+        yield from comment(f"Guessed: axes {layout.named()} of the example ({layout.read}).")
     elif not layout.read:
         yield from comment(" ".join(["TODO: a clip that the module accepts; none could be guessed.", *refused]))
         yield "example = None"
         return
     else:
         kind = "token ids" if layout.words is not None else "numbers"
-        yield from comment(f"Guessed: the example, {kind}, axes {_axes(layout)}, from {layout.read}.")
+        yield from comment(f"Guessed: the example, {kind}, axes {layout.named()}, from {layout.read}.")
         if layout.words is not None:
             yield from comment("Ids are drawn within the range of the example's.")
     for text in refused:
@@ -118,11 +118,6 @@ def _example(way: Way, found: Search) -> Iterator[str]:
         yield from comment("Guessed: one row only (batch=None), since two raise.")
     if layout.given is None:
         yield layout.source()
-
-
-def _axes(layout: Layout) -> str:
-    names = {"B": "rows", "T": "time", "F": "features", "H": "height", "W": "width"}
-    return f"({', '.join(names[axis] for axis in layout.axes)})"
 
 
 def _open(way: Way) -> list[str]:

@@ -58,7 +58,7 @@ def ways(module: nn.Module, entry: Entry, layout: Layout) -> Iterator[Way]:
     keeps = [False] if isinstance(module, nn.RNNCellBase) else frames_keep_time(module, entry, len(layout.axes))
     for rows in (layout, layout.alone()) if layout.given is None else (layout,):
         for keep in keeps:
-            for start in starts(module, entry.roles.states):
+            for start in starts(module, entry.of(module), entry.roles.states):
                 for reset in fresh(module, entry):
                     yield Way(entry, rows, start, reset, keep, clip=clip)
 
@@ -70,34 +70,41 @@ def _taken(module: nn.Module, entry: Entry, layouts: list[Layout], found: Search
     taken = []
     for layout in layouts:
         shapes = [layout] if layout.given is not None else [layout, layout.of("T", LONG), layout.alone()]
-        begins = starts(module, entry.roles.states)
+        begins = starts(module, entry.of(module), entry.roles.states)
         for shape in shapes:
             refused = [runs(module, Way(entry, shape, start, fresh(module, entry)[0]), shape) for start in begins]
             if "" in refused:
                 taken.append(shape)
                 break
-            if shape is layout:
-                found.refused.append(f"{layout.source() or 'example'} ({layout.read}): {refused[0]}")
+            if shape is layout and not taken:
+                found.refused.append(f"{layout.named()} from {layout.read}: {refused[0]}")
     return taken
 
 
 def _try(module: nn.Module, offered: list[Way], found: Search) -> None:
-    """One row is tried only where nothing fits with more."""
-    for way in offered:
-        if way.layout.rows == 1 and found.kept is not None and found.kept.way.layout.rows > 1:
+    """What is spare, one row alone among it, is tried only where nothing else fits."""
+    for way in sorted(offered, key=lambda way: (way.layout.rows == 1, way.start.spare)):
+        if found.kept is not None and (way.start.spare or way.layout.rows < found.kept.way.layout.rows):
             return
-        try:
-            read = list(readings(module, way))
-        except Raised as error:
-            found.outcomes.append(Outcome(way, False, f"raised {error}"))
-            continue
-        if not read:
-            found.outcomes.append(Outcome(way, False, "what comes back has no output that could be told from a state"))
-        for each in read:
-            outcome = tried(module, each)
+        for outcome in _outcomes(module, way):
             found.outcomes.append(outcome)
             if found.kept is None and outcome.fits:
                 found.kept = outcome
+
+
+def _outcomes(module: nn.Module, way: Way) -> Iterator[Outcome]:
+    """What comes of a way: what comes back is read as is usual, and otherwise only where that does not fit."""
+    try:
+        read = list(readings(module, way))
+    except Raised as error:
+        yield Outcome(way, False, f"raised {error}")
+        return
+    if not read:
+        yield Outcome(way, False, "what comes back has no output that could be told from a state")
+    for each in read:
+        yield (outcome := tried(module, each))
+        if outcome.fits:
+            return
 
 
 def _others(module: nn.Module, found: Search, taken: list[Layout]) -> None:

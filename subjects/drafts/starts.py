@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import types
+import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any
@@ -24,6 +27,7 @@ class Start:
     sources: tuple[str, ...]
     words: str
     names: tuple[tuple[str, Any], ...] = ()  # what the source speaks of besides `module` and `torch`
+    spare: bool = False  # tried only where nothing else fits
 
     @property
     def lazy(self) -> bool:
@@ -31,14 +35,17 @@ class Start:
         return any("{rows}" in source for source in self.sources)
 
 
-def starts(module: nn.Module, states: tuple[Parameter, ...]) -> list[Start]:
+def starts(module: nn.Module, method: Callable[..., Any], states: tuple[Parameter, ...]) -> list[Start]:
     """The argument's default first, then what the module makes, then what is usual."""
     if not states:
         return [Start((), "")]
-    found = [*_defaults(states), *_made(module, states), *_annotated(states)]
+    found = [*_defaults(states), *_made(module, states), *_annotated(method, states)]
     if not any(set(start.sources) == {"None"} for start in found):
         found.append(Start(("None",) * len(states), "None"))
-    return found + (_zeros(module) if len(states) == 1 and states[0].default is Parameter.empty else [])
+    if len(states) == 1:
+        found += _zeros(module) if states[0].default is Parameter.empty else []
+        found += [Start((empty,), f"{empty}, to be filled in place", spare=True) for empty in ("{}", "[]")]
+    return found
 
 
 def _defaults(states: tuple[Parameter, ...]) -> list[Start]:
@@ -65,14 +72,26 @@ def _made(module: nn.Module, states: tuple[Parameter, ...]) -> list[Start]:
     return found
 
 
-def _annotated(states: tuple[Parameter, ...]) -> list[Start]:
+def _annotated(method: Callable[..., Any], states: tuple[Parameter, ...]) -> list[Start]:
     """An empty object of the class that the argument is annotated with."""
-    kind = states[0].annotation
+    kind = _kind(method, states[0])
     if len(states) > 1 or not isinstance(kind, type) or kind is Parameter.empty or issubclass(kind, torch.Tensor):
         return []
     if kind in (tuple, int, float, str, bool, object) or needed(kind):
         return []
     return [Start((f"{kind.__name__}()",), f"{kind.__name__}(), the class of the argument", ((kind.__name__, kind),))]
+
+
+def _kind(method: Callable[..., Any], state: Parameter) -> Any:
+    """The class that an argument is annotated with, None and subscripts left out: `Cache | None`, `dict[str, Tensor]`."""
+    try:
+        kind = typing.get_type_hints(method).get(state.name)
+    except Exception:  # names that cannot be resolved here
+        return None
+    kinds = [each for each in typing.get_args(kind) if each is not type(None)]
+    if typing.get_origin(kind) in (typing.Union, types.UnionType) and len(kinds) == 1:
+        kind = kinds[0]
+    return typing.get_origin(kind) or kind
 
 
 def _zeros(module: nn.Module) -> list[Start]:

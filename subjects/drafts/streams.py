@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -21,6 +22,10 @@ class Entry:
     words: str
     context: str = ""  # Python after `module.` that gives a context manager
     forever: bool = False  # it needs not be entered
+
+    def of(self, module: nn.Module) -> Any:
+        """The method itself."""
+        return getattr(module, self.method or "forward")
 
     @property
     def several(self) -> bool:
@@ -65,7 +70,7 @@ def frames_keep_time(module: nn.Module, entry: Entry, rank: int) -> list[bool]:
     """
     if not entry.method:
         return [True]
-    said = documented.of_frames(documented.axes(getattr(module, entry.method)), rank)
+    said = documented.of_frames(documented.axes(entry.of(module)), rank)
     recurrent = any(isinstance(layer, nn.RNNBase) for layer in module.modules())
     first = said if said is not None else entry.method in CHUNKED or recurrent
     return [first, not first]

@@ -81,10 +81,17 @@ def _tried(module: nn.Module, way: Way, dtype: torch.dtype | None) -> Outcome:
         return Outcome(way, late, f"raised {error}" + (f", after {error.calls - 1} calls" if late else ""))
     if frames and clip and frames[0].shape != clip[0].shape:
         return Outcome(way, False, f"gives frames of shape {tuple(frames[0].shape)}, the clip's are {tuple(clip[0].shape)}")
+    if way.entry.roles.states and way.take.states and _forgot(names):
+        return Outcome(way, False, "hands on no state: what comes back as the state is None")
     said = [compared(frames, clip) if clip else f"runs: {len(frames)} frames; there is no clip function to compare with"]
     if not way.fresh.copied:
         said += _again(names, way, x, frames)
     return Outcome(way, True, "; ".join(said), frames, clip)
+
+
+def _forgot(names: dict[str, Any]) -> bool:
+    """Whether the stream that was played last had nothing but None for its states in the end."""
+    return all(value is None for value in names["last"])
 
 
 def handed_on(module: nn.Module, way: Way) -> Any:
@@ -214,6 +221,7 @@ def _played(names: dict[str, Any], way: Way, x: Tensor, *, single: bool) -> list
             raise Raised(TypeError(f"the stream gives {type(output).__name__}"), 1)
         if output is not None and output.numel():
             frames += list(output.clone().unbind(way.output_time)) if way.chunked else [output.clone()]
+    names["last"] = [getattr(stream, one.name, None) for one in way.entry.roles.states]
     return frames
 
 

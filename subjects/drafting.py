@@ -55,4 +55,6 @@ def _untried(module: nn.Module, entry: Entry, clips: list[Layout], needed: tuple
     take = Take("[0]", tuple(f"[{index + 1}]" for index in range(len(names))), "") if names else RAW
     asked = replace(entry.roles, others=tuple(dict.fromkeys([*entry.roles.others, *needed])))
     entry = replace(entry, roles=asked) if not entry.method else entry
-    return replace(way, entry=entry, take=take, clip=way.clip and (RAW if entry.method else take), output_time=way.layout.time)
+    return replace(
+        way, entry=entry, take=take, clip=way.clip and (RAW if entry.method else take), output_time=way.layout.time
+    )

@@ -57,6 +57,9 @@ def clip_source(module: nn.Module, way: Way) -> str:
     head = "def clip(x):\n"
     if way.clip is None:
         return f'{head}    raise NotImplementedError("TODO: the clip function, of a whole clip; {no_clip(module)}")'
+    if way.entry.keeps_state:
+        begin = way.fresh.source.replace("module", "whole").replace("{rows}", f"x.shape[{way.layout.batch}]")
+        return f"{head}    whole = copy.deepcopy(module)\n{indent(begin, ' ' * 4)}\n    return whole(x){way.clip.output}"
     found = roles(module.forward)
     given = [f"{one.name}=False" for one in found.switches if one.default is not False]
     given += [f"{one.name}=False" for one in found.returning if one.name == "use_cache"]

@@ -16,7 +16,9 @@ def axes(*documented: Any) -> list[str]:
 
     What a class or a method inherits says nothing of it, and torch's own layers document two layouts each.
     """
-    own = [vars(thing).get("__doc__") if isinstance(thing, type) else getattr(thing, "__doc__", None) for thing in documented]
+    own = [
+        vars(thing).get("__doc__") if isinstance(thing, type) else getattr(thing, "__doc__", None) for thing in documented
+    ]
     return [letters(names) for text in own for names in AXES.findall(inspect.cleandoc(text or ""))]
 
 

@@ -1,4 +1,4 @@
-"""Which clip a module may take: axes and sizes, read from the parameters of its layers, in the order in which it has them."""
+"""Which clip a module may take: axes and sizes, read from the parameters of its layers, in their order."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ ATTRIBUTES = {
     "hidden_size": LAST,
     "normalized_shape": LAST,
 }
+AXIS_TOO = ("dim", "channels")  # in torch's own layers these are an axis, or a number of groups
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def _of_layers(module: nn.Module) -> Iterator[Layout]:
     for name, layer in module.named_modules():
         for attribute in ATTRIBUTES:
             size = _size(getattr(layer, attribute, None))
-            if size is not None and (name or isinstance(layer, nn.Module)):
+            if size is not None and not (attribute in AXIS_TOO and type(layer).__module__.startswith("torch.nn.")):
                 yield from _of_layer(layer, attribute, size, f"{attribute}={size} of {_called(name, layer)}")
                 break
 
@@ -143,7 +144,9 @@ def _of_layer(layer: nn.Module, attribute: str, size: int, read: str) -> Iterato
         axes, settled = (("BTF", "TBF") if layer.batch_first else ("TBF", "BTF")), True
         read += f", batch_first={layer.batch_first}"
     kernel = getattr(layer, "kernel_size", None)
-    space = "HW"[: len(kernel) - 1] if attribute == "in_channels" and isinstance(kernel, tuple) and len(kernel) in (2, 3) else ""
+    space = (
+        "HW"[: len(kernel) - 1] if attribute == "in_channels" and isinstance(kernel, tuple) and len(kernel) in (2, 3) else ""
+    )
     rows = 3 if size == 2 else 2  # two sizes that are the same could be taken for one another
     letters = {"B": rows, "T": LENGTH, "F": size, "H": SIDE, "W": SIDE}
     for order, each in enumerate(axes):

@@ -24,7 +24,9 @@ POSITIONS = ("pos", "position", "start_pos", "start", "offset", "idx", "index", 
 OUTPUTS = ("logits", "last_hidden_state", "output", "outputs", "out", "sample", "y", "x", "hidden_states")
 
 _STATE = re.compile(r"(^|_)(cache|caches|state|states|hidden|hx|h0|h|c|cx|past|mems|carry|buffer|buffers)($|_)")
-_NO_STATE = re.compile(r"^(encoder|output|return|use|num|n|is|reset|detach)_|_(position|positions|len|length|mask|size|dim|ids|idx)$")
+_NO_STATE = re.compile(
+    r"^(encoder|output|return|use|num|n|is|reset|detach)_|_(position|positions|len|length|mask|size|dim|ids|idx)$"
+)
 _RETURNS = re.compile(r"^(use_cache|return_.*(state|cache|hidden|carry).*)$")
 
 

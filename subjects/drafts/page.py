@@ -42,7 +42,7 @@ def page(module: nn.Module, origin: Origin, way: Way, found: Search) -> str:
     """The whole file."""
     more = tuple(kind.__name__ for _, kind in way.start.names if kind.__module__ not in ("builtins", "collections"))
     standard, fetched = origin.imports(more)
-    standard = [*(["import copy"] if way.fresh.copied else []), *standard]
+    standard = [*(["import copy"] if way.fresh.copied or way.entry.keeps_state else []), *standard]
     blocks = [
         [HEAD.format(target=origin.target)],
         standard,
@@ -83,6 +83,8 @@ def tried(found: Search) -> list[str]:
     for outcome in found.outcomes:
         lines += comment(f"{_verb(outcome, found)}  {outcome.way.words()}:", "#   ", "#           ")
         lines += comment(outcome.words, "#           ", "#           ")
+    if found.kept is not None and not found.outcomes[0].fits:
+        lines += comment("CAUTION: what the module offers first is not what is kept, since it is no way: see there.")
     if found.disagree():
         lines += comment(DISAGREE)
     if found.kept is None:
@@ -133,6 +135,11 @@ def others(*entries: Entry) -> list[str]:
 def _clip(module: nn.Module, way: Way) -> list[str]:
     if way.clip is None:
         return comment(f"TODO: the clip function was not guessed: {no_clip(module)}.")
+    if way.entry.keeps_state:
+        return comment(
+            "Guessed: the clip function is one call, on all frames at once, of a copy of the module that was reset. TODO: if"
+            " the original has a clip mode of its own, compare with that: this one is no more than the stream in one piece."
+        )
     picked = f"; {way.clip.output} of what comes back is the output" if way.clip.output else ""
     return comment(f"Guessed: the module's own call on a whole clip is the clip function{picked}.")
 
@@ -143,8 +150,10 @@ def _stream(way: Way, found: Search) -> list[str]:
         lines += comment("A copy hides what one stream leaves behind in the module for the next: that is not looked at.")
     elif not way.entry.roles.states:
         lines += comment("The module has room for one stream: a second one at the same time disturbs it, and is found.")
-    if found.several:
+    if found.several and way.single:
         lines += comment(f"Several frames at once {found.several}: they are not offered (plan).")
+    elif found.several:
+        lines += comment(f"CAUTION: several frames at once {found.several}.")
     return lines
 
 

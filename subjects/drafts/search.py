@@ -15,7 +15,7 @@ from coequal.subjects.drafts.code import RAW, Way, no_clip
 from coequal.subjects.drafts.layouts import LONG, Layout
 from coequal.subjects.drafts.starts import Start, starts, zeros_like
 from coequal.subjects.drafts.streams import Entry, frames_keep_time, fresh
-from coequal.subjects.drafts.trial import Outcome, Raised, handed_on, readings, runs, takes_several, tried
+from coequal.subjects.drafts.trial import Outcome, Raised, handed_on, readings, runs, several_of, tried
 
 MOST = 24  # ways that are tried at all
 
@@ -27,7 +27,7 @@ class Search:
     kept: Outcome | None = None
     outcomes: list[Outcome] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-    several: str = ""  # what several frames at once raise
+    several: str = ""  # what came of several frames at once, if not the same
 
     def disagree(self) -> bool:
         """Whether some of the ways that run give the clip's frames and others do not, or none does."""
@@ -45,11 +45,16 @@ def search(module: nn.Module, entries: list[Entry], layouts: list[Layout]) -> Se
             break
     if found.kept is not None:
         _others(module, found, taken)
-        if found.kept.way.chunked and found.kept.way.entry.several:
-            found.several = takes_several(module, found.kept.way)
-        single = bool(found.several) or not found.kept.way.entry.several
-        found.kept = replace(found.kept, way=replace(found.kept.way, single=single and found.kept.way.chunked))
+        _chunks(module, found, found.kept)
     return found
+
+
+def _chunks(module: nn.Module, found: Search, kept: Outcome) -> None:
+    """Several frames at once are offered unless they raise, or the method is for one frame. Other values are no reason."""
+    if not kept.way.chunked:
+        return
+    found.several, refused = several_of(module, kept) if kept.way.entry.several else ("", True)
+    found.kept = replace(kept, way=replace(kept.way, single=refused))
 
 
 def ways(module: nn.Module, entry: Entry, layout: Layout) -> Iterator[Way]:
@@ -108,7 +113,7 @@ def _outcomes(module: nn.Module, way: Way) -> Iterator[Outcome]:
 
 
 def _others(module: nn.Module, found: Search, taken: list[Layout]) -> None:
-    """For the comment alone: the way that is kept with a state of zeros, and on other axes where they are no more than custom."""
+    """For the comment alone: the way that is kept with a state of zeros, and on other axes where those are but custom."""
     assert found.kept is not None
     way = found.kept.way
     state = zeros_of(module, way)

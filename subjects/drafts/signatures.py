@@ -24,13 +24,15 @@ class Roles:
 
 def roles(method: Callable[..., Any]) -> Roles:
     """What each argument is taken for. The first is the input, whatever it is called."""
-    states, switches, returning, positions, others = [], [], [], [], []
+    states, switches, returning = list[Parameter](), list[Parameter](), list[Parameter]()
+    positions, others = list[str](), list[str]()
+    names = {one.name for one in parameters(method)}
     for one in parameters(method)[1:]:
         if asks_for_state(one.name):
             returning.append(one)
         elif one.name in SWITCHES and _either(one):
             switches.append(one)
-        elif is_state(one.name) and not isinstance(one.default, bool):
+        elif is_state(one.name) and not isinstance(one.default, bool) and (one.name != "c" or "h" in names):
             states.append(one)
         elif one.default is one.empty:
             (positions if one.name in POSITIONS else others).append(one.name)
@@ -60,4 +62,4 @@ def with_rows(method: Callable[..., Any]) -> str | None:
 
 
 def _either(one: Parameter) -> bool:
-    return isinstance(one.default, bool) or one.default in (None, one.empty)
+    return isinstance(one.default, bool) or one.default is None or one.default is one.empty

@@ -1,4 +1,4 @@
-"""How the state of a stream begins: as the argument's default says, as a method of the module makes it, as None, as zeros."""
+"""How the state of a stream begins: as the argument's default says, as a method makes it, as None, as zeros."""
 
 from __future__ import annotations
 
@@ -49,11 +49,15 @@ def starts(module: nn.Module, method: Callable[..., Any], states: tuple[Paramete
 
 
 def _defaults(states: tuple[Parameter, ...]) -> list[Start]:
-    if not all(isinstance(one.default, LITERALS) or one.default in ((), [], {}) for one in states):
+    if not all(isinstance(one.default, LITERALS) or _empty(one.default) for one in states):
         return []
     sources = tuple(repr(one.default) for one in states)
     shown = ", ".join(f"{one.name}={one.default!r}" for one in states)
     return [Start(sources, f"{_same(sources)}, the argument's own default ({shown}), as if absent")]
+
+
+def _empty(value: Any) -> bool:
+    return type(value) in (tuple, list, dict) and not value
 
 
 def _same(sources: tuple[str, ...]) -> str:

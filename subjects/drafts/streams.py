@@ -22,6 +22,7 @@ class Entry:
     words: str
     context: str = ""  # Python after `module.` that gives a context manager
     forever: bool = False  # it needs not be entered
+    keeps_state: bool = False  # forward is the stream: a clip is a call of a copy that has seen nothing
 
     def of(self, module: nn.Module) -> Any:
         """The method itself."""
@@ -35,7 +36,7 @@ class Entry:
 
 def entries(module: nn.Module) -> list[Entry]:
     """All that looks like a stream: methods of their own first, as whoever wrote them meant them for it."""
-    return [*_methods(module), *_of_forward(module), *_contexts(module)]
+    return [*_methods(module), *_of_forward(module), *_contexts(module)] or _kept(module)
 
 
 def _methods(module: nn.Module) -> Iterator[Entry]:
@@ -61,10 +62,17 @@ def _contexts(module: nn.Module) -> Iterator[Entry]:
             yield Entry("", Roles(), words, f"{name}({arguments})", name == "streaming_forever")
 
 
+def _kept(module: nn.Module) -> list[Entry]:
+    """A module that can be reset, and has no other way in, keeps a state in its forward."""
+    resets = fresh(module, Entry("", Roles(), ""))
+    words = "forward, call after call: the module can be reset, so it is taken to keep a state"
+    return [Entry("", Roles(), words, keeps_state=True)] if not resets[0].copied else []
+
+
 def frames_keep_time(module: nn.Module, entry: Entry, rank: int) -> list[bool]:
     """Whether a frame is handed over with its time axis: what is to be tried, in order.
 
-    `forward` takes clips, so a frame is a clip of one frame. Other methods go by what their documentation says, then by their
+    `forward` takes clips, so a frame is a clip of one frame. Other methods go by their documentation, then by their
     names. torch's recurrent layers take a frame without time axis for a clip without rows, and say nothing: with one of them
     inside, the time axis is kept first, which raises where the method adds it itself.
     """

@@ -105,23 +105,27 @@ def handed_on(module: nn.Module, way: Way) -> Any:
     return getattr(stream, way.entry.roles.states[0].name, None)
 
 
-def takes_several(module: nn.Module, way: Way) -> str:
-    """What comes of several frames at once; "" where they run."""
+def several_of(module: nn.Module, kept: Outcome) -> tuple[str, bool]:
+    """What comes of several frames at once, "" where it is the same; and whether they raise."""
     try:
-        names, x = _names(module, way)
-        _played(names, way, x, single=False)
+        names, x = _names(module, kept.way)
+        single = _played(names, kept.way, x, single=True)
+        names, x = _names(module, kept.way)
+        frames = _played(names, kept.way, x, single=False)
     except Raised as error:
-        return f"raised {error}"
-    return ""
+        return f"raised {error}", True
+    return "" if same(
+        single, frames
+    ) or not single else f"give other values: {compared(frames, single, 'the single frame')}", False
 
 
-def compared(frames: list[Tensor], clip: list[Tensor]) -> str:
+def compared(frames: list[Tensor], clip: list[Tensor], other: str = "the clip") -> str:
     """How far the frames of a stream are from the clip's, in words."""
-    count = f"{len(frames)} frames for the clip's {len(clip)}"
+    count = f"{len(frames)} frames for {other}'s {len(clip)}"
     if not frames:
         return count
     off = distance(frames, clip)
-    return f"{count}, " + ("the same numbers" if off == 0 else f"off by {off:.1e} of the clip's largest value")
+    return f"{count}, " + ("the same numbers" if off == 0 else f"off by {off:.1e} of {other}'s largest value")
 
 
 def distance(one: list[Tensor], other: list[Tensor]) -> float:

@@ -141,7 +141,12 @@ def _write(commands: Any) -> None:
         help="path/to/file.py:NAME or package.module:NAME; NAME is a torch.nn.Module, a class of one that needs no"
         " arguments, or a function that needs none and returns one, or (module, example)",
     )
-    add("--example", type=shape, metavar="SHAPE", help="clip that the module accepts, like 1,3,16,32,32 (read from its layers)")
+    add(
+        "--example",
+        type=shape,
+        metavar="SHAPE",
+        help="clip that the module accepts, like 1,3,16,32,32 (read from its layers)",
+    )
     add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
 
 

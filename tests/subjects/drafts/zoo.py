@@ -324,6 +324,52 @@ class Learned(Looped):
         return super().step(x, self.begin.expand(len(x), 3) if state is None else state)
 
 
+class Stateful(Conv):
+    """No clip mode: forward keeps the last frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: Tensor | None = None
+
+    def reset_state(self) -> None:
+        self.last = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = pad(x, (2, 0)) if self.last is None else torch.cat([self.last, x], 2)
+        self.last = x[:, :, -2:]
+        return self.conv(x)
+
+
+class Strided(Conv):
+    """Every second frame; chunks of any size by `streaming_forward`, nothing (an empty tensor) where nothing is due."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(4, 5, 3, stride=2)
+        self.left: Tensor | None = None
+
+    def reset(self) -> None:
+        self.left = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+    def streaming_forward(self, x: Tensor) -> Tensor:
+        x = x if self.left is None else torch.cat([self.left, x], 2)
+        due = max((x.shape[2] - 1) // 2, 0)
+        self.left = x[:, :, 2 * due :].clone()
+        return self.conv(x) if due else x.new_zeros(len(x), 5, 0)
+
+
+class OneFrame(CacheTuple):
+    """With a cache it takes one frame only."""
+
+    def forward(self, x: Tensor, cache: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        if cache is not None and x.shape[2] > 1:
+            raise ValueError("one frame at a time, please")
+        return super().forward(x, cache)
+
+
 def pair() -> tuple[nn.Module, Tensor]:
     """A module with an example of its own."""
     return Summing(), torch.randn(2, 9, 4)
@@ -377,6 +423,26 @@ class LateTap(CacheTuple):
         return self.conv(long[:, :, 1:] if cache is None else long[:, :, :-1]), long[:, :, -3:]
 
 
+class WrongChunks(CacheTuple):
+    """Right a frame at a time; in chunks it keeps the first frames for the last."""
+
+    def forward(self, x: Tensor, cache: Tensor | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        output, last = super().forward(x, cache)
+        return output, last if cache is None or x.shape[2] < 3 else x[:, :, :2]
+
+
+class Polluted(Stateful):
+    """A clip leaves its last frames behind, and nothing forgets them."""
+
+    reset_state = None  # type: ignore[assignment]
+
+    def forward(self, x: Tensor, streaming: bool = False) -> Tensor:  # type: ignore[override]
+        if not streaming:
+            self.last = x[:, :, -2:]
+            return self.conv(pad(x, (2, 0)))
+        return super().forward(x)
+
+
 class WrongAxis(Summing):
     """Documented as (T, B, F), with a clip that sums over rows."""
 
@@ -410,6 +476,18 @@ class Conditioned(nn.Module):
         return self.rnn(x + context[:, None], state)
 
 
+class OnlySteps(nn.Module):
+    """No forward."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(4, 3)
+
+    def step(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        state = self.cell(x, state)
+        return state, state
+
+
 class Bare(nn.Module):
     """Parameters without layers: no size can be read."""
 
@@ -428,6 +506,6 @@ class Bare(nn.Module):
 RIGHT = (
     *("gru", "lstm", "Rnn", "Looped", "TwoStates", "Buffered", "Steps", "Unresettable", "CacheTuple", "CacheInPlace"),
     *("CacheDict", "Decoder", "Tokens", "Flag", "Context", "Summing", "TimeFirst", "Positions", "SequenceStep"),
-    *("StateFirst", "Learned", "pair"),
+    *("StateFirst", "Learned", "Stateful", "Strided", "OneFrame", "pair"),
 )
-WRONG = ("Stale", "ZeroStart", "ZeroInit", "TwoResets", "LateTap", "WrongAxis")
+WRONG = ("Stale", "ZeroStart", "ZeroInit", "TwoResets", "LateTap", "WrongChunks", "Polluted", "WrongAxis")

@@ -22,7 +22,7 @@ from coequal.subjects.drafts.signatures import roles
 from coequal.subjects.drafts.streams import Entry, entries
 from coequal.subjects.errors import BadSubject
 
-NOWHERE = Layout("BTF", (1, 1, 1), "")
+NOWHERE = Layout("BTF", (2, 1, 1), "")
 
 
 def draft(module: nn.Module, origin: Origin, example: torch.Tensor | tuple[int, ...] | None = None) -> str:

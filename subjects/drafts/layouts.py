@@ -44,6 +44,7 @@ class Layout:
     settled: bool = False  # whether the module says which axis is time, rather than custom
     words: int | None = None  # token ids are below it; None: the clip is of real numbers
     given: torch.Tensor | None = None  # the user's own
+    fixed: bool = False  # the user gave it, or its shape
 
     @property
     def time(self) -> int:
@@ -105,8 +106,10 @@ def given(module: nn.Module, example: torch.Tensor | tuple[int, ...]) -> list[La
     shape = tuple(example.shape) if isinstance(example, torch.Tensor) else example
     own = example if isinstance(example, torch.Tensor) else None
     like = [each for each in layouts(module) if len(each.axes) == len(shape)]
-    like = like or [Layout(axes, shape, "custom") for axes in ("BTF", "TBF", "BT", "BFTHW") if len(axes) == len(shape)]
-    found = [replace(each, sizes=shape, given=own, read=f"given; axes as of {each.read}") for each in like]
+    like = like or [
+        Layout(axes, shape, "no layer, but custom") for axes in ("BTF", "TBF", "BT", "BFTHW") if len(axes) == len(shape)
+    ]
+    found = [replace(each, sizes=shape, given=own, fixed=True, read=f"given; axes as of {each.read}") for each in like]
     return list({each.axes: each for each in reversed(found)}.values())[::-1]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-HIDDEN = """spec = spec_from_file_location({stem!r}, {path!r})  # an import would find another module of this name
+HIDDEN = """spec = spec_from_file_location({stem}, {path})  # an import would find another module of this name
 their = module_from_spec(spec)
-sys.modules[{stem!r}] = their
+sys.modules[{stem}] = their
 spec.loader.exec_module(their)"""
 
 
@@ -34,11 +35,14 @@ class Origin:
             return [], [f"from {self.where} import {', '.join(names)}"]
         path = Path(self.where).resolve()
         if path.stem.isidentifier() and _finds(path):
-            place = f"sys.path.append({str(path.parent)!r})  # where {path.name} lies"
+            place = f"sys.path.append({json.dumps(str(path.parent))})  # where {path.name} lies"
             return ["import sys"], [place, f"from {path.stem} import {', '.join(names)}  # noqa: E402"]
         standard = ["import sys", "from importlib.util import module_from_spec, spec_from_file_location"]
         fetched = [f"{name} = their.{name}" for name in names]
-        return standard, [*HIDDEN.format(stem=f"their_{path.stem}", path=str(path)).splitlines(), *fetched]
+        return standard, [
+            *HIDDEN.format(stem=json.dumps(f"their_{path.stem}"), path=json.dumps(str(path))).splitlines(),
+            *fetched,
+        ]
 
     def module(self) -> str:
         """The line that makes the module."""

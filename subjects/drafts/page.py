@@ -26,6 +26,10 @@ RULE = (
     " clip's, is none. Of the others the first is kept, the module's own methods and defaults coming first; whether a way"
     " gives the clip's values was no reason."
 )
+AXES = (
+    "On other axes the frames are not the clip's, as is to be expected where time is another axis. Which axis is time, the"
+    " module does not say."
+)
 DISAGREE = (
     "CAUTION: these ways do not agree with one another, or not with the clip. What is kept is what the module offers"
     " first, and not what agrees. Which way is meant, its documentation must say; if it is the one that is kept, and its"
@@ -87,6 +91,8 @@ def tried(found: Search) -> list[str]:
         lines += comment("CAUTION: what the module offers first is not what is kept, since it is no way: see there.")
     if found.disagree():
         lines += comment(DISAGREE)
+    elif found.axes_disagree():
+        lines += comment(AXES)
     if found.kept is None:
         lines += comment("TODO: no way ran. What stands here is the first of them.")
     return lines
@@ -101,8 +107,8 @@ def _verb(outcome: Outcome, found: Search) -> str:
 def _example(way: Way, found: Search) -> Iterator[str]:
     layout = way.layout
     refused = [f"Refused by the clip function: {text}." for text in found.refused]
-    if layout.given is not None:
-        yield from comment(f"Guessed: axes {layout.named()} of the example ({layout.read}).")
+    if layout.fixed:
+        yield from comment(f"Guessed: the axes {layout.named()} of the example ({layout.read}).")
     elif not layout.read:
         yield from comment(" ".join(["TODO: a clip that the module accepts; none could be guessed.", *refused]))
         yield "example = None"
@@ -116,7 +122,7 @@ def _example(way: Way, found: Search) -> Iterator[str]:
         yield from comment(text)
     if not layout.settled:
         yield from comment(f"Guessed: time is axis {layout.time}, as usual for such a layer; the module does not say.")
-    if layout.rows == 1 and layout.given is None:
+    if layout.rows == 1 and not layout.fixed:
         yield from comment("Guessed: one row only (batch=None), since two raise.")
     if layout.given is None:
         yield layout.source()
@@ -147,9 +153,15 @@ def _clip(module: nn.Module, way: Way) -> list[str]:
 def _stream(way: Way, found: Search) -> list[str]:
     lines = comment(f"Guessed: {way.words()}.")
     if way.fresh.copied:
-        lines += comment("A copy hides what one stream leaves behind in the module for the next: that is not looked at.")
+        lines += comment(
+            "A copy hides what one stream leaves behind in the module for the next: that is not looked at. Nor does it see"
+            ' weights that are loaded later, which is found; allow=("reload",) waives it.'
+        )
     elif not way.entry.roles.states:
-        lines += comment("The module has room for one stream: a second one at the same time disturbs it, and is found.")
+        lines += comment(
+            "The module has room for one stream: a second one at the same time disturbs it, which is found;"
+            ' allow=("reuse", "fork") waives it, where one stream at a time is all that is promised.'
+        )
     if found.several and way.single:
         lines += comment(f"Several frames at once {found.several}: they are not offered (plan).")
     elif found.several:
@@ -160,7 +172,7 @@ def _stream(way: Way, found: Search) -> list[str]:
 def _subject(way: Way) -> str:
     layout = way.layout
     fields = {"clip": "clip", "stream": "Stream", "example": "example", "time": str(layout.time), "modules": "module"}
-    if layout.rows == 1 and layout.given is None:
+    if layout.rows == 1 and not layout.fixed:
         fields["batch"] = "None"
     elif layout.batch != 0:
         fields["batch"] = str(layout.batch)

@@ -30,8 +30,15 @@ class Search:
     several: str = ""  # what came of several frames at once, if not the same
 
     def disagree(self) -> bool:
-        """Whether some of the ways that run give the clip's frames and others do not, or none does."""
-        return False in {outcome.agrees() for outcome in self.outcomes}
+        """Whether a way that runs on the axes that are kept does not give the clip's frames."""
+        return any(self._kept(outcome) and outcome.agrees() is False for outcome in self.outcomes)
+
+    def axes_disagree(self) -> bool:
+        """Whether one does not on other axes."""
+        return any(not self._kept(outcome) and outcome.agrees() is False for outcome in self.outcomes)
+
+    def _kept(self, outcome: Outcome) -> bool:
+        return self.kept is not None and outcome.way.layout.axes == self.kept.way.layout.axes
 
 
 def search(module: nn.Module, entries: list[Entry], layouts: list[Layout]) -> Search:
@@ -61,7 +68,7 @@ def ways(module: nn.Module, entry: Entry, layout: Layout) -> Iterator[Way]:
     """All ways through one entry, the default of each choice first; with one row where the first raises with more."""
     clip = None if no_clip(module) else RAW
     keeps = [False] if isinstance(module, nn.RNNCellBase) else frames_keep_time(module, entry, len(layout.axes))
-    for rows in (layout, layout.alone()) if layout.given is None else (layout,):
+    for rows in (layout, layout.alone()) if not layout.fixed else (layout,):
         for keep in keeps:
             for start in starts(module, entry.of(module), entry.roles.states):
                 for reset in fresh(module, entry):
@@ -74,7 +81,7 @@ def _taken(module: nn.Module, entry: Entry, layouts: list[Layout], found: Search
         return layouts[:1]
     taken = []
     for layout in layouts:
-        shapes = [layout] if layout.given is not None else [layout, layout.of("T", LONG), layout.alone()]
+        shapes = [layout] if layout.fixed else [layout, layout.of("T", LONG), layout.alone()]
         begins = starts(module, entry.of(module), entry.roles.states)
         for shape in shapes:
             refused = [runs(module, Way(entry, shape, start, fresh(module, entry)[0]), shape) for start in begins]
@@ -119,7 +126,7 @@ def _others(module: nn.Module, found: Search, taken: list[Layout]) -> None:
     state = zeros_of(module, way)
     if state is not None and all(outcome.way.start != state for outcome in found.outcomes):
         _aside(module, replace(way, start=state), found)
-    if not way.layout.settled and way.layout.given is None:
+    if not way.layout.settled and not way.layout.fixed:
         for layout in taken:
             if (layout.axes, layout.read) != (way.layout.axes, way.layout.read) and layout.read == way.layout.read:
                 _aside(module, replace(way, layout=layout), found)
@@ -138,5 +145,6 @@ def zeros_of(module: nn.Module, way: Way) -> Start | None:
     """A start of zeros, in the shape of the state that the way hands on."""
     if set(way.start.sources) != {"None"} or len(way.start.sources) != 1 or len(way.take.states) != 1:
         return None
-    source = zeros_like(module, handed_on(module, way))
-    return None if source is None else Start((source,), "zeros, in the shape of what the first call gives")
+    source = zeros_like(module, handed_on(module, way, 1))
+    grows = source != zeros_like(module, handed_on(module, way, 2))
+    return None if source is None or grows else Start((source,), "zeros, in the shape of what the first call gives")

@@ -56,7 +56,7 @@ def readings(module: nn.Module, way: Way) -> Iterator[Way]:
     for take in takes(value, tuple(one.name for one in way.entry.roles.states), handed):
         output = take.of(value)
         clip = None if way.clip is None else _clip_take(whole, take)
-        found = replace(way, take=take, clip=clip)
+        found = replace(way, take=take, clip=clip, gives=way.keeps)
         if whole is not None and clip is not None:
             expected, length = clip.of(whole), way.layout.sizes[way.layout.time]
             if isinstance(expected, Tensor) and isinstance(output, Tensor):
@@ -94,12 +94,13 @@ def _forgot(names: dict[str, Any]) -> bool:
     return all(value is None for value in names["last"])
 
 
-def handed_on(module: nn.Module, way: Way) -> Any:
-    """The state after one call; None where there is none, or the call raises."""
+def handed_on(module: nn.Module, way: Way, calls: int) -> Any:
+    """The state after so many calls; None where there is none, or a call raises."""
     try:
         names, x = _names(module, way)
         stream = _guarded(names["Stream"], 1)
-        _guarded(getattr(stream, "chunk" if way.chunked else "step"), 1, _pieces(way, x, single=True)[0])
+        for frame in _pieces(way, x, single=True)[:calls]:
+            _guarded(getattr(stream, "chunk" if way.chunked else "step"), 1, frame)
     except Raised:
         return None
     return getattr(stream, way.entry.roles.states[0].name, None)

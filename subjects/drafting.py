@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from coequal.subjects.adapters.find import all_adapters
-from coequal.subjects.drafts.code import RAW, Way, no_clip
+from coequal.subjects.drafts.code import RAW, Way, clip_method, no_clip
 from coequal.subjects.drafts.layouts import Layout, given, layouts
 from coequal.subjects.drafts.names import LOOKED_FOR
 from coequal.subjects.drafts.origin import Origin
@@ -39,7 +39,7 @@ def draft(module: nn.Module, origin: Origin, example: torch.Tensor | tuple[int, 
             f"{type(module).__name__} has nothing that looks like a stream. Looked for: {LOOKED_FOR}."
             " Describe it with coequal.Subject(clip=..., stream=..., example=...)"
         )
-    needed = () if no_clip(module) else roles(module.forward).others
+    needed = () if no_clip(module) else roles(getattr(module, clip_method(module) or "forward")).others
     complete = [] if needed else [entry for entry in found if not others(entry)]
     if not clips or not complete:
         return page(module, origin, _untried(module, (complete or found)[0], clips, needed), Search())

@@ -8,6 +8,7 @@ from textwrap import indent
 from torch import nn
 
 from coequal.subjects.drafts.layouts import Layout
+from coequal.subjects.drafts.names import CLIPS
 from coequal.subjects.drafts.returned import Take
 from coequal.subjects.drafts.signatures import Roles, roles
 from coequal.subjects.drafts.starts import Start
@@ -49,7 +50,15 @@ def no_clip(module: nn.Module) -> str | None:
     """Why a module has no clip function of its own; None where it has one."""
     if isinstance(module, nn.RNNCellBase):
         return f"{type(module).__name__} takes single frames"
+    if clip_method(module):
+        return None
     return "the module has no forward" if type(module).forward is nn.Module.forward else None
+
+
+def clip_method(module: nn.Module) -> str:
+    """The method that takes whole clips: "" for forward, or another where forward is missing, or needs what is not guessed."""
+    own = type(module).forward is not nn.Module.forward and not roles(module.forward).others
+    return "" if own else next((name for name in CLIPS if callable(getattr(module, name, None))), "")
 
 
 def clip_source(module: nn.Module, way: Way) -> str:
@@ -60,7 +69,8 @@ def clip_source(module: nn.Module, way: Way) -> str:
     if way.entry.keeps_state:
         begin = way.fresh.source.replace("module", "whole").replace("{rows}", f"x.shape[{way.layout.batch}]")
         return f"{head}    whole = copy.deepcopy(module)\n{indent(begin, ' ' * 4)}\n    return whole(x){way.clip.output}"
-    found = roles(module.forward)
+    method = clip_method(module)
+    found = roles(getattr(module, method or "forward"))
     given = [f"{one.name}=False" for one in found.switches if one.default is not False]
     given += [f"{one.name}=False" for one in found.returning if one.name == "use_cache"]
     given += [f"{name}=0" for name in found.positions]
@@ -70,7 +80,7 @@ def clip_source(module: nn.Module, way: Way) -> str:
         rows = f"x.shape[{way.layout.batch}]"
         pairs = zip(without, way.start.sources, strict=True)
         given += [f"{one.name}={source.replace('{rows}', rows)}" for one, source in pairs]
-    return f"{head}    return module({', '.join(['x', *given])}){way.clip.output}"
+    return f"{head}    return module{method and f'.{method}'}({', '.join(['x', *given])}){way.clip.output}"
 
 
 def stream_source(way: Way) -> str:

@@ -9,6 +9,7 @@ STEPS = (
     *("forward_recurrent", "forward_chunk", "forward_one_step", "decode_step"),
 )
 CHUNKED = ("forward_steps", "streaming_forward", "forward_streaming", "infer", "forward_chunk")  # the time axis is kept
+CLIPS = ("forward_parallel", "parallel_forward", "forward_sequence", "forward_full")  # where forward is something else
 SWITCHES = ("inference", "streaming", "stream", "is_streaming", "incremental", "online")  # arguments that are True or False
 CONTEXTS = ("streaming", "streaming_mode", "streaming_context")  # methods that give a context manager
 RESETS = (

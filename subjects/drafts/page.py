@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from coequal.subjects.drafts.code import Way, clip_source, no_clip, stream_source
+from coequal.subjects.drafts.code import Way, clip_method, clip_source, no_clip, stream_source
 from coequal.subjects.drafts.layouts import Layout
 from coequal.subjects.drafts.origin import Origin
 from coequal.subjects.drafts.search import Search
@@ -16,6 +16,7 @@ from coequal.subjects.drafts.streams import Entry
 from coequal.subjects.drafts.trial import Outcome
 
 WIDTH = 118
+MOST = 16  # ways that are shown, where none fits
 HEAD = '''"""A draft of a coequal.Subject for {target}, by `coequal write`. As a file: coequal verify FILE.py:subject
 
 Nothing here is known: the comments say what was guessed, from what, and what was tried. Read them before you believe a
@@ -84,9 +85,11 @@ def tried(found: Search) -> list[str]:
     if not found.outcomes:
         return comment("TODO: nothing was tried, since not all that the module needs could be guessed.")
     lines = comment(RULE)
-    for outcome in found.outcomes:
+    for outcome in found.outcomes[: None if found.kept else MOST]:
         lines += comment(f"{_verb(outcome, found)}  {outcome.way.words()}:", "#   ", "#           ")
         lines += comment(outcome.words, "#           ", "#           ")
+    if found.kept is None and len(found.outcomes) > MOST:
+        lines += comment(f"And {len(found.outcomes) - MOST} more, none of which is a way either.")
     if found.kept is not None and not found.outcomes[0].fits:
         lines += comment("CAUTION: what the module offers first is not what is kept, since it is no way: see there.")
     if found.disagree():
@@ -147,6 +150,10 @@ def _clip(module: nn.Module, way: Way) -> list[str]:
             " the original has a clip mode of its own, compare with that: this one is no more than the stream in one piece."
         )
     picked = f"; {way.clip.output} of what comes back is the output" if way.clip.output else ""
+    if method := clip_method(module):
+        return comment(
+            f"Guessed: {method} is the clip function, since forward is none, or needs what is not guessed{picked}."
+        )
     return comment(f"Guessed: the module's own call on a whole clip is the clip function{picked}.")
 
 

@@ -20,6 +20,7 @@ class Take:
     output: str
     states: tuple[str, ...]
     words: str
+    spare: bool = False  # tried only where nothing else fits
 
     def of(self, value: Any) -> Any:
         """The output in a returned value."""
@@ -43,7 +44,7 @@ def _one(states: tuple[str, ...], handed: tuple[Any, ...]) -> list[Take]:
         return [Take("", (), "the output comes back")]
     if any(one is not None and not isinstance(one, (Tensor, tuple)) for one in handed):
         return [Take("", (), "the output alone comes back: what was handed over as the state is changed in place")]
-    return [Take("", ("",), "what comes back is output and state at once")] if len(states) == 1 else []
+    return [Take("", ("",), "what comes back is output and state at once", spare=True)] if len(states) == 1 else []
 
 
 def _several(value: Any, states: tuple[str, ...]) -> list[Take]:

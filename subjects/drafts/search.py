@@ -46,8 +46,7 @@ def search(module: nn.Module, entries: list[Entry], layouts: list[Layout]) -> Se
     found = Search()
     taken = _taken(module, entries[0], layouts, found)
     for layout in taken:
-        for entry in entries:
-            _try(module, list(islice(ways(module, entry, layout), MOST)), found)
+        _try(module, [way for entry in entries for way in islice(ways(module, entry, layout), MOST)], found)
         if found.kept is not None:
             break
     if found.kept is not None:
@@ -94,29 +93,43 @@ def _taken(module: nn.Module, entry: Entry, layouts: list[Layout], found: Search
 
 
 def _try(module: nn.Module, offered: list[Way], found: Search) -> None:
-    """What is spare, one row alone among it, is tried only where nothing else fits."""
-    for way in sorted(offered, key=lambda way: (way.layout.rows == 1, way.start.spare)):
-        if found.kept is not None and (way.start.spare or way.layout.rows < found.kept.way.layout.rows):
+    """Try what is offered; what is spare, and one row alone, only where nothing else fits."""
+    for alone in (False, True):
+        rows = [way for way in offered if (way.layout.rows == 1) is alone]
+        read = [reading for way in rows if not way.start.spare for reading in _tried(module, way, found, spare=False)]
+        if found.kept is None:
+            for way in read:
+                _note(found, tried(module, way))
+        if found.kept is None:
+            for way in [way for way in rows if way.start.spare]:
+                _tried(module, way, found, spare=True)
+        if found.kept is not None:
             return
-        for outcome in _outcomes(module, way):
-            found.outcomes.append(outcome)
-            if found.kept is None and outcome.fits:
-                found.kept = outcome
 
 
-def _outcomes(module: nn.Module, way: Way) -> Iterator[Outcome]:
-    """What comes of a way: what comes back is read as is usual, and otherwise only where that does not fit."""
+def _tried(module: nn.Module, way: Way, found: Search, *, spare: bool) -> list[Way]:
+    """What comes back is read as is usual, and otherwise only where that does not fit; the readings that are left over."""
     try:
         read = list(readings(module, way))
     except Raised as error:
-        yield Outcome(way, False, f"raised {error}")
-        return
+        _note(found, Outcome(way, False, f"raised {error}"))
+        return []
     if not read:
-        yield Outcome(way, False, "what comes back has no output that could be told from a state")
+        _note(found, Outcome(way, False, "what comes back has no output that could be told from a state"))
     for each in read:
-        yield (outcome := tried(module, each))
-        if outcome.fits:
-            return
+        if spare or not each.take.spare:
+            outcome = _note(found, tried(module, each))
+            if outcome.fits:
+                return []
+    return [] if spare else [each for each in read if each.take.spare]
+
+
+def _note(found: Search, outcome: Outcome) -> Outcome:
+    """The first that fits is kept."""
+    found.outcomes.append(outcome)
+    if found.kept is None and outcome.fits:
+        found.kept = outcome
+    return outcome
 
 
 def _others(module: nn.Module, found: Search, taken: list[Layout]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -48,6 +48,9 @@ def _methods(module: nn.Module) -> Iterator[Entry]:
 
 def _of_forward(module: nn.Module) -> Iterator[Entry]:
     found = roles(module.forward)
+    if found.states and found.switches and _resets(module) and all(one.default is None for one in found.states):
+        named = ", ".join(one.name for one in found.switches)
+        yield Entry("", replace(found, states=()), f"forward with {named}, without {found.states[0].name}")
     named = ", ".join(one.name for one in (*found.states, *found.switches, *found.returning))
     if found.states or found.switches:
         yield Entry("", found, f"forward with {named}")
@@ -64,9 +67,8 @@ def _contexts(module: nn.Module) -> Iterator[Entry]:
 
 def _kept(module: nn.Module) -> list[Entry]:
     """A module that can be reset, and has no other way in, keeps a state in its forward."""
-    resets = fresh(module, Entry("", Roles(), ""))
     words = "forward, call after call: the module can be reset, so it is taken to keep a state"
-    return [Entry("", Roles(), words, keeps_state=True)] if not resets[0].copied else []
+    return [Entry("", Roles(), words, keeps_state=True)] if _resets(module) else []
 
 
 def frames_keep_time(module: nn.Module, entry: Entry, rank: int) -> list[bool]:
@@ -99,6 +101,10 @@ def fresh(module: nn.Module, entry: Entry) -> list[Fresh]:
         return [Fresh("", "")]
     if entry.context:
         return [Fresh("", "each stream is a copy of the module, which is switched to streaming for good", True)]
+    return _resets(module) or [Fresh("", "nothing in it resets it: each stream is a copy of the module as it came", True)]
+
+
+def _resets(module: nn.Module) -> list[Fresh]:
     found = []
     for name in RESETS:
         if callable(method := getattr(module, name, None)):
@@ -107,4 +113,4 @@ def fresh(module: nn.Module, entry: Entry) -> list[Fresh]:
         elif any(callable(getattr(part, name, None)) and not needed(getattr(part, name)) for part in module.modules()):
             each = f'for part in module.modules():\n    if hasattr(part, "{name}"):\n        part.{name}()'
             found.append(Fresh(each, f"{name}() of its parts makes it forget"))
-    return found or [Fresh("", "nothing in it resets it: each stream is a copy of the module as it came", True)]
+    return found

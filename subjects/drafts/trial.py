@@ -81,8 +81,8 @@ def _tried(module: nn.Module, way: Way, dtype: torch.dtype | None) -> Outcome:
         return Outcome(way, late, f"raised {error}" + (f", after {error.calls - 1} calls" if late else ""))
     if frames and clip and frames[0].shape != clip[0].shape:
         return Outcome(way, False, f"gives frames of shape {tuple(frames[0].shape)}, the clip's are {tuple(clip[0].shape)}")
-    if way.entry.roles.states and way.take.states and _forgot(names):
-        return Outcome(way, False, "hands on no state: what comes back as the state is None")
+    if way.entry.roles.states and _forgot(names):
+        return Outcome(way, False, "hands on no state: it is None, or as empty as it began")
     said = [compared(frames, clip) if clip else f"runs: {len(frames)} frames; there is no clip function to compare with"]
     if not way.fresh.copied:
         said += _again(names, way, x, frames)
@@ -90,8 +90,8 @@ def _tried(module: nn.Module, way: Way, dtype: torch.dtype | None) -> Outcome:
 
 
 def _forgot(names: dict[str, Any]) -> bool:
-    """Whether the stream that was played last had nothing but None for its states in the end."""
-    return all(value is None for value in names["last"])
+    """Whether the stream that was played last had None or nothing for its states in the end."""
+    return all(value is None or (isinstance(value, (list, tuple, dict)) and not value) for value in names["last"])
 
 
 def handed_on(module: nn.Module, way: Way, calls: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from textwrap import indent
 
@@ -56,7 +57,7 @@ def no_clip(module: nn.Module) -> str | None:
 
 
 def clip_method(module: nn.Module) -> str:
-    """The method that takes whole clips: "" for forward, or another where forward is missing, or needs what is not guessed."""
+    """The method that takes whole clips: "" for forward; another where forward is missing, or needs what is not guessed."""
     own = type(module).forward is not nn.Module.forward and not roles(module.forward).others
     return "" if own else next((name for name in CLIPS if callable(getattr(module, name, None))), "")
 
@@ -67,9 +68,10 @@ def clip_source(module: nn.Module, way: Way) -> str:
     if way.clip is None:
         return f'{head}    raise NotImplementedError("TODO: the clip function, of a whole clip; {no_clip(module)}")'
     if way.entry.keeps_state:
-        begin = way.fresh.source.replace("module", "whole").replace("{rows}", f"x.shape[{way.layout.batch}]")
+        begin = re.sub(r"\bmodule\b", "whole", way.fresh.source).replace("{rows}", f"x.shape[{way.layout.batch}]")
         return f"{head}    whole = copy.deepcopy(module)\n{indent(begin, ' ' * 4)}\n    return whole(x){way.clip.output}"
     method = clip_method(module)
+    called = f"module.{method}" if method else "module"
     found = roles(getattr(module, method or "forward"))
     given = [f"{one.name}=False" for one in found.switches if one.default is not False]
     given += [f"{one.name}=False" for one in found.returning if one.name == "use_cache"]
@@ -80,7 +82,7 @@ def clip_source(module: nn.Module, way: Way) -> str:
         rows = f"x.shape[{way.layout.batch}]"
         pairs = zip(without, way.start.sources, strict=True)
         given += [f"{one.name}={source.replace('{rows}', rows)}" for one, source in pairs]
-    return f"{head}    return module{method and f'.{method}'}({', '.join(['x', *given])}){way.clip.output}"
+    return f"{head}    return {called}({', '.join(['x', *given])}){way.clip.output}"
 
 
 def stream_source(way: Way) -> str:

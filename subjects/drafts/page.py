@@ -90,7 +90,7 @@ def tried(found: Search) -> list[str]:
         lines += comment(outcome.words, "#           ", "#           ")
     if found.kept is None and len(found.outcomes) > MOST:
         lines += comment(f"And {len(found.outcomes) - MOST} more, none of which is a way either.")
-    if found.kept is not None and not found.outcomes[0].fits:
+    if found.passed_over():
         lines += comment("CAUTION: what the module offers first is not what is kept, since it is no way: see there.")
     if found.disagree():
         lines += comment(DISAGREE)
@@ -151,9 +151,7 @@ def _clip(module: nn.Module, way: Way) -> list[str]:
         )
     picked = f"; {way.clip.output} of what comes back is the output" if way.clip.output else ""
     if method := clip_method(module):
-        return comment(
-            f"Guessed: {method} is the clip function, since forward is none, or needs what is not guessed{picked}."
-        )
+        return comment(f"Guessed: {method} is the clip function, since forward is none, or needs more{picked}.")
     return comment(f"Guessed: the module's own call on a whole clip is the clip function{picked}.")
 
 
@@ -172,7 +170,10 @@ def _stream(way: Way, found: Search) -> list[str]:
     if found.several and way.single:
         lines += comment(f"Several frames at once {found.several}: they are not offered (plan).")
     elif found.several:
-        lines += comment(f"CAUTION: several frames at once {found.several}.")
+        lines += comment(
+            f'CAUTION: several frames at once {found.several}. They are offered all the same: plan="single" takes that back,'
+            " where single frames are all that is promised."
+        )
     return lines
 
 

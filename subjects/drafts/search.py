@@ -29,6 +29,13 @@ class Search:
     refused: list[str] = field(default_factory=list)
     several: str = ""  # what came of several frames at once, if not the same
 
+    def passed_over(self) -> bool:
+        """Whether what the module offers first is not what is kept."""
+        if self.kept is None:
+            return False
+        first, kept = self.outcomes[0].way, self.kept.way
+        return (first.entry, first.start, first.fresh) != (kept.entry, kept.start, kept.fresh) or first.keeps != kept.keeps
+
     def disagree(self) -> bool:
         """Whether a way that runs on the axes that are kept does not give the clip's frames."""
         return any(self._kept(outcome) and outcome.agrees() is False for outcome in self.outcomes)
@@ -121,7 +128,12 @@ def _tried(module: nn.Module, way: Way, found: Search, *, spare: bool) -> list[W
             outcome = _note(found, tried(module, each))
             if outcome.fits:
                 return []
-    return [] if spare else [each for each in read if each.take.spare]
+    left = [] if spare else [each for each in read if each.take.spare]
+    if left:
+        _note(
+            found, Outcome(way, False, "the output alone comes back, and no state: taken for both where nothing else fits")
+        )
+    return left
 
 
 def _note(found: Search, outcome: Outcome) -> Outcome:

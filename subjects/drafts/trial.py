@@ -108,10 +108,11 @@ def handed_on(module: nn.Module, way: Way, calls: int) -> Any:
 
 def several_of(module: nn.Module, kept: Outcome) -> tuple[str, bool]:
     """What comes of several frames at once, "" where it is the same; and whether they raise."""
+    dtype = kept.frames[0].dtype if kept.frames and kept.frames[0].is_floating_point() else None
     try:
-        names, x = _names(module, kept.way)
+        names, x = _names(module, kept.way, dtype)
         single = _played(names, kept.way, x, single=True)
-        names, x = _names(module, kept.way)
+        names, x = _names(module, kept.way, dtype)
         frames = _played(names, kept.way, x, single=False)
     except Raised as error:
         return f"raised {error}", True

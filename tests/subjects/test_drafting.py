@@ -101,6 +101,11 @@ def test_agreement_with_the_clip_is_no_reason_to_choose(name: str, kept: str, ot
         ("OneFrame", "Several frames at once raised ValueError: one frame at a time, please: they are not offered (plan)"),
         ("WrongChunks", "CAUTION: several frames at once give other values"),
         ("Stateful", "TODO: if the original has a clip mode of its own, compare with that"),
+        ("Parallel", "Guessed: forward_parallel is the clip function"),
+        (
+            "OwnBuffer",
+            "forward with inference, without in_buffers; time axis 2; reset_buffers() of the module makes it forget",
+        ),
         ("Looped", "On other axes the frames are not the clip's, as is to be expected"),
         ("LateTap", "CAUTION: these ways do not agree with one another, or not with the clip"),
         ("cell", "TODO: the clip function was not guessed: GRUCell takes single frames"),

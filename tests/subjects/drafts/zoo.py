@@ -340,6 +340,52 @@ class Stateful(Conv):
         return self.conv(x)
 
 
+class StatefulPart(nn.Module):
+    """The same, the state in a part of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = Stateful()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.part(x)
+
+
+class Parallel(Looped):
+    """As RetNet: forward is the loss, `forward_parallel` the clip, and the position is handed over."""
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:  # type: ignore[override]
+        return (self.forward_parallel(x) - labels).square().mean()
+
+    def forward_parallel(self, x: Tensor) -> Tensor:
+        return super().forward(x)
+
+    def forward_recurrent(self, x: Tensor, seq_idx: int, prev_states: Tensor | tuple[()] = ()) -> tuple[Tensor, Tensor]:
+        return super().step(x, prev_states if isinstance(prev_states, Tensor) else None)
+
+    step = None  # type: ignore[assignment]
+
+
+class OwnBuffer(Conv):
+    """As pytorch-tcn: buffers may be handed over in a form that nobody can guess; without them its own are used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: Tensor | None = None
+
+    def reset_buffers(self) -> None:
+        self.last = None
+
+    def forward(self, x: Tensor, inference: bool = False, in_buffers: object = None) -> Tensor:  # type: ignore[override]
+        if not inference:
+            return super().forward(x)
+        if in_buffers:
+            raise TypeError("wants a BufferIO")
+        x = pad(x, (2, 0)) if self.last is None else torch.cat([self.last, x], 2)
+        self.last = x[:, :, -2:]
+        return self.conv(x)
+
+
 class Strided(Conv):
     """Every second frame; chunks of any size by `streaming_forward`, nothing (an empty tensor) where nothing is due."""
 
@@ -506,6 +552,6 @@ class Bare(nn.Module):
 RIGHT = (
     *("gru", "lstm", "Rnn", "Looped", "TwoStates", "Buffered", "Steps", "Unresettable", "CacheTuple", "CacheInPlace"),
     *("CacheDict", "Decoder", "Tokens", "Flag", "Context", "Summing", "TimeFirst", "Positions", "SequenceStep"),
-    *("StateFirst", "Learned", "Stateful", "Strided", "OneFrame", "pair"),
+    *("StateFirst", "Learned", "Stateful", "StatefulPart", "Parallel", "OwnBuffer", "Strided", "OneFrame", "pair"),
 )
 WRONG = ("Stale", "ZeroStart", "ZeroInit", "TwoResets", "LateTap", "WrongChunks", "Polluted", "WrongAxis")

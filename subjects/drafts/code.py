@@ -62,8 +62,15 @@ def clip_method(module: nn.Module) -> str:
     return "" if own else next((name for name in CLIPS if callable(getattr(module, name, None))), "")
 
 
-def clip_source(module: nn.Module, way: Way) -> str:
-    """The function `clip`."""
+def put_off(module: nn.Module) -> list[str]:
+    """The arguments that the clip function is called with as False though that is not their default."""
+    found = roles(getattr(module, clip_method(module) or "forward"))
+    flags = [*found.switches, *(one for one in found.returning if one.name == "use_cache")]
+    return [one.name for one in flags if one.default is not False]
+
+
+def clip_source(module: nn.Module, way: Way, *, off: bool = True) -> str:
+    """The function `clip`; `off`: with the arguments that are put off."""
     head = "def clip(x):\n"
     if way.clip is None:
         return f'{head}    raise NotImplementedError("TODO: the clip function, of a whole clip; {no_clip(module)}")'
@@ -73,8 +80,7 @@ def clip_source(module: nn.Module, way: Way) -> str:
     method = clip_method(module)
     called = f"module.{method}" if method else "module"
     found = roles(getattr(module, method or "forward"))
-    given = [f"{one.name}=False" for one in found.switches if one.default is not False]
-    given += [f"{one.name}=False" for one in found.returning if one.name == "use_cache"]
+    given = [f"{name}=False" for name in put_off(module) if off]
     given += [f"{name}=0" for name in found.positions]
     given += [f"{name}={name}" for name in found.others]
     without = [one for one in found.states if one.default is one.empty]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from coequal.subjects.drafts.code import Way, clip_method, clip_source, no_clip, stream_source
+from coequal.subjects.drafts.code import Way, clip_method, clip_source, no_clip, put_off, stream_source
 from coequal.subjects.drafts.layouts import Layout
 from coequal.subjects.drafts.origin import Origin
 from coequal.subjects.drafts.search import Search
@@ -27,6 +27,7 @@ RULE = (
     " clip's, is none. Of the others the first is kept, the module's own methods and defaults coming first; whether a way"
     " gives the clip's values was no reason."
 )
+NOT_GUESSED = "Not guessed: window, emits, offset, inputs, memory, clip_state; docs/subject.md says what they are."
 AXES = (
     "On other axes the frames are not the clip's, as is to be expected where time is another axis. Which axis is time, the"
     " module does not say."
@@ -55,9 +56,9 @@ def page(module: nn.Module, origin: Origin, way: Way, found: Search) -> str:
         fetched,
         [origin.module(), "module.eval()  # guessed: as it is deployed"],
         [*_example(way, found), *_open(way)],
-        ["", *_clip(module, way), clip_source(module, way)],
+        ["", *_clip(module, way, found), clip_source(module, way)],
         ["", *_stream(way, found), stream_source(way)],
-        ["", *tried(found), _subject(way)],
+        ["", *tried(found), *comment(NOT_GUESSED), _subject(way)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
@@ -141,7 +142,7 @@ def others(*entries: Entry) -> list[str]:
     return list(dict.fromkeys(name for entry in entries for name in entry.roles.others))
 
 
-def _clip(module: nn.Module, way: Way) -> list[str]:
+def _clip(module: nn.Module, way: Way, found: Search) -> list[str]:
     if way.clip is None:
         return comment(f"TODO: the clip function was not guessed: {no_clip(module)}.")
     if way.entry.keeps_state:
@@ -149,10 +150,14 @@ def _clip(module: nn.Module, way: Way) -> list[str]:
             "Guessed: the clip function is one call, on all frames at once, of a copy of the module that was reset. TODO: if"
             " the original has a clip mode of its own, compare with that: this one is no more than the stream in one piece."
         )
-    picked = f"; {way.clip.output} of what comes back is the output" if way.clip.output else ""
+    picked = f"; {way.clip.output} of what comes back is the output, and nothing else is compared" if way.clip.output else ""
+    called = "the module's own call on a whole clip is the clip function"
     if method := clip_method(module):
-        return comment(f"Guessed: {method} is the clip function, since forward is none, or needs more{picked}.")
-    return comment(f"Guessed: the module's own call on a whole clip is the clip function{picked}.")
+        called = f"{method} is the clip function, since forward is none, or needs more"
+    lines = comment(f"Guessed: {called}{picked}.")
+    if found.plain:
+        lines += comment(f"CAUTION: without {', '.join(put_off(module))} it gives other values: {found.plain}.")
+    return lines
 
 
 def _stream(way: Way, found: Search) -> list[str]:

@@ -11,11 +11,11 @@ from itertools import islice
 
 from torch import nn
 
-from coequal.subjects.drafts.code import RAW, Way, no_clip
+from coequal.subjects.drafts.code import RAW, Way, no_clip, put_off
 from coequal.subjects.drafts.layouts import LONG, Layout
 from coequal.subjects.drafts.starts import Start, starts, zeros_like
 from coequal.subjects.drafts.streams import Entry, frames_keep_time, fresh
-from coequal.subjects.drafts.trial import Outcome, Raised, handed_on, readings, runs, several_of, tried
+from coequal.subjects.drafts.trial import Outcome, Raised, handed_on, plain_clip, readings, runs, several_of, tried
 
 MOST = 24  # ways that are tried at all
 
@@ -27,6 +27,7 @@ class Search:
     kept: Outcome | None = None
     outcomes: list[Outcome] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    plain: str = ""  # what came of the clip function with all arguments left at their defaults, if not the same
     several: str = ""  # what came of several frames at once, if not the same
 
     def passed_over(self) -> bool:
@@ -59,6 +60,8 @@ def search(module: nn.Module, entries: list[Entry], layouts: list[Layout]) -> Se
     if found.kept is not None:
         _others(module, found, taken)
         _chunks(module, found, found.kept)
+        if found.kept.way.clip is not None and put_off(module):
+            found.plain = plain_clip(module, found.kept)
     return found
 
 

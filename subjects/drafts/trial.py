@@ -106,6 +106,19 @@ def handed_on(module: nn.Module, way: Way, calls: int) -> Any:
     return getattr(stream, way.entry.roles.states[0].name, None)
 
 
+def plain_clip(module: nn.Module, kept: Outcome) -> str:
+    """What the clip function gives if its arguments are left at their defaults; "" where that is the same."""
+    x = kept.way.layout.example()
+    names = {"torch": torch, "module": copy.deepcopy(module), **dict(kept.way.start.names)}
+    exec(clip_source(module, kept.way, off=False), names)
+    try:
+        plain = list(_clip(names, x).double().unbind(kept.way.output_time))
+    except Raised as error:
+        return f"raised {error}"
+    off = [each.double() for each in clip_of(module, kept.way).unbind(kept.way.output_time)]
+    return "" if same([each.float() for each in plain], [each.float() for each in off]) else compared(plain, off)
+
+
 def several_of(module: nn.Module, kept: Outcome) -> tuple[str, bool]:
     """What comes of several frames at once, "" where it is the same; and whether they raise."""
     dtype = kept.frames[0].dtype if kept.frames and kept.frames[0].is_floating_point() else None

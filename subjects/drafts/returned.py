@@ -34,8 +34,8 @@ def takes(value: Any, states: tuple[str, ...], handed: tuple[Any, ...] = ()) -> 
     if isinstance(value, (tuple, list)) and not hasattr(value, "_fields"):
         return _several(value, states)
     if isinstance(value, Mapping) and not any(hasattr(value, str(name)) for name in value):
-        return _named(dict(value), states, '["{}"]')
-    fields = getattr(value, "_fields", None) or [name for name in vars(value) if not name.startswith("_")]
+        return _named({name: part for name, part in value.items() if isinstance(name, str)}, states, '["{}"]')
+    fields = getattr(value, "_fields", None) or [name for name in getattr(value, "__dict__", ()) if not name.startswith("_")]
     return _named({name: getattr(value, name) for name in fields}, states, ".{}")
 
 
@@ -48,6 +48,8 @@ def _one(states: tuple[str, ...], handed: tuple[Any, ...]) -> list[Take]:
 
 
 def _several(value: Any, states: tuple[str, ...]) -> list[Take]:
+    if not value:
+        return []
     if not states:
         return [Take("[0]", (), "the first thing that comes back is the output")]
     found = []

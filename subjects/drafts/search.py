@@ -13,9 +13,10 @@ from torch import nn
 
 from coequal.subjects.drafts.code import RAW, Way, no_clip, put_off
 from coequal.subjects.drafts.layouts import LONG, Layout
+from coequal.subjects.drafts.play import Raised
 from coequal.subjects.drafts.starts import Start, starts, zeros_like
 from coequal.subjects.drafts.streams import Entry, frames_keep_time, fresh
-from coequal.subjects.drafts.trial import Outcome, Raised, handed_on, plain_clip, readings, runs, several_of, tried
+from coequal.subjects.drafts.trial import Outcome, handed_on, plain_clip, readings, runs, several_of, tried
 
 MOST = 24  # ways that are tried at all
 

@@ -1,9 +1,7 @@
-"""What comes of a way: its Python is run on the example, beside the clip, on a copy of the module."""
+"""What comes of a way: its stream beside its clip function, on the example."""
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,8 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from coequal.subjects.drafts.code import RAW, Way, clip_source, stream_source
+from coequal.subjects.drafts.code import RAW, Way
+from coequal.subjects.drafts.compare import compared, same
 from coequal.subjects.drafts.layouts import Layout
+from coequal.subjects.drafts.play import Raised, clip_on, frames_of, guarded, made, pieces, played
 from coequal.subjects.drafts.returned import Take, takes
 
 Tensor = torch.Tensor
@@ -32,21 +32,6 @@ class Outcome:
     def agrees(self) -> bool | None:
         """Whether the frames are the clip's; None where there is nothing to compare. It is said, and decides nothing."""
         return None if not self.fits or not self.clip else same(self.frames, self.clip)
-
-
-class Raised(Exception):
-    """The user's code did, after so many calls."""
-
-    def __init__(self, error: BaseException, calls: int) -> None:
-        lines = str(error).strip().splitlines()
-        super().__init__(f"{type(error).__name__}: {lines[0][:100] if lines else '(no message)'}")
-        self.calls = calls
-
-
-def clip_of(module: nn.Module, way: Way) -> Tensor:
-    """The output of the clip function on the example. Raised where it raises, or gives no tensor."""
-    names, x = _names(module, way)
-    return _clip(names, x)
 
 
 def readings(module: nn.Module, way: Way) -> Iterator[Way]:
@@ -73,9 +58,9 @@ def tried(module: nn.Module, way: Way) -> Outcome:
 
 def _tried(module: nn.Module, way: Way, dtype: torch.dtype | None) -> Outcome:
     try:
-        names, x = _names(module, way, dtype)
-        clip = [] if way.clip is None else list(_clip(names, x).unbind(way.output_time))
-        frames = _played(names, way, x, single=True)
+        names, x = made(module, way, dtype)
+        clip = [] if way.clip is None else frames_of(clip_on(names, x), way)
+        frames = played(names, way, x, single=True)
     except Raised as error:
         late = error.calls > EARLY
         return Outcome(way, late, f"raised {error}" + (f", after {error.calls - 1} calls" if late else ""))
@@ -97,10 +82,10 @@ def _forgot(names: dict[str, Any]) -> bool:
 def handed_on(module: nn.Module, way: Way, calls: int) -> Any:
     """The state after so many calls; None where there is none, or a call raises."""
     try:
-        names, x = _names(module, way)
-        stream = _guarded(names["Stream"], 1)
-        for frame in _pieces(way, x, single=True)[:calls]:
-            _guarded(getattr(stream, "chunk" if way.chunked else "step"), 1, frame)
+        names, x = made(module, way)
+        stream = guarded(names["Stream"], 1)
+        for frame in pieces(way, x, single=True)[:calls]:
+            guarded(getattr(stream, "chunk" if way.chunked else "step"), 1, frame)
     except Raised:
         return None
     return getattr(stream, way.entry.roles.states[0].name, None)
@@ -108,79 +93,28 @@ def handed_on(module: nn.Module, way: Way, calls: int) -> Any:
 
 def plain_clip(module: nn.Module, kept: Outcome) -> str:
     """What the clip function gives if its arguments are left at their defaults; "" where that is the same."""
-    x = kept.way.layout.example()
-    names = {"torch": torch, "module": copy.deepcopy(module), **dict(kept.way.start.names)}
-    exec(clip_source(module, kept.way, off=False), names)
+    dtype = kept.clip[0].dtype if kept.clip and kept.clip[0].is_floating_point() else None
     try:
-        plain = list(_clip(names, x).double().unbind(kept.way.output_time))
+        plain = frames_of(clip_on(*made(module, kept.way, dtype, off=False)), kept.way)
+        clip = frames_of(clip_on(*made(module, kept.way, dtype)), kept.way)
     except Raised as error:
         return f"raised {error}"
-    off = [each.double() for each in clip_of(module, kept.way).unbind(kept.way.output_time)]
-    return "" if same([each.float() for each in plain], [each.float() for each in off]) else compared(plain, off)
+    return "" if same(plain, clip) else compared(plain, clip)
 
 
 def several_of(module: nn.Module, kept: Outcome) -> tuple[str, bool]:
     """What comes of several frames at once, "" where it is the same; and whether they raise."""
     dtype = kept.frames[0].dtype if kept.frames and kept.frames[0].is_floating_point() else None
     try:
-        names, x = _names(module, kept.way, dtype)
-        single = _played(names, kept.way, x, single=True)
-        names, x = _names(module, kept.way, dtype)
-        frames = _played(names, kept.way, x, single=False)
+        names, x = made(module, kept.way, dtype)
+        single = played(names, kept.way, x, single=True)
+        names, x = made(module, kept.way, dtype)
+        frames = played(names, kept.way, x, single=False)
     except Raised as error:
         return f"raised {error}", True
-    return "" if same(
-        single, frames
-    ) or not single else f"give other values: {compared(frames, single, 'the single frame')}", False
-
-
-def compared(frames: list[Tensor], clip: list[Tensor], other: str = "the clip") -> str:
-    """How far the frames of a stream are from the clip's, in words."""
-    count = f"{len(frames)} frames for {other}'s {len(clip)}"
-    if not frames:
-        return count
-    off = distance(frames, clip)
-    return f"{count}, " + ("the same numbers" if off == 0 else f"off by {off:.1e} of {other}'s largest value")
-
-
-def distance(one: list[Tensor], other: list[Tensor]) -> float:
-    """The largest difference of frames of the same index, over the largest value of the other."""
-    pairs = [(a.double(), b.double()) for a, b in zip(one, other, strict=False) if a.shape == b.shape]
-    off = max((float((a - b).abs().max()) for a, b in pairs if a.numel()), default=math.nan)
-    largest = max((float(b.abs().max()) for _, b in pairs if b.numel()), default=1.0)
-    return math.inf if math.isnan(off) else off / (largest or 1.0)
-
-
-def same(one: list[Tensor], other: list[Tensor]) -> bool:
-    """Whether two runs agree in half of the digits of their format. Words of a comment hang on it: no verdict, no choice."""
-    if len(one) != len(other) or not one:
-        return False
-    return distance(one, other) <= torch.finfo(one[0].dtype if one[0].is_floating_point() else torch.float32).eps ** 0.5
-
-
-# -- running Python of a way -------------------------------------------------------------------------------------------
-
-
-def _names(module: nn.Module, way: Way, dtype: torch.dtype | None = None) -> tuple[dict[str, Any], Tensor]:
-    """The names that the Python of a way makes, on a copy of the module; and the example."""
-    try:
-        twin = copy.deepcopy(module)
-    except Exception:  # what cannot be copied is used as it is
-        twin = module
-    x = way.layout.example()
-    if dtype is not None and twin is not module:
-        twin, x = twin.to(dtype), x.to(dtype) if x.is_floating_point() else x
-    names = {"torch": torch, "copy": copy, "module": twin, **dict(way.start.names)}
-    exec(f"{clip_source(module, way)}\n{stream_source(way)}", names)
-    return names, x
-
-
-def _guarded(call: Callable[..., Any], calls: int, *arguments: Any) -> Any:
-    try:
-        with torch.no_grad():
-            return call(*arguments)
-    except (Exception, SystemExit) as error:
-        raise Raised(error, calls) from error
+    if same(single, frames) or not single:
+        return "", False
+    return f"give other values: {compared(frames, single, 'the single frame')}", False
 
 
 def _quietly(call: Callable[[], Any]) -> Any:
@@ -191,15 +125,8 @@ def _quietly(call: Callable[[], Any]) -> Any:
 
 
 def _called(module: nn.Module, way: Way) -> Any:
-    names, x = _names(module, way)
-    return _guarded(names["clip"], 1, x)
-
-
-def _clip(names: dict[str, Any], x: Tensor) -> Tensor:
-    output = _guarded(names["clip"], 1, x.clone())
-    if not isinstance(output, Tensor):
-        raise Raised(TypeError(f"the clip gives {type(output).__name__}"), 1)
-    return output
+    names, x = made(module, way)
+    return guarded(names["clip"], 1, x)
 
 
 def _clip_take(whole: Any, take: Take) -> Take:
@@ -216,38 +143,19 @@ def _output_time(output: Tensor, time: int, length: int) -> int:
 
 def _first(module: nn.Module, way: Way) -> tuple[Any, tuple[Any, ...]]:
     """What the first call gives that gives anything, and the states that were handed over."""
-    names, x = _names(module, way)
-    stream, value = _guarded(names["Stream"], 1), None
-    for index, frame in enumerate(_pieces(way, x, single=True)):
-        value = _guarded(getattr(stream, "chunk" if way.chunked else "step"), index + 1, frame)
+    names, x = made(module, way)
+    stream, value = guarded(names["Stream"], 1), None
+    for index, frame in enumerate(pieces(way, x, single=True)):
+        value = guarded(getattr(stream, "chunk" if way.chunked else "step"), index + 1, frame)
         if value is not None:
             break
     return value, tuple(getattr(stream, one.name, None) for one in way.entry.roles.states)
 
 
-def _pieces(way: Way, x: Tensor, single: bool) -> list[Tensor]:
-    time = way.layout.time
-    if not way.chunked:
-        return list(x.unbind(time))
-    return list(x.split(1 if single else max(x.shape[time] // 2 - 1, 2), time))
-
-
-def _played(names: dict[str, Any], way: Way, x: Tensor, *, single: bool) -> list[Tensor]:
-    stream, frames = _guarded(names["Stream"], 1), list[Tensor]()
-    for index, piece in enumerate(_pieces(way, x, single)):
-        output = _guarded(getattr(stream, "chunk" if way.chunked else "step"), index + 1, piece.clone())
-        if output is not None and not isinstance(output, Tensor):
-            raise Raised(TypeError(f"the stream gives {type(output).__name__}"), 1)
-        if output is not None and output.numel():
-            frames += list(output.clone().unbind(way.output_time)) if way.chunked else [output.clone()]
-    names["last"] = [getattr(stream, one.name, None) for one in way.entry.roles.states]
-    return frames
-
-
 def _again(names: dict[str, Any], way: Way, x: Tensor, frames: list[Tensor]) -> list[str]:
     """What a second stream in the same module gives, if anything else."""
     try:
-        again = _played(names, way, x, single=True)
+        again = played(names, way, x, single=True)
     except Raised as error:
         return [f"a second stream in the same module raised {error}"]
     return [] if same(frames, again) or not frames else ["A SECOND STREAM IN THE SAME MODULE GIVES OTHER VALUES"]

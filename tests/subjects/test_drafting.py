@@ -127,6 +127,20 @@ def test_an_argument_that_is_not_guessed_stands_in_the_code() -> None:
     assert "return module(x, context=context)[0]" in source
 
 
+@pytest.mark.parametrize(
+    ("name", "came"),
+    [
+        ("Scalar", "raised ValueError: a tensor of shape () has no time axis"),
+        ("Texts", "what comes back has no output that could be told from a state"),
+        ("Exits", "raised SystemExit: 3"),
+    ],
+)
+def test_where_no_way_runs_the_first_is_printed(name: str, came: str) -> None:
+    comments = said(drafted(name))
+    assert came in comments
+    assert "TODO: no way ran. What stands here is the first of them." in comments
+
+
 @pytest.mark.parametrize("name", ["cell", "OnlySteps", "Bare", "Conditioned"])
 def test_a_draft_with_something_to_do_is_python_and_verifies_nothing(tmp_path: Path, name: str) -> None:
     (tmp_path / "draft.py").write_text(drafted(name))

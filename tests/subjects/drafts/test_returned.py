@@ -40,5 +40,10 @@ def test_other_readings_follow() -> None:
     assert [take.output for take in takes((x, x), ("hx",))] == ["[0]", "[1]", "[0]"]
 
 
+@pytest.mark.parametrize("value", [3, "text", (), {}, {1: x}, object()])
+def test_what_holds_no_output(value: Any) -> None:
+    assert takes(value, ("cache",)) == []
+
+
 def test_an_object_without_an_output() -> None:
     assert takes(SimpleNamespace(loss=None), ("cache",)) == []

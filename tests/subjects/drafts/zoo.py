@@ -549,6 +549,27 @@ class OnlySteps(nn.Module):
         return state, state
 
 
+class Scalar(Summing):
+    """Its call is a loss."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.proj(x).sum()
+
+
+class Texts(Summing):
+    """Its step gives no tensor."""
+
+    def step(self, x: Tensor) -> str:  # type: ignore[override]
+        return "now"
+
+
+class Exits(Summing):
+    """Its step leaves."""
+
+    def step(self, x: Tensor) -> Tensor:
+        raise SystemExit(3)
+
+
 class Bare(nn.Module):
     """Parameters without layers: no size can be read."""
 

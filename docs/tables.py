@@ -159,6 +159,7 @@ def energy() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "verify": lambda: options("verify"),
+    "write": lambda: options("write"),
     "check": lambda: options("check"),
     "checks": checks,
     "findings": findings,

@@ -1,4 +1,4 @@
-"""`coequal` on the command line: verify, check, cost, claims, explain, systems."""
+"""`coequal` on the command line: verify, write, check, cost, claims, explain, systems."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away: `coequal explain conv | head`
         sys.stderr.close()
         return 0
+
+
+def write(options: argparse.Namespace) -> int:
+    """Draft a subject for a module."""
+    from coequal.cli import write as command
+
+    return command.write(options)
 
 
 def check(options: argparse.Namespace) -> int:
@@ -69,6 +76,7 @@ def systems(options: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "verify": verify,
+    "write": write,
     "check": check,
     "cost": cost,
     "claims": claims,

@@ -39,10 +39,16 @@ class Plan:
             value = getattr(self, name)
             if (value is not None or name == "unit") and not (isinstance(value, int) and value >= 1):
                 raise BadSubject(f"Plan.{name}: a number of frames, at least 1; got {value!r}")
+        if not isinstance(self.whole, bool) or not isinstance(self.prompt, bool):
+            raise BadSubject("Plan: `whole` and `prompt` are True or False")
+        if self.sizes is not None and not all(isinstance(size, int) and size >= 1 for size in self.sizes):
+            raise BadSubject(f"Plan.sizes: numbers of frames, at least 1; got {self.sizes!r}")
         if not isinstance(self.ahead, int) or self.ahead < 0:
             raise BadSubject(f"Plan.ahead: a number of frames, 0 or more; got {self.ahead!r}")
         if self.prompt and self.first is not None:
             raise BadSubject("Plan: `prompt` says that the first chunk may have any size, `first` that it has one")
+        if not (self.smallest(1) or self.prompt):
+            raise BadSubject(f"Plan: no size of a chunk is legal: {self}")
         if self.whole and self.ahead:
             raise BadSubject("Plan: with `whole` each call is handed all frames so far, `ahead` hands over later ones")
 

@@ -155,7 +155,11 @@ class Outputs:
         if self.select is None or output is None:
             return output
         if callable(self.select):
-            return self.select(output)
+            try:
+                return self.select(output)
+            except Exception as error:
+                kind = type(output).__name__
+                raise BadSubject(f"Subject.select({kind} of {what}) raised {type(error).__name__}: {error}") from error
         found = tensors_of(output)
         wanted = (self.select,) if isinstance(self.select, str) else self.select
         for path in wanted:

@@ -11,7 +11,7 @@ import torch
 from coequal.subjects.chunks import plan_of
 from coequal.subjects.errors import BadSubject, nearest
 from coequal.subjects.inputs import Inputs, leaves_of
-from coequal.subjects.subject import Subject
+from coequal.subjects.subject import Claim, Subject
 
 Tensor = torch.Tensor
 WHOLE = {
@@ -35,13 +35,16 @@ def check_subject(subject: Subject) -> None:
     _check_numbers(subject)
     _check_choices(subject)
     _check_named(subject)
+    _check_kinds(subject)
     plan_of(subject.plan)
 
 
 def _check_example(example: Any) -> None:
     if isinstance(example, Tensor):
         return
-    if not isinstance(example, (tuple, list, Mapping)) or not example:
+    if isinstance(example, (tuple, list, Mapping)) and not example:
+        raise BadSubject("Subject.example: there is no input in it")
+    if not isinstance(example, (tuple, list, Mapping)):
         raise BadSubject(
             "Subject.example: expected a tensor, a whole clip, or a tuple or dictionary of tensors, got"
             f" {type(example).__name__}"
@@ -110,7 +113,7 @@ def _check_numbers(subject: Subject) -> None:
         )
     if subject.rate is not None and not (isinstance(subject.rate, (int, Fraction)) and subject.rate > 0):
         raise BadSubject(f"Subject.rate: frames out for each frame in, a Fraction above 0, or None; got {subject.rate!r}")
-    if subject.within is not None and not (isinstance(subject.within, (int, float)) and 0 < subject.within < float("inf")):
+    if subject.within is not None and not (type(subject.within) in (int, float) and 0 < subject.within < float("inf")):
         raise BadSubject(f"Subject.within: a distance above 0, or None; got {subject.within!r}")
     rows = subject.batches
     if rows is not None and not (isinstance(rows, (tuple, list)) and rows and all(_whole(n, 1) for n in rows)):
@@ -125,13 +128,16 @@ def _check_numbers(subject: Subject) -> None:
 def _check_choices(subject: Subject) -> None:
     if subject.emits not in ("frames", "window", "last"):
         raise BadSubject(f"Subject.emits: 'frames', 'window' or 'last', got {subject.emits!r}")
+    if subject.emits == "window" and subject.window is None:
+        raise BadSubject("Subject.emits: 'window' hands out whole windows: say of how many frames by `window`")
     if subject.streams not in ("any", "one at a time"):
         raise BadSubject(f"Subject.streams: 'any' or 'one at a time', got {subject.streams!r}")
     if not isinstance(subject.clip_between, bool):
         raise BadSubject(f"Subject.clip_between: True or False, got {subject.clip_between!r}")
     select = subject.select
     paths = (select,) if isinstance(select, str) else select
-    if not (select is None or callable(select) or (isinstance(paths, tuple) and all(isinstance(p, str) for p in paths))):
+    named = isinstance(paths, tuple) and paths != () and all(isinstance(path, str) for path in paths)
+    if not (select is None or callable(select) or named):
         raise BadSubject(f"Subject.select: a path like 'hidden[0]', several of them, or a function; got {select!r}")
 
 
@@ -153,5 +159,34 @@ def _check_named(subject: Subject) -> None:
             raise BadSubject(f"Subject.positions: the input {name!r} has no time axis")
         if what == "valid" and layout.time[name] is None and (leaves[name].is_floating_point() or leaves[name].dim() > 1):
             raise BadSubject(f"Subject.valid: {name!r} is a mask with a time axis, or holds a whole number for each row")
+    _check_contents(subject, leaves, layout)
     if subject.positions is not None and subject.positions == subject.valid:
         raise BadSubject("Subject.positions and Subject.valid name the same input")
+
+
+def _check_contents(subject: Subject, leaves: dict[str, Tensor], layout: Inputs) -> None:
+    """Positions count frames, masks say yes or no, lengths are no longer than the clip."""
+    if subject.positions is not None:
+        example, time = leaves[subject.positions], layout.time[subject.positions]
+        assert time is not None
+        if example.dtype == torch.bool or not bool((example.diff(dim=time) == 1).all()):
+            raise BadSubject(f"Subject.positions: `{subject.positions}` does not count frames, one by one, in the example")
+    if subject.valid is None:
+        return
+    example, length = leaves[subject.valid], layout.length(subject.example)
+    if layout.time[subject.valid] is None:
+        if bool(((example < 0) | (example > length)).any()):
+            raise BadSubject(f"Subject.valid: `{subject.valid}` holds lengths, from 0 to the example's {length} frames")
+    elif not bool(((example == 0) | (example == 1)).all()):
+        raise BadSubject(f"Subject.valid: `{subject.valid}` is a mask: True or 1 where a frame counts, False or 0 where not")
+
+
+def _check_kinds(subject: Subject) -> None:
+    if subject.modules is not None and not isinstance(subject.modules, torch.nn.Module):
+        kind = type(subject.modules).__name__
+        raise BadSubject(f"Subject.modules: expected a torch.nn.Module (a ModuleList of several), or None; got {kind}")
+    if subject.claim is not None and not isinstance(subject.claim, Claim):
+        raise BadSubject(f"Subject.claim: expected a coequal.Claim, or None; got {type(subject.claim).__name__}")
+    allow = subject.allow
+    if not isinstance(allow, (tuple, list, set, frozenset)) or not all(isinstance(name, str) for name in allow):
+        raise BadSubject(f"Subject.allow: names of checks or findings, like ('fork',); got {allow!r}")

@@ -89,6 +89,8 @@ class Attempts:
                 notes.append(f"stopped after {tried} examples: time")
                 break
             outcome = run_once(session, name, example, self.noted)
+            if isinstance(outcome, Mismatch) and self._differs_already(name, example):
+                return Attempt(Check(name, "skipped", 0, "not asked: `values` differs there, whatever is done"))
             if isinstance(outcome, Mismatch):
                 kind = "different" if CHECKS[name].kind == "function" else "problem"
                 return Attempt(Check(name, kind, count + 1, str(outcome)), example, outcome)  # type: ignore[arg-type]
@@ -102,6 +104,19 @@ class Attempts:
             reason = skipped[0] if skipped else "no example had anything to compare"
             return Attempt(Check(name, "skipped" if skipped else "undecided", 0, reason))
         return Attempt(Check(name, "passed", count, "; ".join(notes + sorted(set(skipped))[:1])), finer=finer)
+
+    def _differs_already(self, name: str, example: Example) -> bool:
+        """Whether what a check of conduct or weights shows is none of either: a fresh stream differs at this example."""
+        if CHECKS[name].kind == "function" or self.dependent or name in ALONE or not self.made:
+            return False
+        values = self.made[0]
+        if values.check.name != "values" or values.check.outcome != "passed":
+            return False
+        plain = replace(example, variant="", chunks=None)
+        outcome = run_once(self.session, "values", plain)
+        if isinstance(outcome, Mismatch):
+            self.found_different(values, plain, outcome)
+        return isinstance(outcome, Mismatch)
 
     def _examples(self, name: str) -> Iterable[Example]:
         if self.replayed is None:

@@ -34,7 +34,8 @@ def gradients(session: Session, example: Example) -> int:
         stream = _through_stream(session, x, parameters, example.seed)
         clip = _through_clip(session, x, parameters, example.seed)
         moved = _through_clip(session, _moved(session, x), parameters, example.seed)
-    return sum(_compared(session, name, stream[name], clip[name], moved[name]) for name in clip)
+    scale = max((largest(gradient) for gradient in clip.values() if gradient is not None), default=0.0)
+    return sum(_compared(session, name, stream[name], clip[name], moved[name], scale) for name in clip)
 
 
 @contextlib.contextmanager
@@ -106,14 +107,16 @@ def _through_clip(session: Session, x: Tree, parameters: dict[str, Tensor], seed
     return _of(_functional(frames, seed), asking, parameters)
 
 
-def _compared(session: Session, name: str, got: Tensor | None, want: Tensor | None, moved: Tensor | None) -> int:
-    """One gradient; where the stream has none, the clip's must be zero."""
+def _compared(
+    session: Session, name: str, got: Tensor | None, want: Tensor | None, moved: Tensor | None, scale: float
+) -> int:
+    """One gradient; where the stream has none, the clip's must be zero. `scale`: of the largest of all gradients."""
     if want is None:
         return int(got is None or not bool(got.any()) or _differs(name, "some", "none"))
     if got is None:
         return int(not bool(want.any()) or _differs(name, "none", "some"))
     amplified = 0.0 if moved is None else largest(moved - want) / rounding.PROBE
-    limit = rounding.bound(session.numbers.coarsest or session.dtype, amplified, largest(want))
+    limit = rounding.bound(session.numbers.coarsest or session.dtype, amplified, scale)
     off = float((got - want).abs().max()) if want.numel() else 0.0
     if off <= limit:
         return 1

@@ -67,6 +67,8 @@ def batch(session: Session, example: Example) -> int:
     if session.subject.batches is not None and len(set(session.subject.batches)) == 1:
         raise Skip(f"{session.subject.batches[0]} rows are all that is legal, by the subject's `batches`")
     x = session.inputs(example.length, example.batch, example.seed)
+    if session.layout.rows(x) != example.batch:
+        raise Skip("the subject's `inputs` draw other numbers of rows than they are asked for")
     if session.clip(x) is None:
         raise Skip(f"the clip function does not take {example.batch} rows")
     try:
@@ -174,8 +176,8 @@ def filled_where(layout: Inputs, x: Tree, where: Tensor, value: float) -> Tree:
         if name not in layout.data(x) or time is None or rows is None:
             continue
         shape = [n if axis in (time, rows) else 1 for axis, n in enumerate(leaf.shape)]
-        here = where if rows < time else where.T
-        changed[name] = leaf.masked_fill(here.reshape(shape), value)
+        padded = where.expand(leaf.shape[rows], -1)
+        changed[name] = leaf.masked_fill((padded if rows < time else padded.T).reshape(shape), value)
     return with_leaves(x, leaves_of(x) | changed)
 
 

@@ -39,14 +39,9 @@ FIXED = (
 )
 MAPPINGS = (dict, OrderedDict, defaultdict)
 ENTRANCES = ("step", "chunk", "flush")
-# functions that run without being called by their name
-IMPLICIT = (
-    *("__call__", "__getattr__", "__getattribute__", "__setattr__", "__getitem__", "__setitem__", "__iter__", "__next__"),
-    *("__len__", "__enter__", "__exit__", "__bool__", "__contains__", "__missing__", "__get__", "__set__", "__eq__"),
-    *("__add__", "__radd__", "__hash__", "__torch_function__", "forward"),
-)
-# functions that no step runs, unless it says so
-APART = ("__init__", "__repr__", "__str__", "__del__", "__reduce__", "__getstate__", "__setstate__", "__deepcopy__")
+# functions with two underscores run without being called by their name, but these: copies and ends are no steps
+APART = ("__del__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__deepcopy__", "__copy__")
+MAKING = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__")  # run where a class is called
 # classes of libraries whose objects hold what their `__dict__` says, and nothing else
 TRANSPARENT = ("object", "ABC", "Generic", "Protocol", "SimpleNamespace", "Namespace")
 # attributes of torch's modules, of loggers and of members of enumerations that hold no memory of a stream
@@ -74,6 +69,17 @@ class Cell:
     path: str
     content: Any
     put: Put  # None: it cannot be replaced
+
+
+def _is_implicit(name: str) -> bool:
+    return name == "forward" or (name.startswith("__") and name.endswith("__") and name not in (*APART, *MAKING))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The class of an object: what its methods reach, but for those that make one."""
+
+    kind: type
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,7 @@ class _Walk:
     def __init__(self, names: set[str], *, declared: bool = False) -> None:
         self.names, self.declared = names, declared
         self.found, self.read = Memory(), set[str]()
-        self.seen: dict[int, Any] = {}
+        self.seen: dict[tuple[int, bool], tuple[str, Any]] = {}  # where what was met was met first
         self.depth = 0
 
     def visit(self, thing: Any, path: str, put: Put) -> None:
@@ -134,8 +140,10 @@ class _Walk:
             self._tensor(thing, path, put)
         elif isinstance(thing, FIXED) or kind.__module__ == "typing":
             self.found.cells.append(Cell(path, thing, put))  # cannot change; another may come in its place
-        elif id(thing) not in self.seen:
-            self.seen[id(thing)] = thing
+        elif (key := (id(thing.kind if kind is Kind else thing), kind is Kind)) in self.seen:
+            self.found.cells.append(Cell(path, f"the same as {self.seen[key][0]}", None))  # which of several, it may be
+        else:
+            self.seen[key] = (path, thing)
             self._within(thing, path)
 
     def _within(self, thing: Any, path: str) -> None:
@@ -188,8 +196,11 @@ class _Walk:
             yield from ((f".cache[{i}]", value, None) for i, value in enumerate(_remembered_results(thing)))
         elif isinstance(thing, (types.BuiltinFunctionType, types.MethodWrapperType)):
             yield from _builtin(thing, path)
+        elif kind is Kind:
+            yield from self._class(thing.kind, ())
         elif isinstance(thing, type):
-            yield from self._class(thing)
+            yield ".__class__", Label((thing.__module__, thing.__qualname__)), None
+            yield from self._class(thing, MAKING)
         else:
             yield from self._object(thing, path)
 
@@ -219,7 +230,7 @@ class _Walk:
         except Hidden as error:
             raise Unobservable(f"{path} {error}") from None
 
-    def _class(self, kind: type) -> Iterator[tuple[str, Any, Put]]:
+    def _class(self, kind: type, making: tuple[str, ...]) -> Iterator[tuple[str, Any, Put]]:
         """What all objects of a user's class share: attributes, and the methods that are called."""
         for base in kind.__mro__:
             if is_known(base.__module__):
@@ -227,7 +238,9 @@ class _Walk:
             yield f".{base.__name__}.__labels__", Label(_labels(base)), None
             for name, value in vars(base).items():
                 if _is_code(value):
-                    if name in self.names or ("*" in self.names and name not in APART) or name in IMPLICIT:
+                    if name == "__repr__" and getattr(value, "__globals__", {}).get("__name__") == "dataclasses":
+                        continue  # the text of the fields
+                    if name in (*self.names, *making) or ("*" in self.names and name not in APART) or _is_implicit(name):
                         yield from _codes(f".{base.__name__}.{name}", value)
                 elif name not in PYTHONS and not name.startswith("_abc_") and not (name == "__doc__" and value is None):
                     yield f".{base.__name__}.{name}", value, functools.partial(setattr, base, name)
@@ -249,7 +262,7 @@ class _Walk:
             yield from ((f".{name}", value, _onto(thing, name)) for name, value in getattr(thing, "__dict__", {}).items())
         yield from _slots(thing)
         if not is_known(kind.__module__):
-            yield "", kind, None
+            yield "", Kind(kind), None
 
     def _module(self, module: nn.Module) -> Iterator[tuple[str, Any, Put]]:
         """Buffers, parameters, submodules, attributes and hooks."""
@@ -313,6 +326,7 @@ def _builtin(thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
     owner = getattr(thing, "__self__", None)
     if owner is not None and not isinstance(owner, (types.ModuleType, type)):
         yield ".__self__", owner, None
+    yield ".__name__", Label((getattr(thing, "__module__", ""), getattr(thing, "__qualname__", ""))), None
 
 
 def _slots(thing: Any) -> Iterator[tuple[str, Any, Put]]:

@@ -41,14 +41,14 @@ def _numbers(example: Tensor, shape: list[int], generator: torch.Generator) -> T
 
 
 def _positions(example: Tensor, shape: list[int], time: int | None, rows: int | None) -> Tensor:
-    """From the example's first on; each row begins one later than the row above, since each has positions of its own."""
+    """They count on from the example's first, in each row from its own; further rows begin as those did."""
     assert time is not None
-    counted = example.select(time, 0).flatten()[0] + torch.arange(shape[time], device=example.device)
+    counted = torch.arange(shape[time], device=example.device)
     numbers = counted.reshape([-1 if axis == time else 1 for axis in range(len(shape))])
+    first = example.narrow(time, 0, 1)
     if rows is not None:
-        later = torch.arange(shape[rows], device=example.device)
-        numbers = numbers + later.reshape([-1 if axis == rows else 1 for axis in range(len(shape))])
-    return numbers.to(example.dtype).expand(shape).clone()
+        first = first.index_select(rows, torch.arange(shape[rows], device=example.device) % example.shape[rows])
+    return (first + numbers).to(example.dtype).expand(shape).clone()
 
 
 def _padding(
@@ -72,7 +72,7 @@ def _padding(
         mask = mask.flip(1)
     elif kind == "scattered":
         mask = torch.rand((count, length), generator=generator) < 0.7
-        mask[:, 0] = True
+        mask[:, :1] = True
         mask[0] |= count > 1
     order = mask if rows is None or rows < time else mask.T
     along = [shape[axis] if axis in (time, rows) else 1 for axis in range(len(shape))]

@@ -199,11 +199,18 @@ class Session(Generic[N]):
         subject = self.subject
         if subject.inputs is None:
             return self.cast(drawn_like(subject, length, batch, seed))
-        x = subject.inputs(length, batch, seed)
+        asked = f"Subject.inputs(length={length}, batch={batch}, seed={seed})"
+        try:
+            x = subject.inputs(length, batch, seed)
+        except Exception as error:
+            raise BadSubject(f"{asked} raised {type(error).__name__}: {first_line(error)}") from error
         if isinstance(subject.example, Tensor) and not isinstance(x, Tensor):
-            raise BadSubject(f"Subject.inputs(length, batch, seed) returned {type(x).__name__}: expected a tensor, the clip")
-        if not isinstance(x, Tensor) and leaves_of(x).keys() != leaves_of(subject.example).keys():
-            raise BadSubject("Subject.inputs(length, batch, seed) returned other inputs than the example has")
+            raise BadSubject(f"{asked} returned {type(x).__name__}: expected a tensor, the clip")
+        alone = isinstance(subject.example, Tensor)
+        if isinstance(x, Tensor) != alone or leaves_of(x).keys() != leaves_of(subject.example).keys():
+            raise BadSubject(f"{asked} returned other inputs than the example has")
+        if self.layout.length(x) != length:
+            raise BadSubject(f"{asked} returned a clip of {self.layout.length(x)} frames")
         return self.cast(x)
 
     @property

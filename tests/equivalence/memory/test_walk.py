@@ -13,7 +13,7 @@ LABELS = (".__class__", ".__labels__", ".requires_grad")  # what places are call
 
 
 def places(stream):
-    return [cell for cell in cells(stream) if not cell.path.endswith(LABELS)]
+    return [c for c in cells(stream) if not c.path.endswith(LABELS) and not str(c.content).startswith("the same as ")]
 
 
 def paths(stream) -> dict[str, object]:

@@ -170,7 +170,64 @@ def greatest_length() -> Tick:
     return tick
 
 
+def operator_of_a_class() -> Tick:
+    counts = {"seen": 0}
+
+    class Factor:
+        def __lt__(self, other: int) -> bool:
+            counts["seen"] += 1
+            return counts["seen"] > LATE
+
+    factor = Factor()
+    return lambda: factor < 1
+
+
+def making_of_an_object() -> Tick:
+    counts = {"seen": 0}
+
+    class Made:
+        def __init__(self) -> None:
+            counts["seen"] += 1
+            self.late = counts["seen"] > LATE
+
+    return lambda: Made().late
+
+
+def text_of_an_object() -> Tick:
+    counts = {"seen": 0}
+
+    class Shown:
+        def __str__(self) -> str:
+            counts["seen"] += 1
+            return "late" if counts["seen"] > LATE else ""
+
+    shown = Shown()
+    return lambda: f"{shown}" == "late"
+
+
+def which_of_two_functions() -> Tick:
+    held = [torch.sin] * BITS
+
+    def flip(i: int) -> bool:
+        held[i] = torch.cos if held[i] is torch.sin else torch.sin
+        return held[i] is torch.cos
+
+    return bits(flip, lambda: all(function is torch.cos for function in held))
+
+
+def which_of_two_objects() -> Tick:
+    one, other = object(), object()
+    held = [one] * BITS
+
+    def flip(i: int) -> bool:
+        held[i] = other if held[i] is one else one
+        return held[i] is other
+
+    return bits(flip, lambda: all(thing is other for thing in held))
+
+
 HIDDEN = (
+    *(operator_of_a_class, making_of_an_object, text_of_an_object, which_of_two_functions, which_of_two_objects),
     *(level, filters, name_of_a_class, annotation, module_of_a_function, gradients_asked_for, path, size, sign_of_zero),
     *(sign_of_nan, sign_of_zero_in_a_tensor, empty_range, greatest_length),
 )

@@ -82,6 +82,8 @@ def _as_fresh(mixed: Trace, before: int, fresh: Trace) -> Trace:
 def reorder(session: Session, example: Example) -> int:
     """reorder(index) makes row i go on as what row index[i] was: changed places first, then one row twice and one gone."""
     verb = _verb(session, "reorder", "index")
+    if example.variant == "after a reset":
+        return reorder_after_reset(session, example)
     _, head, tail = _two_rows(session, example)
     layout, rows = session.layout, torch.arange(example.batch)
     twice = rows.roll(1)
@@ -103,6 +105,35 @@ def reorder(session: Session, example: Example) -> int:
         return agree(session, fed, whole)
 
 
+def reorder_after_reset(session: Session, example: Example) -> int:
+    """Rows that were reset are another number of frames old than the others, and take that along when they change places."""
+    verb, reset = _verb(session, "reorder", "index"), _verb(session, "reset", "rows")
+    _, head, tail = _two_rows(session, example)
+    layout, rows, index = session.layout, torch.tensor([0]), torch.arange(example.batch).roll(1)
+    middle, last = _thirds(session, tail)
+    player = _fed(session, head)
+    _tell(player, reset, rows)
+    player.feed(middle, rest_of_plan(session, middle))
+    _tell(player, verb, index)
+    last = layout.like(layout.of_rows(last, index), last)
+    player.feed(last, rest_of_plan(session, last))
+    trace = player.flush().trace
+    old = layout.join(layout.of_rows(head, index), layout.of_rows(middle, index), last)
+    young = layout.join(layout.of_rows(middle, index), last)
+    anew, before = (index == 0).nonzero().flatten(), layout.length(head) + layout.length(middle)
+    after = sum(seen <= before for seen in trace.seen)
+    fresh, whole = session.play(young), session.play(old)
+    late = Trace(trace.frames[after:], trace.seen[after:], trace.flushed, trace.ended)
+    compared = 0
+    for expected, which in ((whole, (index != 0).nonzero().flatten()), (fresh, anew)):
+        wanted = Trace(expected.frames[len(expected.frames) - len(late.frames) :], late.seen)
+        pairs = zip(_rows(session, late, which).frames, _rows(session, wanted, which).frames, strict=False)
+        if not all(session.numbers.agrees(session, got, want, want) for got, want in pairs):
+            raise Mismatch(REORDER, before)
+        compared += len(wanted.frames)
+    return compared
+
+
 def _still_of(session: Session, fed: Tree, part: Tree) -> Tree:
     """`part` with what does not move as it was fed last."""
     if isinstance(part, Tensor):
@@ -122,6 +153,8 @@ def crop(session: Session, example: Example) -> int:
     """crop(frames) takes the stream back to where it was after its first frames, from any later one, once and again."""
     verb = _verb(session, "crop", "frames")
     x, head, tail = _parts(session, example)
+    if example.variant == "reordered":
+        return _crop_reordered(session, verb, head, tail, example)
     if example.variant not in ("", "half"):
         head, tail = _cut(session, x, int(example.variant))
     cut = session.layout.length(head)
@@ -137,6 +170,28 @@ def crop(session: Session, example: Example) -> int:
         with saying(CROP):
             compared += agree(session, x, player.feed(tail, _chunks(session, tail, cut)).flush().trace)
     return compared
+
+
+def _crop_reordered(session: Session, verb: str, head: Tree, tail: Tree, example: Example) -> int:
+    """The frames that a row goes back to are its own, which were another row's before rows changed places."""
+    told = _verb(session, "reorder", "index")
+    if session.layout.rows(head) is None or example.batch < 2:
+        raise Skip("there are no rows that could change places")
+    layout, index = session.layout, torch.arange(example.batch).roll(1)
+    length = session.legal(layout.length(head) // 2)
+    if not length:
+        raise Skip("its plan allows no shorter beginning")
+    player = session.player().feed(layout.part(head, 0, length), session.plan_chunks(layout.part(head, 0, length)))
+    kept, fed = _rows(session, Trace(player.trace.frames, player.trace.seen), index), player.fed
+    more = layout.part(head, length, layout.length(head) - length)
+    player.feed(more, _chunks(session, more, length))
+    _tell(player, told, index)
+    _tell(player, verb, fed)
+    player.as_if(kept, fed)
+    tail = layout.like(layout.of_rows(tail, index), tail)
+    whole = layout.join(layout.of_rows(layout.part(head, 0, length), index), tail)
+    with saying(CROP):
+        return agree(session, whole, _rest(session, player, tail))
 
 
 def _taken_back(session: Session, player: Player, verb: str, draft: Tree, before: int) -> None:

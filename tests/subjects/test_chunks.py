@@ -11,8 +11,18 @@ plans = st.builds(
     first=st.none() | st.integers(1, 5),
     maximum=st.none() | st.integers(5, 12),
 )
+
+
+def possible(prompt, first, **fields):
+    """A plan; None where no chunk would be legal."""
+    try:
+        return Plan(prompt=prompt, first=None if prompt else first, **fields)
+    except BadSubject:
+        return None
+
+
 any_plans = st.builds(
-    lambda prompt, first, **fields: Plan(prompt=prompt, first=None if prompt else first, **fields),
+    possible,
     unit=st.integers(1, 4),
     first=st.none() | st.integers(1, 5),
     maximum=st.none() | st.integers(1, 9),
@@ -20,7 +30,7 @@ any_plans = st.builds(
     sizes=st.none() | st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple),
     longest=st.none() | st.integers(1, 30),
     prompt=st.booleans(),
-)
+).filter(lambda plan: plan is not None)
 
 
 @given(any_plans, st.integers(0, 30), st.sampled_from(["smallest", "largest", "mixed"]), st.integers(0, 9))
@@ -76,6 +86,10 @@ def test_what_else_a_plan_may_say(plan, chunks, allowed):
     [
         ({"unit": 0}, r"Plan\.unit: a number of frames, at least 1; got 0"),
         ({"longest": 0}, r"Plan\.longest"),
+        ({"minimum": 5, "maximum": 3}, "Plan: no size of a chunk is legal"),
+        ({"unit": 4, "sizes": (3,)}, "Plan: no size of a chunk is legal"),
+        ({"sizes": (0,)}, r"Plan\.sizes: numbers of frames, at least 1"),
+        ({"whole": "yes"}, "`whole` and `prompt` are True or False"),
         ({"ahead": -1}, r"Plan\.ahead: a number of frames, 0 or more; got -1"),
         ({"prompt": True, "first": 2}, "the first chunk may have any size"),
         ({"whole": True, "ahead": 2}, "each call is handed all frames so far"),

@@ -11,8 +11,9 @@ Tensor = torch.Tensor
 
 
 def clip(frames: Tensor, speaker: Tensor) -> Tensor:
-    """(B, T, C) and (B, C): a running sum beside the speaker."""
-    return frames.cumsum(1) + speaker[:, None]
+    """(B, T, C) and (B, C): a running sum beside the speaker, and the number of frames."""
+    count = torch.arange(1, frames.shape[1] + 1, dtype=frames.dtype)
+    return frames.cumsum(1) + speaker[:, None] + count[:, None]
 
 
 class Told:
@@ -21,28 +22,32 @@ class Told:
     wrong = ""
 
     def __init__(self) -> None:
-        self.past: list[Tensor] = []
+        self.past: list[tuple[Tensor, Tensor]] = []
         self.speaker: Tensor | None = None
 
     def step(self, frame: Tensor, speaker: Tensor) -> Tensor:
         if self.speaker is None or self.wrong != "keeps the speaker":
             self.speaker = speaker.clone()
-        self.past.append(frame + (self.past[-1] if self.past else 0))
-        return self.past[-1] + self.speaker
+        last, count = self.past[-1] if self.past else (torch.zeros_like(frame), torch.zeros_like(frame[:, :1]))
+        self.past.append((frame + last, count + 1))
+        return self.past[-1][0] + self.speaker + self.past[-1][1]
 
     def reset(self, rows: Tensor) -> None:
         if self.wrong == "not in the first frame" and len(self.past) == 1:
             return
         if self.wrong == "not the last row":
-            rows = rows[rows < self.past[-1].shape[0] - 1]
+            rows = rows[rows < self.past[-1][0].shape[0] - 1]
         rows = rows[:1] if self.wrong == "one row alone" else rows
-        rows = torch.cat([rows, (rows + 1) % self.past[-1].shape[0]]) if self.wrong == "the next row too" else rows
-        self.past = [past.index_fill(0, rows, 0.0) for past in self.past]
+        rows = torch.cat([rows, (rows + 1) % self.past[-1][0].shape[0]]) if self.wrong == "the next row too" else rows
+        self.past = [(total.index_fill(0, rows, 0.0), count.index_fill(0, rows, 0.0)) for total, count in self.past]
 
     def reorder(self, index: Tensor) -> None:
         self.told = getattr(self, "told", 0) + 1
         if self.wrong != "does not reorder" and not (self.wrong == "reorders once" and self.told > 1):
-            self.past = [past[torch.argsort(index) if self.wrong == "the inverse" else index] for past in self.past]
+            rows = torch.argsort(index) if self.wrong == "the inverse" else index
+            old = self.past[:-1] if self.wrong == "the newest alone" else []
+            counts = slice(None) if self.wrong == "not the counts" else rows
+            self.past = [*old, *((total[rows], count[counts]) for total, count in self.past[len(old) :])]
 
     def crop(self, frames: int) -> None:
         if (self.wrong == "not to nothing" and not frames) or (
@@ -87,6 +92,8 @@ def test_a_right_one_does_as_it_is_told() -> None:
         ("not to nothing", "crop"),
         ("drops more than three alone", "crop"),
         ("reorders once", "reorder"),
+        ("not the counts", "reorder"),
+        ("the newest alone", "crop"),
         ("not in the first frame", "reset-rows"),
     ],
 )

@@ -22,7 +22,7 @@ STATUSES: dict[str, Status] = {"different": "failed", "not decided": "error"}
 
 
 def document(options: argparse.Namespace) -> Document:
-    """Compare reference, torch and continual; exit code 0: all agree, 1: two differ, 3: not decided. BadInput: no operator."""
+    """Compare reference, torch and continual; exit code 1: two differ, 3: not decided. BadInput: no such operator."""
     from coequal.subjects.errors import BadSubject
 
     try:
@@ -89,13 +89,11 @@ def proved(outcomes: Sequence[ExactOutcome], seed: int) -> Document:
         (o.operator, _toned(o.outcome), _bound(o.wrong) * (o.outcome == "proved"), str(o.examples), f"{o.seconds:.1f}")
         for o in outcomes
     )
-    parts = (Table((*heads, *numbers), rows), *_details(outcomes), *_taken(outcomes))
+    parts: tuple[Part, ...] = (Table((*heads, *numbers), rows), *_details(outcomes), *_taken(outcomes))
     return _document(outcomes, seed, parts, _conclusion([o for o in outcomes if o.outcome == "proved"]))
 
 
-def _document(
-    outcomes: Sequence[Outcome | ExactOutcome], seed: int, parts: tuple[Part, ...], conclusion: str
-) -> Document:
+def _document(outcomes: Sequence[Outcome | ExactOutcome], seed: int, parts: tuple[Part, ...], conclusion: str) -> Document:
     found = {outcome.outcome for outcome in outcomes}
     return Document(
         command="check",

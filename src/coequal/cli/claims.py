@@ -21,7 +21,7 @@ COLUMNS = (*PHRASES, Column("published", "number"), Column("derived", "number"),
 
 
 def document(options: argparse.Namespace) -> Document:
-    """Judge. Whether numbers hold is a finding, not an error: the exit code is 0. BadInput for a name or file that is none."""
+    """Judge. Whether numbers hold is a finding, not an error: the exit code is 0. BadInput: no such name, or a bad file."""
     try:
         claims = published() if options.data is None else list(read(Path(options.data)))
         return judged(select(judge(claims), options.systems), everything=bool(options.systems))

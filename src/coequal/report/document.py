@@ -1,8 +1,8 @@
 """What a command has to say, and not how it looks: every command builds a Document, every writer prints any Document.
 
-A Document is a heading (verdict, title, meaning), parts in their order, a conclusion, and what is long after it. Programs get
-`data`, continuous integration gets `cases`: what could fail, and what became of it. There is no case that failed where the
-exit code is 0, and there is one where it is not.
+A Document is a heading (verdict, title, meaning), parts in their order, a conclusion, and what is long after it. Programs
+get `data`, continuous integration gets `cases`: what could fail, and what became of it. No case failed where the exit code
+is 0, and one did, or could not be decided, where it is not.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def cell(words: str | Cell) -> Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """What stands in a column: `text`, a `phrase` whose words stay whole, a `name` of the code, one `word`, or a `number`."""
+    """What stands in a column: `text`, a `phrase` of whole words, a `name` of the code, one `word`, or a `number`."""
 
     head: str
     kind: Kind = "text"

@@ -1,8 +1,8 @@
 """Output formats: whatever the files of `writers/` can do.
 
 A file has `HELP`, one line for --help, and one of two functions. `text(document)` returns what is written to a file: the
-option is `--NAME FILE`. `publish(document, out)` writes to the standard output and wherever else: the option is `--NAME`. The
-terminal has neither `HELP` nor an option: it is always written to.
+option is `--NAME FILE`. `publish(document, out)` writes to the standard output and wherever else: the option is `--NAME`.
+The terminal has neither `HELP` nor an option: it is always written to.
 """
 
 from __future__ import annotations

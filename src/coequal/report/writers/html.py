@@ -44,8 +44,8 @@ def _lead(document: Document) -> Iterator[str]:
 def _sections(parts: tuple[Part, ...]) -> Iterator[str]:
     """A card with its title for each part; lines that follow one another share one."""
     for are_lines, group in groupby(parts, lambda part: isinstance(part, Line)):
-        cards = [("", tuple(group), "")] if are_lines else [_card(part) for part in group]
-        for title, inner, tone in cards:
+        together = tuple(group)
+        for title, inner, tone in [("", together, "")] if are_lines else map(_card, together):
             edge = f" edge {tone}" if tone else ""
             head = f"<h2>{escape(title)}</h2>" if title else ""
             yield f'<section>{head}<div class="card{edge}">{"".join(map(_body, inner))}</div></section>'
@@ -64,22 +64,28 @@ def _body(part: Part) -> str:
     """A part without its title."""
     match part:
         case Facts():
-            return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{_cell(cell(value))}</dd>' for name, value in part.rows)}</dl>"
+            rows = (f"<dt>{escape(name)}</dt><dd>{_cell(cell(value))}</dd>" for name, value in part.rows)
+            return f"<dl>{''.join(rows)}</dl>"
         case Table():
             return _table(part)
         case Notes():
             return f"<ul>{''.join(f'<li>{_words(line)}</li>' for line in part.lines)}</ul>"
-        case Line():
-            name = f"<strong>{escape(part.name)}</strong> " if part.name and not part.code else ""
-            return f"<pre>{escape(part.text)}</pre>" if part.code else f"<p>{name}{_words(part.text)}</p>"
+        case Line() | Verbatim():
+            return _lines(part)
         case Figure():
             return drawn(part)
-        case Verbatim():
-            return f"<pre>{escape(part.text)}</pre>"
         case Section():
             return (f"<h3>{escape(part.title)}</h3>" if part.title else "") + "".join(map(_body, part.parts))
         case _:
             assert_never(part)
+
+
+def _lines(part: Line | Verbatim) -> str:
+    """Code as it stands; a sentence as a paragraph."""
+    if isinstance(part, Verbatim) or part.code:
+        return f"<pre>{escape(part.text)}</pre>"
+    name = f"<strong>{escape(part.name)}</strong> " if part.name else ""
+    return f"<p>{name}{_words(part.text)}</p>"
 
 
 def _table(table: Table) -> str:

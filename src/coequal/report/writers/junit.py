@@ -63,10 +63,12 @@ def _rows(part: Part) -> list[tuple[str, str]]:
 
 
 def _case(document: Document, case: Case, suite: Element) -> None:
-    place = {} if document.place is None else {"file": legal(document.place.file), "line": str(document.place.line)}
-    time = {} if case.seconds is None else {"time": f"{case.seconds:.3f}"}
-    group = legal(document.title or document.command)
-    element = SubElement(suite, "testcase", classname=group, name=legal(case.name), **time, **place)
+    known = {"classname": legal(document.title or document.command), "name": legal(case.name)}
+    if case.seconds is not None:
+        known["time"] = f"{case.seconds:.3f}"
+    if document.place is not None:
+        known |= {"file": legal(document.place.file), "line": str(document.place.line)}
+    element = SubElement(suite, "testcase", known)
     if tag := TAGS.get(case.status):
         found = SubElement(element, tag, message=legal(case.message))
         found.text = legal(case.detail) or None

@@ -11,6 +11,7 @@ from coequal.report.words import number
 
 HELP = "write it as Markdown"
 MARKS = re.compile(r"([\\`*_\[\]<>|~#$&@])")
+CODE = re.compile(r"(`[^`]+`)")
 
 
 def text(document: Document) -> str:
@@ -28,8 +29,9 @@ def _head(document: Document) -> Iterator[str]:
 
 
 def escaped(words: str) -> str:
-    """Words that mean nothing but themselves, on one line."""
-    return MARKS.sub(r"\\\1", " ".join(words.split()))
+    """Words that mean nothing but themselves, on one line; what stands between backticks is code."""
+    pieces = CODE.split(" ".join(words.split()))
+    return "".join(piece if CODE.fullmatch(piece) else MARKS.sub(r"\\\1", piece) for piece in pieces)
 
 
 def code(words: str) -> str:
@@ -69,7 +71,8 @@ def _body(part: Facts | Table | Notes | Line | Figure | Verbatim) -> str:
         case Notes():
             return "\n".join(f"- {escaped(line)}" for line in part.lines)
         case Line():
-            return fenced(part.text) if part.code else f"{f'**{escaped(part.name)}** ' if part.name else ''}{escaped(part.text)}"
+            name = f"**{escaped(part.name)}** " if part.name else ""
+            return fenced(part.text) if part.code else f"{name}{escaped(part.text)}"
         case Figure():
             return f"{escaped(part.name)}, over time: {_range(part.values)}"
         case Verbatim():
@@ -92,8 +95,7 @@ def _table(table: Table) -> str:
 
 def _in_column(column: Column, words: Cell) -> str:
     """A cell of a table, which ends at a bar even in code."""
-    is_code = column.kind == "name" or words.code
-    return code(words.text).replace("|", "\\|") if is_code else _cell(words)
+    return re.sub(r"(?<!\\)\|", r"\\|", code(words.text) if column.kind == "name" else _cell(words))
 
 
 def _cell(words: Cell) -> str:

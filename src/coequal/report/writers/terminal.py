@@ -176,8 +176,8 @@ def _grid(rows: Any) -> Grid:
 def _table(table: Table, width: int) -> RenderableType:
     cells = [[cell(words) for words in row] for row in table.rows]
     if not table.headed:
-        kinds = ["bold" if column.kind == "name" else "" for column in table.columns]
-        return _grid([_text(c, style) for c, style in zip(row, kinds, strict=True)] for row in cells)
+        first = "bold" if table.columns[0].kind == "name" else ""
+        return _grid((_text(row[0], first), *map(_text, row[1:])) for row in cells)
     grid = Grid(box=None, padding=(0, 2, 0, 0), show_edge=False)
     for i, column in enumerate(table.columns):
         _column(grid, column, [row[i].text for row in cells])
@@ -191,11 +191,11 @@ def _column(grid: Grid, column: Column, texts: list[str]) -> None:
     grid.add_column(
         column.head,
         justify="right" if column.kind == "number" else "left",
-        no_wrap=column.kind in ("name", "word", "number"),
+        no_wrap=column.kind in ("name", "word"),
         overflow="fold",
         min_width=min(longest, LONGEST) if column.kind == "phrase" else None,
     )
 
 
 def _text(words: Cell, style: str = "", short: bool = False) -> Text:
-    return Text(short and words.short or words.text, STYLES[words.tone] or style, overflow="fold")
+    return Text((short and words.short) or words.text, STYLES[words.tone] or style, overflow="fold")

@@ -10,9 +10,10 @@ from pathlib import Path
 
 def place_of(target: str) -> tuple[str, int] | None:
     """File and line of `path/to/file.py:NAME` or `package.module:NAME`; None where there is no such file from here."""
-    where, _, name = target.rpartition(":") if ":" in target else (target, "", "")
-    path = Path(where) if where.endswith(".py") or os.sep in where else Path(*where.split(".")).with_suffix(".py")
-    if not path.is_file():
+    where, colon, name = target.rpartition(":") if ":" in target else (target, "", "")
+    is_path = where.endswith(".py") or os.sep in where
+    path = Path(where) if is_path else Path(f"{where.replace('.', os.sep)}.py")
+    if not path.is_file() or not (is_path or colon):  # else a name of the catalogue
         return None
     return str(path), _line(path, name.partition(".")[0])
 

@@ -16,7 +16,7 @@ def drawn(figure: Figure) -> str:
     """One curve, its scale from 0 (or the least value) to the largest; gaps where not finite."""
     finite = [v for v in figure.values if math.isfinite(v)] or [0.0]
     low, high = min(0.0, *finite), max(finite)
-    high = high if high > low else low + 1
+    high = high if high > low else low + max(1.0, abs(low))
     words = escape(figure.name)
     return (
         f"<figure><figcaption>{words}, over time</figcaption>"
@@ -38,5 +38,6 @@ def _path(values: tuple[float, ...], low: float, high: float) -> Iterator[str]:
             pen = "M"
             continue
         x = MARGIN + (WIDTH - MARGIN) * index / max(1, len(values) - 1)
-        yield f"{pen}{x:.1f},{HEIGHT - (value - low) / (high - low) * (HEIGHT - 10):.1f}"
+        above = (value / 2 - low / 2) / (high / 2 - low / 2)  # halves: the difference may be larger than the largest float
+        yield f"{pen}{x:.1f},{HEIGHT - above * (HEIGHT - 10):.1f}"
         pen = "L"

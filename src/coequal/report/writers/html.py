@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
@@ -82,7 +83,9 @@ def _body(part: Part) -> str:
 
 def _lines(part: Line | Verbatim) -> str:
     """Code as it stands; a sentence as a paragraph."""
-    if isinstance(part, Verbatim) or part.code:
+    if isinstance(part, Verbatim):
+        return f'<pre class="verbatim">{escape(part.text)}</pre>'
+    if part.code:
         return f"<pre>{escape(part.text)}</pre>"
     name = f"<strong>{escape(part.name)}</strong> " if part.name else ""
     return f"<p>{name}{_words(part.text)}</p>"
@@ -111,4 +114,5 @@ def _cell(words: Cell) -> str:
 
 
 def _words(words: str) -> str:
-    return escape(words).replace("\n", "<br>")
+    """Escaped; what stands between backticks is code."""
+    return re.sub("`([^`\n]+)`", r"<code>\1</code>", escape(words)).replace("\n", "<br>")

@@ -60,6 +60,12 @@ def test_a_file_that_cannot_be_written_is_said_before_the_work(
     assert capsys.readouterr() == ("", f"coequal: cannot write {tmp_path}/no/r: no folder {tmp_path}/no\n")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "shift", "--junit", "/dev/full"]) == 2
+    assert capsys.readouterr().err == "coequal: cannot write /dev/full: No space left on device\n"
+
+
 def test_a_file_that_cannot_be_written_after_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

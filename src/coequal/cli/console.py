@@ -48,16 +48,16 @@ def deliver(document: Document, options: argparse.Namespace) -> int:
 
     printed = console()
     terminal.show(document, printed)
-    try:
-        for writer, asked in _asked(options):
+    for writer, asked in _asked(options):
+        try:
             if to_file(writer):
                 Path(asked).write_text(writer.text(document), encoding="utf-8", errors="replace")
             else:
                 writer.publish(document, printed.file)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise BadInput(f"cannot write {error.filename}: {error.strerror}") from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # a full disk has no file name
+            raise BadInput(f"cannot write {error.filename or asked}: {error.strerror}") from error
     return document.exit_code
 
 

@@ -12,7 +12,6 @@ from typing import Any, assert_never
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
-from rich.syntax import Syntax
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -152,6 +151,8 @@ def _verbatim(part: Verbatim, console: Console) -> None:
     if part.title:
         console.print(Text(part.title, "bold"))
     if part.language and console.is_terminal:
+        from rich.syntax import Syntax  # it takes as long to import as all the rest
+
         console.print(Syntax(part.text, part.language, theme="ansi_dark", background_color="default", word_wrap=True))
     else:
         console.print(Text(part.text), soft_wrap=True)

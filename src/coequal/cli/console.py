@@ -56,8 +56,9 @@ def deliver(document: Document, options: argparse.Namespace) -> int:
                 writer.publish(document, printed.file)
         except BrokenPipeError:
             raise
-        except OSError as error:  # a full disk has no file name
-            raise BadInput(f"cannot write {error.filename or asked}: {error.strerror}") from error
+        except OSError as error:  # that of a full disk names no file
+            where = error.filename or (asked if to_file(writer) else "the standard output")
+            raise BadInput(f"cannot write {where}: {error.strerror}") from error
     return document.exit_code
 
 

@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test campaign check types bench clean
+.PHONY: demo test quick campaign check types bench clean
 
 demo: $(READY)  ## verify real third-party streaming modules against their clip mode
 	$(BIN)/python -P examples/demo.py
 
 test: $(READY)  ## every test; branch coverage of reference/ and continual/ must stay above 95 %
 	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 -q --cov --cov-report=term --cov-fail-under=95
+
+quick: $(READY)  ## the tests that take no time: a minute on two cores
+	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 -q -m "not slow"
 
 campaign: $(READY)  ## generated bugs: 300 random streams with a random mistake, none of which may be proved
 	OMP_NUM_THREADS=1 $(BIN)/python -P -c "import sys; sys.path.append('.'); from tests.generated.campaign import main; sys.exit(main())"

@@ -167,6 +167,7 @@ def energy() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "verify": lambda: options("verify"),
+    "write": lambda: options("write"),
     "check": lambda: options("check"),
     "formats": formats,
     "checks": checks,

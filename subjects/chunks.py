@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from coequal.subjects.errors import BadSubject
@@ -103,6 +105,24 @@ class Plan:
             return (first, *self._later_chunks(left - first, style, rng))
         return self._later_chunks(left, style, rng)
 
+    def smallest(self, count: int) -> Chunks:
+        """The smallest sizes of chunks that are legal after the first one, so many at most."""
+        sizes: Iterable[int] = sorted(self.sizes) if self.sizes is not None else itertools.count(self._least, self.unit)
+        most = self.maximum if self.maximum is not None else math.inf
+        legal = (size for size in itertools.takewhile(lambda size: size <= most, sizes) if self._fits(size))
+        return tuple(itertools.islice(legal, count))
+
+    def repeated(self, size: int, length: int) -> Chunks:
+        """Chunks of one size after the first one, twice at least, and up to about so many frames."""
+        first = (self.first,) if self.first is not None else (1,) if self.prompt else ()
+        return (*first, *(size,) * max(2, (length - sum(first)) // size))
+
+    def prompted(self, size: int, length: int) -> Chunks:
+        """A first chunk of this size, and the smallest chunks after it, up to about so many frames."""
+        rest = max(4 * self._least, length - size)
+        rest = rest if self.longest is None else min(rest, self.longest - size)
+        return (size, *self._later_chunks(self._later(max(0, rest)), "smallest", random.Random(0)))
+
     def _prompt(self, length: int, style: str, rng: random.Random) -> int:
         """The first chunk's size: what is left can be fed in chunks."""
         able = [n for n in range(1, length + 1) if self._divides(length - n)]
@@ -130,6 +150,9 @@ class Plan:
             chunks.append(rng.choice(sizes) if style == "mixed" else sizes[0 if style == "smallest" else -1])
             left -= chunks[-1]
         return tuple(chunks)
+
+
+PlanLike = Plan | int | str | Collection[int] | None  # what `Subject.plan` may hold
 
 
 def plan_of(plan: object, longest: int | None = None) -> Plan:

@@ -16,7 +16,9 @@ import torch
 from coequal.subjects.errors import BadSubject
 
 Tensor = torch.Tensor
-Tree = Any  # a tensor, or a tuple or dictionary of tensors
+Tree = Any  # a tensor, or a tuple or dictionary of tensors, as it goes through the harness
+Example = Tensor | tuple[Tensor, ...] | list[Tensor] | Mapping[str, Tensor]  # the same, as a subject names it
+AxesLike = int | None | tuple[int | None, ...] | list[int | None] | Mapping[str, int | None]
 Axes = dict[str, int | None]
 T = TypeVar("T")
 

@@ -94,7 +94,7 @@ class Outputs:
         """The clip function's tensor; BadSubject where it has none."""
         picked = self._picked(output, "clip()")
         if isinstance(picked, Tensor):
-            self.paths, self.single = ("",), True
+            self.paths, self.single = (self.select if isinstance(self.select, str) else "",), True
             return picked
         found = tensors_of(picked)
         if not found:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
 import torch
 
-from coequal.subjects.inputs import Inputs, Tree, axes_of
+from coequal.subjects.chunks import PlanLike
+from coequal.subjects.inputs import AxesLike, Example, Inputs, axes_of
 from coequal.subjects.outputs import Outputs, Select
 
 
@@ -35,22 +36,22 @@ class Subject:
 
     clip: Callable[..., Any]
     stream: Callable[[], Any]
-    example: Tree  # a tensor, or a tuple or dictionary of tensors
-    time: Any = 2  # time axis of clips; of several inputs one for all, or like the example: None for what does not move
+    example: Example  # a tensor, or a tuple or dictionary of tensors
+    time: AxesLike = 2  # time axis of clips; of several inputs one for all, or like the example: None for what does not move
     modules: torch.nn.Module | None = None  # parameters are re-drawn, names appear in reports
     window: int | None = None  # window=N: window-equal over the last N frames
     emits: Literal["frames", "window", "last"] = "frames"
     offset: int = 0  # index of the clip frame that the first emission stands for
-    inputs: Callable[[int, int, int], Tree] | None = None  # (length, batch, seed) -> clip
-    plan: Any = None  # legal chunk sizes; None: any
+    inputs: Callable[[int, int, int], Example] | None = None  # (length, batch, seed) -> clip
+    plan: PlanLike = None  # legal chunk sizes; None: any
     memory: Callable[[Any], Any] | None = None  # stream -> tree of all it remembers, where that cannot be walked
-    clip_state: Callable[[Tree, Any], tuple[Any, Any]] | None = None  # how the clip goes on: see `docs/exact.md`
+    clip_state: Callable[[Any, Any], tuple[Any, Any]] | None = None  # how the clip goes on: see `docs/exact.md`
     allow: tuple[str, ...] = ()  # named checks or findings that this subject waives
 
     name: str = ""  # how reports call it
     claim: Claim | None = None  # what the library says of itself
-    batch: Any = 0  # batch axis of clips, None: there is none; of several inputs as `time`
-    output_time: Any = None  # time axis of the clip's output, of several by path; None: the same as `time`
+    batch: AxesLike = 0  # batch axis of clips, None: there is none; of several inputs as `time`
+    output_time: int | Mapping[str, int] | None = None  # of the clip's output, several by path; None: as `time`
     twin: Callable[[], torch.nn.Module] | None = None  # the original torch.nn module, for the `weights` check
     notes: tuple[str, ...] = field(default=())  # what an adapter wants the report to say
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -13,7 +14,23 @@ import torch
 # one profile: how long an example takes depends on what else the machine does
 hypothesis.settings.register_profile("coequal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("coequal")
+# what `make quick` leaves out: whole verifications by the dozen, processes, packages, pages
+SLOW = (
+    *("cli", "examples", "generated", "layout", "meta", "process", "systems", "proofs/cost", "proofs/claims"),
+    *("equivalence/campaigns", "equivalence/checks", "equivalence/memory", "equivalence/prove", "equivalence/findings"),
+    *("equivalence/compare/test_formats", "equivalence/test_pytest_plugin", "equivalence/test_several"),
+    *("equivalence/test_verdicts", "continual/test_sliding_softmax", "subjects/test_adapters", "proofs/theorems"),
+    *("proofs/field/semantics/test_ordering", "proofs/field/semantics/test_logarithms"),
+)
+TESTS = Path(__file__).parent
 torch.set_num_threads(1)  # small tensors: two workers of two threads each would only wait for one another
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of slow folders are marked so."""
+    for item in items:
+        if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 def _within(got: Any, expected: Any, magnitude: Any, operations: int) -> None:

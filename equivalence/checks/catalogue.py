@@ -45,19 +45,19 @@ CHECKS: dict[str, CheckSpec] = {
     ),
     "reset-rows": CheckSpec(
         "Does reset(rows) make these rows begin anew, and no others? Skipped where there is no such verb.",
-        row_examples,
+        row_examples("first", "last", "two", "all", "early", "late"),
         verbs.reset_rows,
         "conduct",
     ),
     "reorder": CheckSpec(
         "Does reorder(index) make row i go on as what row index[i] was? Skipped where there is no such verb.",
-        row_examples,
+        row_examples(),
         verbs.reorder,
         "conduct",
     ),
     "crop": CheckSpec(
         "Does crop(frames) take the stream back to its first frames? Skipped where there is no such verb.",
-        middle_examples(),
+        middle_examples("0", "1", "2", "3", "4", "5", "8", "half", times=3.0),
         verbs.crop,
         "conduct",
     ),

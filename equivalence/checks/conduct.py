@@ -167,7 +167,7 @@ def _snapshot(session: Session, example: Example) -> int:
     trace, fed, rest = copy.deepcopy(player.trace), player.fed, rest_of_plan(session, tail)
     player.feed(branch, rest)
     _restore(player.stream, saved)
-    player.trace, player.fed = trace, fed
+    player.as_if(trace, fed)
     with saying(STATE):
         return agree(session, x, player.feed(tail, rest).flush().trace)
 
@@ -195,7 +195,7 @@ def _goes_on_alike(session: Session, player: Player, saved: Any, x: Tree, tail: 
     """Whether a fresh stream with this state goes on as the stream that it was taken from."""
     fresh = session.player()
     _restore(fresh.stream, copy.deepcopy(saved))
-    fresh.trace, fresh.fed = copy.deepcopy(player.trace), player.fed
+    fresh.as_if(player.trace, player.fed)
     try:
         agree(session, x, fresh.feed(tail, rest_of_plan(session, tail)).flush().trace)
     except Exception:

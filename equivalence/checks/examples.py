@@ -36,7 +36,9 @@ def chunk_examples(session: Session, effort: str) -> Iterator[Example]:
     regular = [_chunked(length, size) for size in (3, 7, 2, 1)]
     irregular = [(length,), (max(1, length - 3), *[1] * min(3, length - 1)), (1, *_chunked(length - 1, 4))]
     random = [session.plan.split(length, "mixed", session.seed + i) for i in range(6 if effort == "normal" else 2)]
-    options = [session.plan.split(length, "largest"), *random, *regular, *irregular, *large]
+    small = [session.plan.repeated(size, length) for size in session.plan.smallest(16)]
+    small += [session.plan.prompted(size, length) for size in range(1, 33)] if session.plan.prompt else []
+    options = [session.plan.split(length, "largest"), *random, *regular, *irregular, *large, *small]
     seen = dict[tuple[int, ...], None]()
     for i, chunks in enumerate(options):
         if chunks and chunks not in seen and session.plan.allows(chunks):
@@ -59,11 +61,15 @@ def batch_examples(session: Session, effort: str) -> Iterator[Example]:
         yield Example(length, rows, session.seed + 500 + i, session.facts.scale)
 
 
-def row_examples(session: Session, effort: str) -> Iterator[Example]:
-    """Three rows, or as many as are legal."""
-    legal = session.subject.batches
-    rows = 3 if legal is None else min((n for n in legal if n > 1), default=session.batch)
-    yield from (replace(example, batch=rows) for example in middle_examples()(session, effort))
+def row_examples(*variants: str) -> Examples:
+    """As `middle_examples`, of three rows, or as many as are legal."""
+
+    def examples(session: Session, effort: str) -> Iterator[Example]:
+        legal = session.subject.batches
+        rows = 3 if legal is None else min((n for n in legal if n > 1), default=session.batch)
+        yield from (replace(example, batch=rows) for example in middle_examples(*variants)(session, effort))
+
+    return examples
 
 
 def long_examples(session: Session, effort: str) -> Iterator[Example]:

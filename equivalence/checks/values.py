@@ -85,11 +85,10 @@ def batch(session: Session, example: Example) -> int:
 def memory_layout(session: Session, example: Example) -> int:
     """Strided frames are the same frames."""
     x = session.inputs(example.length, example.batch, example.seed)
-    player, layout = session.player(keep=True), session.layout
     if session.plan.ahead or session.plan.whole:
         raise Skip("its plan feeds frames again")
-    spread = mapped(_strided, x)
-    chunks, start = session.plan_chunks(x), 0
+    chunks, start = session.plan_chunks(x) if session.has("chunk") else None, 0
+    player, layout, spread = session.player(keep=True), session.layout, mapped(_strided, x)
     for size in chunks or (1,) * example.length:
         piece = layout.frame(spread, start) if chunks is None else layout.part(spread, start, size)
         holder = mapped(lambda leaf: torch.stack([leaf, leaf], -1)[..., 0], piece)  # a view with gaps, not a copy

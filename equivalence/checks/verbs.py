@@ -19,7 +19,7 @@ from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import Player, StreamRaised, Trace, first_line
 from coequal.equivalence.run.session import Session
-from coequal.subjects.inputs import Tree
+from coequal.subjects.inputs import Tree, leaves_of, with_leaves
 
 Tensor = torch.Tensor
 RESET = "after reset(rows) {which} does not go on as {how}: rows are mixed up, or some of the memory is left as it was"
@@ -34,19 +34,40 @@ BETWEEN = (
 
 
 def reset_rows(session: Session, example: Example) -> int:
-    """reset(rows) makes these rows begin anew, and leaves the others alone."""
+    """reset(rows) makes these rows begin anew, whatever they are given from then on, and leaves the others alone."""
     verb = _verb(session, "reset", "rows")
     x, head, tail = _two_rows(session, example)
-    rows, others = torch.tensor([0]), torch.arange(1, example.batch)
+    if example.variant in ("early", "late"):
+        head, tail = _cut(session, x, 1 if example.variant == "early" else 3 * example.length // 4)
+    rows = {"last": [example.batch - 1], "two": [0, example.batch - 1], "all": list(range(example.batch))}.get(
+        example.variant, [0]
+    )
+    again, others = torch.tensor(rows), torch.tensor([row for row in range(example.batch) if row not in rows])
+    tail = _given_anew(session, tail, again, example)
     player = _fed(session, head)
     before = session.layout.length(head)
-    _tell(player, verb, rows)
+    _tell(player, verb, again)
     mixed = _rest(session, player, tail)
-    with saying(RESET.format(which="a row that was not reset", how="before")):
-        compared = agree(session, session.layout.of_rows(x, others), _rows(session, mixed, others))
+    compared = 0
+    if len(others):
+        with saying(RESET.format(which="a row that was not reset", how="before")):
+            compared += agree(session, session.layout.of_rows(x, others), _rows(session, mixed, others))
     later = _as_fresh(mixed, before, session.play(tail))
     with saying(RESET.format(which="a row that was reset", how="a fresh stream")):
-        return compared + agree(session, session.layout.of_rows(tail, rows), _rows(session, later, rows))
+        return compared + agree(session, session.layout.of_rows(tail, again), _rows(session, later, again))
+
+
+def _given_anew(session: Session, tail: Tree, rows: Tensor, example: Example) -> Tree:
+    """What does not move with time is another one for rows that begin anew."""
+    layout = session.layout
+    if isinstance(tail, Tensor) or session.subject.inputs is not None:
+        return tail
+    other, new = leaves_of(session.inputs(example.length, example.batch, example.seed + 2)), dict(leaves_of(tail))
+    for name, leaf in new.items():
+        axis = layout.batch[name]
+        if layout.time[name] is None and axis is not None and name not in layout.fixed:
+            new[name] = leaf.index_copy(axis, rows, other[name].index_select(axis, rows))
+    return with_leaves(tail, new)
 
 
 def _as_fresh(mixed: Trace, before: int, fresh: Trace) -> Trace:
@@ -59,35 +80,84 @@ def _as_fresh(mixed: Trace, before: int, fresh: Trace) -> Trace:
 
 
 def reorder(session: Session, example: Example) -> int:
-    """reorder(index) makes row i go on as what row index[i] was."""
+    """reorder(index) makes row i go on as what row index[i] was: changed places first, then one row twice and one gone."""
     verb = _verb(session, "reorder", "index")
     _, head, tail = _two_rows(session, example)
-    index = torch.arange(example.batch).roll(1)
-    index[-1] = index[0]  # one that is there twice, one that is gone
-    player = _fed(session, head)
-    _tell(player, verb, index)
-    trace = _rest(session, player, tail)
-    moved = session.layout.join(session.layout.of_rows(head, index), tail)
-    before = len([seen for seen in trace.seen if seen <= session.layout.length(head)])
-    early = Trace(trace.frames[:before], trace.seen[:before])
-    whole = Trace([*_rows(session, early, index).frames, *trace.frames[before:]], trace.seen, trace.flushed, trace.ended)
+    layout, rows = session.layout, torch.arange(example.batch)
+    twice = rows.roll(1)
+    twice[-1] = twice[0]
+    player, frames, fed = _fed(session, head), list[Tensor](), head
+    parts = _thirds(session, tail)
+    for index, part in zip((rows.roll(1), twice), parts, strict=True):
+        _tell(player, verb, index)
+        frames = [*_rows(session, Trace([*frames, *player.trace.frames[len(frames) :]]), index).frames]
+        fed = layout.of_rows(fed, index)
+        given = layout.like(layout.of_rows(part, index), part)  # a row takes its conditioning and its padding along
+        given = given if part is parts[0] else layout.like(_still_of(session, fed, part), given)
+        player.feed(given, rest_of_plan(session, given))
+        fed = layout.join(fed, given)
+    before = len(frames)
+    trace = player.flush().trace
+    whole = Trace([*frames, *trace.frames[before:]], trace.seen, trace.flushed, trace.ended)
     with saying(REORDER):
-        return agree(session, moved, whole)
+        return agree(session, fed, whole)
+
+
+def _still_of(session: Session, fed: Tree, part: Tree) -> Tree:
+    """`part` with what does not move as it was fed last."""
+    if isinstance(part, Tensor):
+        return part
+    still = {name: leaf for name, leaf in leaves_of(fed).items() if session.layout.time[name] is None}
+    return with_leaves(part, leaves_of(part) | still)
+
+
+def _thirds(session: Session, tail: Tree) -> tuple[Tree, Tree]:
+    """The second part of a stream in two, the first of them legal."""
+    length = session.layout.length(tail)
+    half = session.plan.later().legal(length // 2)
+    return session.layout.part(tail, 0, half), session.layout.part(tail, half, length - half)
 
 
 def crop(session: Session, example: Example) -> int:
-    """crop(frames) takes the stream back to where it was after its first frames."""
+    """crop(frames) takes the stream back to where it was after its first frames, from any later one, once and again."""
     verb = _verb(session, "crop", "frames")
     x, head, tail = _parts(session, example)
-    other = session.inputs(example.length, example.batch, example.seed + 1)
-    branch = tail if session.subject.inputs is not None else session.layout.like(tail, halves(session, other)[1])
-    player = _fed(session, head)
+    if example.variant not in ("", "half"):
+        head, tail = _cut(session, x, int(example.variant))
+    cut = session.layout.length(head)
+    other = session.layout.part(session.inputs(example.length, example.batch, example.seed + 1), cut, example.length - cut)
+    branch = tail if session.subject.inputs is not None else session.layout.like(tail, other)
+    plan = session.plan.later() if cut else session.plan
+    drafts = dict.fromkeys(plan.legal(length) for length in (1, 2, 4, session.layout.length(branch)))
+    compared = 0
+    for lengths in [*((length,) for length in drafts if length), tuple(drafts)[:2]]:
+        player = _fed(session, head)
+        for length in lengths:
+            _taken_back(session, player, verb, session.layout.part(branch, 0, length), cut)
+        with saying(CROP):
+            compared += agree(session, x, player.feed(tail, _chunks(session, tail, cut)).flush().trace)
+    return compared
+
+
+def _taken_back(session: Session, player: Player, verb: str, draft: Tree, before: int) -> None:
+    """Frames are fed, and taken back."""
     kept, fed = len(player.trace.frames), player.fed
-    player.feed(branch, rest_of_plan(session, branch))
+    player.feed(draft, _chunks(session, draft, before))
     _tell(player, verb, fed)
     player.back_to(kept, fed)
-    with saying(CROP):
-        return agree(session, x, _rest(session, player, tail))
+
+
+def _cut(session: Session, x: Tree, at: int) -> tuple[Tree, Tree]:
+    """The two parts of a clip, the first one of a legal length."""
+    if session.plan.ahead:
+        raise Skip("its plan feeds frames ahead: streams are played whole")
+    length, at = session.layout.length(x), session.plan.legal(at)
+    return session.layout.part(x, 0, at), session.layout.part(x, at, length - at)
+
+
+def _chunks(session: Session, part: Tree, before: int) -> tuple[int, ...] | None:
+    """Chunks of what comes after so many frames."""
+    return rest_of_plan(session, part) if before else session.plan_chunks(part)
 
 
 def clip_between(session: Session, example: Example) -> int:

@@ -239,7 +239,7 @@ class Valid:
 
     def of_both(self, got: Tensor, want: Tensor, frame: int) -> tuple[Tensor, Tensor] | None:
         """The rows of both that count at an output frame; None where there are none."""
-        if self.mask is None:
+        if self.mask is None or not self.mask.shape[1]:
             return got, want
         here = self.mask[:, min(frame * self.mask.shape[1] // max(1, self.frames), self.mask.shape[1] - 1)]
         if not bool(here.any()):

@@ -113,8 +113,9 @@ def _ratios(stream: list[float], clip: list[float], own: str, *, forgets: bool) 
     size = len(stream) // STRETCHES
     if size < 2 or not any(clip):
         return None
-    floor = math.sqrt(sum(e * e for e in clip) / len(clip))  # the clip's own error, over all of the stream
-    ratios = [math.sqrt(sum(e * e for e in stream[i : i + size]) / size) / floor for i in range(0, size * STRETCHES, size)]
+    floor = _root_mean_square(clip)  # the clip's own error, over all of the stream
+    stretches = [slice(i, i + size) for i in range(0, size * STRETCHES, size)]
+    ratios = [_root_mean_square(stream[part]) / (_root_mean_square(clip[part]) or floor) for part in stretches]
     found = {
         "stream_error_over_clip_error": ratios,
         "clip_error": floor,
@@ -127,6 +128,10 @@ def _ratios(stream: list[float], clip: list[float], own: str, *, forgets: bool) 
         return Followed(found)
     grows = f"grows from {ratios[0]:.2g} to {ratios[-1]:.2g} in {len(stream)} frames"
     return Followed(found, f"the error relative to the clip's own {grows} ({own})")
+
+
+def _root_mean_square(errors: list[float]) -> float:
+    return math.sqrt(sum(e * e for e in errors) / len(errors))
 
 
 def _off(got: Tensor, want: Tensor) -> float:

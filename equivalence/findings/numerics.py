@@ -24,7 +24,7 @@ Tensor = torch.Tensor
 
 def outlier(session: Session, looked: Looked) -> None:
     """One frame twenty times as large, then ordinary ones: the emission must be finite, and right once the frame is gone."""
-    length = session.legal(3 * session.facts.reach + 6)
+    length = session.legal(3 * session.facts.reach + 6) or session.legal(session.example_length)
     at = length - 2 * session.facts.reach - 4
     x = session.inputs(length, session.batch, session.seed + 901)
     x = session.layout.replaced(x, max(0, at), session.layout.on_data(lambda leaf: leaf * OUTLIER, x), max(0, at))
@@ -45,7 +45,7 @@ def outlier(session: Session, looked: Looked) -> None:
 
 def nan_recovery(session: Session, looked: Looked) -> None:
     """One NaN frame: where the clip has recovered the stream must have, too."""
-    length = session.legal(3 * session.facts.reach + 6)
+    length = session.legal(3 * session.facts.reach + 6) or session.legal(session.example_length)
     at = max(0, length - 2 * session.facts.reach - 4)
     x = session.inputs(length, session.batch, session.seed + 902)
     x = session.layout.replaced(x, at, session.layout.on_data(lambda leaf: torch.full_like(leaf, math.nan), x), at)

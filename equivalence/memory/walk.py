@@ -37,7 +37,7 @@ FIXED = (
     *(property, types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType),
     *(types.MethodDescriptorType, types.GenericAlias, types.UnionType, functools.cached_property),
 )
-SEQUENCES, MAPPINGS = (list, deque), (dict, OrderedDict, defaultdict)
+MAPPINGS = (dict, OrderedDict, defaultdict)
 ENTRANCES = ("step", "chunk", "flush")
 # functions that run without being called by their name
 IMPLICIT = (
@@ -74,6 +74,13 @@ class Cell:
     path: str
     content: Any
     put: Put  # None: it cannot be replaced
+
+
+@dataclass(frozen=True)
+class Label:
+    """What is compared as a whole: names, texts, flags."""
+
+    content: Any
 
 
 @dataclass
@@ -119,16 +126,15 @@ class _Walk:
     def visit(self, thing: Any, path: str, put: Put) -> None:
         """A content, or its parts."""
         kind = type(thing)
-        if kind in (*PLAIN, Counter, TensorCounter) or isinstance(thing, np.generic) or _is_bare_member(thing):
+        if kind is Label:
+            self.found.cells.append(Cell(path, thing.content, None))
+        elif kind in (*PLAIN, Counter, TensorCounter) or isinstance(thing, np.generic) or _is_bare_member(thing):
             self.found.cells.append(Cell(path, thing, put))
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)
-        elif (
-            not isinstance(thing, FIXED)
-            and kind.__module__ != "typing"
-            and not _is_bare_logger(thing)
-            and id(thing) not in self.seen
-        ):
+        elif isinstance(thing, FIXED) or kind.__module__ == "typing":
+            self.found.cells.append(Cell(path, thing, put))  # cannot change; another may come in its place
+        elif id(thing) not in self.seen:
             self.seen[id(thing)] = thing
             self._within(thing, path)
 
@@ -151,6 +157,10 @@ class _Walk:
             self.found.parameters.setdefault(path, tensor)
         else:
             self.found.cells.append(Cell(path, tensor, put))
+        if tensor.grad_fn is not None:
+            raise Unobservable(f"{path} carries a graph of gradients")
+        if tensor.requires_grad or isinstance(tensor, nn.Parameter):
+            self.found.cells.append(Cell(f"{path}.requires_grad", tensor.requires_grad, None))
         for name, value in vars(tensor).items():
             self.visit(value, f"{path}.{name}", _onto(tensor, name))
         if tensor.is_leaf and tensor.grad is not None:
@@ -190,7 +200,7 @@ class _Walk:
                 yield f"<{name}>", cell.cell_contents, functools.partial(setattr, cell, "cell_contents")
             except ValueError:  # not bound yet
                 continue
-        yield ".__name__", (function.__name__, function.__doc__), None
+        yield ".__labels__", Label((*_labels(function), function.__code__)), None
         yield ".__defaults__", function.__defaults__, None
         yield ".__kwdefaults__", function.__kwdefaults__, None
         yield ".__dict__", function.__dict__, None
@@ -214,6 +224,7 @@ class _Walk:
         for base in kind.__mro__:
             if is_known(base.__module__):
                 continue
+            yield f".{base.__name__}.__labels__", Label(_labels(base)), None
             for name, value in vars(base).items():
                 if _is_code(value):
                     if name in self.names or ("*" in self.names and name not in APART) or name in IMPLICIT:
@@ -225,6 +236,10 @@ class _Walk:
 
     def _object(self, thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
         kind = type(thing)
+        if isinstance(thing, logging.Logger):
+            yield from _logger(thing)
+            return
+        yield ".__class__", Label((kind.__module__, kind.__qualname__)), None
         strange = next((base for base in kind.__mro__ if not _transparent(base)), None)
         if strange is not None:
             raise Unobservable(f"{path} is {_a(strange.__name__)}: what it remembers cannot be seen")
@@ -261,8 +276,9 @@ def _contained(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
         return ((name, value, None) for name, value, _ in _entries(dict(thing), path))
     if kind is weakref.ref:
         return (("()", thing(), None),)
-    if kind in SEQUENCES:
-        return ((f"[{i}]", value, _into(thing, i)) for i, value in enumerate(thing))
+    if kind in (list, deque):
+        most = [(".maxlen", thing.maxlen, None)] if kind is deque else []
+        return [*most, *((f"[{i}]", value, _into(thing, i)) for i, value in enumerate(thing))]
     if kind in (tuple, set, frozenset) or _is_namedtuple(kind):
         return ((f"[{i}]", value, None) for i, value in enumerate(thing))
     return None
@@ -349,8 +365,20 @@ def _is_bare_member(thing: Any) -> bool:
     return isinstance(thing, enum.Enum) and vars(thing).keys() <= MEMBERS
 
 
-def _is_bare_logger(thing: Any) -> bool:
-    return isinstance(thing, logging.Logger) and vars(thing).keys() <= LOGGERS | LOGGING
+def _logger(logger: logging.Logger) -> Iterator[tuple[str, Any, Put]]:
+    """What decides whether a message is written, of a logger and of those above it; and what somebody hung on it."""
+    parts = [(id(one), getattr(one, "level", None)) for one in (*logger.filters, *logger.handlers)]
+    switches = (logger.level, logger.disabled, logger.propagate, logger.manager.disable)
+    yield ".__labels__", Label((logger.name, *switches, len(logger.filters), *parts)), None
+    yield ".parent", logger.parent, None
+    yield from ((f".{name}", value, None) for name, value in vars(logger).items() if name not in LOGGERS | LOGGING)
+
+
+def _labels(thing: Any) -> tuple[Any, ...]:
+    """Names, texts and annotations of a function or a class, which can be changed, too."""
+    notes = vars(thing).get("__annotations__", {}) if isinstance(thing, type) else thing.__annotations__
+    held = ((name, note if type(note) in PLAIN else id(note)) for name, note in notes.items())
+    return (thing.__name__, thing.__qualname__, thing.__module__, thing.__doc__, *held)
 
 
 def _a(name: str) -> str:

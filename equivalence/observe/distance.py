@@ -15,7 +15,6 @@ from coequal.equivalence.compare.difference import distances
 from coequal.equivalence.compare.floats import Floats, largest
 from coequal.equivalence.compare.relation import emitted, larger
 from coequal.equivalence.run.player import StreamRaised
-from coequal.equivalence.run.ran import Ran
 from coequal.equivalence.run.session import Session
 from coequal.subjects.errors import BadSubject
 
@@ -47,8 +46,7 @@ class Distance:
 
 def distance_of(session: Session[Floats]) -> Distance | None:
     """Over a stream that is longer than the example and ten receptive fields; None where frames have no distance."""
-    own = session.in_dtype(session.native, Floats())
-    own.ran = Ran()  # it is measured, nothing is found to be equal
+    own = session.in_dtype(session.native, Floats()).unseen()  # it is measured, nothing is found to be equal
     length = session.legal(max(session.example_length, min(10 * session.facts.reach + 16, 256)))
     with own.ready(), torch.no_grad():
         x = own.inputs(length, own.batch, own.seed + 950)

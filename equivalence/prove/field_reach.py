@@ -59,7 +59,7 @@ def _moved(exact: FieldSession, x: Tree, before: Tensor, first: int, last: int) 
     after = exact.clip(exact.layout.replaced(x, first, fresh, 0, count))
     if after is None or after.shape != before.shape:
         return list(range(before.shape[axis]))
-    same = exact.numbers.over.same(before, after).movedim(axis, 0).flatten(1).all(1)
+    same = exact.numbers.over.same(before, after).movedim(axis, 0).unsqueeze(-1).flatten(1).all(1)
     return [j for j, unmoved in enumerate(same.tolist()) if not unmoved]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pathlib
+import struct
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from coequal.equivalence.compare.field import FieldSession
@@ -22,6 +25,7 @@ class Stamp:
     written: tuple  # addresses and versions
     alive: tuple  # what has these addresses: as long as it lives nothing else has them
     numbers: Tensor | None  # as bytes; None: residues
+    floats: Tensor | None = None  # the same, where they are floats
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Stamp) or (self.numbers is None) != (other.numbers is None):
@@ -67,7 +71,8 @@ def remember(exact: FieldSession, memory: Memory) -> Remembered:
 
 def kept(exact: FieldSession, tensor: Tensor) -> Kept:
     """A tensor with all of its storage: a view may be moved to where nobody has looked."""
-    layout = (tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.storage_offset(), tensor.device)
+    place = (tensor.shape, tensor.stride(), tensor.storage_offset())
+    layout = (tensor.dtype, tuple(tensor.shape), *place, tensor.device, tensor.is_conj(), tensor.is_neg())
     with exact.numbers.over.suspended():
         whole = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
         number = int(tensor) if tensor.numel() == 1 and not tensor.is_floating_point() else None
@@ -80,9 +85,18 @@ def stamp(exact: FieldSession, tensor: Tensor) -> Stamp:
         held = exact.numbers.over.store.find(tensor) if tensor.is_floating_point() else None
         whole = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
         if held is None:
-            return Stamp((), (), whole.clone().view(torch.uint8))
+            numbers = whole.clone()
+            return Stamp((), (), numbers.view(torch.uint8), numbers if numbers.is_floating_point() else None)
         written = (whole.data_ptr(), tensor._version, held.planes.data_ptr(), held.planes._version)
         return Stamp(written, (whole, held.planes), None)
+
+
+def _zeros_alike(a: Stamp, b: Stamp) -> bool:
+    """Whether constants have the same signs where both are zero: bytes that differ elsewhere are memory nobody wrote to."""
+    if a.floats is None or b.floats is None:
+        return True
+    zero = (a.floats == 0) & (b.floats == 0)
+    return bool((a.floats.signbit() == b.floats.signbit())[zero].all())
 
 
 def _groups(exact: FieldSession, cells: list[Cell]) -> list[int]:
@@ -97,7 +111,18 @@ def same(exact: FieldSession, a: Any, b: Any) -> bool:
     if isinstance(a, Kept) and isinstance(b, Kept):
         if a.layout != b.layout or a.whole.shape != b.whole.shape:
             return False
-        return a.stamp == b.stamp or bool(exact.numbers.over.same(a.whole, b.whole, unwritten=True).all())
-    if type(a) is not type(b):
-        return False
-    return bool(a is b or a == b or (a != a and b != b))  # noqa: PLR0124  NaN is what it is
+        if a.stamp == b.stamp:
+            return True
+        return bool(exact.numbers.over.same(a.whole, b.whole, unwritten=True).all()) and _zeros_alike(a.stamp, b.stamp)
+    return type(a) is type(b) and (a is b or bool(_exactly(a) == _exactly(b)))
+
+
+def _exactly(content: Any) -> Any:
+    """What tells a number from all others: the sign of a zero or of a NaN can be memory, too; so can an empty range."""
+    if isinstance(content, float):
+        return struct.pack("d", content)
+    if isinstance(content, complex):
+        return struct.pack("2d", content.real, content.imag)
+    if isinstance(content, np.generic):
+        return content.tobytes()
+    return repr(content) if isinstance(content, (range, slice, pathlib.PurePath)) else content

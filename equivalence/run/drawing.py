@@ -21,7 +21,7 @@ def drawn_like(subject: Subject, length: int, batch: int, seed: int) -> Tree:
         shape = [length if a == time else batch if a == rows else n for a, n in enumerate(example.shape)]
         generator = torch.Generator().manual_seed((seed + 1_000_033 * i) % 2**63)
         if name == subject.positions:
-            drawn[name] = _positions(example, shape, time)
+            drawn[name] = _positions(example, shape, time, rows)
         elif name == subject.valid:
             drawn[name] = _padding(example, shape, time, rows, length, generator)
         else:
@@ -40,12 +40,15 @@ def _numbers(example: Tensor, shape: list[int], generator: torch.Generator) -> T
     return torch.randn(shape, generator=generator) * spread
 
 
-def _positions(example: Tensor, shape: list[int], time: int | None) -> Tensor:
+def _positions(example: Tensor, shape: list[int], time: int | None, rows: int | None) -> Tensor:
+    """From the example's first on; each row begins one later than the row above, since each has positions of its own."""
     assert time is not None
-    first = example.select(time, 0).flatten()[0]
-    along = [-1 if axis == time else 1 for axis in range(len(shape))]
-    counted = first + torch.arange(shape[time], device=example.device, dtype=example.dtype)
-    return counted.reshape(along).expand(shape).clone()
+    counted = example.select(time, 0).flatten()[0] + torch.arange(shape[time], device=example.device)
+    numbers = counted.reshape([-1 if axis == time else 1 for axis in range(len(shape))])
+    if rows is not None:
+        later = torch.arange(shape[rows], device=example.device)
+        numbers = numbers + later.reshape([-1 if axis == rows else 1 for axis in range(len(shape))])
+    return numbers.to(example.dtype).expand(shape).clone()
 
 
 def _padding(

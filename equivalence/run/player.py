@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,9 +148,13 @@ class Player:
 
     def back_to(self, emissions: int, fed: int) -> None:
         """The stream was taken back to where it had emitted and been fed so much."""
-        self.trace = Trace(self.trace.frames[:emissions], self.trace.seen[:emissions])
-        self.fed, self.emitted = fed, 0 if fed == 0 else self.emitted
-        self.before = self.before if fed else []
+        self.as_if(Trace(self.trace.frames[:emissions], self.trace.seen[:emissions]), fed)
+        if fed == 0:
+            self.emitted, self.before = 0, []
+
+    def as_if(self, trace: Trace, fed: int) -> None:
+        """The stream is where one is that emitted this, of so many frames."""
+        self.trace, self.fed = copy.deepcopy(trace), fed
 
     def note(self, handed: Tree) -> Tree:
         """Remember what is handed over, and what it was."""

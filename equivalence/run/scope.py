@@ -49,7 +49,8 @@ def _inputs(session: Session) -> str:
 def _drawn(session: Session, name: str, example: Tensor) -> str:
     subject, time = session.subject, session.layout.time[name]
     if name and name == subject.positions:
-        return f"frame numbers from {int(example.flatten()[0])} on"
+        each = ", each row one later" if session.layout.batch[name] is not None else ""
+        return f"frame numbers from {int(example.flatten()[0])} on{each}"
     if name and name == subject.valid:
         kind = "end" if time is None else padded(example, time)
         where = "anywhere" if kind == "scattered" else f"at the {kind}"

@@ -113,6 +113,12 @@ class Session(Generic[N]):
         other.comparisons = []
         return other
 
+    def unseen(self) -> Session[N]:
+        """The same; what is run is not counted among what was compared."""
+        other = copy.copy(self)
+        other.ran = Ran()
+        return other
+
     def computing(self, numbers: M) -> Session[M]:
         """The same with other numbers, and no comparisons made. What runs on symbols is none of what was run on floats."""
         other = cast("Session[M]", self.apart())

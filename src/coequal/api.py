@@ -13,6 +13,7 @@ from coequal.equivalence.options import BOUND, Options, Replay
 from coequal.equivalence.report import Report
 from coequal.subjects.adapters.find import subject_of
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.inputs import Example
 from coequal.subjects.subject import Subject
 
 
@@ -28,7 +29,7 @@ def subject(module: torch.nn.Module, *, example: torch.Tensor, **overrides: Any)
 def verify(
     what: Subject | torch.nn.Module,
     *,
-    example: torch.Tensor | None = None,
+    example: Example | None = None,
     window: int | None = None,
     within: float | None = None,
     seed: int = 0,

@@ -8,9 +8,11 @@ import pytest
 
 from coequal.__main__ import main
 
-OWN = str(Path(__file__).resolve().parents[2] / "examples" / "own_model.py")
+ROOT = Path(__file__).resolve().parents[2]
+OWN = str(ROOT / "examples" / "own_model.py")
 LINES = {
     "verify": ["verify", f"{OWN}:wrong", "--only", "values", "--effort", "quick"],
+    "write": ["write", f"{ROOT / 'tests' / 'subjects' / 'drafts' / 'zoo.py'}:CacheTuple"],
     "check": ["check", "shift", "--max-examples", "2"],
     "exact": ["check", "shift", "--exact", "--max-examples", "2"],
     "claims": ["claims", "SlowFast-8x8-R50"],

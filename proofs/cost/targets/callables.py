@@ -64,9 +64,12 @@ def _library(module: torch.nn.Module) -> bool:
 
 def _of_subject(subject: Subject) -> Side:
     stream, modules = subject.stream(), subject.modules
+    clip = subject.example
+    if not isinstance(clip, torch.Tensor):
+        raise BadSubject("cost: operations of a stream with several inputs are not counted yet: count its modules")
     if modules is not None and _library(modules) and type(stream).__module__.endswith("adapters.continual_inference"):
-        return _of_library(modules, subject.example)  # without the second session, which lags behind for the flush
-    side = Side(subject.clip, subject.example, subject.time, modules, stream.step, modules)
+        return _of_library(modules, clip)  # without the second session, which lags behind for the flush
+    side = Side(subject.clip, clip, subject.layout.time_axis, modules, stream.step, modules)
     return replace(side, state=lambda: getattr(stream, "state", vars(stream)), window=subject.window is not None)
 
 
@@ -74,7 +77,7 @@ def _of_library(module: Any, clip: torch.Tensor) -> Side:
     """continual-inference: `forward_step` itself, with the state in the module."""
     module.clean_state()
     subject = subject_of(module, clip)
-    side = Side(subject.clip, clip, subject.time, module, module.forward_step, module)
+    side = Side(subject.clip, clip, subject.layout.time_axis, module, module.forward_step, module)
     return replace(side, state=lambda: _kept(module), window=subject.window is not None)
 
 

@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"coequal {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _verify(commands)
+    _write(commands)
     _check(commands)
     _cost(commands)
     _claims(commands)
@@ -136,6 +137,25 @@ def _verify(commands: Any) -> None:
     replay.add_argument("--load-seed", type=natural, metavar="S", help="seed of the loading of the target (--seed)")
     replay.add_argument("--format", metavar="FORMAT", help="floating-point format, like float32")
     replay.add_argument("--chunks", type=shape, metavar="3,1,...", help="sizes of the chunks fed")
+
+
+def _write(commands: Any) -> None:
+    command = commands.add_parser("write", help="draft a coequal.Subject for a module that streams, as Python on stdout")
+    add = command.add_argument
+    add(
+        "target",
+        metavar="TARGET",
+        help="path/to/file.py:NAME or package.module:NAME; NAME is a torch.nn.Module, a class of one that needs no"
+        " arguments, or a function that needs none and returns one, or (module, example)",
+    )
+    add(
+        "--example",
+        type=shape,
+        metavar="SHAPE",
+        help="clip that the module accepts, like 1,3,16,32,32 (read from its layers)",
+    )
+    add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
+    _formats(command)
 
 
 def _check(commands: Any) -> None:

@@ -68,6 +68,11 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
 
         (folder / STAGE).write_text("counting it")
         return of_target(request["target"], request["cost"])
+    if "draft" in request:
+        from coequal.process import drafts
+
+        (folder / STAGE).write_text("drafting it")
+        return drafts.of_target(request["target"], **request["draft"])
     from coequal.process.target import known_names, load
 
     (folder / STAGE).write_text("loading it")

@@ -159,13 +159,13 @@ def _could_be_subject(value: Any, module: ModuleType) -> bool:
     return own_function or isinstance(value, (Subject, torch.nn.Module))
 
 
-def called(target: str, value: Any) -> Any:
+def called(target: str, value: Any, wanted: str = WANTED) -> Any:
     """A factory is called; everything else is itself."""
     if isinstance(value, (Subject, torch.nn.Module)) or not callable(value):
         return value
     needed = _required(value)
     if needed:
-        raise BadSubject(f"{target} takes arguments ({', '.join(needed)}); expected {WANTED}")
+        raise BadSubject(f"{target} takes arguments ({', '.join(needed)}); expected {wanted}")
     with blamed(f"calling {target}"):
         return value()
 

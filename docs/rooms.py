@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+FACE = ROOT / "src" / "coequal"
 FIGURE = ROOT / "docs" / "rooms.svg"
 ROOMS = ("reference", "continual", "systems", "subjects", "proofs", "equivalence", "api", "process", "report", "cli")
 WIDTH, HEIGHT, LINE, GAP, LEFT = 860, 46, 17, 30, 20
@@ -23,7 +24,7 @@ def files() -> dict[str, Path]:
     """Module name, without `coequal.`, of every file of ours."""
     found = {}
     for room in ROOMS:
-        folder = ROOT / room if (ROOT / room).is_dir() else ROOT / "src" / "coequal" / room
+        folder = ROOT / room if (ROOT / room).is_dir() else FACE / room
         paths = sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
         for path in paths:
             inside = path.with_suffix("").parts[len(folder.parent.parts) :]
@@ -65,7 +66,7 @@ def ranks(graph: Graph) -> list[list[str]]:
 def folders_of(room: str) -> str:
     """The folders of a room (files by themselves, where it has no folders), the lowest first."""
     layers = ranks(among(2, f"{room}."))
-    if not any((ROOT / name.replace(".", "/")).is_dir() for layer in layers for name in layer):
+    if not any((base / name.replace(".", "/")).is_dir() for base in (ROOT, FACE) for layer in layers for name in layer):
         return ""
     return " < ".join(", ".join(name.partition(".")[2] for name in layer) for layer in layers)
 

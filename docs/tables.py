@@ -43,6 +43,14 @@ def _spelled(action: argparse.Action) -> str:
     return f"{name} {value}{more}".strip()
 
 
+def formats() -> str:
+    """The options of the output formats."""
+    from coequal.report.formats import formats, to_file
+
+    rows = [(f"`--{name}{' FILE' * to_file(writer)}`", writer.HELP) for name, writer in formats().items()]
+    return table(("option", "what it does"), rows)
+
+
 def checks() -> str:
     """The named checks and the question that each answers."""
     from coequal.equivalence.checks import CHECKS
@@ -161,6 +169,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "verify": lambda: options("verify"),
     "write": lambda: options("write"),
     "check": lambda: options("check"),
+    "formats": formats,
     "checks": checks,
     "findings": findings,
     "explain": lambda: options("explain"),

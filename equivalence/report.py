@@ -158,7 +158,7 @@ class Report:
 
     def to_json(self) -> str:
         """The report as JSON; an infinite receptive field is written as the string "inf"."""
-        return json.dumps(_plain(self.to_dict()), indent=2, allow_nan=False)
+        return json.dumps(plain(self.to_dict()), indent=2, allow_nan=False)
 
     def __str__(self) -> str:
         count = len(self.problems)
@@ -176,12 +176,12 @@ class Report:
         return "\n".join(lines)
 
 
-def _plain(value: Any) -> Any:
-    """Finite JSON: non-finite floats become strings, tuples lists."""
+def plain(value: Any) -> Any:
+    """Finite data for JSON: floats that are not finite become strings, tuples lists."""
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value

@@ -2,7 +2,9 @@
 
 import ast
 import inspect
+import json
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +65,15 @@ def test_the_catalogue_is_honest(capsys: pytest.CaptureFixture[str]) -> None:
         assert f" {system.params:,} " in lines[name]
         assert lines[name].endswith("yes" if system.streams else "no")
     assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_both_are_data_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "data.json"
+    assert main(["explain", "GRU", "--json", str(path)]) == 0
+    told = json.loads(path.read_text())
+    assert (told["operator"], told["layer"], told["file"]) == ("recurrent", "GRU", "coequal/reference/recurrent.py")
+    assert list(told["code"]) == list(lesson.sections(lesson.pages()["recurrent"], "GRU"))
+    assert main(["systems", "--json", str(path)]) == 0
+    told = json.loads(path.read_text())
+    assert [system["name"] for system in told["systems"]] == list(SYSTEMS)
+    assert {"name": "pad", "title": lesson.pages()["pad"].title, "layers": ["Pad"]} in told["operators"]

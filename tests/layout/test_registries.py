@@ -25,6 +25,7 @@ from coequal.proofs.cost.formulas.dispatch import clip_formula
 from coequal.proofs.field import semantics
 from coequal.proofs.field.semantics.table import MEANINGS, TABLE
 from coequal.reference import linear
+from coequal.report import writers
 from coequal.subjects import adapters, backends
 from coequal.subjects.listing import modules_of
 
@@ -141,6 +142,45 @@ def test_a_back_end_is_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
         coequal.BadSubject, match=r"--device slide-rule: no back end is called so; there are abacus, torch_de"
     ):
         on_device(subject, "slide-rule")
+
+
+FORMATS = {
+    "lines": (
+        """
+HELP = "write its cases, a line each"
+
+def text(document):
+    return "".join(f"{case.status} {case.name}\\n" for case in document.cases)
+""",
+        "",
+    ),
+    "bell": (
+        """
+HELP = "ring"
+
+def publish(document, out):
+    out.write(f"{document.exit_code} rings\\n")
+""",
+        "0 rings\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_output_format_is_a_file(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text, printed = FORMATS[name]
+    beside(writers, folder, monkeypatch, name, text)
+    from coequal.__main__ import main
+
+    path = folder / "written"
+    assert main(["check", "shift", "--max-examples", "1", f"--{name}", *([] if printed else [str(path)])]) == 0
+    assert capsys.readouterr().out.endswith(f"random architectures\n{printed}")
+    assert printed or path.read_text() == "passed shift\n"
+    with pytest.raises(SystemExit):
+        main(["systems", "--help"])
+    assert f"--{name}" in capsys.readouterr().out
 
 
 def test_a_published_family_is_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,101 +1,146 @@
-"""`coequal check`: the campaign with a progress bar, its table, its JSON."""
+"""`coequal check`: the campaign with a progress bar, and the document of its outcomes."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
+from coequal.process.parent import BadInput
+from coequal.report.document import Case, Cell, Column, Document, Line, Part, Section, Status, Table, Tone
+
+if TYPE_CHECKING:
+    from coequal.equivalence.campaigns.agree import Outcome
+    from coequal.equivalence.campaigns.run import ExactOutcome
 
 EXAMPLES, PROOFS = 50, 10  # random architectures for each operator, unless told
+TONES: dict[str, Tone] = {"passed": "good", "proved": "good", "tested": "good", "different": "bad", "not decided": "warn"}
+STATUSES: dict[str, Status] = {"different": "failed", "not decided": "error"}
 
 
-def run(options: argparse.Namespace, console: Console, complain: Callable[[str], int]) -> int:
-    """Compare reference, torch and continual; 0: all agree, 1: two differ, 2: no such operator, 3: not decided."""
-    from coequal.equivalence.campaigns.agree import check
-    from coequal.equivalence.campaigns.run import check_exactly
+def document(options: argparse.Namespace) -> Document:
+    """Compare reference, torch and continual; exit code 1: two differ, 3: not decided. BadInput: no such operator."""
     from coequal.subjects.errors import BadSubject
 
-    count = options.max_examples or (PROOFS if options.exact else EXAMPLES)
-    result: Any = None
-    columns = TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn()
     try:
-        with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
-            task = progress.add_task("", total=count)
-            result = (check_exactly if options.exact else check)(  # type: ignore[operator]
-                options.operators,
-                max_examples=count,
-                seed=options.seed,
-                progress=lambda name, done, of: progress.update(task, description=name, completed=done, total=of),
-            )
+        return proved(_proofs(options), options.seed) if options.exact else compared(_comparisons(options), options.seed)
     except BadSubject as error:
-        return complain(str(error))
-    outcomes = result if options.exact else result.outcomes
-    if options.exact:
-        show_proofs(outcomes, console)
-    else:
-        show(result, console)
-    if options.json:
-        try:
-            Path(options.json).write_text(json.dumps([asdict(outcome) for outcome in outcomes], indent=2) + "\n")
-        except OSError as error:
-            return complain(f"cannot write {options.json}: {error.strerror}")
-    return _code({outcome.outcome for outcome in outcomes})
+        raise BadInput(str(error)) from error
 
 
-def _code(outcomes: set[str]) -> int:
-    """1: something differs; 3: something is not decided."""
-    return 1 if "different" in outcomes else 3 if "not decided" in outcomes else 0
+def _comparisons(options: argparse.Namespace) -> list[Outcome]:
+    from coequal.equivalence.campaigns.agree import check
+
+    count = options.max_examples or EXAMPLES
+    with _Progress(count) as progress:
+        return check(options.operators, max_examples=count, seed=options.seed, progress=progress.update).outcomes
 
 
-def show(result: object, console: Console) -> None:
+def _proofs(options: argparse.Namespace) -> list[ExactOutcome]:
+    from coequal.equivalence.campaigns.run import check_exactly
+
+    count = options.max_examples or PROOFS
+    with _Progress(count) as progress:
+        return check_exactly(options.operators, max_examples=count, seed=options.seed, progress=progress.update)
+
+
+class _Progress:
+    """A bar on stderr, where that is a terminal."""
+
+    def __init__(self, count: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn()
+        hidden = not sys.stderr.isatty()
+        self.bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden)
+        self.task = self.bar.add_task("", total=count)
+
+    def __enter__(self) -> _Progress:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+    def update(self, name: str, done: int, of: int) -> None:
+        """After each example."""
+        self.bar.update(self.task, description=name, completed=done, total=of)
+
+
+def compared(outcomes: Sequence[Outcome], seed: int) -> Document:
     """One line an operator; what differs below."""
-    table = Table("operator", "outcome", "examples", "s", box=None, pad_edge=False, header_style="bold")
-    outcomes = result.outcomes  # type: ignore[attr-defined]
-    for outcome in outcomes:
-        table.add_row(outcome.operator, outcome.outcome, str(outcome.examples), f"{outcome.seconds:.1f}")
-    console.print(table)
-    for outcome in outcomes:
-        if outcome.outcome != "passed":
-            console.print(f"\n{outcome.operator}: {outcome.detail}", soft_wrap=True)
-            console.print(f"  {outcome.architecture}", soft_wrap=True)
-            console.print(f"  {outcome.reproduce}", soft_wrap=True)
-    total = sum(outcome.examples for outcome in outcomes)
-    console.print(f"\nreference = torch.nn = continual on {total} random architectures" if result.passed else "")  # type: ignore[attr-defined]
+    heads = (Column("operator", "name"), Column("outcome", "word"), Column("examples", "number"), Column("s", "number"))
+    rows = tuple((o.operator, _toned(o.outcome), str(o.examples), f"{o.seconds:.1f}") for o in outcomes)
+    total = sum(o.examples for o in outcomes)
+    agree = f"reference = torch.nn = continual on {total} random architectures"
+    passed = all(o.outcome == "passed" for o in outcomes)
+    return _document(outcomes, seed, (Table(heads, rows), *_details(outcomes)), agree if passed else "")
 
 
-def show_proofs(outcomes: list[Any], console: Console) -> None:
+def proved(outcomes: Sequence[ExactOutcome], seed: int) -> Document:
     """One line an operator with its bound; what was taken as given, and what is not proved, below."""
-    table = Table("operator", "outcome", "wrong with", "examples", "s", box=None, pad_edge=False, header_style="bold")
+    heads = (Column("operator", "name"), Column("outcome", "word"), Column("wrong with", "word"))
+    numbers = (Column("examples", "number"), Column("s", "number"))
+    rows = tuple(
+        (o.operator, _toned(o.outcome), _bound(o.wrong) * (o.outcome == "proved"), str(o.examples), f"{o.seconds:.1f}")
+        for o in outcomes
+    )
+    parts: tuple[Part, ...] = (Table((*heads, *numbers), rows), *_details(outcomes), *_taken(outcomes))
+    return _document(outcomes, seed, parts, _conclusion([o for o in outcomes if o.outcome == "proved"]))
+
+
+def _document(outcomes: Sequence[Outcome | ExactOutcome], seed: int, parts: tuple[Part, ...], conclusion: str) -> Document:
+    found = {outcome.outcome for outcome in outcomes}
+    return Document(
+        command="check",
+        tone="bad" if "different" in found else "warn" if "not decided" in found else "good",
+        parts=parts,
+        conclusion=conclusion,
+        cases=tuple(map(_case, outcomes)),
+        data=[asdict(outcome) for outcome in outcomes],
+        exit_code=1 if "different" in found else 3 if "not decided" in found else 0,
+        seconds=sum(outcome.seconds for outcome in outcomes),
+        seed=seed,
+    )
+
+
+def _toned(outcome: str) -> Cell:
+    return Cell(outcome, TONES.get(outcome, ""))
+
+
+def _case(outcome: Outcome | ExactOutcome) -> Case:
+    detail = "\n".join(filter(None, (outcome.architecture, outcome.reproduce)))
+    status = STATUSES.get(outcome.outcome, "passed")
+    return Case(outcome.operator, status, outcome.detail, detail if status != "passed" else "", outcome.seconds)
+
+
+def _details(outcomes: Sequence[Outcome | ExactOutcome]) -> Iterator[Section]:
+    """What there is to say of an operator: where it differs, or why it is not decided or proved."""
     for o in outcomes:
-        table.add_row(
-            o.operator, o.outcome, _bound(o.wrong) if o.outcome == "proved" else "", str(o.examples), f"{o.seconds:.1f}"
-        )
-    console.print(table)
-    for o in outcomes:
-        lines = [o.detail, o.architecture, o.reproduce] if o.outcome not in ("proved", "tested") else [o.detail]
-        if lines[0]:
-            console.print(f"\n{o.operator}: " + "\n  ".join(line for line in lines if line), soft_wrap=True)
-    given = sorted({g for o in outcomes for g in o.given})
-    assumptions = sorted({a for o in outcomes for a in o.assumptions if not a.startswith("the constant")})
-    if given:
-        console.print(f"\nfunctions of the reference taken as torch's: {', '.join(given)}", soft_wrap=True)
-    for assumption in assumptions:
-        console.print(f"assumed: {assumption}", soft_wrap=True)
-    proved = [o for o in outcomes if o.outcome == "proved"]
-    total = sum(o.examples for o in proved)
-    if proved:
-        wrong = _bound(sum(o.wrong for o in proved))
-        text = f"reference = torch.nn = continual proved on {total} random architectures"
-        console.print(f"\n{text}; the probability that one of these is wrong is {wrong}", soft_wrap=True)
+        lines = (o.architecture, o.reproduce) if o.outcome in STATUSES else ()
+        if o.detail:
+            parts = tuple(Line(line, code=True) for line in lines if line)
+            yield Section(f"{o.operator}: {o.detail}", parts, "bad" if o.outcome == "different" else "")
+
+
+def _taken(outcomes: Sequence[ExactOutcome]) -> Iterator[Line]:
+    """What the proofs rest on."""
+    if given := sorted({g for o in outcomes for g in o.given}):
+        yield Line(", ".join(given), "functions of the reference taken as torch's:")
+    for assumption in sorted({a for o in outcomes for a in o.assumptions if not a.startswith("the constant")}):
+        yield Line(assumption, "assumed:")
+
+
+def _conclusion(proved: Sequence[ExactOutcome]) -> str:
+    """How many architectures are proved, and with which probability one of them is wrong."""
+    if not proved:
+        return ""
+    text = f"reference = torch.nn = continual proved on {sum(o.examples for o in proved)} random architectures"
+    return f"{text}; the probability that one of these is wrong is {_bound(sum(o.wrong for o in proved))}"
 
 
 def _bound(wrong: float) -> str:

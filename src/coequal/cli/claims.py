@@ -1,43 +1,32 @@
-"""`coequal claims`: published numbers judged, as a table on the terminal and as JSON."""
+"""`coequal claims`: published numbers judged."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from coequal.process.parent import BadInput
 from coequal.proofs.claims.claim import BadClaims, Claim, published, read
 from coequal.proofs.claims.judge import FAILS, HOLDS, UNDER, UNKNOWN, Judgement, judge
-from coequal.report.terminal import trimmed
+from coequal.report.document import Case, Cell, Column, Document, Line, Part, Section, Status, Table, Tone
 from coequal.subjects.errors import nearest
 
 MANY = {HOLDS: "hold", UNDER: "hold under a convention", FAILS: "do not hold", UNKNOWN: "not derivable"}
-STYLES = {HOLDS: "green", UNDER: "green", FAILS: "red", UNKNOWN: "dim"}
+TONES: dict[str, Tone] = {HOLDS: "good", UNDER: "good", FAILS: "bad", UNKNOWN: "dim"}
+STATUSES: dict[str, Status] = {HOLDS: "passed", UNDER: "passed", FAILS: "warned", UNKNOWN: "skipped"}
+PHRASES = (Column("model", "phrase"), Column("quantity"))
+COLUMNS = (*PHRASES, Column("published", "number"), Column("derived", "number"), Column("verdict"))
 
 
-def run(options: argparse.Namespace, console: Console, complain: Callable[[str], int]) -> int:
-    """Judge, print, write; 0, or 2 for bad input. Whether numbers hold is a finding, not an error."""
-    if options.json and not Path(options.json).parent.is_dir():  # said now, not after the work
-        return complain(f"cannot write {options.json}: no folder {Path(options.json).parent}")
+def document(options: argparse.Namespace) -> Document:
+    """Judge. Whether numbers hold is a finding, not an error: the exit code is 0. BadInput: no such name, or a bad file."""
     try:
         claims = published() if options.data is None else list(read(Path(options.data)))
-        chosen = select(judge(claims), options.systems)
+        return judged(select(judge(claims), options.systems), everything=bool(options.systems))
     except BadClaims as error:
-        return complain(f"claims: {error}")
-    with trimmed(console):
-        show(chosen, console, everything=bool(options.systems))
-    if options.json:
-        try:
-            Path(options.json).write_text(json.dumps([j.to_dict() for j in chosen], indent=2, ensure_ascii=False) + "\n")
-        except OSError as error:
-            return complain(f"cannot write {error.filename}: {error.strerror}")
-    return 0
+        raise BadInput(f"claims: {error}") from error
 
 
 def select(judgements: Sequence[Judgement], names: Sequence[str]) -> list[Judgement]:
@@ -60,19 +49,42 @@ def _names(claim: Claim) -> tuple[str, ...]:
     return (claim.system, claim.model, *filter(None, claim.network.split(" / ")))
 
 
-def show(judgements: Sequence[Judgement], console: Console, *, everything: bool) -> None:
+def judged(judgements: Sequence[Judgement], *, everything: bool) -> Document:
     """One line for each number; without names, what is not derivable is only counted, by its reason."""
-    lines = [j for j in judgements if everything or j.verdict != UNKNOWN]
-    if lines:
-        console.print(_table(lines, short=console.width < 100))
-        console.print()
-    for j in lines:
+    return Document(
+        command="claims",
+        parts=tuple(_parts([j for j in judgements if everything or j.verdict != UNKNOWN], everything)),
+        conclusion=summary(judgements),
+        appendix=() if everything else tuple(_underivable(judgements)),
+        cases=tuple(map(_case, judgements)),
+        data=[j.to_dict() for j in judgements],
+    )
+
+
+def _parts(judgements: Sequence[Judgement], everything: bool) -> Iterator[Part]:
+    if judgements:
+        yield Table(COLUMNS, tuple(map(_row, judgements)))
+    for j in judgements:
         if j.verdict == FAILS or everything:
-            console.print(Text.assemble((f"{j.claim.model}, {j.claim.quantity}: ", "bold"), j.why), soft_wrap=True)
-    console.print(Text(summary(judgements)), soft_wrap=True)
+            yield Line(j.why, f"{j.claim.model}, {j.claim.quantity}:")
+
+
+def _row(j: Judgement) -> tuple[str | Cell, ...]:
+    claim, verdict = j.claim, Cell(j.text, TONES[j.verdict], short=j.text.replace(" convention", ""))
+    return claim.model, f"{claim.quantity}, {claim.mode}", f"{claim.published} {claim.unit}", j.shown(), verdict
+
+
+def _underivable(judgements: Sequence[Judgement]) -> Iterator[Section]:
+    """How many numbers do not follow, by the reason."""
     reasons = Counter(j.why for j in judgements if j.verdict == UNKNOWN)
-    for why, count in {} if everything else reasons.items():
-        console.print(Text(f"  not derivable: {count}, {why}"), soft_wrap=True)
+    if reasons:
+        yield Section("", tuple(Line(f"not derivable: {count}, {why}") for why, count in reasons.items()))
+
+
+def _case(j: Judgement) -> Case:
+    claim = j.claim
+    name = f"{claim.model}, {claim.quantity}, {claim.mode}: {claim.published} {claim.unit}"
+    return Case(name, STATUSES[j.verdict], f"{j.text}{f', {j.shown()} {claim.unit}' * (j.verdict == FAILS)}", j.why)
 
 
 def summary(judgements: Sequence[Judgement]) -> str:
@@ -80,20 +92,3 @@ def summary(judgements: Sequence[Judgement]) -> str:
     counts = Counter(j.verdict for j in judgements)
     parts = [f"{phrase}: {counts[verdict]}" for verdict, phrase in MANY.items() if counts[verdict]]
     return "; ".join([f"published numbers: {len(judgements)}", *parts])
-
-
-def _table(judgements: Sequence[Judgement], short: bool) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
-    longest = max(len(word) for j in judgements for word in j.claim.model.split())  # names are not broken
-    table.add_column("model", overflow="fold", min_width=min(longest, 24))
-    table.add_column("quantity", overflow="fold")
-    table.add_column("published", justify="right", overflow="fold")
-    table.add_column("derived", justify="right", overflow="fold")
-    table.add_column("verdict", overflow="fold")
-    for j in judgements:
-        claim = j.claim
-        quantity = f"{claim.quantity}, {claim.mode}"
-        row = (claim.model, quantity, f"{claim.published} {claim.unit}", j.shown())
-        verdict = j.text.replace(" convention", "") if short else j.text
-        table.add_row(*map(Text, row), Text(verdict, STYLES[j.verdict]))
-    return table

@@ -1,4 +1,4 @@
-"""`coequal cost`: what a clip and a step cost, printed and as JSON.
+"""`coequal cost`: what a clip and a step cost.
 
 A name of the catalogue is counted here, from its formulas; code of the user's in a process of its own, as in `verify`.
 """
@@ -6,41 +6,28 @@ A name of the catalogue is counted here, from its formulas; code of the user's i
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from coequal.process import parent
+from coequal.process.parent import BadInput
+from coequal.report.document import Column, Document, Facts, Line, Part, Table
 
 SHOWN = 30  # submodules in the table
 
 
-def run(options: argparse.Namespace, console: Console, complain: Callable[[str], int]) -> int:
-    """Count, print, write; 0, or 2 for what cannot be counted."""
+def document(options: argparse.Namespace) -> Document:
+    """Count; BadInput for what cannot be counted."""
     from coequal.proofs.cost.algebra.conventions import CONVENTIONS
     from coequal.proofs.cost.algebra.counts import CostError
 
     if options.convention not in CONVENTIONS:
-        return complain(f"cost: no convention {options.convention!r}; there are {', '.join(CONVENTIONS)}")
-    if options.json and not Path(options.json).parent.is_dir():
-        return complain(f"cannot write {options.json}: no folder {Path(options.json).parent}")
+        raise BadInput(f"cost: no convention {options.convention!r}; there are {', '.join(CONVENTIONS)}")
     try:
-        counted = _counted(options)
-    except (CostError, parent.BadInput, ValueError) as error:
-        return complain(str(error))
-    result = {"target": options.target, **counted, "convention": options.convention}
-    show(result, console, options.symbolic or options.latex, options.modules)
-    if options.json:
-        try:
-            Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
-        except OSError as error:
-            return complain(f"cannot write {options.json}: {error.strerror}")
-    return 0
+        result = {"target": options.target, **_counted(options), "convention": options.convention}
+    except (CostError, ValueError) as error:
+        raise BadInput(str(error)) from error
+    return counted(result, options.symbolic or options.latex, options.modules)
 
 
 def _counted(options: argparse.Namespace) -> dict[str, Any]:
@@ -67,25 +54,28 @@ def _reduction(counted: dict[str, Any]) -> float | None:
     return clip["macs"] / below if below else None
 
 
-# -- on the terminal ---------------------------------------------------------------------------------------------------
+# -- the document ------------------------------------------------------------------------------------------------------
 
 
-def show(result: dict[str, Any], console: Console, symbolic: bool, modules: bool) -> None:
+def counted(result: dict[str, Any], symbolic: bool, modules: bool) -> Document:
     """The facts, one a line, then the submodules if asked for."""
-    from coequal.report.terminal import trimmed
+    modes = {mode: result[mode] for mode in ("clip", "step") if result[mode] is not None}
+    tables = [_modules(mode, facts["modules"]) for mode, facts in modes.items() if modules and facts.get("modules")]
+    return Document(
+        command="cost",
+        title=result["target"],
+        aside=unit(result["convention"]),
+        parts=(*(_facts(mode, facts, symbolic) for mode, facts in modes.items()), *_lines(result)),
+        appendix=tuple(tables),
+        data=result,
+    )
 
-    with trimmed(console):
-        console.print(Text.assemble((result["target"], "bold"), f"  ({unit(result['convention'])})"), soft_wrap=True)
-        for mode in ("clip", "step"):
-            if result[mode] is not None:
-                console.print(_facts(mode, result[mode], symbolic))
-        if result["reduction"] is not None:
-            console.print(f"  reduction  {result['reduction']:.4g}x: a clip costs as much as that many steps")
-        for note in result.get("notes", ()):
-            console.print(f"  note  {note}", soft_wrap=True)
-        for mode in ("clip", "step") if modules else ():
-            if result[mode] is not None and result[mode].get("modules"):
-                console.print(_modules(mode, result[mode]["modules"]))
+
+def _lines(result: dict[str, Any]) -> Iterator[Part]:
+    if result["reduction"] is not None:
+        yield Line(f"{result['reduction']:.4g}x: a clip costs as much as that many steps", "reduction")
+    for note in result.get("notes", ()):
+        yield Line(note, "note")
 
 
 def unit(convention: str) -> str:
@@ -93,14 +83,11 @@ def unit(convention: str) -> str:
     return "multiply-adds, batch 1" if convention == "macs" else f"operations by the convention {convention}, batch 1"
 
 
-def _facts(mode: str, facts: dict[str, Any], symbolic: bool) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
+def _facts(mode: str, facts: dict[str, Any], symbolic: bool) -> Facts:
     rows = _clip_rows(facts) if mode == "clip" else _step_rows(facts)
     if symbolic and facts["expression"] is not None:
         rows["expression"] = facts["expression"]
-    for i, (name, value) in enumerate(rows.items()):
-        grid.add_row(Text(f"  {mode}" if i == 0 else "", "bold"), name, Text(value, overflow="fold"))
-    return grid
+    return Facts(tuple(rows.items()), subject=mode)
 
 
 def _clip_rows(facts: dict[str, Any]) -> dict[str, str]:
@@ -130,10 +117,9 @@ def whole(value: float) -> str:
 
 
 def _modules(mode: str, costs: dict[str, Any]) -> Table:
-    table = Table(f"{mode}: submodule", "operations", box=None, pad_edge=False, header_style="bold")
+    """The most expensive first; those that are not shown, as one."""
     ordered = sorted(costs.items(), key=lambda pair: -pair[1])
-    for name, value in ordered[:SHOWN]:
-        table.add_row(name or "(outside)", whole(value))
+    rows = [(name or "(outside)", whole(value)) for name, value in ordered[:SHOWN]]
     if len(ordered) > SHOWN:
-        table.add_row(f"{len(ordered) - SHOWN} more", whole(sum(value for _, value in ordered[SHOWN:])))
-    return table
+        rows.append((f"{len(ordered) - SHOWN} more", whole(sum(value for _, value in ordered[SHOWN:]))))
+    return Table((Column(f"{mode}: submodule", "name"), Column("operations", "number")), tuple(rows))

@@ -6,16 +6,14 @@ form (`..._loops`), the vectorised form, and the layer description with its timi
 
 from __future__ import annotations
 
+import argparse
 import ast
 import functools
 from dataclasses import dataclass
 from importlib.resources import files
 
-from rich.console import Console, RenderableType
-from rich.syntax import Syntax
-from rich.text import Text
-
-from coequal.report.terminal import trimmed
+from coequal.process.parent import BadInput
+from coequal.report.document import Document, Verbatim
 from coequal.subjects.errors import nearest
 
 NOT_OPERATORS = {"__init__", "layer", "timing"}
@@ -76,18 +74,20 @@ def find(operator: str) -> tuple[Page, str | None]:
     raise UnknownOperator(f"explain: no operator {operator!r}; {hint} (`coequal systems` lists all)")
 
 
-def show(operator: str, console: Console) -> None:
-    """Print equation, naive form, vectorised form, layer description. UnknownOperator if there is none."""
-    page, chosen = find(operator)
-    console.print(Text(f"{page.name}  (coequal/reference/{page.name}.py)", "bold"), soft_wrap=True)
-    console.print(Text(page.equation), soft_wrap=True)
-    for title, code in sections(page, chosen).items():
-        console.print()
-        console.print(Text(title, "bold"))
-        if console.is_terminal:
-            console.print(Syntax(code, "python", theme="ansi_dark", background_color="default", word_wrap=True))
-        else:  # as it stands in the file
-            console.print(Text(code), soft_wrap=True)
+def document(options: argparse.Namespace) -> Document:
+    """Equation, naive form, vectorised form, layer description. BadInput where there is no such operator."""
+    try:
+        page, chosen = find(options.operator)
+    except UnknownOperator as error:
+        raise BadInput(str(error)) from error
+    file, parts = f"coequal/reference/{page.name}.py", sections(page, chosen)
+    return Document(
+        command="explain",
+        title=page.name,
+        aside=file,
+        parts=(Verbatim(page.equation), *(Verbatim(code, title, "python") for title, code in parts.items())),
+        data={"operator": page.name, "layer": chosen, "file": file, "equation": page.equation, "code": parts},
+    )
 
 
 def sections(page: Page, chosen: str | None) -> dict[str, str]:
@@ -114,35 +114,3 @@ def _with_parents(page: Page, chosen: str | None) -> dict[str, str]:
             bases = ast.parse(page.layers[name]).body[0].bases  # type: ignore[attr-defined]
             queue += [base.id for base in bases if isinstance(base, ast.Name)]
     return wanted
-
-
-def catalogue(console: Console) -> None:
-    """Print the operators of the reference, and the published systems."""
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for page in pages().values():
-        layers = ", ".join(name for name in page.layers if name[0] != "_")
-        if layers:  # a file without any is shared by others
-            table.add_row(Text(page.name, "bold"), Text(f"{page.title}\n{layers}"))
-    with trimmed(console):
-        console.print(Text("operators", "bold"))
-        console.print(table)
-        console.print()
-        console.print(Text("systems", "bold"))
-        console.print(_systems())
-
-
-def _systems() -> RenderableType:
-    """Published networks: trainable parameters, the clip they were published with, and whether they stream."""
-    from rich.table import Table
-
-    from coequal.systems.catalogue import SYSTEMS
-
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
-    for head, justify in (("name", "left"), ("parameters", "right"), ("clip", "left"), ("streams", "left")):
-        table.add_column(head, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for system in SYSTEMS.values():
-        clip = "x".join(map(str, system.shape[1:]))
-        table.add_row(Text(system.name, "bold"), f"{system.params:,}", clip, "yes" if system.streams else "no")
-    return table

@@ -1,4 +1,4 @@
-"""What the command line accepts: one parser, no imports beyond the standard library."""
+"""What the command line accepts: one parser. It imports nothing heavy, and an option for each output format."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from coequal import __version__
+from coequal.report.formats import formats, to_file
 
 TARGET_HELP = (
     "path/to/file.py:NAME or package.module:NAME; NAME is a coequal.Subject, a function without arguments that returns"
@@ -98,7 +99,8 @@ def parser() -> argparse.ArgumentParser:
     _claims(commands)
     explain = commands.add_parser("explain", help="the lesson: equation and code of an operator")
     explain.add_argument("operator", metavar="OPERATOR", help="a file or a class of the reference: conv, AvgPool, LSTM ...")
-    commands.add_parser("systems", help="the catalogue: operators of the reference and published systems")
+    _formats(explain)
+    _formats(commands.add_parser("systems", help="the catalogue: operators of the reference and published systems"))
     return top
 
 
@@ -126,8 +128,7 @@ def _verify(commands: Any) -> None:
     add("--literal-constants", action="store_true", help="constants are the floats that they are, not what they stand for")
     add("--device", metavar="DEVICE", help="where modules and clips are put first, like cuda (where they are)")
     add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
-    add("--json", metavar="FILE", help="write the report as JSON")
-    add("--html", metavar="FILE", help="write the report as one self-contained page")
+    _formats(command)
     replay = command.add_argument_group("replay one comparison (printed with a counterexample)")
     replay.add_argument("--only", nargs="+", metavar="CHECK", help="run these checks only")
     replay.add_argument("--length", type=natural, metavar="L", help="frames in the clip")
@@ -154,6 +155,7 @@ def _write(commands: Any) -> None:
         help="clip that the module accepts, like 1,3,16,32,32 (read from its layers)",
     )
     add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
+    _formats(command)
 
 
 def _check(commands: Any) -> None:
@@ -164,7 +166,7 @@ def _check(commands: Any) -> None:
     )
     command.add_argument("--max-examples", type=positive, metavar="N", help="random configurations for each operator")
     command.add_argument("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
-    command.add_argument("--json", metavar="FILE", help="write the result as JSON")
+    _formats(command)
 
 
 def _cost(commands: Any) -> None:
@@ -194,11 +196,19 @@ def _cost(commands: Any) -> None:
     add("--modules", action="store_true", help="every submodule, the most expensive first")
     add("--executed", action="store_true", help="count what a step of a large catalogue network executes, too: a minute")
     add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit for code of yours (600)")
-    add("--json", metavar="FILE", help="write the counts as JSON")
+    _formats(command)
 
 
 def _claims(commands: Any) -> None:
     command = commands.add_parser("claims", help="published numbers of operations and parameters, judged")
     command.add_argument("systems", nargs="*", metavar="SYSTEM", help="a paper, a model or a network; none: all of them")
-    command.add_argument("--json", metavar="FILE", help="write the verdicts as JSON")
     command.add_argument("--data", metavar="FILE", help="judge the numbers of this CSV file instead of the published ones")
+    _formats(command)
+
+
+def _formats(command: argparse.ArgumentParser) -> None:
+    """An option for each output format; one that is not given is not in the namespace."""
+    group = command.add_argument_group("output, besides the terminal")
+    for name, writer in formats().items():
+        option: dict[str, Any] = {"metavar": "FILE"} if to_file(writer) else {"action": "store_true"}
+        group.add_argument(f"--{name.replace('_', '-')}", default=argparse.SUPPRESS, help=writer.HELP, **option)

@@ -1,38 +1,24 @@
-"""`coequal verify`: the target in a process of its own, and its report in every format that was asked for."""
+"""`coequal verify`: the target in a process of its own, and the document of its report."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
-from pathlib import Path
 from typing import Any
 
-from coequal.cli.console import complain, console
+from coequal.cli import again
+from coequal.process import parent
+from coequal.process.place import place_of
+from coequal.report import verdict
+from coequal.report.document import Document, Place
 
 
-def verify(options: argparse.Namespace) -> int:
-    """Run the target in a process of its own, print its report, write the files asked for."""
-    from coequal.cli import again
-    from coequal.process import parent
-    from coequal.report import html, terminal
-
-    for path in filter(None, (options.json, options.html)):  # said now, not after ten minutes of work
-        if not Path(path).parent.is_dir():
-            return complain(f"cannot write {path}: no folder {Path(path).parent}")
-    try:
-        report = parent.run(_request(options), options.timeout)
-        report = again.repeated(report, options.seed, options.timeout, _request)
-    except parent.BadInput as error:
-        return complain(str(error))
-    terminal.show(report, console())
-    try:
-        if options.json:
-            Path(options.json).write_text(report.to_json() + "\n")
-        if options.html:
-            Path(options.html).write_text(html.html(report), encoding="utf-8")
-    except OSError as error:
-        return complain(f"cannot write {error.filename}: {error.strerror}")
-    return report.exit_code(options.require)
+def document(options: argparse.Namespace) -> Document:
+    """Run the target in a process of its own; BadInput says in one line what is wrong with it."""
+    report = parent.run(_request(options), options.timeout)
+    report = again.repeated(report, options.seed, options.timeout, _request)
+    place = place_of(options.target)
+    return verdict.document(report, options.require, None if place is None else Place(*place))
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,19 +1,20 @@
-"""`coequal write`: a draft of a subject for a module, printed as Python."""
+"""`coequal write`: a draft of a subject for a module, as Python."""
 
 from __future__ import annotations
 
 import argparse
 
-from coequal.cli.console import complain
 from coequal.process import parent
+from coequal.report.document import Document, Verbatim
 
 
-def write(options: argparse.Namespace) -> int:
-    """Print the draft; 0, or 2 where there is none. What the user's code prints is dropped: stdout is a file in the end."""
+def document(options: argparse.Namespace) -> Document:
+    """The draft alone; BadInput where there is none. What the user's code prints is dropped: it is to become a file."""
     request = {"target": options.target, "draft": {"example": options.example}}
-    try:
-        source = parent.run(request, options.timeout, quiet=True)
-    except parent.BadInput as error:
-        return complain(str(error))
-    print(source, end="")
-    return 0
+    source = parent.run(request, options.timeout, quiet=True)
+    return Document(
+        command="write",
+        aside=options.target,
+        parts=(Verbatim(source.rstrip("\n")),),  # of no language: a terminal that colours lines breaks them, too
+        data={"target": options.target, "source": source},
+    )

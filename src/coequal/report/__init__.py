@@ -1,1 +1,1 @@
-"""A report for people and programs: on the terminal, as a page."""
+"""What a command says: a document, and the output formats that print any document."""

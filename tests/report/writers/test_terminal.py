@@ -1,4 +1,4 @@
-"""The report on a terminal, and in a pipe."""
+"""A document on a terminal, and in a pipe."""
 
 import io
 import math
@@ -7,7 +7,10 @@ import pytest
 from rich.console import Console
 
 from coequal.equivalence.report import Check, Counterexample, Finding, MeasuredTiming, Relation, Report, Verdict
-from coequal.report import terminal as text
+from coequal.report import verdict
+from coequal.report.document import Cell, Column, Document, Facts, Figure, Line, Section, Table, Verbatim
+from coequal.report.words import MEANING
+from coequal.report.writers import terminal
 
 REPRODUCE = "coequal verify examples/a_rather_long_file_name.py:residual --only values --length 12 --batch 1 --seed 0"
 
@@ -36,7 +39,7 @@ def report(**changes) -> Report:
 
 def printed(shown: Report, width: int = 80) -> str:
     stream = io.StringIO()
-    text.show(shown, Console(file=stream, width=width, highlight=False, markup=False, emoji=False))
+    terminal.show(verdict.document(shown), Console(file=stream, width=width, highlight=False, markup=False, emoji=False))
     return stream.getvalue()
 
 
@@ -93,23 +96,9 @@ def test_a_bare_report_leaves_out_what_it_does_not_know() -> None:
         assert title not in out
 
 
-@pytest.mark.parametrize("verdict", list(Verdict))
-def test_every_verdict_has_a_meaning_and_a_colour(verdict: Verdict) -> None:
-    assert text.MEANING[verdict.value] in printed(Report("t", verdict))
-    assert verdict.value in text.STYLES
-
-
-def test_a_timing_measured_in_part() -> None:
-    said = text.timing_in_words(MeasuredTiming(stride=2))
-    assert said == "receptive field ?, stride 2, delay ? (frames), causality not measured"
-
-
-def test_tensors_as_expected_and_got() -> None:
-    import torch
-
-    found = Counterexample("values", 0, None, torch.tensor([1.5, -2.25]), torch.tensor([[0.5]]))
-    rows = dict(text.counterexample_rows(found))
-    assert rows == {"frame": "0", "expected": "tensor([ 1.5000, -2.2500])", "got": "tensor([[0.5000]])"}
+@pytest.mark.parametrize("found", list(Verdict))
+def test_every_verdict_has_a_meaning(found: Verdict) -> None:
+    assert MEANING[found.value] in printed(Report("t", found))
 
 
 def test_checks_skipped_for_the_same_reason_share_a_line() -> None:
@@ -123,7 +112,50 @@ def test_no_line_ends_in_blanks() -> None:
     assert all(line == line.rstrip() for line in printed(report()).splitlines())
 
 
-def test_weights_in_words() -> None:
-    assert text.weights_in_words({"drawn": True, "tensors": 4, "numbers": 130}) == "re-drawn: 4 tensors, 130 numbers"
-    assert text.weights_in_words({"drawn": False, "why": "no modules"}) == "as they came: no modules"
-    assert text.weights_in_words({}) == ""
+def test_what_belongs_to_a_title_is_indented_and_lines_stay_together() -> None:
+    facts = Facts((("shape", "1 x 2"), ("operations", "3")), subject="clip")
+    table = Table((Column("module", "name"), Column("operations", "number")), (("0", "3"),))
+    document = Document("cost", "conv", aside="macs", parts=(facts, Line("16x", "reduction")), appendix=(table,))
+    assert terminal.plain(document).splitlines() == [
+        "conv  (macs)",
+        "  clip  shape       1 x 2",
+        "        operations  3",
+        "  reduction  16x",
+        "",
+        "module  operations",
+        "0                3",
+    ]
+
+
+def test_without_a_title_nothing_is_indented_and_the_conclusion_stands_by_itself() -> None:
+    table = Table(
+        (Column("operator", "name"), Column("outcome", "word")), (("conv", Cell("different", "bad")),), "operators"
+    )
+    found = Section("conv: NaN", (Line("Architecture()"), Line("coequal check conv")), "bad")
+    rest = (Section("", (Line("one more"),)),)
+    document = Document("check", parts=(table, found), conclusion="1 of 1 differs", appendix=rest)
+    assert terminal.plain(document).splitlines() == [
+        "operators",
+        "operator  outcome",
+        "conv      different",
+        "",
+        "conv: NaN",
+        "  Architecture()",
+        "  coequal check conv",
+        "",
+        "1 of 1 differs",
+        "  one more",
+    ]
+
+
+def test_code_stands_at_the_margin_and_figures_are_for_pages() -> None:
+    code = Verbatim("def f():\n    return 1", "the code", "python")
+    curves = Section("over time", (Figure("ratio", (1.0, 2.0)),))
+    document = Document("explain", "conv", aside="conv.py", parts=(curves, code))
+    assert terminal.plain(document) == "conv  (conv.py)\nthe code\ndef f():\n    return 1\n"
+
+
+@pytest.mark.parametrize(("width", "said"), [(99, "holds under X"), (100, "holds under convention X")])
+def test_where_there_is_little_room_a_cell_may_say_less(width: int, said: str) -> None:
+    table = Table((Column("verdict"),), ((Cell("holds under convention X", short="holds under X"),),))
+    assert said in terminal.plain(Document("claims", parts=(table,)), width).splitlines()

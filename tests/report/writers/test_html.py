@@ -1,4 +1,4 @@
-"""The HTML report: self-contained, escaped, complete."""
+"""A document as a page: self-contained, escaped, complete."""
 
 import math
 import re
@@ -7,11 +7,12 @@ from html.parser import HTMLParser
 import pytest
 
 from coequal.equivalence.report import Check, Counterexample, Finding, Report, Verdict
-from coequal.report import html as page
-from coequal.report.figures import series
+from coequal.report import verdict
+from coequal.report.document import Column, Document, Line, Section, Table, Verbatim
+from coequal.report.writers import html
 
 EVIL = "<script>alert('x')</script> & \"y\" $verdict ${seed}"
-VOID = {"meta", "path"}
+VOID = {"meta", "path", "br"}
 
 
 class Words(HTMLParser):
@@ -38,9 +39,13 @@ class Words(HTMLParser):
         self.text += data
 
 
+def page(report: Report) -> str:
+    return html.text(verdict.document(report))
+
+
 def read(report: Report) -> Words:
     words = Words()
-    words.feed(page.html(report))
+    words.feed(page(report))
     words.close()
     assert words.open == []
     return words
@@ -80,7 +85,7 @@ def test_everything_is_escaped() -> None:
 
 
 def test_fetches_nothing() -> None:
-    source = page.html(evil_report())
+    source = page(evil_report())
     assert not re.search(r"https?://|url\(|@import|<link|<img|<script", source)
 
 
@@ -103,32 +108,42 @@ def test_holds_what_the_report_holds() -> None:
         "seed 11",
     ):
         assert words in text
-    for title in ("Counterexample", "Findings", "Quality over time", "Why not more"):
+    for title in ("counterexample", "findings", "quality over time", "why not more"):
         assert title not in text
 
 
-@pytest.mark.parametrize("verdict", list(Verdict))
-def test_every_verdict_has_its_tone(verdict: Verdict) -> None:
-    assert f'<header class="{page.TONES[verdict.value]}">' in page.html(Report("t", verdict))
-
-
-def test_only_lists_of_numbers_become_curves() -> None:
-    quality = {
-        "ratio": [1, 2.5],
-        "worst": 2.5,
-        "one": [1.0],
-        "words": ["a", "b"],
-        "flags": [True, False],
-        "nan": [math.nan] * 3,
-    }
-    assert series(quality) == {"ratio": [1.0, 2.5]}
+@pytest.mark.parametrize("found", list(Verdict))
+def test_every_verdict_has_its_tone(found: Verdict) -> None:
+    assert f'<header class="{verdict.TONES[found.value]}">' in page(Report("t", found))
 
 
 def test_a_curve_has_gaps_where_it_is_not_finite() -> None:
-    drawn = page.html(Report("t", Verdict.TESTED, quality={"ratio": [0.0, 4.0, math.inf, 2.0, 1.0]}))
+    drawn = page(Report("t", Verdict.TESTED, quality={"ratio": [0.0, 4.0, math.inf, 2.0, 1.0]}))
     (path,) = re.findall(r'class="curve" d="([^"]*)"', drawn)
     assert path == "M48.0,150.0 L196.0,10.0 M492.0,80.0 L640.0,115.0"
 
 
 def test_a_constant_curve_is_drawn() -> None:
-    assert 'd="M48.0,10.0 L640.0,10.0"' in page.html(Report("t", Verdict.TESTED, quality={"ratio": [3, 3]}))
+    assert 'd="M48.0,10.0 L640.0,10.0"' in page(Report("t", Verdict.TESTED, quality={"ratio": [3, 3]}))
+
+
+def test_lines_that_follow_one_another_share_a_card() -> None:
+    parts = (Line("one", "a:"), Line("two"), Section("b", (Line("three", code=True),), "bad"))
+    shown = html.text(Document("check", parts=parts))
+    assert '<div class="card"><p><strong>a:</strong> one</p><p>two</p></div>' in shown
+    assert '<h2>b</h2><div class="card edge bad"><pre>three</pre></div>' in shown
+
+
+def test_words_between_backticks_are_code() -> None:
+    shown = html.text(Document("claims", conclusion="of `a<b`", appendix=(Verbatim("`as it is`\n<"),)))
+    assert "<p>of <code>a&lt;b</code></p>" in shown
+    assert '<pre class="verbatim">`as it is`\n&lt;</pre>' in shown
+
+
+def test_a_document_without_a_verdict_is_headed_by_its_title_or_its_command() -> None:
+    table = Table((Column("name", "name"), Column("number", "number")), (("a", "1"),), "numbers")
+    shown = html.text(Document("systems", parts=(table,)))
+    assert "<h1>coequal systems</h1>" in shown
+    assert "<h2>numbers</h2>" in shown
+    assert '<td><code>a</code></td><td class="count">1</td>' in shown
+    assert "<h1>conv</h1>" in html.text(Document("cost", "conv", aside="multiply-adds"))

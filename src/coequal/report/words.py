@@ -1,26 +1,11 @@
-"""A report on the terminal: verdict first, then what it rests on. Plain text when piped."""
+"""What a report says, in words: one sentence a question, the same in every output format."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
-
-from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, RegionVerdict, Relation, Report
-
-STYLES = {
-    **{"proved": "bold green", "tested": "bold green", "different": "bold red", "undecided": "bold yellow"},
-    **{"within": "bold yellow"},
-    **{"passed": "green", "problem": "bold red", "skipped": "dim", "waived": "yellow"},
-    **{"high": "bold red", "medium": "yellow", "low": "cyan", "info": "dim"},
-}
+from coequal.equivalence.report import Counterexample, MeasuredTiming, RegionVerdict, Relation, Report
 
 MEANING = {
     "proved": "the stream computes its clip function, by exact arithmetic",
@@ -29,44 +14,6 @@ MEANING = {
     "within": "not its clip function, but no further off than was accepted",
     "undecided": "it could not be run or observed well enough",
 }
-
-
-def show(report: Report, console: Console) -> None:
-    """Print the report: verdict, relation, timing, checks, counterexample, findings, reasons, notes."""
-    with trimmed(console):
-        _show(report, console)
-
-
-@contextlib.contextmanager
-def trimmed(console: Console) -> Iterator[None]:
-    """What is printed within it goes to a pipe without blanks at the ends of lines."""
-    if console.is_terminal:
-        yield
-        return
-    with console.capture() as captured:
-        yield
-    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
-
-
-def _show(report: Report, console: Console) -> None:
-    style = STYLES[report.verdict.value]
-    console.print(Text.assemble((report.headline, style), f"  {report.target}  ({report.seconds:.1f} s)"), soft_wrap=True)
-    console.print(_indented(Text(meaning(report))))
-    console.print()
-    console.print(_facts(report))
-    if report.checks:
-        console.print()
-        console.print(_checks(report))
-    if report.counterexample is not None:
-        console.print()
-        _counterexample(report.counterexample, console)
-    if report.findings:
-        console.print()
-        console.print(_findings(report))
-    for title, lines in (("why not more", report.reasons), ("assumed", assumed(report)), ("notes", report.notes)):
-        if lines:
-            console.print()
-            console.print(_list(title, lines))
 
 
 def meaning(report: Report) -> str:
@@ -218,41 +165,6 @@ def _function_in_words(report: Report) -> str:
     return f"{report.headline}: {report.reasons[0]}" if report.reasons else report.headline
 
 
-def _facts(report: Report) -> RenderableType:
-    grid = _grid()
-    for name, text in facts(report).items():
-        grid.add_row(Text(name, "bold"), Text(text))
-    return _indented(grid)
-
-
-def _checks(report: Report) -> RenderableType:
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
-    for name in ("check", "outcome"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("examples", justify="right", no_wrap=True)
-    table.add_column("detail")
-    for c in checks_worth_a_line(report.checks):
-        table.add_row(c.name, Text(c.outcome, STYLES.get(c.outcome, "")), str(c.examples), Text(c.detail))
-    return _indented(table)
-
-
-def checks_worth_a_line(checks: list[Check]) -> list[Check]:
-    """The checks; three or more that were skipped for the same reason become one line, `14 more`, at the end."""
-    skipped = Counter(c.detail for c in checks if c.outcome == "skipped")
-    alone = [c for c in checks if c.outcome != "skipped" or skipped[c.detail] < 3]
-    return alone + [Check(f"{count} more", "skipped", 0, detail) for detail, count in skipped.items() if count > 2]
-
-
-def _counterexample(found: Counterexample, console: Console) -> None:
-    grid = _grid()
-    for name, value in counterexample_rows(found):
-        grid.add_row(Text(name, "bold"), Text(value))
-    console.print(_indented(Text(f"counterexample, in the check {found.check}", "bold red")))
-    console.print(Padding.indent(grid, 4))
-    if found.reproduce:  # one line, whatever its length: it is there to be copied
-        console.print(Text.assemble("    ", ("reproduce", "bold"), f"  {found.reproduce}"), soft_wrap=True)
-
-
 def counterexample_rows(found: Counterexample) -> list[tuple[str, str]]:
     """Name and text of what a counterexample knows."""
     rows = {
@@ -273,26 +185,3 @@ def counterexample_rows(found: Counterexample) -> list[tuple[str, str]]:
 def _short(value: Any) -> str:
     text = " ".join(str(value).split())
     return text if len(text) <= 400 else f"{text[:400]} ..."
-
-
-def _findings(report: Report) -> RenderableType:
-    grid = _grid()
-    for f in report.findings:
-        allowed = " (allowed)" if f.allowed else ""
-        grid.add_row(Text(f.severity, STYLES[f.severity]), Text(f.name), Text(f"{f.detail}{allowed}"))
-    return _indented(Group(Text("findings", "bold"), Padding.indent(grid, 2)))
-
-
-def _list(title: str, lines: list[str]) -> RenderableType:
-    grid = _grid()
-    for line in lines:
-        grid.add_row("-", Text(line))
-    return _indented(Group(Text(title, "bold"), Padding.indent(grid, 2)))
-
-
-def _grid() -> Table:
-    return Table.grid(padding=(0, 2, 0, 0))
-
-
-def _indented(what: RenderableType) -> RenderableType:
-    return Padding.indent(what, 2)

@@ -51,13 +51,13 @@ CHECKS: dict[str, CheckSpec] = {
     ),
     "reorder": CheckSpec(
         "Does reorder(index) make row i go on as what row index[i] was? Skipped where there is no such verb.",
-        row_examples("", "after a reset"),
+        row_examples("", "after a reset", "before a crop"),
         verbs.reorder,
         "conduct",
     ),
     "crop": CheckSpec(
         "Does crop(frames) take the stream back to its first frames? Skipped where there is no such verb.",
-        middle_examples("half", "0", "1", "2", "3", "4", "5", "8", "reordered", times=3.0),
+        middle_examples("half", "0", "1", "2", "3", "4", "5", "8", times=3.0),
         verbs.crop,
         "conduct",
     ),

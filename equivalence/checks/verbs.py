@@ -83,8 +83,10 @@ def reorder(session: Session, example: Example) -> int:
     """reorder(index) makes row i go on as what row index[i] was: changed places first, then one row twice and one gone."""
     verb = _verb(session, "reorder", "index")
     if example.variant == "after a reset":
-        return reorder_after_reset(session, example)
+        return _reorder_after_reset(session, example)
     _, head, tail = _two_rows(session, example)
+    if example.variant == "before a crop":
+        return _reorder_before_crop(session, head, tail, example)
     layout, rows = session.layout, torch.arange(example.batch)
     twice = rows.roll(1)
     twice[-1] = twice[0]
@@ -105,7 +107,7 @@ def reorder(session: Session, example: Example) -> int:
         return agree(session, fed, whole)
 
 
-def reorder_after_reset(session: Session, example: Example) -> int:
+def _reorder_after_reset(session: Session, example: Example) -> int:
     """Rows that were reset are another number of frames old than the others, and take that along when they change places."""
     verb, reset = _verb(session, "reorder", "index"), _verb(session, "reset", "rows")
     _, head, tail = _two_rows(session, example)
@@ -153,8 +155,6 @@ def crop(session: Session, example: Example) -> int:
     """crop(frames) takes the stream back to where it was after its first frames, from any later one, once and again."""
     verb = _verb(session, "crop", "frames")
     x, head, tail = _parts(session, example)
-    if example.variant == "reordered":
-        return _crop_reordered(session, verb, head, tail, example)
     if example.variant not in ("", "half"):
         head, tail = _cut(session, x, int(example.variant))
     cut = session.layout.length(head)
@@ -172,11 +172,9 @@ def crop(session: Session, example: Example) -> int:
     return compared
 
 
-def _crop_reordered(session: Session, verb: str, head: Tree, tail: Tree, example: Example) -> int:
+def _reorder_before_crop(session: Session, head: Tree, tail: Tree, example: Example) -> int:
     """The frames that a row goes back to are its own, which were another row's before rows changed places."""
-    told = _verb(session, "reorder", "index")
-    if session.layout.rows(head) is None or example.batch < 2:
-        raise Skip("there are no rows that could change places")
+    told, verb = _verb(session, "reorder", "index"), _verb(session, "crop", "frames")
     layout, index = session.layout, torch.arange(example.batch).roll(1)
     length = session.legal(layout.length(head) // 2)
     if not length:
@@ -190,7 +188,7 @@ def _crop_reordered(session: Session, verb: str, head: Tree, tail: Tree, example
     player.as_if(kept, fed)
     tail = layout.like(layout.of_rows(tail, index), tail)
     whole = layout.join(layout.of_rows(layout.part(head, 0, length), index), tail)
-    with saying(CROP):
+    with saying(REORDER):
         return agree(session, whole, _rest(session, player, tail))
 
 

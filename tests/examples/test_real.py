@@ -37,6 +37,12 @@ PROVED = [
     ("signals", "mimi_encoder", "transformers", "all"),
     ("signals", "moshi_transformer", "moshi", GROWING),
     ("signals", "tcn", "pytorch_tcn", "all"),
+    ("cells", "closed_form", "ncps", GROWING),
+    ("cells", "cached_convolutions", "cached_conv", GROWING),
+    ("cells", "bart_and_its_encoder", "transformers", GROWING),
+    ("cells", "gpt2_hidden_states", "transformers", GROWING),
+    ("cells", "moshi_as_a_context", "moshi", GROWING),
+    ("cells", "retnet_with_positions", "yet_another_retnet", GROWING),
 ]
 
 
@@ -65,6 +71,15 @@ def test_rows_that_a_step_mixes_are_found():
     assert report.verdict == "different"
 
 
-@pytest.mark.parametrize("name", ["decoders", "recurrences", "signals"])
+@pytest.mark.parametrize("name", ["cells", "decoders", "recurrences", "signals"])
 def test_the_files_load_without_the_packages(name):
     assert loaded(name).__doc__
+
+
+def test_a_scan_in_the_logarithm_is_tested():
+    """It compares data, to choose between two logarithms of one function."""
+    pytest.importorskip("minGRU_pytorch")
+    torch.manual_seed(0)
+    report = coequal.verify(loaded("cells").min_gru(), effort="quick")
+    assert (report.verdict, report.exit_code()) == ("tested", 0), report
+    assert "it compares data" in report.reasons[0]

@@ -93,7 +93,7 @@ def test_a_right_one_does_as_it_is_told() -> None:
         ("drops more than three alone", "crop"),
         ("reorders once", "reorder"),
         ("not the counts", "reorder"),
-        ("the newest alone", "crop"),
+        ("the newest alone", "reorder"),
         ("not in the first frame", "reset-rows"),
     ],
 )

@@ -25,6 +25,7 @@ from coequal.equivalence.compare.relation import compare
 from coequal.equivalence.counterexample.explain import told
 from coequal.equivalence.counterexample.locate import locate
 from coequal.equivalence.counterexample.shrink import shrink
+from coequal.equivalence.findings.base import FINDINGS
 from coequal.equivalence.findings.catalogue import look
 from coequal.equivalence.findings.lifecycle import describe_weights
 from coequal.equivalence.findings.numerics import of_rounding
@@ -38,7 +39,7 @@ from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import StreamRaised
 from coequal.equivalence.run.session import Session
 from coequal.equivalence.several import of_all
-from coequal.subjects.errors import BadSubject
+from coequal.subjects.errors import BadSubject, nearest
 from coequal.subjects.subject import Subject
 from coequal.subjects.validate import check_subject
 
@@ -52,6 +53,7 @@ def verify(subject: Subject, options: Options = USUAL, replay: Replay | None = N
     """
     _check_options(options, replay)
     check_subject(subject)
+    _check_allowed(subject)
     replay = replay if replay is not None and replay.chosen else None
     begin = time.monotonic()
     first = _accepted(subject, options, replay, target, None)
@@ -164,6 +166,16 @@ def _names(checks: str | Iterable[str] | None) -> tuple[str, ...]:
         if name not in (*CHECKS, EXACT):
             raise BadSubject(f"there is no check {name!r}; checks: {', '.join((*CHECKS, EXACT))}")
     return names
+
+
+def _check_allowed(subject: Subject) -> None:
+    """A typo would waive nothing, silently."""
+    known = {*CHECKS, EXACT, *FINDINGS}
+    for name in subject.allow:
+        if name not in known:
+            meant = nearest(name, known)
+            hint = f": did you mean {meant!r}?" if meant else ""
+            raise BadSubject(f"Subject.allow: no check or finding is called {name!r}{hint}")
 
 
 def _check_options(options: Options, replay: Replay | None) -> None:

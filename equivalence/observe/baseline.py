@@ -100,7 +100,18 @@ def _clip(session: Session, x: Tree) -> Tensor:
     try:
         return session.clip_or_raise(x)
     except ClipRaised as error:
-        raise BadSubject(f"clip(x) raised on a clip of shape {shapes(x)}: {error}") from error
+        raise BadSubject(f"clip(x) raised on a clip of shape {shapes(x)}: {error}{_hint(session)}") from error
+
+
+def _hint(session: Session) -> str:
+    """Where the clip function takes the example and not what is drawn like it."""
+    if session.subject.inputs is not None:
+        return ""
+    try:
+        session.clip_or_raise(session.cast(session.subject.example))
+    except ClipRaised:
+        return ""
+    return ". It takes the example: say by `inputs` what can be fed, where random numbers like the example's cannot"
 
 
 def _trace(session: Session, x: Tree) -> Any:

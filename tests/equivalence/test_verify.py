@@ -22,8 +22,34 @@ def echo(**fields):
     return coequal.Subject(**{"clip": lambda x: x, "stream": Echo, "example": torch.randn(2, 3, 6)} | fields)
 
 
+def refuses_negatives(x):
+    if (x < 0).any():
+        raise ValueError("no negative numbers")
+    return x
+
+
 REFUSED = {
     "no tensor for an example": ({"example": "clip"}, r"Subject\.example: expected a tensor, a whole clip, or .*, got str"),
+    "a name that waives nothing": ({"allow": ("drft",)}, r"no check or finding is called 'drft': did you mean 'drift'"),
+    "a text for what is allowed": (
+        {"allow": "fork"},
+        r"Subject\.allow: names of checks or findings, .* got 'fork'",
+    ),
+    "a list of modules": ({"modules": [torch.nn.ReLU()]}, r"Subject\.modules: expected a torch\.nn\.Module .*; got list"),
+    "a dictionary for a claim": ({"claim": {"delay": 1}}, r"Subject\.claim: expected a coequal\.Claim, or None; got dict"),
+    "true for a distance": ({"within": True}, r"Subject\.within: a distance above 0, or None; got True"),
+    "windows of no length": ({"emits": "window"}, r"Subject\.emits: 'window' .* say of how many frames by `window`"),
+    "nothing that is selected": ({"select": ()}, r"Subject\.select: a path like"),
+    "a selection that raises": ({"select": lambda output: output.hidden}, r"Subject\.select\(Tensor of clip\(\)\) raised"),
+    "inputs of other lengths": (
+        {"inputs": lambda length, batch, seed: torch.zeros(batch, 3, length + 1)},
+        r"Subject\.inputs\(length=6, .* returned a clip of 7 frames",
+    ),
+    "inputs that raise": ({"inputs": lambda length: 0}, r"Subject\.inputs\(length=6, batch=2, seed=0\) raised TypeError"),
+    "a clip that takes no negative numbers": (
+        {"clip": refuses_negatives, "example": torch.ones(2, 3, 6)},
+        r"say by `inputs` what can be fed",
+    ),
     "a number among the inputs": ({"example": [1, 2]}, r"Subject\.example: the input '0' is no tensor, it is int"),
     "no callable for a clip": ({"clip": 3}, r"Subject\.clip: expected a callable, got int"),
     "no callable for a stream": ({"stream": Echo()}, r"Subject\.stream: expected a callable, got Echo"),

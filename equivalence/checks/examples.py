@@ -36,7 +36,7 @@ def chunk_examples(session: Session, effort: str) -> Iterator[Example]:
     regular = [_chunked(length, size) for size in (3, 7, 2, 1)]
     irregular = [(length,), (max(1, length - 3), *[1] * min(3, length - 1)), (1, *_chunked(length - 1, 4))]
     random = [session.plan.split(length, "mixed", session.seed + i) for i in range(6 if effort == "normal" else 2)]
-    small = [session.plan.repeated(size, length) for size in session.plan.smallest(16)]
+    small = [session.plan.repeated(size, session.facts.reach + 4) for size in session.plan.smallest(16)]
     small += [session.plan.prompted(size, length) for size in range(1, 33)] if session.plan.prompt else []
     options = [session.plan.split(length, "largest"), *random, *regular, *irregular, *large, *small]
     seen = dict[tuple[int, ...], None]()

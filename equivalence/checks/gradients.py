@@ -31,9 +31,9 @@ def gradients(session: Session, example: Example) -> int:
         raise Skip("where frames are padding the clip function says nothing")
     x = session.inputs(example.length, example.batch, example.seed)
     with torch.enable_grad(), _recording(session) as parameters:
-        stream = _through_stream(session, x, parameters, example.seed)
-        clip = _through_clip(session, x, parameters, example.seed)
-        moved = _through_clip(session, _moved(session, x), parameters, example.seed)
+        stream, emitted = _through_stream(session, x, parameters, example.seed)
+        clip = _through_clip(session, x, parameters, example.seed, emitted)
+        moved = _through_clip(session, _moved(session, x), parameters, example.seed, emitted)
     scale = max((largest(gradient) for gradient in clip.values() if gradient is not None), default=0.0)
     return sum(_compared(session, name, stream[name], clip[name], moved[name], scale) for name in clip)
 
@@ -81,7 +81,8 @@ def _of(total: Tensor, asking: dict[str, Tensor], parameters: dict[str, Tensor])
     return dict(zip(wanted, found, strict=True))
 
 
-def _through_stream(session: Session, x: Tree, parameters: dict[str, Tensor], seed: int) -> Gradients:
+def _through_stream(session: Session, x: Tree, parameters: dict[str, Tensor], seed: int) -> tuple[Gradients, int]:
+    """The gradients, and how many frames were emitted."""
     asked, asking = _asking(session, x)
     player = session.player().feed(asked, session.plan_chunks(x)).flush()
     if not player.held:
@@ -89,18 +90,17 @@ def _through_stream(session: Session, x: Tree, parameters: dict[str, Tensor], se
     if not all(frame.requires_grad for frame in player.held):
         raise Skip(NONE)
     try:
-        return _of(_functional(player.held, seed), asking, parameters)
+        return _of(_functional(player.held, seed), asking, parameters), len(player.held)
     except RuntimeError as error:  # changed in place: autograd says so
         raise Mismatch(f"no gradient through the stream: {str(error).splitlines()[0][:160]}") from error
 
 
-def _through_clip(session: Session, x: Tree, parameters: dict[str, Tensor], seed: int) -> Gradients:
+def _through_clip(session: Session, x: Tree, parameters: dict[str, Tensor], seed: int, emitted: int) -> Gradients:
     asked, asking = _asking(session, x)
     try:
         output = session.outputs.of_clip(called(session.subject.clip, asked, "clip"))
     except Exception as error:
         raise ClipRaised(str(error)) from error
-    emitted = len(session.play(x).frames)
     frames = frames_of(session, output)[session.subject.offset :][:emitted]
     if not output.requires_grad:
         raise Skip("the clip function's output carries no gradient")

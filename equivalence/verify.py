@@ -175,7 +175,7 @@ def _check_allowed(subject: Subject) -> None:
         if name not in known:
             meant = nearest(name, known)
             hint = f": did you mean {meant!r}?" if meant else ""
-            raise BadSubject(f"Subject.allow: no check or finding is called {name!r}{hint}")
+            raise BadSubject(f"allow: no check or finding is called {name!r}{hint}")
 
 
 def _check_options(options: Options, replay: Replay | None) -> None:

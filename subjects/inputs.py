@@ -189,11 +189,13 @@ class Inputs:
         return [name for name, leaf in leaves_of(x).items() if leaf.is_floating_point() and name not in self.fixed]
 
     def on_data(self, function: Callable[[Tensor], Tensor], x: Tree) -> Tree:
-        """The same with the floating-point data that moves with time changed."""
-        if isinstance(x, Tensor):
-            return function(x) if x.is_floating_point() else x
-        moving = {name for name in self.data(x) if self.time[name] is not None}
-        return with_leaves(x, {name: function(leaf) if name in moving else leaf for name, leaf in leaves_of(x).items()})
+        """The same with its data changed, conditioning included."""
+        changed = {name: function(leaf) for name, leaf in leaves_of(x).items() if name in self.data(x)}
+        return with_leaves(x, leaves_of(x) | changed)
+
+    def on_frames(self, function: Callable[[Tensor], Tensor], x: Tree) -> Tree:
+        """The same with the data that moves with time changed."""
+        return self.like(x, self.on_data(function, x))
 
 
 def axes_of(given: Any, x: Tree, what: str) -> Axes:

@@ -50,7 +50,7 @@ def reset(session: Session, example: Example) -> int:
 def _after_reset(session: Session, old: Player, x: Tree) -> int:
     """A stream that can be reset as a whole is as good as new."""
     function = getattr(old.stream, "reset", None)
-    if not callable(function) or not callable_without(function):
+    if not callable(function) or not takes(function, 0):
         return 0
     function()
     old.back_to(0, 0)
@@ -58,12 +58,14 @@ def _after_reset(session: Session, old: Player, x: Tree) -> int:
         return agree(session, x, old.feed(x, session.plan_chunks(x)).flush().trace)
 
 
-def callable_without(function: Any) -> bool:
-    """Whether a function may be called without arguments."""
+def takes(function: Any, count: int) -> bool:
+    """Whether a function may be called with so many arguments; one without a signature may be told something."""
     try:
-        inspect.signature(function).bind()
-    except (TypeError, ValueError):
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError:
         return False
+    except ValueError:
+        return count > 0
     return True
 
 
@@ -120,13 +122,18 @@ def _halves(session: Session, example: Example) -> tuple[Tree, Tree, Tree, Tree]
     return x, head, tail, tail if drawn_by_subject else session.layout.like(tail, halves(session, other)[1])
 
 
-def halves(session: Session, x: Tree) -> tuple[Tree, Tree]:
-    """The two halves of a clip, the first one legal; Skip where streams cannot be stopped half way."""
+def halves(session: Session, x: Tree, *, later: bool = False) -> tuple[Tree, Tree]:
+    """The two halves of a clip, or of what comes `later` in a stream; the first one legal."""
+    return divided(session, x, session.layout.length(x) // 2, later=later)
+
+
+def divided(session: Session, x: Tree, at: int, *, later: bool = False) -> tuple[Tree, Tree]:
+    """The frames before and after about so many, the first ones legal; Skip where streams cannot be stopped half way."""
     if session.plan.ahead:
         raise Skip("its plan feeds frames ahead: streams are played whole")
-    length = session.layout.length(x)
-    half = session.plan.legal(length // 2)
-    return session.layout.part(x, 0, half), session.layout.part(x, half, length - half)
+    plan, length = session.plan.later() if later else session.plan, session.layout.length(x)
+    at = plan.legal(at)
+    return session.layout.part(x, 0, at), session.layout.part(x, at, length - at)
 
 
 def rest_of_plan(session: Session, tail: Tree) -> tuple[int, ...] | None:

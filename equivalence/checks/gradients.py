@@ -14,7 +14,7 @@ from coequal.equivalence.compare.floats import largest
 from coequal.equivalence.compare.relation import frames_of
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import ClipRaised, Session
-from coequal.subjects.inputs import Tree, called, leaves_of, with_leaves
+from coequal.subjects.inputs import Tree, called, leaves_of
 
 Tensor = torch.Tensor
 Gradients = dict[str, Tensor | None]
@@ -61,9 +61,8 @@ def _moved(session: Session, x: Tree) -> Tree:
 
 def _asking(session: Session, x: Tree) -> tuple[Tree, dict[str, Tensor]]:
     """The input with tensors that ask for gradients, and those."""
-    leaves, names = leaves_of(x), session.layout.data(x)
-    asking = {name: leaves[name].clone().requires_grad_(True) for name in names}
-    return with_leaves(x, leaves | asking), asking
+    asked = session.layout.on_data(lambda leaf: leaf.clone().requires_grad_(True), x)
+    return asked, {name: leaves_of(asked)[name] for name in session.layout.data(x)}
 
 
 def _functional(frames: list[Tensor], seed: int) -> Tensor:

@@ -6,14 +6,12 @@ what is left: the emissions that follow are compared with the clip function's.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from coequal.equivalence.checks.base import Skip, saying
-from coequal.equivalence.checks.conduct import halves, rest_of_plan
+from coequal.equivalence.checks.conduct import divided, halves, rest_of_plan, takes
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.run.examples import Example
@@ -38,7 +36,7 @@ def reset_rows(session: Session, example: Example) -> int:
     verb = _verb(session, "reset", "rows")
     x, head, tail = _two_rows(session, example)
     if example.variant in ("early", "late"):
-        head, tail = _cut(session, x, 1 if example.variant == "early" else 3 * example.length // 4)
+        head, tail = divided(session, x, 1 if example.variant == "early" else 3 * example.length // 4)
     rows = {"last": [example.batch - 1], "two": [0, example.batch - 1], "all": list(range(example.batch))}.get(
         example.variant, [0]
     )
@@ -91,7 +89,7 @@ def reorder(session: Session, example: Example) -> int:
     twice = rows.roll(1)
     twice[-1] = twice[0]
     player, frames, fed = _fed(session, head), list[Tensor](), head
-    parts = _thirds(session, tail)
+    parts = halves(session, tail, later=True)
     for index, part in zip((rows.roll(1), twice), parts, strict=True):
         _tell(player, verb, index)
         frames = [*_rows(session, Trace([*frames, *player.trace.frames[len(frames) :]]), index).frames]
@@ -112,7 +110,7 @@ def _reorder_after_reset(session: Session, example: Example) -> int:
     verb, reset = _verb(session, "reorder", "index"), _verb(session, "reset", "rows")
     _, head, tail = _two_rows(session, example)
     layout, rows, index = session.layout, torch.tensor([0]), torch.arange(example.batch).roll(1)
-    middle, last = _thirds(session, tail)
+    middle, last = halves(session, tail, later=True)
     player = _fed(session, head)
     _tell(player, reset, rows)
     player.feed(middle, rest_of_plan(session, middle))
@@ -144,19 +142,12 @@ def _still_of(session: Session, fed: Tree, part: Tree) -> Tree:
     return with_leaves(part, leaves_of(part) | still)
 
 
-def _thirds(session: Session, tail: Tree) -> tuple[Tree, Tree]:
-    """The second part of a stream in two, the first of them legal."""
-    length = session.layout.length(tail)
-    half = session.plan.later().legal(length // 2)
-    return session.layout.part(tail, 0, half), session.layout.part(tail, half, length - half)
-
-
 def crop(session: Session, example: Example) -> int:
     """crop(frames) takes the stream back to where it was after its first frames, from any later one, once and again."""
     verb = _verb(session, "crop", "frames")
     x, head, tail = _parts(session, example)
     if example.variant not in ("", "half"):
-        head, tail = _cut(session, x, int(example.variant))
+        head, tail = divided(session, x, int(example.variant))
     cut = session.layout.length(head)
     other = session.layout.part(session.inputs(example.length, example.batch, example.seed + 1), cut, example.length - cut)
     branch = tail if session.subject.inputs is not None else session.layout.like(tail, other)
@@ -200,14 +191,6 @@ def _taken_back(session: Session, player: Player, verb: str, draft: Tree, before
     player.back_to(kept, fed)
 
 
-def _cut(session: Session, x: Tree, at: int) -> tuple[Tree, Tree]:
-    """The two parts of a clip, the first one of a legal length."""
-    if session.plan.ahead:
-        raise Skip("its plan feeds frames ahead: streams are played whole")
-    length, at = session.layout.length(x), session.plan.legal(at)
-    return session.layout.part(x, 0, at), session.layout.part(x, at, length - at)
-
-
 def _chunks(session: Session, part: Tree, before: int) -> tuple[int, ...] | None:
     """Chunks of what comes after so many frames."""
     return rest_of_plan(session, part) if before else session.plan_chunks(part)
@@ -233,21 +216,11 @@ def _verb(session: Session, name: str, argument: str) -> str:
     player = session.player()
     function = getattr(player.stream, name, None)
     player.leave()
-    if not callable(function) or not _takes_one(function):
+    if not callable(function) or not takes(function, 1):
         raise Skip(f"the stream has no {name}({argument})")
     if session.plan.ahead or session.plan.whole:
         raise Skip("its plan feeds frames again")
     return name
-
-
-def _takes_one(function: Callable[..., Any]) -> bool:
-    try:
-        inspect.signature(function).bind(object())
-    except TypeError:
-        return False
-    except ValueError:  # no signature: it may
-        return True
-    return True
 
 
 def _two_rows(session: Session, example: Example) -> tuple[Tree, Tree, Tree]:

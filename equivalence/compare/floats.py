@@ -18,7 +18,7 @@ from coequal.equivalence.run.player import StreamRaised
 from coequal.equivalence.run.session import Session
 from coequal.equivalence.run.weights import borrowed, put
 from coequal.proofs.eager import eagerly
-from coequal.subjects.inputs import Tree, leaves_of, with_leaves
+from coequal.subjects.inputs import Tree
 
 Tensor = torch.Tensor
 
@@ -144,17 +144,10 @@ def _moved(session: Session[Any], x: Tree, output: Tensor) -> float:
             named = {**dict(module.named_parameters()), **dict(module.named_buffers())}
             floats = {name: t for name, t in named.items() if t.is_floating_point() and torch.isfinite(t).all()}
             put(module, {name: rounding.perturbed(t.detach(), i) for i, (name, t) in enumerate(floats.items())})
-        other = session.clip(mapped_data(session, x))
+        other = session.clip(session.layout.on_data(lambda leaf: rounding.perturbed(leaf, session.seed + 1), x))
     if other is None or other.shape != output.shape:
         return 0.0
     return largest(other - output) / rounding.PROBE
-
-
-def mapped_data(session: Session[Any], x: Tree) -> Tree:
-    """All floating-point data of a clip, changed by a little; masks and positions as they are."""
-    names = session.layout.data(x)
-    leaves = leaves_of(x)
-    return with_leaves(x, {n: rounding.perturbed(t, session.seed + 1) if n in names else t for n, t in leaves.items()})
 
 
 # -- formats -------------------------------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ def _compare_windows(
 ) -> Comparison:
     """The emission at frame t is the clip function of the N frames up to t (less the offset), whole or its last frame."""
     seen, count = trace.seen if times is None else times, session.subject.window or 1
-    frames, largest = 0, 0.0
+    frames, largest, valid = 0, 0.0, Valid.of(session, x, session.layout.length(x))
     for got, fed in zip(trace.frames, seen, strict=False):
         end = fed - session.subject.offset
         if end < count or (wanted is not None and fed not in wanted):
@@ -177,7 +177,7 @@ def _compare_windows(
             text = f"the clip function refuses the window of {count} frames that ends with frame {end - 1}"
             return Comparison(frames, Mismatch(text, fed - 1), largest=largest)
         limit = session.numbers.limit(session, window, output)
-        both = Valid.of(session, x, session.layout.length(x)).of_both(got, window_result(session, output, got), end - 1)
+        both = valid.of_both(got, window_result(session, output, got), end - 1)
         difference = None if both is None else limit.difference(*both, fed - 1)
         largest = larger(largest, limit.largest)
         if difference is not None:

@@ -25,6 +25,7 @@ from coequal.proofs.field.errors import Redraw, Undisturbed
 from coequal.subjects.chunks import Chunks
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.inputs import Tree
+from coequal.subjects.wording import numbers
 
 Tensor = torch.Tensor
 LOCATABLE = (
@@ -77,8 +78,8 @@ def dependences(exact: FieldSession, example: Example, frame: int) -> str:
                 frames.append(i)
     clip, stream = moved
     if clip == stream or before[1] is None:
-        return f"clip and stream use the same input frames: {_listed(clip)}" if clip == stream and clip else ""
-    return f"the clip's frame depends on the input frames {_listed(clip)}, the stream's on {_listed(stream)}"
+        return f"clip and stream use the same input frames: {numbers(clip)}" if clip == stream and clip else ""
+    return f"the clip's frame depends on the input frames {numbers(clip)}, the stream's on {numbers(stream) or 'none'}"
 
 
 def _both(exact: FieldSession, x: Tree, frame: int, chunks: Chunks | None = None) -> tuple[Tensor | None, Tensor | None]:
@@ -93,18 +94,6 @@ def _both(exact: FieldSession, x: Tree, frame: int, chunks: Chunks | None = None
     output, index = exact.clip(x), frame - subject.offset
     clip = None if output is None or frame >= output.shape[exact.output_time] else output.select(exact.output_time, frame)
     return clip, trace.frames[index] if 0 <= index < len(trace.frames) else None
-
-
-def _listed(frames: list[int]) -> str:
-    """`3 to 6 and 8`."""
-    runs: list[list[int]] = []
-    for i in frames:
-        if runs and i == runs[-1][-1] + 1:
-            runs[-1].append(i)
-        else:
-            runs.append([i])
-    words = [f"{r[0]} to {r[-1]}" if len(r) > 2 else " and ".join(map(str, r)) for r in runs]
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else (words[0] if words else "none")
 
 
 def first_differing_module(session: Session, check: str, example: Example, frame: int | None) -> str | None:

@@ -27,7 +27,7 @@ def outlier(session: Session, looked: Looked) -> None:
     length = session.legal(3 * session.facts.reach + 6) or session.legal(session.example_length)
     at = length - 2 * session.facts.reach - 4
     x = session.inputs(length, session.batch, session.seed + 901)
-    x = session.layout.replaced(x, max(0, at), session.layout.on_data(lambda leaf: leaf * OUTLIER, x), max(0, at))
+    x = session.layout.replaced(x, max(0, at), session.layout.on_frames(lambda leaf: leaf * OUTLIER, x), max(0, at))
     for frame, got, want, limit in _pairs(session, x):
         finite = torch.isfinite(want)
         if not bool(torch.isfinite(got)[finite].all()):
@@ -48,7 +48,7 @@ def nan_recovery(session: Session, looked: Looked) -> None:
     length = session.legal(3 * session.facts.reach + 6) or session.legal(session.example_length)
     at = max(0, length - 2 * session.facts.reach - 4)
     x = session.inputs(length, session.batch, session.seed + 902)
-    x = session.layout.replaced(x, at, session.layout.on_data(lambda leaf: torch.full_like(leaf, math.nan), x), at)
+    x = session.layout.replaced(x, at, session.layout.on_frames(lambda leaf: torch.full_like(leaf, math.nan), x), at)
     for frame, got, want, limit in _pairs(session, x):
         if bool(torch.isfinite(want).all()) and not close(got, want, limit):
             what = "NaN" if bool(torch.isnan(got).any()) else "wrong"

@@ -49,18 +49,15 @@ def page(module: nn.Module, origin: Origin, way: Way, found: Search) -> str:
     more = tuple(kind.__name__ for _, kind in way.start.names if kind.__module__ not in ("builtins", "collections"))
     standard, fetched = origin.imports(more)
     standard = [*(["import copy"] if way.fresh.copied or way.entry.keeps_state else []), *standard]
-    blocks = [
-        [HEAD.format(target=origin.target)],
+    return _file(
+        origin,
         standard,
-        ["import torch", "", "import coequal"],
         fetched,
-        [origin.module(), "module.eval()  # guessed: as it is deployed"],
         [*_example(way, found), *_open(way)],
         ["", *_clip(module, way, found), clip_source(module, way)],
         ["", *_stream(way, found), stream_source(way)],
         ["", *tried(found), *comment(NOT_GUESSED), _subject(way)],
-    ]
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+    )
 
 
 def recognised(module: nn.Module, origin: Origin, layout: Layout | None) -> str:
@@ -69,16 +66,16 @@ def recognised(module: nn.Module, origin: Origin, layout: Layout | None) -> str:
     example = [layout.source()] if layout is not None else ["example = None  # TODO: a clip that the module accepts"]
     said = comment("An adapter of coequal recognises the module: clip, stream and axes are its, nothing of them is guessed.")
     read = comment(f"Guessed: the example, from {layout.read}.") if layout is not None else []
-    blocks = [
-        [HEAD.format(target=origin.target)],
-        standard,
-        ["import torch", "", "import coequal"],
-        fetched,
-        [origin.module(), "module.eval()  # guessed: as it is deployed"],
-        [*read, *([] if origin.pair else example)],
-        [*said, "subject = coequal.subject(module, example=example)"],
-    ]
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+    subject = [*said, "subject = coequal.subject(module, example=example)"]
+    return _file(origin, standard, fetched, [*read, *([] if origin.pair else example)], subject)
+
+
+def _file(origin: Origin, standard: list[str], fetched: list[str], *blocks: list[str]) -> str:
+    """Heading, imports and the module, then these blocks."""
+    module = [origin.module(), "module.eval()  # guessed: as it is deployed"]
+    imports = [standard, ["import torch", "", "import coequal"], fetched]
+    whole = [[HEAD.format(target=origin.target)], *imports, module, *blocks]
+    return "\n\n".join("\n".join(block) for block in whole if block) + "\n"
 
 
 def tried(found: Search) -> list[str]:

@@ -73,18 +73,14 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
 
         (folder / STAGE).write_text("drafting it")
         return drafts.of_target(request["target"], **request["draft"])
-    from coequal.process.target import known_names, load
+    from coequal.process.target import load
 
     (folder / STAGE).write_text("loading it")
     subject = load(request["target"], **request["load"])
     (folder / STAGE).write_text("verifying it")
-    from coequal.equivalence.checks import CHECKS
-    from coequal.equivalence.checks.exact import EXACT
-    from coequal.equivalence.findings.base import FINDINGS
     from coequal.equivalence.options import Options, Replay
     from coequal.equivalence.verify import verify
 
-    known_names(subject.allow, {*CHECKS, EXACT, *FINDINGS})
     left = request["deadline"] - time.time()
     options, replay = Options(timeout=left, **request["options"]), Replay(**request["replay"])
     report = verify(subject, options, replay, target=request["again"])

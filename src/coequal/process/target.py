@@ -184,10 +184,3 @@ def _did_you_mean(name: str, known: Iterable[str]) -> str:
     if close := nearest(name, known):
         return f"; did you mean {close}?"
     return f"; it has {', '.join(known[:8])}" if known else ""
-
-
-def known_names(allowed: Iterable[str], known: Iterable[str]) -> None:
-    """BadSubject where a name that is to be waived is no check and no finding: a typo would waive nothing, silently."""
-    for name in allowed:
-        if name not in known:
-            raise BadSubject(f"allow: no check or finding is called {name!r}{_did_you_mean(name, known)}")

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from coequal.equivalence.report import Counterexample, MeasuredTiming, RegionVerdict, Relation, Report
+from coequal.subjects.wording import listed, numbers
 
 MEANING = {
     "proved": "the stream computes its clip function, by exact arithmetic",
@@ -33,31 +34,15 @@ def scope_in_words(scope: dict[str, Any]) -> str:
     """`float32 and float64 on cpu; 1 to 3 rows; 0 to 1040 frames, in chunks of 1 to 9; eval mode`."""
     if not scope:
         return ""
-    parts = [f"{_all(scope['formats'])} on {_all(scope['devices'])}"]
+    parts = [f"{listed(scope['formats'])} on {listed(scope['devices'])}"]
     rows = scope["batch_sizes"]
     parts += [f"{_range(rows)} row{'s' if rows != [1] else ''}"] if rows else []
-    parts.append(f"{_range(scope['lengths'])} frames, in chunks of {_some(scope['chunk_sizes'])}")
+    parts.append(f"{_range(scope['lengths'])} frames, in chunks of {numbers(scope['chunk_sizes'], 8)}")
     parts += [f"inputs {scope['inputs']}"]
     parts += [f"{scope['mode']} mode"] if scope["mode"] else []
     for what, name in (("buffers not drawn", "buffers_not_drawn"), ("globals read", "globals")):
-        parts += [f"{what}: {_all(scope[name][:4])}{' and more' if len(scope[name]) > 4 else ''}"] if scope[name] else []
+        parts += [f"{what}: {listed(scope[name][:4])}{' and more' if len(scope[name]) > 4 else ''}"] if scope[name] else []
     return "; ".join(parts)
-
-
-def _all(names: list[Any]) -> str:
-    return " and ".join([", ".join(map(str, names[:-1])), str(names[-1])]) if len(names) > 1 else "".join(map(str, names))
-
-
-def _some(numbers: list[int]) -> str:
-    """`1 to 16, 37 and 84`: which of them there were, and not which there could be."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    words = [part for run in runs for part in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))]
-    return _all(words if len(words) < 9 else [*words[:7], f"{len(words) - 7} other sizes"])
 
 
 def _range(numbers: list[int]) -> str:

@@ -12,7 +12,7 @@ import torch
 from coequal.equivalence.compare.difference import close
 from coequal.equivalence.compare.floats import Floats, coarsest_of_clip
 from coequal.equivalence.compare.relation import compare, frames_of, named
-from coequal.equivalence.observe.looped import counting, functions_of, looped_over
+from coequal.equivalence.observe.looped import called_each_frame, counting, functions_of, steps_called
 from coequal.equivalence.observe.timing import measure
 from coequal.equivalence.report import Finding, MeasuredTiming
 from coequal.equivalence.run.examples import Example
@@ -187,10 +187,15 @@ def _depends(session: Session, x: Tree) -> bool:
 
 def _looped(session: Session, x: Tree, found: Baseline) -> None:
     """A clip function that runs the stream itself is equal to it whatever it computes."""
-    codes = functions_of(session.player().stream)
+    codes, length = functions_of(session.player().stream, session.subject.clip), session.layout.length(x)
     with counting(codes) as calls:
         session.clip(x)
-    if name := looped_over(codes, calls, session.layout.length(x)):
+    name = steps_called(codes, calls)
+    if not name and (often := called_each_frame(codes, calls, length)):
+        with counting(codes) as longer:
+            other = session.clip(session.inputs(session.legal(2 * length + 1), session.batch, session.seed))
+        name = min((codes[code] for code in often if other is None or longer[code] > calls[code]), default="")
+    if name:
         detail = f"the clip function calls {name} itself: it is a loop over the stream"
         found.findings.append(Finding("loop-clip", "medium", detail))
         found.undecided.append("the clip function is itself a loop over the step: that both agree says nothing")

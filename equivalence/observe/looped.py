@@ -1,8 +1,9 @@
 """Whether a clip function is itself a loop over the stream: then it is equal to it whatever both compute.
 
 The clip function is watched while it runs. What belongs to the stream are the methods of its class under any name, and the
-functions that the object holds; torch's modules may share helpers with their steps, so a function counts that is called at
-least once a frame, or is a step by its name.
+functions that the object holds, but for the clip function itself: one function may serve both modes. Modules may share
+helpers with their steps, so a function counts that is a step by its name, or is called at least once a frame, and more
+often in a longer clip: a network may be deeper than a clip is long.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ LIBRARIES = ("torch", "builtins", "abc", "typing", "collections", "functools")
 CLIP_MODE = ("forward", "__call__", "_call_impl", "_wrapped_call_impl", "__getattr__")
 
 
-def functions_of(stream: Any) -> dict[CodeType, str]:
-    """The code of a stream's own functions, by how a report calls them."""
+def functions_of(stream: Any, clip: Any) -> dict[CodeType, str]:
+    """The code of a stream's own functions, by how a report calls them; without what is the clip function itself."""
     found: dict[CodeType, str] = {}
     for owner in (stream, *(part for module in modules_inside(stream) for part in module.modules())):
         for kind in type(owner).__mro__:
@@ -35,7 +36,8 @@ def functions_of(stream: Any) -> dict[CodeType, str]:
     for name, value in getattr(stream, "__dict__", {}).items():
         if not isinstance(value, nn.Module):
             found |= dict.fromkeys(_codes(value), str(name))
-    return found
+    both = set(_codes(clip))
+    return {code: name for code, name in found.items() if code not in both}
 
 
 def _counts(name: str) -> bool:
@@ -74,7 +76,11 @@ def counting(codes: dict[CodeType, str]) -> Iterator[Counter[CodeType]]:
             sys.setprofile(before)
 
 
-def looped_over(codes: dict[CodeType, str], calls: Counter[CodeType], frames: int) -> str:
-    """The name of a function of the stream that the clip function called as a loop would; "" if there is none."""
-    names = [codes[c] for c, n in calls.items() if codes[c].rpartition(".")[2] in STEPS or (n >= frames > 1)]
-    return min(names, default="")
+def steps_called(codes: dict[CodeType, str], calls: Counter[CodeType]) -> str:
+    """The name of a step that the clip function called; "" if there is none."""
+    return min((codes[code] for code in calls if codes[code].rpartition(".")[2] in STEPS), default="")
+
+
+def called_each_frame(codes: dict[CodeType, str], calls: Counter[CodeType], frames: int) -> list[CodeType]:
+    """The functions that were called at least once a frame, by the names of a report."""
+    return sorted((code for code, count in calls.items() if count >= frames > 1), key=lambda code: codes[code])

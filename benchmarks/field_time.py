@@ -26,7 +26,8 @@ from torch import nn
 from coequal.continual import convert
 from coequal.equivalence.campaigns import architectures as strategies
 from coequal.equivalence.compare.field import Draw, over_field
-from coequal.equivalence.prove.decide import Decision, Exactly, decide
+from coequal.equivalence.prove.decide import Exactly, decide
+from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Bench

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from coequal.equivalence.checks import CHECKS
@@ -9,11 +10,12 @@ from coequal.equivalence.checks.attempts import Attempt, Attempts
 from coequal.equivalence.checks.sharing import shared
 from coequal.equivalence.findings.base import FINDINGS
 from coequal.equivalence.observe.baseline import Baseline
-from coequal.equivalence.prove.decide import Decision
+from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.report import Finding, Report, Verdict
 from coequal.equivalence.run.scope import scope_of
 from coequal.equivalence.run.session import Session
 
+ONE_STREAM = "fresh streams depend on what ran before them: only the very first one could be compared"
 NOT_PROVED = "exact arithmetic was not asked for: agreement was sampled, not proved"
 ASPECTS = {
     "isolation": ("reset", "reuse", "reset-rows", "reorder", "clip-between", "isolation", "changes-parameters"),
@@ -42,38 +44,36 @@ def _problem(attempt: Attempt) -> Finding:
     return Finding(name, FINDINGS[name][0], attempt.check.detail)
 
 
-def conclude(report: Report, session: Session, baseline: Baseline, attempts: Attempts, decision: Decision | None) -> None:
-    """Verdict, reasons, and the four lines."""
-    _verdict(report, baseline, attempts, decision)
-    answers(report)
-    report.scope = scope_of(session) | _of_the_proof(decision)
+def conclude(report: Report, session: Session, baseline: Baseline, attempts: Attempts, decision: Decision | None) -> Report:
+    """With verdict, reasons, and the four lines."""
+    scope = scope_of(session) | _of_the_proof(decision)
+    return answered(_judged(replace(report, scope=scope), baseline, attempts, decision))
 
 
-def answers(report: Report) -> None:
-    """The lines that are drawn from checks and findings."""
-    report.function = _function(report)
-    report.conduct = _conduct(report)
-    report.weights |= _weights(report)
+def answered(report: Report) -> Report:
+    """With the lines that are drawn from checks and findings."""
+    weights = report.weights | _weights(report)
+    return replace(report, function=_function(report), conduct=_conduct(report), weights=weights)
 
 
-def _verdict(report: Report, baseline: Baseline, attempts: Attempts, decision: Decision | None) -> None:
-    """A comparison that nothing could fail decides nothing."""
+def _judged(report: Report, baseline: Baseline, attempts: Attempts, decision: Decision | None) -> Report:
+    """With the verdict and why it is no better. A comparison that nothing could fail decides nothing."""
     compared = [c for c in report.checks if c.name not in CHECKS or CHECKS[c.name].kind == "function"]
+    undecided = [] if decision is None else decision.reasons
     if any(check.outcome == "different" for check in compared):
-        report.verdict = Verdict.DIFFERENT
-        report.notes += decision.reasons if decision is not None else []
-    elif attempts.dependent and baseline.first and not baseline.undecided:
-        report.verdict = Verdict.TESTED
-        report.reasons.append("fresh streams depend on what ran before them: only the very first one could be compared")
-    elif baseline.undecided or not any(check.outcome == "passed" for check in report.checks):
-        report.verdict = Verdict.UNDECIDED
-        report.reasons += baseline.undecided or [f"{c.name}: {c.detail}" for c in report.checks][:5]
-        report.reasons += decision.reasons if decision is not None else []
-    elif decision is not None and decision.outcome == "equal":
-        report.verdict = Verdict.PROVED
-    else:
-        report.verdict = Verdict.TESTED
-        report.reasons += [NOT_PROVED] if decision is None else decision.reasons
+        return replace(report, verdict=Verdict.DIFFERENT, notes=[*report.notes, *undecided])
+    if attempts.dependent and baseline.first and not baseline.undecided:
+        return _because(report, Verdict.TESTED, [ONE_STREAM])
+    if baseline.undecided or not any(check.outcome == "passed" for check in report.checks):
+        reasons = baseline.undecided or [f"{c.name}: {c.detail}" for c in report.checks][:5]
+        return _because(report, Verdict.UNDECIDED, [*reasons, *undecided])
+    if decision is not None and decision.outcome == "equal":
+        return replace(report, verdict=Verdict.PROVED)
+    return _because(report, Verdict.TESTED, [NOT_PROVED] if decision is None else undecided)
+
+
+def _because(report: Report, verdict: Verdict, reasons: list[str]) -> Report:
+    return replace(report, verdict=verdict, reasons=[*report.reasons, *reasons])
 
 
 def _function(report: Report) -> dict[str, Any]:
@@ -114,6 +114,6 @@ def _of_the_proof(decision: Decision | None) -> dict[str, Any]:
         return {"exact_lengths": [], "globals": [], "assumptions": []}
     return {
         "exact_lengths": list(decision.lengths),
-        "globals": list(getattr(decision, "globals", [])),
+        "globals": list(decision.globals),
         "assumptions": list(decision.assumptions),
     }

@@ -93,9 +93,9 @@ class RegionVerdict:
     different: int = 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Report:
-    """The answer to one `verify`: print it, read `.verdict`, or save `.to_json()`."""
+    """The answer to one `verify`: print it, read `.verdict`, or save `.to_json()`. Another one is `replace`d."""
 
     target: str
     verdict: Verdict

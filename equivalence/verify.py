@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -25,7 +26,7 @@ from coequal.equivalence.compare.relation import compare
 from coequal.equivalence.counterexample.explain import told
 from coequal.equivalence.counterexample.locate import locate
 from coequal.equivalence.counterexample.shrink import shrink
-from coequal.equivalence.findings.base import FINDINGS
+from coequal.equivalence.findings.base import FINDINGS, Looked
 from coequal.equivalence.findings.catalogue import look
 from coequal.equivalence.findings.lifecycle import describe_weights
 from coequal.equivalence.findings.numerics import of_rounding
@@ -33,7 +34,8 @@ from coequal.equivalence.observe.baseline import establish, owed_of, reach_of, t
 from coequal.equivalence.observe.distance import distance_of
 from coequal.equivalence.observe.timing import short_clip
 from coequal.equivalence.options import Options, Replay
-from coequal.equivalence.prove.decide import Decision, Exactly
+from coequal.equivalence.prove.decide import Exactly
+from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, RegionVerdict, Relation, Report, Verdict
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import StreamRaised
@@ -63,9 +65,7 @@ def verify(subject: Subject, options: Options = USUAL, replay: Replay | None = N
     reports = {paths[0]: first}
     for i, path in enumerate(paths[1:], 1):
         reports[path] = _accepted(subject, _in_time(options, begin, len(paths) - i), replay, target, path)
-    report = of_all(reports)
-    conclude.answers(report)
-    return report
+    return conclude.answered(of_all(reports))
 
 
 def _in_time(options: Options, begin: float, left: int) -> Options:
@@ -85,77 +85,98 @@ def _accepted(subject: Subject, options: Options, replay: Replay | None, target:
     again = _of_one(subject, asked, replay, target, leaf, Floats(within=subject.within))
     shown = again.counterexample
     if again.verdict in (Verdict.DIFFERENT, Verdict.UNDECIDED):
-        report.reasons.append(
-            f"not within {subject.within:g} either: {shown.detail if shown is not None else again.reasons[0]}"
-        )
-        return report
-    again.verdict, again.counterexample = Verdict.WITHIN, report.counterexample
-    again.quality["within"] = subject.within
-    again.seconds += report.seconds
-    again.reasons = [
+        why = f"not within {subject.within:g} either: {shown.detail if shown is not None else again.reasons[0]}"
+        return replace(report, reasons=[*report.reasons, why])
+    reasons = [
         f"clip and stream are not the same function: {report.counterexample.detail if report.counterexample else ''}",
         f"no element was further off than {subject.within:g}, which the subject's `within` accepts",
     ]
-    conclude.answers(again)
-    return again
+    within = replace(
+        again,
+        verdict=Verdict.WITHIN,
+        counterexample=report.counterexample,
+        quality=again.quality | {"within": subject.within},
+        seconds=again.seconds + report.seconds,
+        reasons=reasons,
+    )
+    return conclude.answered(within)
 
 
 def _of_one(
     subject: Subject, options: Options, replay: Replay | None, target: str | None, leaf: str | None, floats: Floats
 ) -> Report:
     """The report of one output, at `leaf` (None: the first)."""
-    begin = time.monotonic()
-    names, exactly = _names(options.checks), Exactly(options.bound, options.literal)
-    report = Report(target or subject.name or "subject", Verdict.UNDECIDED, seed=options.seed)
+    begin, names, exactly = time.monotonic(), _names(options.checks), Exactly(options.bound, options.literal)
     fresh = Session(subject, options.seed, floats)
     fresh = fresh if leaf is None else fresh.looking_at(leaf)
     with _left_alone(), one_thread(fresh), fresh.ready(), torch.no_grad():
         baseline = establish(fresh)
-        session = baseline.session
-        report.notes += [*subject.notes, *baseline.notes]
-        report.findings += baseline.findings
-        report.relation = Relation(
-            "stream" if subject.window is None else "window", subject.window, subject.offset, subject.emits
-        )
-        if replay is None:
-            report.timing = timing_of(session)
-            session = session.knowing(timing=report.timing, reach=reach_of(session, report.timing))
-            session = session.knowing(owed=owed_of(session, report.timing))
+        session = baseline.session if replay is not None else _timed(baseline.session)
+        timing = session.facts.timing if replay is None else MeasuredTiming()
         deadline = None if options.timeout is None else begin + 0.9 * options.timeout
         attempts = Attempts(session, options.effort, deadline, replay)
         attempts.run(() if baseline.random else tuple(name for name in names if name != EXACT))
         decision = None
         if EXACT in names and not baseline.undecided:
-            attempt, decision = _exact(report, attempts, exactly)
+            attempt, decision = _exact(attempts, timing, exactly)
             attempts.add(attempt)
         session = attempts.session
-        report.findings += settle(attempts, exactly)
-        report.checks = [attempt.check for attempt in attempts.made]
-        if subject.window is None and replay is None:
-            report.regions = _regions(session, attempts.noted.regions)
+        findings = [*baseline.findings, *settle(attempts, exactly)]
+        checks = [attempt.check for attempt in attempts.made]
+        regions = _regions(session, attempts.noted.regions) if subject.window is None and replay is None else {}
         failed = next((attempt for attempt in attempts.made if attempt.different), None)
         if failed is not None and replay is None:
             failed = _smaller(session, failed, exactly)
-        report.findings += conclude.problems(session, attempts)
+        findings += conclude.problems(session, attempts)
+        looked = Looked()
         if replay is None and options.checks is None:
             fine = not attempts.dependent and not any(a.different or a.finer for a in attempts.made)
-            quality = look(session, report.timing, options.effort, fine)
-            report.findings += quality.findings
-            report.quality = quality.quality
-            if (short := short_clip(session, report.timing)) is not None:
-                report.quality["short_clip"] = short
-        if replay is None and (distance := distance_of(session)) is not None:
-            report.quality["distance"] = distance.to_dict()
-            report.notes.append(str(distance))
-        report.weights = describe_weights(session)
-        report.findings += of_rounding(attempts.noted.rounded)
+            looked = look(session, timing, options.effort, fine)
+        measured = _measured(session, timing, options, replay)
+        findings += [*looked.findings, *of_rounding(attempts.noted.rounded)]
         shown = failed or next((attempt for attempt in attempts.made if attempt.mismatch is not None), None)
-        if shown is not None:
-            report.counterexample = _counterexample(session, shown, target, exactly, report.timing)
-        report.findings = [replace(finding, allowed=finding.name in subject.allow) for finding in report.findings]
-        conclude.conclude(report, session, baseline, attempts, decision)
-    report.seconds = time.monotonic() - begin
-    return report
+        report = Report(
+            target or subject.name or "subject",
+            Verdict.UNDECIDED,
+            relation=_relation(subject),
+            timing=timing,
+            checks=checks,
+            regions=regions,
+            counterexample=None if shown is None else _counterexample(session, shown, target, exactly, timing),
+            quality=looked.quality | {name: value for name, (value, _) in measured.items()},
+            weights=describe_weights(session),
+            proof=None if decision is None else decision.to_dict(),
+            findings=[replace(finding, allowed=finding.name in subject.allow) for finding in findings],
+            notes=[*subject.notes, *baseline.notes, *(note for _, note in measured.values() if note)],
+            seed=options.seed,
+        )
+        report = conclude.conclude(report, session, baseline, attempts, decision)
+    return replace(report, seconds=time.monotonic() - begin)
+
+
+def _timed(session: Session[Floats]) -> Session[Floats]:
+    """The session that knows its timing, how far back it reaches, and what it may owe."""
+    timing = timing_of(session)
+    session = session.knowing(timing=timing, reach=reach_of(session, timing))
+    return session.knowing(owed=owed_of(session, timing))
+
+
+def _relation(subject: Subject) -> Relation:
+    return Relation("stream" if subject.window is None else "window", subject.window, subject.offset, subject.emits)
+
+
+def _measured(
+    session: Session[Floats], timing: MeasuredTiming, options: Options, replay: Replay | None
+) -> dict[str, tuple[Any, str]]:
+    """What is measured and not judged, with a note on it: what short clips give, how far off the stream is."""
+    found: dict[str, tuple[Any, str]] = {}
+    if replay is not None:
+        return found
+    if options.checks is None and (short := short_clip(session, timing)) is not None:
+        found["short_clip"] = (short, "")
+    if (distance := distance_of(session)) is not None:
+        found["distance"] = (distance.to_dict(), str(distance))
+    return found
 
 
 def _names(checks: str | Iterable[str] | None) -> tuple[str, ...]:
@@ -189,7 +210,7 @@ def _check_options(options: Options, replay: Replay | None) -> None:
         raise BadSubject(f"verify: format is a floating-point format of torch, like 'float32', got {format!r}")
 
 
-def _exact(report: Report, attempts: Attempts, exactly: Exactly) -> tuple[Attempt, Decision | None]:
+def _exact(attempts: Attempts, timing: MeasuredTiming, exactly: Exactly) -> tuple[Attempt, Decision | None]:
     """The check `exact`: in full, or the one comparison that is replayed; not after a difference on floats."""
     session = attempts.session
     if EXACT in session.subject.allow:
@@ -203,9 +224,8 @@ def _exact(report: Report, attempts: Attempts, exactly: Exactly) -> tuple[Attemp
         kept = {k: v for k, v in attempts.replayed.chosen.items() if k not in ("scale", "format")}
         only = replace(Example(session.example_length, session.batch, session.seed), **kept)
     check, decision, example, mismatch = prove(
-        session, report.timing, attempts.effort, exactly, attempts.deadline, only, attempts.noted
+        session, timing, attempts.effort, exactly, attempts.deadline, only, attempts.noted
     )
-    report.proof = decision.to_dict()
     name = EXACT if mismatch is decision.mismatch else "values"
     return Attempt(check, example, mismatch, compared=name), decision
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +13,7 @@ from coequal.equivalence.compare.floats import Floats, in_format
 from coequal.equivalence.compare.rounding import Rounded
 from coequal.equivalence.options import Replay
 from coequal.equivalence.report import Check
+from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
 
@@ -83,9 +83,9 @@ class Attempts:
     def _attempt(self, name: str) -> Attempt:
         """One check over its examples, up to the first difference."""
         session, count, notes, finer = self.session, 0, list[str](), None
-        skipped, begin = list[str](), time.monotonic()
+        skipped, budget = list[str](), Budget.of(SHARE[self.effort], self.deadline)
         for tried, example in enumerate(self._examples(name)):
-            if tried and self._late(begin):
+            if tried and budget.spent:
                 notes.append(f"stopped after {tried} examples: time")
                 break
             outcome = run_once(session, name, example, self.noted)
@@ -122,10 +122,6 @@ class Attempts:
         if self.replayed is None:
             return CHECKS[name].examples(self.session, self.effort)
         return examples_to_replay(self.session, name, self.effort, self.replayed)
-
-    def _late(self, begin: float) -> bool:
-        now = time.monotonic()
-        return (self.deadline is not None and now > self.deadline) or now - begin > SHARE[self.effort]
 
     def _explained(self, name: str, attempt: Attempt) -> Attempt:
         """A difference that is none of functions: of what ran before, or of weights that the stream does not read."""

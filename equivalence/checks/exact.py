@@ -10,7 +10,8 @@ from coequal.equivalence.checks.attempts import Attempts
 from coequal.equivalence.checks.run import Noted
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.floats import rounds_more_coarsely
-from coequal.equivalence.prove.decide import Decision, Exactly, decide
+from coequal.equivalence.prove.decide import Exactly, decide
+from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.report import Check, Finding, MeasuredTiming
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
@@ -54,15 +55,15 @@ def prove(
     finer = found is None or found[2]
     constants = finer and only_constants(session, decision.example)
     if found is not None and not constants and not (finer and own):
-        decision.reasons.append(f"a difference on ordinary floats: {found[1]}")
+        decision.doubt(f"a difference on ordinary floats: {found[1]}")
         return Check(EXACT, "different", 1, str(decision.mismatch)), decision, *found[:2]
-    decision.reasons.append(CONSTANT if constants else _parts(decision))
+    decision.doubt(CONSTANT if constants else _parts(decision))
     return Check(EXACT, "undecided", len(decision.lengths), str(decision.mismatch)), decision, None, None
 
 
 def _parts(decision: Decision) -> str:
     """Why no difference is claimed, with the functions that one side alone applies."""
-    names = ", ".join(getattr(decision, "functions", []))
+    names = ", ".join(decision.functions)
     return f"{IDENTITY if decision.identities else TOO_SMALL}{f'; only one of the two applies {names}' if names else ''}"
 
 

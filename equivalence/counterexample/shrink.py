@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from coequal.equivalence.compare.difference import Mismatch
+from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
 from coequal.subjects.chunks import Plan
 
@@ -23,12 +23,12 @@ def shrink(
     `batches`: the numbers of rows that are legal; None: any.
     """
     assert mismatch is not None
-    best, begin, tried = (example, mismatch), time.monotonic(), {example}
+    best, budget, tried = (example, mismatch), Budget.of(SECONDS), {example}
     progress = True
     while progress:
         progress = False
         for candidate in candidates(best[0], plan, batches):
-            if time.monotonic() - begin > SECONDS:
+            if budget.spent:
                 return best
             if candidate in tried:
                 continue

@@ -10,11 +10,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
-import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -23,20 +21,19 @@ from coequal.equivalence.compare.field import Draw, FieldSession, over_field, re
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.options import BOUND
 from coequal.equivalence.prove import induction, recurrence
+from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.prove.induction import CANDIDATES
 from coequal.equivalence.prove.premises import Differs, Induction
-from coequal.equivalence.prove.readings import HOMOMORPHISM, MANY, Seen, other_readings
+from coequal.equivalence.prove.readings import MANY, Seen, other_readings
 from coequal.equivalence.report import MeasuredTiming
-from coequal.equivalence.run.drawing import padded
+from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.lengths import value_examples
 from coequal.equivalence.run.player import StreamRaised, Trace
 from coequal.equivalence.run.session import ClipRaised, Session
 from coequal.proofs.field import bound
-from coequal.proofs.field.arithmetic import INFINITE
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw, TooFew
-from coequal.proofs.theorems.error_bound import after_redraws
-from coequal.subjects.inputs import Tree, leaves_of
+from coequal.subjects.inputs import Tree
 
 Tensor = torch.Tensor
 DRAWS = 12
@@ -45,14 +42,9 @@ LEAST = 19  # frames up to which every length is compared, if there is time
 FAR = 60  # frames, from which on not every window is compared
 LONG = 128  # frames of a single example beyond which chains of primes are not tried
 GRACE = 45.0  # seconds more for the lengths that an induction must not miss
+PATIENCE = 3.0  # times as long as the first length, of which alone little follows, all of them may take
 MOST = 16  # primes of one draw
 AHEAD = 64  # times as many applications of functions as the first example has may come
-
-
-PATTERN = (
-    "integer inputs are looked up, and asked where they are equal to {values}: the proof speaks of all that are equal to it"
-    " at the places drawn"
-)
 
 
 @dataclass(frozen=True)
@@ -63,43 +55,6 @@ class Exactly:
     literal: bool = False
     near: bool = False  # constants near one another count as one: explains differences, proves nothing
     first: bool = False  # the first reading alone: where it is known that no other helps
-
-
-@dataclass
-class Decision:
-    """`outcome`: "equal", "different", or "not decided" (`reasons`)."""
-
-    outcome: str = "not decided"
-    bound: float = 1.0
-    horizon: int | str = 0
-    draws: int = 0
-    primes: list[int] = field(default_factory=list)
-    applications: int = 0
-    degree: int = 0
-    lengths: list[int] = field(default_factory=list)
-    assumptions: list[str] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-    example: Example | None = None
-    mismatch: Mismatch | None = None
-    identities: bool = False  # the difference may be an identity of functions that exact arithmetic does not know
-    seen: Seen = field(default_factory=Seen)  # what could be read otherwise
-    readings: int = 1  # that were tried
-    homomorphic: bool = False
-    compared: list[Example] = field(default_factory=list)
-    functions: list[str] = field(default_factory=list)  # that one of the two alone applies
-    globals: list[str] = field(default_factory=list)  # that the stream's code reads
-    patterns: bool = False  # integer inputs were asked where they are equal to a constant
-    levels: int = 1
-    wanted: float = BOUND  # the bound that is asked for
-    only: Example | None = None
-    induction: Induction = field(default_factory=lambda: Induction(False, ""))
-    state: str = ""  # what was found out about the stream's memory
-    seconds: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain data, for reports."""
-        kept = ("outcome", "bound", "horizon", "draws", "primes", "applications", "degree", "lengths", "assumptions")
-        return {name: getattr(self, name) for name in (*kept, "homomorphic", "state", "seconds")}
 
 
 def decide(
@@ -114,21 +69,20 @@ def decide(
 
     `only`: this one comparison, and no induction.
     """
-    begin, decision = time.monotonic(), Decision(only=only, wanted=options.bound)
-    until = begin + SECONDS[effort] if deadline is None else min(begin + SECONDS[effort], deadline)
+    begin, decision = time.monotonic(), Decision(options.bound, only)
+    budget = Budget.of(SECONDS[effort], deadline)
     draw = Draw(seed=session.seed + 1, literal=options.literal, near=options.near)
     try:
-        draw = _first(session, timing, draw, decision, effort, until)
+        draw = _first(session, timing, draw, decision, effort, budget)
         if decision.mismatch is not None and not (options.literal or options.near or options.first):
-            draw = _read_otherwise(session, timing, draw, decision, effort, until)
-        _conclude(session, timing, draw, decision, options)
+            draw = _read_otherwise(session, timing, draw, decision, effort, budget)
+        _further(session, timing, draw, decision)
+        decision.conclude(session)
     except (NotDecided, NotExact) as error:
-        decision.outcome = "not decided"
-        decision.reasons.append(str(error))
+        decision.fail(str(error))
     except (StreamRaised, ClipRaised) as error:
-        decision.outcome = "not decided"
-        decision.reasons.append(f"over a field the program raises: {error}")
-    decision.seconds = time.monotonic() - begin
+        decision.fail(f"over a field the program raises: {error}")
+    decision.take_seconds(time.monotonic() - begin)
     return decision
 
 
@@ -162,7 +116,7 @@ def _drawn(session: Session, draw: Draw, decision: Decision, run: Callable[[Fiel
         try:
             with over_field(session, suited) as exact:
                 run(exact)
-                _note(exact, decision, tried)
+                decision.note(exact, tried)
         except Redraw as redraw:
             again.append(redraw)
         draw = suited
@@ -170,46 +124,44 @@ def _drawn(session: Session, draw: Draw, decision: Decision, run: Callable[[Fiel
 
 
 def _all_that_there_is_time_for(
-    exact: FieldSession, examples: list[Example], timing: MeasuredTiming, decision: Decision, until: float
+    exact: FieldSession, examples: list[Example], timing: MeasuredTiming, decision: Decision, budget: Budget
 ) -> None:
     """The first example; then the induction, which goes through all lengths; where it fails, the other examples.
 
     In a later draw the induction is checked where it held before, and never looked for: the bound multiplies over draws, so
     all of them must have checked what is claimed, and every example that was compared is compared in each of them.
     """
-    decision.compared, decision.mismatch, later = [], None, decision.draws > 0
-    known = decision.induction if decision.induction.holds else None
+    decision.begin_draw()
+    later, known = decision.draws > 0, decision.induction if decision.induction.holds else None
     try:
         _acquaint(exact, examples[0].length)
-        _compare(exact, examples[:1], decision, until)
+        begin = time.process_time()
+        _compare(exact, examples[:1], decision, budget)
         if not later:
+            budget = budget.at_least((PATIENCE - 1) * (time.process_time() - begin))
             _enough(exact, decision)
         if decision.only is not None:
             return
         _acquaint(exact, 10 * exact.facts.reach + 64)
         if known is not None or not later:
-            decision.induction = _induction(exact, timing, until, known)
-            decision.compared += [Example(n, exact.batch, exact.seed) for n in decision.induction.lengths]
+            decision.generalise(_induction(exact, timing, budget, known))
+            decision.add(Example(n, exact.batch, exact.seed) for n in decision.induction.lengths)
         if decision.induction.holds:
-            _far(exact, decision, until)
+            _far(exact, decision, budget)
         done = {e.length for e in decision.compared if e.chunks is None}
         rest = [e for e in examples[1:] if e.chunks is not None or (not decision.induction.holds and e.length not in done)]
-        _compare(exact, rest, decision, until)
+        _compare(exact, rest, decision, budget)
     except Differs as found:
-        decision.mismatch, decision.example = found.mismatch, found.example
-        alone = (exact.numbers.clip_functions ^ exact.numbers.stream_functions) - {INFINITE}
-        decision.functions = sorted({name if isinstance(name, str) else str(name[0]) for name in alone})  # type: ignore[index]
-        decision.identities = bool(alone)
-        decision.seen = _seen(exact)
+        decision.differ(found, exact, _seen(exact))
 
 
-def _induction(exact: FieldSession, timing: MeasuredTiming, until: float, known: Induction | None) -> Induction:
+def _induction(exact: FieldSession, timing: MeasuredTiming, budget: Budget, known: Induction | None) -> Induction:
     """For finite memory, or along the state that the subject gives of its clip function."""
     if (why := not_for_all(exact)) is not None:
         return Induction(False, why)
     if exact.subject.clip_state is not None and exact.subject.window is None:
-        return recurrence.induct(exact, until, known)
-    return induction.induct(exact, timing, until, known)
+        return recurrence.induct(exact, budget, known)
+    return induction.induct(exact, timing, budget, known)
 
 
 def not_for_all(exact: FieldSession) -> str | None:
@@ -261,28 +213,28 @@ def _enough(exact: FieldSession, decision: Decision) -> None:
         raise TooFew(next(n for n in range(field.count + 1, most + 1) if wrong(n) <= wanted))
 
 
-def _far(exact: FieldSession, decision: Decision, until: float) -> None:
+def _far(exact: FieldSession, decision: Decision, budget: Budget) -> None:
     """What an induction might have missed; where there is no time for it, nothing is said of all lengths."""
+    budget = budget.more(GRACE)
     for example in far_examples(exact, decision.induction.reach):
-        if time.monotonic() > until + GRACE:
-            why = f"no time was left to compare a stream of {example.length} frames"
-            decision.induction = replace(decision.induction, holds=False, says=why)
+        if budget.spent:
+            decision.refuse_every_length(f"no time was left to compare a stream of {example.length} frames")
             return
-        _compare(exact, [example], decision, math.inf)
+        _compare(exact, [example], decision, Budget())
 
 
-def _compare(exact: FieldSession, examples: list[Example], decision: Decision, until: float) -> None:
+def _compare(exact: FieldSession, examples: list[Example], decision: Decision, budget: Budget) -> None:
     alone = [e for e in examples if e.chunks is None and e.length]
     run = _long_run(exact, alone) if len(alone) > 1 else None
     for example in examples:
-        if decision.compared and time.monotonic() > until:
+        if decision.compared and budget.spent:
             return
         try:
             compared = compare(exact, example, run if example in alone else None)
         except Mismatch as mismatch:
             raise Differs(example, mismatch) from None
         if compared or example.length <= _silent(exact):
-            decision.compared.append(example)
+            decision.add([example])
 
 
 def _silent(exact: FieldSession) -> int:
@@ -324,91 +276,39 @@ def _wanted(exact: FieldSession, length: int) -> set[int] | None:
     return {*range(0, length, 8), *range(length - 3, length + 1)}
 
 
-def _note(exact: FieldSession, decision: Decision, tried: int) -> None:
-    """What the run adds to the bound, and what it assumed; `tried` draws, of which the last suited.
-
-    A search accepts the first candidate that fits: the probability is that of any of them, a union bound.
-    """
-    over = exact.numbers.over
-    candidates = max(1, decision.induction.tried) * decision.readings
-    decision.bound *= min(1.0, after_redraws(over.field.wrong, tried) * (candidates if decision.draws == 0 else 1))
-    decision.draws += 1
-    decision.primes = sorted({*decision.primes, *over.field.primes})
-    decision.applications = max(decision.applications, over.field.applications)
-    decision.degree = max(decision.degree, over.field.degrees.greatest)
-    for text in (*over.field.assumptions.values(), *_drawn_alone(exact)):
-        if text not in decision.assumptions:
-            decision.assumptions.append(text)
-    for reason in over.field.reasons.values():
-        decision.reasons += [] if reason in decision.reasons else [reason]
-    for value in sorted(v for v, answers in over.equal_to.items() if len(answers) < 2):
-        reason = f"the program asks its integer inputs for {value}, and all of those drawn gave the same answer"
-        decision.reasons += [] if reason in decision.reasons else [reason]
-    if over.equal_to:
-        text = PATTERN.format(values=", ".join(sorted(over.equal_to)))
-        decision.patterns = True
-        decision.assumptions += [] if text in decision.assumptions else [text]
-    if over.integers_used:
-        names = ", ".join(f"aten.{name}" for name in sorted(over.integers_used))
-        reason = f"the program computes with its integer inputs ({names}): only those drawn were compared"
-        decision.reasons += [] if reason in decision.reasons else [reason]
-
-
-def _drawn_alone(exact: FieldSession) -> list[str]:
-    """What is no symbol, and is assumed to be as it was drawn."""
-    subject, leaves = exact.subject, leaves_of(exact.subject.example)
-    said = list[str]()
-    if subject.positions is not None:
-        first = int(leaves[subject.positions].flatten()[0])
-        said.append(f"positions (`{subject.positions}`) count from {first} on")
-    if subject.valid is not None:
-        time = exact.layout.time[subject.valid]
-        kind = "end" if time is None else padded(leaves[subject.valid], time)
-        every = subject.batches is None and kind != "scattered"
-        which = f"every padding at the {kind}, each in a row of its own" if every else "the paddings that were drawn"
-        said.append(f"padding (`{subject.valid}`): {which}")
-    if subject.ignore or subject.warm_up:
-        said.append("nothing is said of the emissions that do not count (`ignore`, `warm_up`)")
-    return said
-
-
-def _first(session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float) -> Draw:
+def _first(session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, budget: Budget) -> Draw:
     """The first draw: all lengths that there is time for, then the induction, if they agree."""
     examples = examples_of(session, effort) if decision.only is None else [decision.only]
-    decision.bound, decision.draws = 1.0, 0
-    decision.primes, decision.applications, decision.degree = [], 0, 0
-    decision.assumptions, decision.reasons = [], []
+    decision.begin()
 
     def run(exact: FieldSession) -> None:
-        _all_that_there_is_time_for(exact, examples, timing, decision, until)
+        _all_that_there_is_time_for(exact, examples, timing, decision, budget)
 
     return _drawn(session, draw, decision, run)
 
 
 def _read_otherwise(
-    session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, until: float
+    session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, budget: Budget
 ) -> Draw:
     """The same again in other readings, until one in which clip and stream agree; else the first one stands."""
     before = copy.copy(decision)
     long = decision.only is not None and decision.only.length > LONG
     for reading in itertools.islice(other_readings(draw, decision.seen), 1 if long else None):
-        decision.readings, decision.levels = decision.readings + 1, reading.draw.levels
+        decision.read(reading)
         try:
-            suited = _first(session, timing, reading.draw, decision, effort, until)
+            suited = _first(session, timing, reading.draw, decision, effort, budget)
         except (NotDecided, StreamRaised, ClipRaised):
             continue
         if decision.mismatch is None:
-            decision.homomorphic = reading.assumption == HOMOMORPHISM
-            decision.assumptions += [reading.assumption] if reading.assumption else []
+            decision.take(reading)
             return suited
-    vars(decision).update(vars(before))
+    decision.go_back(before)
     return draw
 
 
-def _conclude(session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision, options: Exactly) -> None:
-    """More draws until the bound is good enough."""
+def _further(session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision) -> None:
+    """More draws until the bound is good enough, or one of them finds a difference."""
     if decision.mismatch is not None:
-        decision.outcome = "different"
         return
     if not decision.compared:
         raise NotDecided("no length had anything to compare")
@@ -418,50 +318,8 @@ def _conclude(session: Session, timing: MeasuredTiming, draw: Draw, decision: De
         examples = examples[:1] + [e for e in examples[1:] if e.chunks is not None or e.length not in done]
 
     def run(exact: FieldSession) -> None:
-        _all_that_there_is_time_for(exact, examples, timing, decision, float("inf"))
+        _all_that_there_is_time_for(exact, examples, timing, decision, Budget())
 
-    while decision.bound > options.bound and decision.draws < DRAWS and decision.mismatch is None:
+    while decision.bound > decision.wanted and decision.draws < DRAWS and decision.mismatch is None:
         count = draw.count if decision.bound < 2.0**-10 else max(draw.count, MANY)
         draw = _drawn(session, replace(draw, seed=draw.seed + 7919, count=count), decision, run)
-    if decision.mismatch is not None:
-        decision.outcome = "different"
-        return
-    if decision.bound > options.bound:
-        decision.reasons.append(
-            f"after {decision.draws} draws the probability of a wrong answer is bounded by {decision.bound:.1e} only"
-        )
-    _all_lengths(session, decision)
-    if decision.horizon == 0:
-        shown = ", ".join(map(str, decision.lengths[:5]))
-        decision.reasons.append(
-            f"of streams of {shown} frames alone nothing follows for shorter ones: there was no more time"
-        )
-    decision.outcome = "not decided" if decision.reasons else "equal"
-
-
-def _all_lengths(session: Session, decision: Decision) -> None:
-    """What the induction says of the horizon: else all legal lengths up to it were compared, without a gap."""
-    induction = decision.induction
-    decision.lengths = sorted({e.length for e in decision.compared if e.chunks is None or decision.only is not None})
-    every = induction.holds and not decision.patterns
-    decision.horizon = "all" if every else gap_free(session, decision.lengths, only=decision.only is not None)
-    decision.state, decision.globals = induction.says, induction.globals
-    if induction.holds and decision.patterns:
-        decision.state = "where integer inputs are equal to a constant is known for the lengths that were compared"
-    if induction.holds:
-        decision.assumptions += [a for a in induction.assumptions if a not in decision.assumptions]
-
-
-def gap_free(session: Session, lengths: list[int], *, only: bool = False) -> int:
-    """The greatest length up to which every legal one was compared; of a single comparison, its length.
-
-    Of windows every stream holds all shorter ones. A length that the clip function refuses is no gap.
-    """
-    if session.subject.window is not None or only:
-        return max(lengths, default=0)
-    horizon, compared = 0, {*lengths, *(n for n, refused in session.refused.items() if refused)}
-    for length in range(1, max(lengths, default=0) + 1):
-        if session.plan.legal(length) == length and length not in compared:
-            break
-        horizon = length
-    return horizon

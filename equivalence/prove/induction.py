@@ -25,6 +25,7 @@ from coequal.equivalence.prove.field_reach import field_reach
 from coequal.equivalence.prove.premises import LONGEST, Fails, Induction, Premises, growth_of, passed, same_structure
 from coequal.equivalence.prove.remembered import Kept, Remembered, same
 from coequal.equivalence.report import MeasuredTiming
+from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player
 from coequal.subjects.inputs import Tree
 
@@ -34,9 +35,9 @@ CANDIDATES = 40  # periods that are tried
 ALIKE = "the clip function treats all lengths alike: an inner frame depends on the frames of its receptive field alone"
 
 
-def induct(exact: FieldSession, timing: MeasuredTiming, until: float, known: Induction | None = None) -> Induction:
+def induct(exact: FieldSession, timing: MeasuredTiming, budget: Budget, known: Induction | None = None) -> Induction:
     """Look for start and period, or check those that are `known` from another draw."""
-    search = _Search(exact, until)
+    search = _Search(exact, budget)
     try:
         search.reach, search.stride = _reach(exact, timing)
         if known is None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import math
-import time
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -21,6 +20,7 @@ from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.memory.walk import Memory, Unobservable, memory_of
 from coequal.equivalence.memory.watched import Counter, TensorCounter, Uses
 from coequal.equivalence.prove.remembered import Kept, Remembered, remember, same
+from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import Player
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
@@ -66,7 +66,7 @@ class Premises:
     """What is checked for one subject in one draw."""
 
     exact: FieldSession
-    until: float
+    budget: Budget
     tried: int = 0  # candidates that could have been accepted: a union bound
     compared: list[int] = field(default_factory=list)  # lengths
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
@@ -106,7 +106,7 @@ class Premises:
                 raise Fails(f"after {start} frames there are emissions that do not count")
 
     def _in_time(self) -> None:
-        if time.monotonic() > self.until:
+        if self.budget.spent:
             raise Fails("no time was left to follow the memory")
 
     def _frames(self, length: int, seed: int) -> Tree:

@@ -17,6 +17,7 @@ from coequal.equivalence.memory.walk import Unobservable
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.premises import LONGEST, STEPS, Fails, Induction, Premises, passed, same_structure
 from coequal.equivalence.prove.remembered import Remembered, same
+from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
 from coequal.proofs.theorems.recurrence import copied, in_parts, leaves
@@ -32,9 +33,9 @@ CONTINUES = (
 Found = dict[int, int]  # number of a memory's place -> number of the state's leaf
 
 
-def induct(exact: FieldSession, until: float, known: Induction | None = None) -> Induction:
+def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) -> Induction:
     """Look for start and period, or check those that are `known` from another draw."""
-    search = Recurrence(exact, until)
+    search = Recurrence(exact, budget)
     try:
         if known is None:
             start, period = search.found()

@@ -28,11 +28,9 @@ def repeated(report: Report, seed: int, timeout: float, request_of: Callable[[An
     for command in (found.reproduce, f"{found.reproduce} --load-seed {seed}"):
         again, why = _run(found, command, left, request_of)
         if again is not None and _same(again, found):
-            report.counterexample = dataclasses.replace(found, reproduce=command, repeats=True)
-            return report
-    report.counterexample = dataclasses.replace(found, repeats=False)
-    report.notes.append(f"{ALONE} ({why})")
-    return report
+            return dataclasses.replace(report, counterexample=dataclasses.replace(found, reproduce=command, repeats=True))
+    unrepeated = dataclasses.replace(found, repeats=False)
+    return dataclasses.replace(report, counterexample=unrepeated, notes=[*report.notes, f"{ALONE} ({why})"])
 
 
 def _run(

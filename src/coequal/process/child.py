@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import faulthandler
 import os
 import pickle
@@ -84,8 +85,7 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
     left = request["deadline"] - time.time()
     options, replay = Options(timeout=left, **request["options"]), Replay(**request["replay"])
     report = verify(subject, options, replay, target=request["again"])
-    report.target = request["target"]
-    return report
+    return dataclasses.replace(report, target=request["target"])
 
 
 if __name__ == "__main__":

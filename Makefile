@@ -9,8 +9,8 @@ READY := $(VENV)/.ready
 demo: $(READY)  ## verify real third-party streaming modules against their clip mode
 	$(BIN)/python -P examples/demo.py
 
-test: $(READY)  ## every test; branch coverage of reference/ and continual/ must stay above 95 %
-	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 -q --cov --cov-report=term --cov-fail-under=95
+test: $(READY)  ## every test; branch coverage of the whole package must stay above 90 %
+	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 -q --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 quick: $(READY)  ## the tests that take no time: a minute on two cores
 	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 -q -m "not slow"

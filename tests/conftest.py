@@ -22,15 +22,20 @@ SLOW = (
     *("equivalence/test_verdicts", "continual/test_sliding_softmax", "subjects/test_adapters", "proofs/theorems"),
     *("proofs/field/semantics/test_ordering", "proofs/field/semantics/test_logarithms"),
 )
+# whole verifications by the dozen, of what other tests cover: measured, they would take three times as long
+NOT_MEASURED = ("generated", "meta/test_bugs", "subjects/test_adapters", "examples/test_subjects", "equivalence/prove")
 TESTS = Path(__file__).parent
 torch.set_num_threads(1)  # small tensors: two workers of two threads each would only wait for one another
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of slow folders are marked so."""
+    """Tests of slow folders are marked so; those that repeat what others cover run at full speed."""
     for item in items:
-        if item.path.is_relative_to(TESTS) and item.path.relative_to(TESTS).as_posix().startswith(SLOW):
+        place = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
+        if place.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+        if place.startswith(NOT_MEASURED):
+            item.add_marker(pytest.mark.no_cover)
 
 
 def _within(got: Any, expected: Any, magnitude: Any, operations: int) -> None:

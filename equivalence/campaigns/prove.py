@@ -36,7 +36,9 @@ Tensor = torch.Tensor
 class _Apart(Disagreement):
     """Over this field. `exponentials` were taken: there may be an identity of theirs that a free function does not know."""
 
-    exponentials = False
+    def __init__(self, text: str, *, exponentials: bool = False) -> None:
+        super().__init__(text)
+        self.exponentials = exponentials
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,8 @@ def _proved(architecture: Architecture, seed: int, draw: Draw, bound: float) -> 
         try:
             given |= run.compare()
         except _Apart as apart:
-            apart.exponentials = "exp" in run.functions | run.exact.field.used
-            raise
+            exponentials = "exp" in run.functions | run.exact.field.account.used
+            raise _Apart(str(apart), exponentials=exponentials) from None
         except Redraw as redraw:
             draw = draw.after(redraw)
             continue
@@ -92,7 +94,7 @@ def _proved(architecture: Architecture, seed: int, draw: Draw, bound: float) -> 
             draws + 1,
             wrong * field.wrong,
             primes + field.primes,
-            assumptions | field.assumptions,
+            assumptions | field.account.assumptions,
         )
         if wrong <= bound:
             break
@@ -161,8 +163,8 @@ class _Run:
 
     def _next_program(self) -> None:
         """What a program used is noted for each by itself."""
-        self.functions |= self.exact.field.used
-        self.exact.field.used = set()
+        self.functions |= self.exact.field.account.used
+        self.exact.field.account.used_by(set())
 
     def _variable(self, tensor: Tensor) -> Any:
         """A weight becomes variables, in the module itself; the reference's view of it."""
@@ -175,7 +177,7 @@ class _Run:
         clip = torch.as_tensor(contents.clip(self.architecture, self.seed))
         if clip.is_floating_point():
             return self.exact.store.symbols.fresh(clip)
-        self.exact.field.assumptions["tokens"] = "tokens are those drawn: they only look up rows of tables"
+        self.exact.field.account.assume("tokens", "tokens are those drawn: they only look up rows of tables")
         return self.exact.mark_integers(clip)
 
     def _reference(self, parameters: dict[str, Any], x: Tensor) -> Tensor:

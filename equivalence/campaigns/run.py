@@ -44,6 +44,10 @@ class _Tally:
     proofs: list[Proof] = field(default_factory=list)
     last: Architecture | None = None
 
+    def begin(self, architecture: Architecture) -> None:
+        """This one is looked at: if it fails, it is the last."""
+        self.last = architecture
+
     def outcome(self, name: str, seconds: float) -> ExactOutcome:
         """Of examples that all went through."""
         given = sorted({g for proof in self.proofs for g in proof.given})
@@ -81,7 +85,7 @@ def _operator(name: str, max_examples: int, seed: int, progress: Progress | None
     )
     @hypothesis.given(architectures.architectures(name), st.integers(0, 2**32 - 1))
     def attempt(architecture: Architecture, contents: int) -> None:
-        tally.last = architecture
+        tally.begin(architecture)
         tally.proofs.append(prove(architecture, contents))
         if progress is not None:
             progress(name, min(len(tally.proofs), max_examples), max_examples)

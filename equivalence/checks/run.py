@@ -45,7 +45,8 @@ def run_once(session: Session[Floats], name: str, example: Example, noted: Noted
         return Skip(f"not compared in {example.format}: {error}")
     except Mismatch as mismatch:
         judged = _judged(session, name, example, mismatch, noted)
-        noted.rounded += [judged] if isinstance(judged, Rounded) else []
+        if isinstance(judged, Rounded):
+            noted.rounded.append(judged)
         return judged
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,6 +23,10 @@ class Mismatch(Exception):
 
     def __str__(self) -> str:
         return self.detail
+
+    def in_region(self, region: str) -> Mismatch:
+        """The same, said to be in the head, interior or tail."""
+        return replace(self, region=region)
 
 
 def close(got: Tensor, want: Tensor, limit: float) -> bool:

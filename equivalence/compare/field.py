@@ -82,7 +82,7 @@ class FieldNumbers(Comparable):
     def __init__(self, over: Exact) -> None:
         self.over = over
         self.clip_functions: set[object] = set()  # free functions that the clip applies, and the stream
-        self.stream_functions = over.field.used
+        self.stream_functions = over.field.account.used
 
     def draw(self, session: Session[Any], length: int, batch: int, seed: int) -> Tree:
         """Symbols in the shape of the clip; integers, masks and positions as they would be."""
@@ -100,11 +100,11 @@ class FieldNumbers(Comparable):
     @contextlib.contextmanager
     def in_clip(self) -> Iterator[None]:
         """What is applied here is the clip function's."""
-        self.over.field.used = self.clip_functions
+        self.over.field.account.used_by(self.clip_functions)
         try:
             yield
         finally:
-            self.over.field.used = self.stream_functions
+            self.over.field.account.used_by(self.stream_functions)
 
     def suspended(self) -> contextlib.AbstractContextManager[None]:
         """Inside, torch computes with floats."""
@@ -164,7 +164,9 @@ def over_field(session: Session[Any], draw: Draw) -> Iterator[FieldSession]:
                 weights = {name: t for name, t in tensors(module).items() if is_weight(name, t)}
                 put(module, {name: exact.store.symbols.fresh(t.detach().contiguous()) for name, t in weights.items()})
             else:
-                exact.field.assumptions["weights"] = f"{_why_as_they_came(session)}: weights are the numbers they came with"
+                exact.field.account.assume(
+                    "weights", f"{_why_as_they_came(session)}: weights are the numbers they came with"
+                )
             with exact.running():
                 yield session.computing(FieldNumbers(exact))
                 exact.answerable()

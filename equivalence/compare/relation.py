@@ -129,8 +129,7 @@ def _compare_stream(session: Session[Any], x: Tree, trace: Trace) -> Comparison:
         compared += 1
         difference = limit.difference(*both, offset + i)
         if difference is not None:
-            difference.region = regions.of(offset + i, length)
-            differences.append(difference)
+            differences.append(difference.in_region(regions.of(offset + i, length)))
         regions.note(offset + i, length, difference is None)
     if output is not None:  # a clip that clip mode refuses says nothing
         differences += _count_difference(session, length, trace, expected, regions)

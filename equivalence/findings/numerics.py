@@ -79,7 +79,7 @@ def drift(session: Session, looked: Looked, timing: MeasuredTiming) -> None:
     followed = follow(session, timing)
     if followed is None:
         return
-    looked.quality = followed.quality
+    looked.quality.update(followed.quality)
     if followed.grows:
         bounded = session.subject.window is not None or timing.receptive_field not in (None, math.inf)
         remembers = "" if bounded else ": the stream remembers everything, and errors may add up in the function itself"

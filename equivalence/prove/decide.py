@@ -181,9 +181,9 @@ def _seen(exact: FieldSession) -> Seen:
     """What the run met that has other readings."""
     executed = exact.numbers.over.executed.keys()
     return Seen(
-        low=bool(exact.numbers.over.field.low),
-        rotates=bool({"cos", "sin", "cos_", "sin_"} & (executed | exact.numbers.over.field.computed)),
-        exponential=bool({"exp", "exp_"} & (executed | exact.numbers.over.field.computed)),
+        low=bool(exact.numbers.over.field.account.low),
+        rotates=bool({"cos", "sin", "cos_", "sin_"} & (executed | exact.numbers.over.field.account.computed)),
+        exponential=bool({"exp", "exp_"} & (executed | exact.numbers.over.field.account.computed)),
     )
 
 
@@ -203,10 +203,10 @@ def _enough(exact: FieldSession, decision: Decision) -> None:
     Only how fast it goes depends on this guess: what is printed is the bound of what was run.
     """
     field, most = exact.numbers.over.field, MOST // decision.levels
-    applications = field.applications * (1 if decision.only is not None else AHEAD)
+    applications = field.account.applications * (1 if decision.only is not None else AHEAD)
 
     def wrong(count: int) -> float:
-        return bound.wrong(applications, 2 * field.degrees.greatest, [min(field.primes)] * count)
+        return bound.wrong(applications, 2 * field.account.degrees.greatest, [min(field.primes)] * count)
 
     wanted = max(decision.wanted / (CANDIDATES * decision.readings), 4 * wrong(most))
     if field.count < most and wrong(field.count) > wanted:

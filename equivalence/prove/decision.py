@@ -98,10 +98,10 @@ class Decision:
         self.bound *= min(1.0, after_redraws(over.field.wrong, tried) * (candidates if self.draws == 0 else 1))
         self.draws += 1
         self.primes = sorted({*self.primes, *over.field.primes})
-        self.applications = max(self.applications, over.field.applications)
-        self.degree = max(self.degree, over.field.degrees.greatest)
-        self.assume(*over.field.assumptions.values(), *_drawn_alone(exact))
-        self.doubt(*over.field.reasons.values())
+        self.applications = max(self.applications, over.field.account.applications)
+        self.degree = max(self.degree, over.field.account.degrees.greatest)
+        self.assume(*over.field.account.assumptions.values(), *_drawn_alone(exact))
+        self.doubt(*over.field.account.reasons.values())
         self.doubt(
             *(
                 f"the program asks its integer inputs for {value}, and all of those drawn gave the same answer"

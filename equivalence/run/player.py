@@ -36,6 +36,10 @@ class Trace:
     flushed: int = 0
     ended: bool = False  # by a flush: nothing is owed any more
 
+    def end(self, before: int) -> None:
+        """A flush came after so many emissions: the others are its."""
+        self.flushed, self.ended = len(self.frames) - before, True
+
     def of_the_first(self, count: int) -> Trace:
         """What the first `count` frames made appear: a stream that is not flushed cannot know that more will come."""
         emitted = bisect.bisect_right(self.seen, count)
@@ -184,8 +188,7 @@ class Player:
         if hasattr(self.stream, "flush"):
             before = len(self.trace.frames)
             self._emit(self._call("flush"), "flush", self.fed)
-            self.trace.flushed = len(self.trace.frames) - before
-            self.trace.ended = True
+            self.trace.end(before)
         self.leave()
         return self
 

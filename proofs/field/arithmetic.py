@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from coequal.proofs.field import bound
-from coequal.proofs.field.degree import CONSTANT, DEFINITE, NONNEGATIVE, POSITIVE, UNKNOWN, VARIABLE, Degree, Degrees
+from coequal.proofs.field.account import Account
+from coequal.proofs.field.degree import CONSTANT, DEFINITE, NONNEGATIVE, POSITIVE, UNKNOWN, VARIABLE, Degree
 from coequal.proofs.field.errors import NotDecided, TooLong, ZeroDivisor
 from coequal.proofs.field.numbers import constants as lifting
 from coequal.proofs.field.numbers import hash as hashing
@@ -100,32 +101,24 @@ class Value:
 
 @dataclass
 class Field:
-    """One draw: primes, the key of everything random, and what the bound needs to know of the run."""
+    """One draw: primes, the key of everything random, what is read how; and the account of what was done with it."""
 
     primes: tuple[int, ...]
     seed: int
     literal: bool = False
     levels: int = 1  # of the chains; more than one: the exponential is homomorphic
-    degrees: Degrees = field(default_factory=Degrees)
-    applications: int = 0  # of free functions, element by element
-    assumptions: dict[str, str] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)  # why no more than agreement can be claimed
-    masks: set[float] = field(default_factory=set)  # finite numbers that stand for minus infinity
+    account: Account = field(default_factory=Account)
     mixed: bool = False  # masks were added, or scaled: which of two is the greater cannot be told
     met: list[float] = field(default_factory=list)  # constants, in order
-    low: set[float] = field(default_factory=set)  # finite constants that could be masks
     low_masks: bool = False  # they are
     turns: bool = False  # chains of the unit circle: cosine and sine of sums are known
     shadow: bool = False  # constants are computed exactly beside their floats
-    computed: set[str] = field(default_factory=set)  # what was computed of constants alone
     same: Registry = field(default_factory=Registry)  # constants that were met, by their floats
     logarithms: Inverses = field(default_factory=Inverses)  # that were taken of what is positive
     exponentials: Inverses = field(default_factory=Inverses)
     near: bool = False  # constants near one another are taken for one number: nothing is proved then
     longest: int = 1
-    canaries: int = 0  # dot products compared with Python's integers
     undefined: bool = False  # something was divided by zero: NaN is not minus infinity then, and spreads
-    used: set[object] = field(default_factory=set)  # names of the free functions that a program applied, and INFINITE
 
     @classmethod
     def drawn(cls, seed: int, *, count: int = 4, longest: int = 1, roots: tuple[int, ...] = (), **options: object) -> Field:
@@ -143,7 +136,7 @@ class Field:
     def wrong(self) -> float:
         """The probability that different functions were called equal in this draw."""
         lowest = self.primes[-self.count :]
-        return bound.wrong(self.applications, self.degrees.greatest, lowest)
+        return bound.wrong(self.account.applications, self.account.degrees.greatest, lowest)
 
     # -- numbers -------------------------------------------------------------------------------------------------------
 
@@ -157,12 +150,12 @@ class Field:
         if math.isnan(value) or value == math.inf:
             raise NotDecided(f"the constant {value}")
         if lifting.MASK < value <= LOW:
-            self.low.add(value)
+            self.account.low.add(value)
         if value <= self.mask:
             if value == -math.inf:
-                self.used.add(INFINITE)
+                self.account.use(INFINITE)
             else:
-                self.masks.add(value)
+                self.account.masks.add(value)
                 self._assume_mask(value)
             return torch.full((len(self.primes),), math.nan, dtype=torch.float64, device=device)
         value = self._near(float(value)) if self.near else float(value)
@@ -177,10 +170,10 @@ class Field:
 
     def _assume_mask(self, value: float) -> None:
         if value <= lifting.MASK:
-            self.assumptions.setdefault("mask", "finite mask values below -1e30 stand for minus infinity")
+            self.account.assume("mask", "finite mask values below -1e30 stand for minus infinity")
         else:
             text = f"the mask {value:g} stands for minus infinity: what is left of such a score is below all rounding"
-            self.assumptions.setdefault(f"mask {value:g}", text)
+            self.account.assume(f"mask {value:g}", text)
 
     def _near(self, value: float) -> float:
         """The first constant that was met near this one, itself if there was none."""
@@ -200,7 +193,7 @@ class Field:
 
     def _assume(self, meant: Number, value: float) -> None:
         if not meant.exact:
-            self.assumptions.setdefault(repr(value), f"the constant {value!r} stands for {meant}")
+            self.account.assume(repr(value), f"the constant {value!r} stands for {meant}")
 
     def scalar(self, value: float, device: torch.device | str = "cpu") -> Value:
         """A constant without axes."""
@@ -225,7 +218,7 @@ class Field:
         """
         if not self.same.replace(tensor, planes, self.mask):
             return CONSTANT
-        self.assumptions.setdefault("rounded", ROUNDED)
+        self.account.assume("rounded", ROUNDED)
         return self.same.degree
 
     def whole(self, n: int, device: torch.device | str = "cpu", *, inverse: bool = False) -> Value:
@@ -271,7 +264,7 @@ class Field:
         x, y = aligned(a.planes, b.planes)
         difference = self.reduce(x - y)
         if b.masked and bool((lowest := y[0].isnan()).any()):
-            if self.undefined or INFINITE in self.used or bool((lowest & ~x[0].isnan()).any()):
+            if self.undefined or INFINITE in self.account.used or bool((lowest & ~x[0].isnan()).any()):
                 raise NotDecided("minus infinity is subtracted")
             difference.masked_fill_(lowest, 0.0)
         return Value(difference, a.degree.plus(b.degree).unsigned(), masked=a.masked)
@@ -293,9 +286,9 @@ class Field:
         that the two programs agree.
         """
         if not a.degree.constant:
-            self.assumptions.setdefault("divisors", DIVISORS)
+            self.account.assume("divisors", DIVISORS)
         if a.degree.may_vanish:
-            self.reasons.setdefault("divisors", OPEN)
+            self.account.doubt("divisors", OPEN)
             return self.free("reciprocal", a)
         zero = a.planes == 0
         nothing = zero.all(0)
@@ -306,8 +299,8 @@ class Field:
             self.undefined = True
             planes.masked_fill_(nothing, torch.nan)
         if a.monomial:
-            return Value(planes, self.degrees.inverse_of_monomial(a.degree), monomial=True)
-        return Value(planes, self.degrees.inverse(a.degree, max(1, a.planes[0].numel())))
+            return Value(planes, self.account.degrees.inverse_of_monomial(a.degree), monomial=True)
+        return Value(planes, self.account.degrees.inverse(a.degree, max(1, a.planes[0].numel())))
 
     def _inverted(self, planes: Tensor) -> Tensor:
         """`a^(p - 2)`: of small tensors for all primes at once, of large ones prime by prime, which saves products."""
@@ -381,13 +374,13 @@ class Field:
     def free(self, name: object, *arguments: Value, at_zero: float | None = None) -> Value:
         """A free function of its arguments; `at_zero`: its value where the argument is the constant zero, if it is known."""
         known = known_of(name, *(a.degree for a in arguments))
-        self.degrees.compared(*(a.degree for a in arguments))
-        self.used.add(name)
+        self.account.compare(*(a.degree for a in arguments))
+        self.account.use(name)
         planes = torch.broadcast_tensors(*aligned(*(a.planes[: self.count] for a in arguments)))
-        self.applications += planes[0][0].numel()
+        self.account.apply(planes[0][0].numel())
         sign = _sign_of(planes[0]) if name in EVEN or name in ODD or name in REFLECTED else None
         if sign is not None:  # an argument is told from others and from their negatives
-            self.applications += planes[0][0].numel()
+            self.account.apply(planes[0][0].numel())
             planes = (planes[0] * sign,)
         result = hashing.free(name, planes, self.primes, self.seed)
         if sign is not None and name not in EVEN:
@@ -404,8 +397,8 @@ class Field:
     def turned(self, a: Value) -> tuple[Value, Value]:
         """Cosine and sine, by chains of the unit circle: of x modulo the next prime of the chain."""
         known = a.planes.shape[0] - self.count
-        self.degrees.compared(a.degree)
-        self.applications += a.planes[0].numel()
+        self.account.compare(a.degree)
+        self.account.apply(a.planes[0].numel())
         both = torch.empty((2, known, *a.shape), dtype=torch.float64, device=a.planes.device)
         for i in range(known):
             p, q = self.primes[i], self.primes[i + self.count]
@@ -418,7 +411,7 @@ class Field:
 
         Exponentials that nest deeper than the chains reach are free: what is equal for every such E is equal for exp.
         """
-        self.used.add("exp")
+        self.account.use("exp")
         finite = Value(a.planes.nan_to_num(0.0), a.degree) if a.masked else a
         image = self._power_of_generator(finite) if self.reaches(a) else self.free("exp", finite, at_zero=1.0)
         if a.masked:
@@ -439,7 +432,7 @@ class Field:
             image.planes = image.planes[: arguments.shape[0]].clone()
         image.planes[:, where] = arguments[: image.planes.shape[0]]
         image.degree, image.monomial = image.degree.beside(met.degree), False  # a sum, it may be
-        self.applications += int(where.numel())
+        self.account.apply(int(where.numel()))
 
     def logarithm(self, a: Value) -> Value:
         """A free function, but of an exponential; of what is known to be positive the exponential knows it again."""
@@ -462,8 +455,8 @@ class Field:
     def _power_of_generator(self, a: Value) -> Value:
         """`g^x mod p_i` for x modulo the next prime of the chain: known modulo one level less than x is."""
         known = a.planes.shape[0] - self.count
-        self.degrees.compared(a.degree)
-        self.applications += a.planes[0].numel()
+        self.account.compare(a.degree)
+        self.account.apply(a.planes[0].numel())
         planes = torch.empty((known, *a.shape), dtype=torch.float64, device=a.planes.device)
         for i in range(known):
             p, q = self.primes[i], self.primes[i + self.count]

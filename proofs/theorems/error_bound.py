@@ -155,7 +155,7 @@ def called_zero(primes: tuple[int, ...], seed: int, program: Callable, shape: tu
     with exact.running():
         result = program(x)
     value: Value = exact.value(result)
-    exact.field.degrees.compared(value.degree)
+    exact.field.account.compare(value.degree)
     return int((value.planes == 0).all(0).sum()), exact.field
 
 

@@ -46,6 +46,22 @@ class Search:
         """Whether one does not on other axes."""
         return any(not self._kept(outcome) and outcome.agrees() is False for outcome in self.outcomes)
 
+    def note(self, outcome: Outcome) -> Outcome:
+        """A way was tried: the first that fits is kept."""
+        self.outcomes.append(outcome)
+        if self.kept is None and outcome.fits:
+            self.kept = outcome
+        return outcome
+
+    def say_plain(self, difference: str) -> None:
+        """How the clip function differs without what the draft puts off."""
+        self.plain = difference
+
+    def offer(self, several: str, *, single: bool) -> None:
+        """What is said of several frames at once, and whether single frames are all that is offered."""
+        assert self.kept is not None
+        self.several, self.kept = several, replace(self.kept, way=replace(self.kept.way, single=single))
+
     def _kept(self, outcome: Outcome) -> bool:
         return self.kept is not None and outcome.way.layout.axes == self.kept.way.layout.axes
 
@@ -62,7 +78,7 @@ def search(module: nn.Module, entries: list[Entry], layouts: list[Layout]) -> Se
         _others(module, found, taken)
         _chunks(module, found, found.kept)
         if found.kept.way.clip is not None and put_off(module):
-            found.plain = plain_clip(module, found.kept)
+            found.say_plain(plain_clip(module, found.kept))
     return found
 
 
@@ -70,8 +86,8 @@ def _chunks(module: nn.Module, found: Search, kept: Outcome) -> None:
     """Several frames at once are offered unless they raise, or the method is for one frame. Other values are no reason."""
     if not kept.way.chunked:
         return
-    found.several, refused = several_of(module, kept) if kept.way.entry.several else ("", True)
-    found.kept = replace(kept, way=replace(kept.way, single=refused))
+    several, refused = several_of(module, kept) if kept.way.entry.several else ("", True)
+    found.offer(several, single=refused)
 
 
 def ways(module: nn.Module, entry: Entry, layout: Layout) -> Iterator[Way]:
@@ -110,7 +126,7 @@ def _try(module: nn.Module, offered: list[Way], found: Search) -> None:
         read = [reading for way in rows if not way.start.spare for reading in _tried(module, way, found, spare=False)]
         if found.kept is None:
             for way in read:
-                _note(found, tried(module, way))
+                found.note(tried(module, way))
         if found.kept is None:
             for way in [way for way in rows if way.start.spare]:
                 _tried(module, way, found, spare=True)
@@ -123,29 +139,19 @@ def _tried(module: nn.Module, way: Way, found: Search, *, spare: bool) -> list[W
     try:
         read = list(readings(module, way))
     except Raised as error:
-        _note(found, Outcome(way, False, f"raised {error}"))
+        found.note(Outcome(way, False, f"raised {error}"))
         return []
     if not read:
-        _note(found, Outcome(way, False, "what comes back has no output that could be told from a state"))
+        found.note(Outcome(way, False, "what comes back has no output that could be told from a state"))
     for each in read:
         if spare or not each.take.spare:
-            outcome = _note(found, tried(module, each))
+            outcome = found.note(tried(module, each))
             if outcome.fits:
                 return []
     left = [] if spare else [each for each in read if each.take.spare]
     if left:
-        _note(
-            found, Outcome(way, False, "the output alone comes back, and no state: taken for both where nothing else fits")
-        )
+        found.note(Outcome(way, False, "the output alone comes back, and no state: taken for both where nothing else fits"))
     return left
-
-
-def _note(found: Search, outcome: Outcome) -> Outcome:
-    """The first that fits is kept."""
-    found.outcomes.append(outcome)
-    if found.kept is None and outcome.fits:
-        found.kept = outcome
-    return outcome
 
 
 def _others(module: nn.Module, found: Search, taken: list[Layout]) -> None:
@@ -167,7 +173,7 @@ def _aside(module: nn.Module, way: Way, found: Search) -> None:
     except Raised as error:
         found.outcomes.append(Outcome(way, False, f"raised {error}"))
         return
-    found.outcomes += [tried(module, each) for each in read]
+    found.outcomes.extend(tried(module, each) for each in read)
 
 
 def zeros_of(module: nn.Module, way: Way) -> Start | None:

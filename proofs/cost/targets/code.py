@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -36,7 +37,7 @@ AXES = {(2, 5): "BCTHW", (2, 4): "BCTW", (2, 3): "BCT", (1, 3): "BTE", (1, 4): "
 def of_value(target: str, value: Any, clip: torch.Tensor | None, options: dict[str, Any]) -> dict[str, Any]:
     """What `coequal cost` says of a Subject or a module, as in its JSON. BadSubject or CostError: one line."""
     side = side_of(target, value, clip, options["window"])
-    side.example = side.example[:1]
+    side = replace(side, example=side.example[:1])
     mode = options["mode"]
     return {
         "clip": None if mode == "step" else _clip(side, options),
@@ -81,7 +82,8 @@ def _really(side: Side, module: _Function, clip: torch.Tensor, error: CostError)
     if any(run.operators != runs[0].operators for run in runs):
         raise error
     note = "clip mode reads numbers out of tensors, so it was really run: on three inputs, with the same counts"
-    side.notes += [] if note in side.notes else [note]
+    if note not in side.notes:
+        side.notes.append(note)
     return runs[0]
 
 
@@ -125,7 +127,7 @@ def _expression(side: Side, options: Mapping[str, Any]) -> str | None:
     if "T" in fixed and (line := _line_in_time(side, options["convention"])) is not None:
         size = line
         fixed.pop("T")
-    side.notes += [f"{letter} is fixed by the module to {value}" for letter, value in fixed.items()]
+    side.notes.extend(f"{letter} is fixed by the module to {value}" for letter, value in fixed.items())
     return _written(size, options)
 
 

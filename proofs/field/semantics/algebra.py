@@ -119,7 +119,7 @@ def rsqrt(f: Field, a: Value) -> Value:
 )
 def sqrt(f: Field, a: Value) -> Value:
     if a.degree.sign == UNKNOWN and not a.degree.constant:
-        f.assumptions.setdefault("roots", ROOTS)
+        f.account.assume("roots", ROOTS)
     root = f.inverse(rsqrt(f, a))
     planes = root.planes.masked_fill((a.planes == 0).all(0), 0.0)
     return Value(planes, replace(root.degree, sign=a.degree.sign), monomial=root.monomial)

@@ -173,11 +173,11 @@ def softmax(f: Field, operation: Any, a: Value, dim: int, *_: Any, **__: Any) ->
 def _masked_whole(f: Field, a: Value, dim: int) -> Value:
     """Rows that one finite mask covers hold one and the same number, which absorbed all else: as good as zeros."""
     whole = a.minus_infinity().all(dim, keepdim=True)
-    if not a.masked or INFINITE in f.used or not f.masks or not bool(whole.any()):
+    if not a.masked or INFINITE in f.account.used or not f.account.masks or not bool(whole.any()):
         return a
-    if f.mixed or len(f.masks) > 1:
+    if f.mixed or len(f.account.masks) > 1:
         raise NotDecided("a row that is masked out entirely, by masks of different size")
-    f.assumptions.setdefault("whole rows", "a row that is masked out entirely by a finite number is uniform")
+    f.account.assume("whole rows", "a row that is masked out entirely by a finite number is uniform")
     planes = a.planes.masked_fill(whole, 0.0)
     return Value(planes, a.degree.unsigned(), masked=bool(planes[0].isnan().any()))
 
@@ -220,13 +220,13 @@ def atan2(f: Field, a: Value, b: Value) -> Value:
 def classify(f: Field, operation: Any, a: Value) -> Tensor:
     masked = a.minus_infinity() if a.masked else torch.zeros(a.shape, dtype=torch.bool, device=a.planes.device)
     name = operation.overloadpacket.__name__
-    f.assumptions.setdefault("finite", FINITE)
+    f.account.assume("finite", FINITE)
     return {"isinf": masked, "isneginf": masked, "isfinite": ~masked}.get(name, torch.zeros_like(masked))
 
 
 @means("nan_to_num", says="x, which is finite", keeps="all")
 def nan_to_num(f: Field, a: Value, *_: Any, **__: Any) -> Value:
-    f.assumptions.setdefault("finite", FINITE)
+    f.account.assume("finite", FINITE)
     return a
 
 

@@ -41,8 +41,8 @@ def greatest(f: Field, members: Tensor, planes: Tensor, degree: Degree) -> Value
     sums = [hashing.mix((hashing.mix(ordered[h] ^ hashing.key(f.seed, "set", h)) * present[h]).sum(0)) for h in range(2)]
     result = hashing.spread((sums[0], sums[1]), f.primes, f.seed, "max")
     count = present.sum(1).amin(0)
-    f.applications += int(count.numel())
-    f.used.add("max")
+    f.account.apply(int(count.numel()))
+    f.account.use("max")
     known = planes.shape[0]
     first = _first_present(members[0])
     alone = planes.gather(1, first.expand(known, 1, *first.shape[2:])).squeeze(1)
@@ -64,7 +64,7 @@ def _first_present(members: Tensor) -> Tensor:
 
 def over_axes(f: Field, a: Value, axes: list[int], keep: bool) -> Value:
     """The greatest along axes of the tensor."""
-    f.degrees.compared(a.degree)
+    f.account.compare(a.degree)
     kept = [axis for axis in range(a.dim) if axis not in axes]
     count, held = a.planes.shape[0], names_of(f, a)
     width = held.shape[1]
@@ -111,7 +111,7 @@ def maximum(f: Field, a: Value, b: Value) -> Value:
             return f.free(
                 "relu", Value(torch.broadcast_tensors(*aligned(other.planes, one.planes))[0], other.degree), at_zero=0.0
             )
-    f.degrees.compared(a.degree, b.degree)
+    f.account.compare(a.degree, b.degree)
     planes = torch.broadcast_tensors(*aligned(a.planes, b.planes))
     shape = planes[0].shape[1:]
     held = [names_of(f, v) for v in (a, b)]
@@ -169,7 +169,7 @@ def max_pool(
         ceil_mode,
         _sizes(operation, a, kernel, stride, padding, dilation, ceil_mode),
     )
-    f.degrees.compared(a.degree)
+    f.account.compare(a.degree)
     held = names_of(f, a)
     outside, index = where < 0, where.clamp_min(0).to(a.planes.device)
     width, taps, flat = held.shape[1], where.shape[0], a.planes.flatten(-rank)

@@ -140,7 +140,7 @@ def names_of(f: Field, v: Value) -> Tensor:
     """`(2, members, *shape)`: the members that each element is the greatest of; itself, unless it is a maximum."""
     if v.names is not None:
         return v.names
-    f.applications += v.planes[0].numel()  # two members that are confused make two sets equal
+    f.account.apply(v.planes[0].numel())  # two members that are confused make two sets equal
     pair = hashing.digests([v.planes[: f.count].nan_to_num(0.0)], hashing.key(f.seed, "member"))
     names = torch.stack(pair).unsqueeze(1)
     return names.masked_fill(v.minus_infinity(), ABSENT) if v.masked else names

@@ -31,14 +31,14 @@ def statistic(f: Field, a: Value, axis: int, k: int) -> Value:
         return over_axes(f, a, [axis], False)
     if k == 0:
         return neg(f, over_axes(f, neg(f, a), [axis], False))
-    f.degrees.compared(a.degree)
+    f.account.compare(a.degree)
     halves = hashing.digests([a.planes], f.seed)
     sums = [hashing.mix(hashing.mix(half ^ hashing.key(f.seed, "multiset", h)).sum(axis)) for h, half in enumerate(halves)]
     planes = hashing.spread((sums[0], sums[1]), f.primes, f.seed, ("order", k, count))
     known, first = a.planes.shape[0], a.planes.select(axis + 1, 0)
     alike = (a.planes == first.unsqueeze(axis + 1)).all(axis + 1).all(0)
-    f.applications += count * int(alike.numel())
-    f.used.add("order")
+    f.account.apply(count * int(alike.numel()))
+    f.account.use("order")
     degree = replace(VARIABLE.plus(a.degree), sign=a.degree.sign, piecewise=True)
     return Value(torch.where(alike, first, planes[:known]), degree)
 

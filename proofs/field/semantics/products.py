@@ -25,9 +25,9 @@ CANARIES = 64  # dot products that are recomputed, at most, in one draw
 def watched(f: Field, call: Callable[..., Tensor], a: Value, b: Value, terms: int, products: Callable) -> Value:
     """`f.bilinear`, with one element of the first plane recomputed: `products(x, y, index)` are its factors."""
     result = f.bilinear(call, a, b, terms)
-    if f.canaries < CANARIES and result.planes[0].numel() and not f.undefined:
-        f.canaries += 1
-        index = tuple(random.Random(f.canaries).randrange(n) for n in result.shape)
+    if f.account.canaries < CANARIES and result.planes[0].numel() and not f.undefined:
+        chosen = random.Random(f.account.spot_check())
+        index = tuple(chosen.randrange(n) for n in result.shape)
         true = sum(x * y for x, y in products(a.planes[0], b.planes[0], index)) % f.primes[0]
         if int(result.planes[(0, *index)]) % f.primes[0] != true:
             raise NotExact(f"the backend's {getattr(call, '__name__', 'product')} is not exact on whole numbers in float64")

@@ -153,7 +153,7 @@ class Exact(EagerMode):
         if not a.is_floating_point() or not b.is_floating_point():
             return torch.eq(a, b)
         x, y = self.store.read(a, unwritten=unwritten), self.store.read(b, unwritten=unwritten)
-        self.field.degrees.compared(x.degree, y.degree)
+        self.field.account.compare(x.degree, y.degree)
         known = min(x.planes.shape[0], y.planes.shape[0])
         equal = (x.planes[:known] == y.planes[:known]).all(0)  # what is undefined equals nothing
         return equal | (x.minus_infinity() & y.minus_infinity()) if x.masked and y.masked else equal
@@ -207,7 +207,7 @@ class Exact(EagerMode):
         if not _is_view(func) and name != "set_" and not func._schema.is_mutable:
             if isinstance(result, Tensor) and result.is_floating_point() and result.numel():
                 if name in COMPUTED:
-                    self.field.computed.add(name)
+                    self.field.account.compute(name)
                 if self.field.shadow:
                     self._shadow(func, name, args, kwargs, result)
             for tensor in _tensors((result,)):
@@ -229,13 +229,13 @@ class Exact(EagerMode):
             return
         if not bool(torch.isfinite(result).all()):
             return
-        used = set(self.field.used)
+        used = set(self.field.account.used)
         try:
             value = self._exactly(meaning, func, name, args, kwargs)
         except NotDecided:
             return
         finally:
-            self.field.used &= used
+            self.field.account.used.intersection_update(used)
         if isinstance(value, Value) and value.shape == result.shape and not value.masked:
             self.store.cast_shadow(result, value)
 
@@ -293,7 +293,7 @@ class Exact(EagerMode):
     def _cast(self, dtype: torch.dtype) -> None:
         """Data comes to stand in another format."""
         if dtype.is_floating_point and torch.finfo(dtype).bits < 64:
-            self.field.assumptions.setdefault("casts", "casts to coarser floating-point formats count as exact")
+            self.field.account.assume("casts", "casts to coarser floating-point formats count as exact")
 
     def _evaluated(self, meaning: Meaning, func: Any, args: tuple, kwargs: dict) -> Any:
         if meaning.rule is power and isinstance(args[1], Tensor) and (exponents := self._whole(args[1])) is not None:

@@ -12,6 +12,7 @@ from coequal.equivalence.prove.decide import Exactly, decide
 from coequal.equivalence.prove.induction import induct
 from coequal.equivalence.prove.premises import Differs
 from coequal.equivalence.report import MeasuredTiming
+from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.session import Session
 from coequal.subjects.subject import Subject
 
@@ -58,7 +59,7 @@ def of(stream, reach: float | None = 3, clip=None):
     with session.ready(), torch.no_grad():
         session = session.knowing(reach=3)
         with over_field(session, Draw(seed=1)) as exact:
-            return induct(exact, MeasuredTiming(reach, 1, 0, True), math.inf)
+            return induct(exact, MeasuredTiming(reach, 1, 0, True), Budget())
 
 
 @pytest.mark.parametrize(("stream", "period"), [(Listed, 1), (Mean, 3), (lambda: Mean("counts with a remainder"), 3)])

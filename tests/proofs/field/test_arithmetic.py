@@ -156,7 +156,7 @@ def test_free_functions_are_functions() -> None:
     assert torch.equal(field.free("f", x).planes, image.planes)
     assert image.planes[0].unique().numel() > 90  # no constant, no permutation of a few
     assert not bool((field.free("g", x).planes == image.planes).all(0).any())
-    assert field.applications == 300
+    assert field.account.applications == 300
     assert field.free("f", x, at_zero=0.5).planes[:, 50].tolist() == field.number(0.5).tolist()
 
 

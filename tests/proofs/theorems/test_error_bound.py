@@ -24,7 +24,7 @@ def deviation(expected: float) -> float:
 def test_the_bound_of_schwartz_and_zippel_is_attained(primes: tuple[int, ...], degree: int) -> None:
     seen, field = called_zero(primes, 7, planted(degree), (POINTS,))
     expected = POINTS * math.prod(degree / p for p in primes)
-    assert field.degrees.greatest == degree
+    assert field.account.degrees.greatest == degree
     assert abs(seen - expected) <= deviation(expected) + 1
     assert seen <= POINTS * wrong(0, degree, primes) + deviation(expected) + 1
 
@@ -45,10 +45,10 @@ def test_the_bound_for_inverses_is_attained(prime: int) -> None:
             continue
         seen += more
     assert field is not None
-    assert field.degrees.laurent
+    assert field.account.degrees.laurent
     expected = 8000 * 2 / (prime - 1)
     assert abs(seen - expected) <= deviation(expected) + 0.1 * expected
-    assert 2 / (prime - 1) <= wrong(0, field.degrees.greatest, (prime,))
+    assert 2 / (prime - 1) <= wrong(0, field.account.degrees.greatest, (prime,))
 
 
 @pytest.mark.parametrize("count", [2, 3, 6])
@@ -60,7 +60,7 @@ def test_pairs_of_applications_are_a_birthday_problem(count: int, prime: int) ->
     arguments = 1 - math.prod(1 - i / prime for i in range(count))
     expected = points * (1 - (1 - arguments) ** 2)
     assert abs(seen - expected) <= deviation(expected)
-    assert seen <= points * wrong(count, field.degrees.greatest, (prime,)) + deviation(expected)
+    assert seen <= points * wrong(count, field.account.degrees.greatest, (prime,)) + deviation(expected)
 
 
 def test_a_hash_of_all_residues_jointly_needs_one_pair_for_all_primes() -> None:
@@ -77,7 +77,7 @@ def test_a_hash_of_all_residues_jointly_needs_one_pair_for_all_primes() -> None:
 def test_primes_of_full_width_do_not_let_it_happen() -> None:
     seen, field = called_zero(draw(4, seed=1), 7, planted(12), (POINTS,))
     assert seen == 0
-    assert POINTS * wrong(0, field.degrees.greatest, field.primes) < 1e-12
+    assert POINTS * wrong(0, field.account.degrees.greatest, field.primes) < 1e-12
 
 
 def test_redraws_add_up() -> None:

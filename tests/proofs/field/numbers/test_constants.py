@@ -73,8 +73,8 @@ def test_assumptions_are_listed_for_few_and_for_many() -> None:
     for tensor in (few, torch.cat([torch.randn(2 * FEW, dtype=torch.float64), few])):
         field = Field.drawn(3)
         field.constants(tensor)
-        assert field.assumptions["0.1"] == "the constant 0.1 stands for 1/10"
-        assert "0.5" not in field.assumptions
+        assert field.account.assumptions["0.1"] == "the constant 0.1 stands for 1/10"
+        assert "0.5" not in field.account.assumptions
 
 
 def test_masks() -> None:
@@ -82,7 +82,7 @@ def test_masks() -> None:
     value = field.constants(torch.tensor([1.0, -math.inf, torch.finfo(torch.float32).min, -1e29]))
     assert value.minus_infinity().tolist() == [False, True, True, False]
     assert value.masked
-    assert "mask" in field.assumptions
+    assert "mask" in field.account.assumptions
 
 
 def test_an_empty_tensor() -> None:

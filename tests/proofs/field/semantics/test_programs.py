@@ -127,7 +127,7 @@ def test_scaled_dot_product_attention(lab, shape: tuple[int, ...], mask: str) ->
         assert lab.equal(got, attention_by_hand(q, k, v, seen, added if mask == "additive" else None))
         if mask not in ("none", "additive"):
             assert not lab.equal(got, attention_by_hand(q, k, v))
-    assert ("mask" in lab.field.assumptions) == (mask == "finfo.min")
+    assert ("mask" in lab.field.account.assumptions) == (mask == "finfo.min")
 
 
 def test_attention_with_a_mask_that_depends_on_data(lab) -> None:
@@ -516,7 +516,7 @@ def test_scales_as_quotient_and_as_power(lab) -> None:
         assert lab.equal(x * (32**-0.25) * (32**-0.25), x / torch.sqrt(torch.tensor(32.0, dtype=F64)))
         assert lab.different(torch.rsqrt(x + 1e-5), torch.rsqrt(x + 1e-6))
         assert lab.equal(x * 0.1 * 10, x)
-    assert any("sqrt(32)" in text for text in lab.field.assumptions.values())
+    assert any("sqrt(32)" in text for text in lab.field.account.assumptions.values())
 
 
 def test_literal_constants_are_dyadic(labs) -> None:
@@ -533,14 +533,14 @@ def test_casts_are_listed(lab) -> None:
         half = x.to(torch.float16)
         assert half.dtype == torch.float16
         assert lab.equal(half.double(), x)
-    assert lab.field.assumptions["casts"] == "casts to coarser floating-point formats count as exact"
+    assert lab.field.account.assumptions["casts"] == "casts to coarser floating-point formats count as exact"
 
 
 def test_nothing_is_assumed_where_nothing_is(lab) -> None:
     x = lab.symbols(4)
     with lab.running():
         (x * 0.5).double()
-    assert lab.field.assumptions == {}
+    assert lab.field.account.assumptions == {}
 
 
 @pytest.mark.parametrize("name", sorted(ELEMENTWISE))

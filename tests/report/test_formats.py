@@ -4,6 +4,7 @@ import json
 import math
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import get_args
 from xml.etree import ElementTree
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coequal.cli.parser import parser
 from coequal.equivalence.report import plain
 from coequal.report import formats
 from coequal.report.document import (
@@ -167,3 +169,15 @@ def test_a_series_that_is_never_finite_is_drawn_empty() -> None:
 @pytest.mark.parametrize("name", ["html", "json", "junit", "markdown"])
 def test_text_ends_in_a_line(name: str) -> None:
     assert formats.formats()[name].text(Document("verify")).endswith("\n")
+
+
+def test_another_package_offers_a_format(monkeypatch):
+    """As an entry point; it never replaces one of ours."""
+    theirs = SimpleNamespace(HELP="theirs", text=lambda document: "theirs")
+    offered = {formats.GROUP: {"lines": theirs, "junit": theirs}}
+    monkeypatch.setattr(formats, "installed", offered.get)
+    found = formats.formats()
+    assert found["lines"] is theirs
+    assert found["junit"] is junit
+    options = parser().parse_args(["verify", "a.py:b", "--lines", "out.txt"])
+    assert options.lines == "out.txt"

@@ -58,6 +58,11 @@ def keys_of(tree: Any, path: str = "") -> set[str]:
 Select = Callable[[Any], Any] | str | tuple[str, ...] | None
 
 
+def real_of(output: Tensor) -> Tensor:
+    """Complex numbers are compared by both parts, along a last axis of two."""
+    return torch.view_as_real(output.resolve_conj()) if output.is_complex() else output
+
+
 @dataclass
 class Outputs:
     """What of an output is compared: what `select` picks of it, and of its tensors the one at `leaf` (None: the first).
@@ -95,7 +100,7 @@ class Outputs:
         picked = self._picked(output, "clip()")
         if isinstance(picked, Tensor):
             self.paths, self.single = (self.select if isinstance(self.select, str) else "",), True
-            return picked
+            return real_of(picked)
         found = tensors_of(picked)
         if not found:
             raise BadSubject(f"clip(x) returned {type(picked).__name__}: expected a tensor, or a tree of tensors")
@@ -104,7 +109,7 @@ class Outputs:
         self.paths, self.single = tuple(found), False
         if self.path not in found:
             raise BadSubject(f"clip(x) returned no `{self.path}` this time: its outputs are {', '.join(found)}")
-        return found[self.path]
+        return real_of(found[self.path])
 
     def of_stream(self, output: Any, what: str, *, chunk: bool) -> list[Tensor]:
         """The frames of what a stream returned: None and empty tensors are none, a chunk's time axis is taken apart.
@@ -133,7 +138,7 @@ class Outputs:
             return None
         if self.single:
             if isinstance(picked, Tensor):
-                return picked
+                return real_of(picked)
             if isinstance(picked, (tuple, list)):
                 raise BadSubject(f"{what} selects {len(picked)} things, where the clip's is one tensor")
             raise BadSubject(
@@ -149,7 +154,8 @@ class Outputs:
                     f"{who} returns {named}, which {other} does not: name what is compared by Subject.select"
                     f" ({who} has {', '.join(mine) or 'a tensor'}, {other} {', '.join(sorted(theirs)) or 'a tensor'})"
                 )
-        return found.get(self.path)
+        leaf = found.get(self.path)
+        return None if leaf is None else real_of(leaf)
 
     def _picked(self, output: Any, what: str) -> Any:
         if self.select is None or output is None:

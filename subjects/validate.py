@@ -19,6 +19,10 @@ WHOLE = {
     "longest": (1, "the greatest total length in frames, at least 1, or None"),
     "latency": (0, "a number of frames, 0 or more, or None"),
 }
+COMPLEX = (
+    "Subject.example: complex numbers are handed over by their parts: give torch.view_as_real(x), and let clip and step"
+    " begin with torch.view_as_complex"
+)
 COUNTS = {"ignore": "a number of emissions", "warm_up": "a number of frames"}
 
 
@@ -40,11 +44,9 @@ def check_subject(subject: Subject) -> None:
 
 
 def _check_example(example: Any) -> None:
-    if isinstance(example, Tensor):
-        return
     if isinstance(example, (tuple, list, Mapping)) and not example:
         raise BadSubject("Subject.example: there is no input in it")
-    if not isinstance(example, (tuple, list, Mapping)):
+    if not isinstance(example, (Tensor, tuple, list, Mapping)):
         raise BadSubject(
             "Subject.example: expected a tensor, a whole clip, or a tuple or dictionary of tensors, got"
             f" {type(example).__name__}"
@@ -52,6 +54,8 @@ def _check_example(example: Any) -> None:
     for name, leaf in leaves_of(example).items():
         if not isinstance(leaf, Tensor):
             raise BadSubject(f"Subject.example: the input {name!r} is no tensor, it is {type(leaf).__name__}")
+        if leaf.is_complex():
+            raise BadSubject(COMPLEX)
 
 
 def _check_axes(of: str, leaf: Tensor, time: Any, batch: Any) -> None:

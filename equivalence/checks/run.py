@@ -13,7 +13,7 @@ from coequal.equivalence.compare import rounding
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.floats import Distances, Floats, in_format, rounds_more_coarsely
 from coequal.equivalence.compare.regions import Regions
-from coequal.equivalence.compare.relation import larger
+from coequal.equivalence.compare.relation import Comparison, larger
 from coequal.equivalence.compare.rounding import Rounded
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import StreamRaised
@@ -33,10 +33,22 @@ class Noted:
 
 def run_once(session: Session[Floats], name: str, example: Example, noted: Noted | None = None) -> Outcome:
     """One example of one check: frames compared, or the difference, or why it could not be asked."""
-    noted = Noted() if noted is None else noted
+    noted, seen = Noted() if noted is None else noted, list[Comparison]()
+    outcome = _outcome(session, name, example, noted, seen)
+    if CHECKS[name].kind == "function" and example.format is None and isinstance(outcome, (int, Mismatch)):
+        for comparison in seen:  # of what was asked, and of what is no rounding
+            noted.regions.add(comparison.regions)
+    return outcome
+
+
+def _outcome(session: Session[Floats], name: str, example: Example, noted: Noted, seen: list[Comparison]) -> Outcome:
+    """As of `run_once`; what was compared is `seen`."""
     try:
         with in_format(session, example.format) as here, here.weights(example):
-            return _attempted(here, name, example, noted)
+            try:
+                return _attempted(here, name, example)
+            finally:
+                seen += here.comparisons
     except Skip as outcome:
         return outcome
     except BadSubject as error:
@@ -50,7 +62,7 @@ def run_once(session: Session[Floats], name: str, example: Example, noted: Noted
         return judged
 
 
-def _attempted(session: Session[Floats], name: str, example: Example, noted: Noted) -> int:
+def _attempted(session: Session[Floats], name: str, example: Example) -> int:
     """Mismatch, too, where the stream raises and the clip function does not."""
     try:
         return CHECKS[name].body(session, example)
@@ -59,10 +71,6 @@ def _attempted(session: Session[Floats], name: str, example: Example, noted: Not
         if session.subject.window is None and session.clip(x) is None:
             raise Skip(f"clip function and stream both refuse {example.length} frames") from error
         raise Mismatch(str(error)) from error
-    finally:
-        if CHECKS[name].kind == "function" and example.format is None:
-            for comparison in session.comparisons:
-                noted.regions.add(comparison.regions)
 
 
 def _judged(session: Session[Floats], name: str, example: Example, mismatch: Mismatch, noted: Noted) -> Outcome:

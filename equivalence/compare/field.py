@@ -7,7 +7,8 @@ be told (an operation without a meaning) comes out as NotDecided.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,9 +18,9 @@ from coequal.equivalence.compare.difference import Mismatch, kind_difference
 from coequal.equivalence.compare.relation import Comparable
 from coequal.equivalence.memory.caches import forgotten
 from coequal.equivalence.run.session import ClipRaised, Session
-from coequal.equivalence.run.weights import borrowed, is_weight, put, tensors
+from coequal.equivalence.run.weights import borrowed, by_parts, is_weight, put, tensors
 from coequal.proofs.field.arithmetic import Field
-from coequal.proofs.field.errors import NeedsRoot, NotDecided, Redraw, TooFew, TooLong
+from coequal.proofs.field.errors import NeedsCircle, NeedsRoot, NotDecided, Redraw, TooFew, TooLong
 from coequal.proofs.field.torch_frontend.dispatch import Exact
 from coequal.subjects.inputs import Tree, leaves_of, with_leaves
 
@@ -38,6 +39,7 @@ class Draw:
     count: int = 4
     longest: int = 1
     roots: tuple[int, ...] = ()
+    circle: int = 1  # order of a root of unity that must exist
     levels: int = 1
     literal: bool = False
     near: bool = False  # constants near one another are one
@@ -53,6 +55,7 @@ class Draw:
                 count=self.count,
                 longest=self.longest,
                 roots=self.roots,
+                circle=self.circle,
                 levels=self.levels,
                 literal=self.literal,
                 near=self.near,
@@ -69,6 +72,8 @@ class Draw:
             return replace(self, longest=max(self.longest, redraw.longest))
         if isinstance(redraw, NeedsRoot):
             return replace(self, roots=tuple(sorted({*self.roots, redraw.root})))
+        if isinstance(redraw, NeedsCircle):
+            return replace(self, circle=math.lcm(self.circle, redraw.order))
         if isinstance(redraw, TooFew):
             return replace(self, count=redraw.count)
         return replace(self, seed=self.seed + 1_000_003)
@@ -162,7 +167,7 @@ def over_field(session: Session[Any], draw: Draw) -> Iterator[FieldSession]:
         with borrowed(module, None), forgotten():
             if module is not None:
                 weights = {name: t for name, t in tensors(module).items() if is_weight(name, t)}
-                put(module, {name: exact.store.symbols.fresh(t.detach().contiguous()) for name, t in weights.items()})
+                put(module, {name: by_parts(_variables(exact), t.detach()) for name, t in weights.items()})
             else:
                 exact.field.account.assume(
                     "weights", f"{_why_as_they_came(session)}: weights are the numbers they came with"
@@ -174,6 +179,10 @@ def over_field(session: Session[Any], draw: Draw) -> Iterator[FieldSession]:
         if "symbols" not in str(error):
             raise
         raise NotDecided(str(error)) from None
+
+
+def _variables(exact: Exact) -> Callable[[Tensor], Tensor]:
+    return lambda tensor: exact.store.symbols.fresh(tensor.contiguous())
 
 
 def _why_as_they_came(session: Session[Any]) -> str:

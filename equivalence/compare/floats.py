@@ -16,7 +16,7 @@ from coequal.equivalence.compare.relation import Comparable, Limit, larger
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import StreamRaised
 from coequal.equivalence.run.session import Session
-from coequal.equivalence.run.weights import borrowed, put
+from coequal.equivalence.run.weights import borrowed, by_parts, put
 from coequal.proofs.eager import eagerly
 from coequal.subjects.inputs import Tree
 
@@ -142,12 +142,17 @@ def _moved(session: Session[Any], x: Tree, output: Tensor) -> float:
     with borrowed(module, None):
         if module is not None:
             named = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-            floats = {name: t for name, t in named.items() if t.is_floating_point() and torch.isfinite(t).all()}
-            put(module, {name: rounding.perturbed(t.detach(), i) for i, (name, t) in enumerate(floats.items())})
+            numbers = {n: t for n, t in named.items() if t.dtype.is_floating_point or t.dtype.is_complex}
+            finite = {name: t.detach() for name, t in numbers.items() if torch.isfinite(t).all()}
+            put(module, {n: by_parts(functools.partial(_moved_by, i), t) for i, (n, t) in enumerate(finite.items())})
         other = session.clip(session.layout.on_data(lambda leaf: rounding.perturbed(leaf, session.seed + 1), x))
     if other is None or other.shape != output.shape:
         return 0.0
     return largest(other - output) / rounding.PROBE
+
+
+def _moved_by(seed: int, numbers: Tensor) -> Tensor:
+    return rounding.perturbed(numbers, seed)
 
 
 # -- formats -------------------------------------------------------------------------------------------------------------

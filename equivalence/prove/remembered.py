@@ -75,14 +75,14 @@ def kept(exact: FieldSession, tensor: Tensor) -> Kept:
     layout = (tensor.dtype, tuple(tensor.shape), *place, tensor.device, tensor.is_conj(), tensor.is_neg())
     with exact.numbers.over.suspended():
         whole = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
-        number = int(tensor) if tensor.numel() == 1 and not tensor.is_floating_point() else None
+        number = int(tensor) if tensor.numel() == 1 and not (tensor.is_floating_point() or tensor.is_complex()) else None
     return Kept(layout, exact.numbers.over.copied(whole), stamp(exact, tensor), number)
 
 
 def stamp(exact: FieldSession, tensor: Tensor) -> Stamp:
     """Of all of a tensor's storage."""
     with exact.numbers.over.suspended():
-        held = exact.numbers.over.store.find(tensor) if tensor.is_floating_point() else None
+        held = exact.numbers.over.store.find(tensor) if tensor.is_floating_point() or tensor.is_complex() else None
         whole = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
         if held is None:
             numbers = whole.clone()

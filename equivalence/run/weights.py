@@ -8,7 +8,8 @@ Values are those of single precision, so that the same weights can be used in si
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
@@ -23,8 +24,23 @@ def tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def is_weight(name: str, tensor: Tensor) -> bool:
-    """Whether a tensor of a module is drawn: a floating-point parameter, or a running statistic."""
-    return tensor.is_floating_point() and (isinstance(tensor, nn.Parameter) or name.endswith(STATISTICS))
+    """Whether a tensor of a module is drawn: a floating-point or complex parameter, or a running statistic."""
+    numbers = tensor.is_floating_point() or tensor.is_complex()
+    return numbers and (isinstance(tensor, nn.Parameter) or name.endswith(STATISTICS))
+
+
+def by_parts(function: Callable[[Tensor], Tensor], tensor: Tensor) -> Tensor:
+    """A function of the real numbers of a tensor: of complex ones the two parts, which it gets along a last axis."""
+    if not tensor.is_complex():
+        return function(tensor)
+    return torch.view_as_complex(function(torch.view_as_real(tensor.resolve_conj())).contiguous())
+
+
+def in_format(tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
+    """The format of a tensor in a module that computes in `dtype`: that of its parts, for complex numbers."""
+    if tensor.is_complex():
+        return dtype.to_complex()
+    return dtype if tensor.is_floating_point() else tensor.dtype
 
 
 @contextlib.contextmanager
@@ -42,8 +58,7 @@ def borrowed(module: nn.Module | None, dtype: torch.dtype | None) -> Iterator[No
     try:
         for tensor, kept in data.values():
             tensor.grad = None  # a gradient of another precision may not stay
-            target = dtype if dtype is not None and kept.is_floating_point() else kept.dtype
-            tensor.data = kept.to(target, copy=True)
+            tensor.data = kept.to(kept.dtype if dtype is None else in_format(kept, dtype), copy=True)
         yield
     finally:
         for owner, parameters, buffers, training in before:
@@ -68,8 +83,12 @@ def drawn(module: nn.Module, seed: int, scale: float = 1.0) -> dict[str, Tensor]
         if not is_weight(name, tensor):
             continue
         generator = torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
-        values[name] = _draw(name, tensor, generator, scale).to(tensor.device, tensor.dtype)
+        values[name] = by_parts(functools.partial(_drawn_like, name, generator, scale), tensor.detach())
     return values
+
+
+def _drawn_like(name: str, generator: torch.Generator, scale: float, tensor: Tensor) -> Tensor:
+    return _draw(name, tensor, generator, scale).to(tensor.device, tensor.dtype)
 
 
 def _draw(name: str, tensor: Tensor, generator: torch.Generator, scale: float) -> Tensor:
@@ -90,11 +109,16 @@ def integers(module: nn.Module, seed: int, largest: int = 2) -> dict[str, Tensor
         if not is_weight(name, tensor):
             continue
         generator = torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)
-        value = torch.randint(-largest, largest + 1, tuple(tensor.shape), generator=generator)
-        values[name] = value.to(tensor.device, tensor.dtype)
+        whole = functools.partial(_whole_like, generator, largest)
+        values[name] = by_parts(whole, tensor.detach())
         if name.endswith(STATISTICS):
             values[name] = torch.full_like(tensor, float(name.endswith("running_var")))
     return values
+
+
+def _whole_like(generator: torch.Generator, largest: int, tensor: Tensor) -> Tensor:
+    whole = torch.randint(-largest, largest + 1, tuple(tensor.shape), generator=generator)
+    return whole.to(tensor.device, tensor.dtype)
 
 
 def put(module: nn.Module, values: dict[str, Tensor]) -> None:

@@ -57,6 +57,25 @@ def min_gru() -> coequal.Subject:
     return coequal.Subject(clip=model, stream=Stream, example=torch.randn(2, 6, 4), time=1, modules=model)
 
 
+def min_lstm() -> coequal.Subject:
+    """Found different: in chunks a parallel scan goes on from another state than the one that it gave."""
+    from minGRU_pytorch.minLSTM import minLSTM
+
+    model = minLSTM(4).eval()
+
+    class Stream:
+        state: Tensor | None = None
+
+        def chunk(self, frames: Tensor) -> Tensor:
+            out, self.state = model(frames, self.state, return_next_prev_hidden=True)
+            return out
+
+        def step(self, frame: Tensor) -> Tensor:
+            return self.chunk(frame[:, None])[:, 0]
+
+    return coequal.Subject(clip=model, stream=Stream, example=torch.randn(2, 6, 4), time=1, modules=model)
+
+
 def cached_convolutions() -> coequal.Subject:
     """cached-conv: a second module with the same weights, late by what its convolutions look ahead."""
     import cached_conv as cc
@@ -135,8 +154,8 @@ def gpt2_hidden_states() -> coequal.Subject:
     )
 
 
-def moshi_as_a_context() -> coequal.Subject:
-    """moshi: `with module.streaming(rows):`, one stream at a time; in that mode a call is a step."""
+def _moshi(plan: coequal.Plan | str) -> coequal.Subject:
+    """`with module.streaming(rows):`, one stream at a time; in that mode a call is a step."""
     from moshi.modules.transformer import StreamingTransformer
 
     model = StreamingTransformer(
@@ -161,8 +180,18 @@ def moshi_as_a_context() -> coequal.Subject:
         batches=(2,),
         streams="one at a time",
         clip_between=False,
-        plan="single",
+        plan=plan,
     )
+
+
+def moshi_as_a_context() -> coequal.Subject:
+    """moshi: frame by frame."""
+    return _moshi("single")
+
+
+def moshi_in_chunks() -> coequal.Subject:
+    """Found different: a chunk writes over positions that its first frames still look at."""
+    return _moshi(coequal.Plan(maximum=4))
 
 
 def retnet_with_positions() -> coequal.Subject:

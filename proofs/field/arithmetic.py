@@ -18,13 +18,13 @@ import torch
 from coequal.proofs.field import bound
 from coequal.proofs.field.account import Account
 from coequal.proofs.field.degree import CONSTANT, DEFINITE, NONNEGATIVE, POSITIVE, UNKNOWN, VARIABLE, Degree
-from coequal.proofs.field.errors import NotDecided, TooLong, ZeroDivisor
+from coequal.proofs.field.errors import NeedsCircle, NotDecided, TooLong, ZeroDivisor
 from coequal.proofs.field.numbers import constants as lifting
 from coequal.proofs.field.numbers import hash as hashing
 from coequal.proofs.field.numbers.inverses import Inverses
 from coequal.proofs.field.numbers.known import Registry, simple
 from coequal.proofs.field.numbers.number import Number, modulo, number_of
-from coequal.proofs.field.numbers.primes import EXACT, draw, of_order, on_circle
+from coequal.proofs.field.numbers.primes import EXACT, draw, of_order, on_circle, root_of_unity, turned
 
 Tensor = torch.Tensor
 
@@ -106,6 +106,7 @@ class Field:
     primes: tuple[int, ...]
     seed: int
     literal: bool = False
+    circle: int = 1  # order of a root of unity that exists modulo each prime
     levels: int = 1  # of the chains; more than one: the exponential is homomorphic
     account: Account = field(default_factory=Account)
     mixed: bool = False  # masks were added, or scaled: which of two is the greater cannot be told
@@ -123,8 +124,9 @@ class Field:
     @classmethod
     def drawn(cls, seed: int, *, count: int = 4, longest: int = 1, roots: tuple[int, ...] = (), **options: object) -> Field:
         """With `count` random primes (chains, if `levels` asks for them) that suit dot products of `longest` terms."""
-        levels, turns = int(options.get("levels", 1)), bool(options.get("turns", False))  # type: ignore[call-overload]
-        primes = draw(count, seed, longest=longest, roots=roots, levels=levels, turns=turns)
+        levels, circle = (int(options.get(name, 1)) for name in ("levels", "circle"))  # type: ignore[call-overload]
+        turns = bool(options.get("turns", False))
+        primes = draw(count, seed, longest=longest, roots=roots, circle=circle, levels=levels, turns=turns)
         return cls(primes, seed, **options)  # type: ignore[arg-type]
 
     @property
@@ -220,6 +222,16 @@ class Field:
             return CONSTANT
         self.account.assume("rounded", ROUNDED)
         return self.same.degree
+
+    def circle_of(self, order: int) -> tuple[Value, Value]:
+        """Cosine and sine of `2 pi m / order` for all m, `(order,)` each; NeedsCircle where the primes have no such angle.
+
+        One angle is chosen for all orders, so that those of a transform of half the length are every other one.
+        """
+        if self.circle % math.lcm(4, order):
+            raise NeedsCircle(math.lcm(4, order))
+        tables = [_circle(self.circle, order, p) for p in self.primes]
+        return Value(torch.stack([c for c, _ in tables]), CONSTANT), Value(torch.stack([s for _, s in tables]), CONSTANT)
 
     def whole(self, n: int, device: torch.device | str = "cpu", *, inverse: bool = False) -> Value:
         """A whole number, or its inverse, exactly."""
@@ -483,6 +495,18 @@ def _angles(q: int, p: int) -> Tensor:
         table = torch.cat([table, torch.stack([a * c - b * s, a * s + b * c]) % p], 1)
         c, s = (c * c - s * s) % p, 2 * c * s % p
     return _centred(table[:, :q], p)
+
+
+@functools.lru_cache(maxsize=256)
+def _circle(order: int, wanted: int, p: int) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of the multiples of one angle of order `wanted`, a power of the one of order `order`: centred."""
+    (c, s), a, b = turned(root_of_unity(order, p), order // wanted, p), 1, 0
+    cosines, sines = [], []
+    for _ in range(wanted):
+        cosines.append(a)
+        sines.append(b)
+        a, b = (a * c - b * s) % p, (a * s + b * c) % p
+    return _centred(torch.tensor(cosines), p), _centred(torch.tensor(sines), p)
 
 
 def _centred(numbers: Tensor, p: int) -> Tensor:

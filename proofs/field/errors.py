@@ -34,6 +34,14 @@ class NeedsRoot(Redraw):
         self.root = root
 
 
+class NeedsCircle(Redraw):
+    """A Fourier transform needs a root of unity that the primes do not have: draw primes that do."""
+
+    def __init__(self, order: int) -> None:
+        super().__init__(f"no root of unity of order {order} exists modulo these primes")
+        self.order = order
+
+
 class TooLong(Redraw):
     """A sum of products longer than the primes allow: draw smaller ones."""
 

@@ -43,6 +43,15 @@ PROVED = [
     ("cells", "gpt2_hidden_states", "transformers", GROWING),
     ("cells", "moshi_as_a_context", "moshi", GROWING),
     ("cells", "retnet_with_positions", "yet_another_retnet", GROWING),
+    ("streamers", "convolutions", "torchstreamer", "all"),
+    ("streamers", "strided", "torchstreamer", "all"),
+    ("streamers", "transposed", "torchstreamer", "all"),
+]
+# file, subject, the package it needs, the check that finds it, what is said of the difference
+FOUND = [
+    ("cells", "min_lstm", "minGRU_pytorch", "chunking", "element"),
+    ("cells", "moshi_in_chunks", "moshi", "chunking", "element"),
+    ("streamers", "strided_and_back", "torchstreamer", "values", "missing"),
 ]
 
 
@@ -64,6 +73,16 @@ def test_real_models_are_proved(file, subject, package, horizon):
     assert report.horizon == "all" or (horizon != "all" and report.horizon >= horizon), report
 
 
+@pytest.mark.parametrize(("file", "subject", "package", "check", "says"), FOUND, ids=[row[1] for row in FOUND])
+def test_wrong_streams_of_packages_are_found(file, subject, package, check, says):
+    pytest.importorskip(package)
+    torch.manual_seed(0)
+    report = coequal.verify(getattr(loaded(file), subject)(), effort="quick")
+    assert report.verdict == "different", report
+    assert report.counterexample.check == check
+    assert says in report.counterexample.detail
+
+
 def test_rows_that_a_step_mixes_are_found():
     pytest.importorskip("transformers")
     torch.manual_seed(0)
@@ -71,7 +90,7 @@ def test_rows_that_a_step_mixes_are_found():
     assert report.verdict == "different"
 
 
-@pytest.mark.parametrize("name", ["cells", "decoders", "recurrences", "signals"])
+@pytest.mark.parametrize("name", ["cells", "decoders", "recurrences", "signals", "streamers"])
 def test_the_files_load_without_the_packages(name):
     assert loaded(name).__doc__
 

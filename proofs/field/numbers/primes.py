@@ -9,11 +9,15 @@ root.
 A *chain* `p_0 > p_1 > ...` has `p_{i+1} | p_i - 1`: then `g^x mod p_0`, with g of order p_1, depends on `x mod p_1` alone,
 and `x -> g^x` turns sums into products. That is the homomorphic exponential. With `p_{i+1} | p_i + 1` the same is done on
 the unit circle, whose elements `c + i s` with `c^2 + s^2 = 1` multiply as angles add: that gives cosine and sine.
+
+Where `order | p + 1`, the unit circle modulo p has a point of that order: a root of unity, as Fourier transforms need it.
 """
 
 from __future__ import annotations
 
+import math
 import random
+from dataclasses import dataclass
 
 EXACT = 2**52  # largest magnitude that `reduce` maps exactly, see arithmetic.py
 WIDEST = 20  # bits of the primes when nothing demands fewer
@@ -54,57 +58,88 @@ def bits_for(longest: int) -> int:
     return bits
 
 
+@dataclass(frozen=True)
+class Demands:
+    """What is asked of each prime: square roots of these integers, and a root of unity of this order on its unit circle."""
+
+    roots: tuple[int, ...] = ()
+    circle: int = 1
+
+    @property
+    def step(self) -> int:
+        """Primes are -1 modulo this: 3 modulo 4, and the order of the circle is a multiple of `circle`."""
+        return math.lcm(4, self.circle)
+
+    def meets(self, p: int) -> bool:
+        """Whether a number is such a prime."""
+        return (p + 1) % self.step == 0 and is_prime(p) and all(is_square(root, p) for root in self.roots)
+
+    def __str__(self) -> str:
+        asked = [f"square roots of {', '.join(map(str, self.roots))}"] if self.roots else []
+        asked += [f"a root of unity of order {self.circle}"] if self.circle > 1 else []
+        return f" with {' and '.join(asked)}" if asked else ""
+
+
 def draw(
-    count: int, seed: int, *, longest: int = 1, roots: tuple[int, ...] = (), levels: int = 1, turns: bool = False
+    count: int,
+    seed: int,
+    *,
+    longest: int = 1,
+    roots: tuple[int, ...] = (),
+    circle: int = 1,
+    levels: int = 1,
+    turns: bool = False,
 ) -> tuple[int, ...]:
     """`count` random chains of `levels` distinct primes, the first of each just below 2^bits; all first primes come first.
 
     `turns`: chains of the unit circle, whose group has `p + 1` elements, in place of those of the units.
 
     Every integer of `roots` is a square modulo each prime: half the odd primes suit each independent root, so random
-    candidates are tried until enough do.
+    candidates are tried until enough do. `circle`: an order that some point of each unit circle has.
     """
-    bits, rng = bits_for(longest), random.Random(seed)
+    bits, rng, demands = bits_for(longest), random.Random(seed), Demands(roots, circle)
     chains: list[list[int]] = []
     taken: set[int] = set()
     for _ in range(count):
-        chain = _chain(bits, levels, roots, rng, taken, 1 if turns else -1)
+        chain = _chain(bits, levels, demands, rng, taken, 1 if turns else -1)
         taken.update(chain)
         chains.append(chain)
     return tuple(chain[level] for level in range(levels) for chain in chains)
 
 
-def _chain(bits: int, levels: int, roots: tuple[int, ...], rng: random.Random, taken: set[int], sign: int) -> list[int]:
+def _chain(bits: int, levels: int, demands: Demands, rng: random.Random, taken: set[int], sign: int) -> list[int]:
     """From the smallest prime up: each next one is `2 k q + 1` (`sign` -1) or `2 k q - 1` for the one below it."""
     for step in STEPS:
         lowest = bits - step * (levels - 1)
         if lowest < NARROWEST:
             raise ValueError(f"a chain of {levels} primes below 2^{bits} leaves {lowest} bits for the last: too few")
         for _ in range(TRIES):
-            chain = [_random_prime(lowest, roots, rng)]
-            while len(chain) < levels and (above := _above(chain[0], lowest + step * len(chain), roots, rng, sign)):
+            chain = [_random_prime(lowest, demands, rng)]
+            while len(chain) < levels and (above := _above(chain[0], lowest + step * len(chain), demands, rng, sign)):
                 chain.insert(0, above)
             if len(chain) == levels and not taken & set(chain):
                 return chain
-    raise ValueError(f"no {levels} primes below 2^{bits} make all of {roots} squares; give fewer square roots")
+    kind = "primes" if levels == 1 else f"chains of {levels} primes"
+    raise ValueError(f"there are too few {kind} below 2^{bits}{demands}")
 
 
-def _random_prime(bits: int, roots: tuple[int, ...], rng: random.Random) -> int:
-    for _ in range(1_000_000):
-        candidate = rng.randrange(2 ** (bits - 1) + 2 ** (bits - 2), 2**bits) | 3
-        if is_prime(candidate) and all(is_square(root, candidate) for root in roots):
+def _random_prime(bits: int, demands: Demands, rng: random.Random) -> int:
+    first, last = (2 ** (bits - 1) + 2 ** (bits - 2)) // demands.step, 2**bits // demands.step
+    for _ in range(1_000_000 if first < last else 0):
+        candidate = rng.randrange(first, last) * demands.step + demands.step - 1
+        if candidate < 2**bits and demands.meets(candidate):
             return candidate
-    raise ValueError(f"no prime of {bits} bits makes all of {roots} squares; give fewer square roots")
+    raise ValueError(f"there is no prime of {bits} bits{demands}")
 
 
-def _above(q: int, bits: int, roots: tuple[int, ...], rng: random.Random, sign: int) -> int | None:
+def _above(q: int, bits: int, demands: Demands, rng: random.Random, sign: int) -> int | None:
     """A prime `2 k q + 1`, k odd, or `2 k q - 1`, k even, of so many bits; None where there is none."""
     first = 2 ** (bits - 2) // q
     factors = list(range(first | 1 if sign < 0 else first + first % 2, (2**bits - 2) // (2 * q) + 1, 2))
     rng.shuffle(factors)
     for k in factors:
         candidate = 2 * k * q - sign
-        if is_prime(candidate) and all(is_square(root, candidate) for root in roots):
+        if demands.meets(candidate):
             return candidate
     return None
 
@@ -124,6 +159,60 @@ def on_circle(q: int, p: int) -> tuple[int, int]:
         if point != (1, 0):
             return point
     raise ValueError(f"the unit circle modulo {p} has no element of order {q}")
+
+
+def root_of_unity(order: int, p: int) -> tuple[int, int]:
+    """`(c, s)` on the unit circle modulo p, of this very order, a multiple of 4 that divides `p + 1`.
+
+    Of all such points one of those that are `exp(2 pi i / order)` as far as square roots tell: its power of order four is i,
+    that of order eight has the cosine `sqrt(2) / 2`, and of those of odd prime order q the Gauss sum is `sqrt(q)`, or
+    `i sqrt(q)` (Ireland & Rosen, A classical introduction to modern number theory, 1990, chapter 6). So spectra agree with
+    constants that are roots.
+    """
+    factors = _prime_factors(order)
+    for a in range(1, p):
+        point = turned(turned((a, 1), p - 1, p), (p + 1) // order, p)
+        if all(turned(point, order // q, p) != (1, 0) for q in factors):
+            return turned(point, _orientation(point, order, p), p)
+    raise ValueError(f"the unit circle modulo {p} has no element of order {order}")
+
+
+def _orientation(point: tuple[int, int], order: int, p: int) -> int:
+    """The exponent that makes a point of this order the one that is meant."""
+    exponent = next(k for k in (1, 3, 5, 7) if _principal(turned(point, k, p), order, p))
+    modulus = order & -order  # its power of two
+    exponent %= modulus
+    for q in sorted(_prime_factors(order) - {2}):
+        root = turned(point, order // q, p)
+        sums = [turned(root, a, p) for a in range(1, q)]
+        signs = [1 if is_square(a, q) else -1 for a in range(1, q)]
+        gauss = tuple(sum(sign * power[axis] for sign, power in zip(signs, sums, strict=True)) % p for axis in range(2))
+        size = sqrt_mod(q, p)
+        meant = gauss == ((size, 0) if q % 4 == 1 else (0, size))
+        wanted = 1 if meant else next(a for a in range(2, q) if not is_square(a, q))
+        while exponent % q != wanted:
+            exponent += modulus
+        modulus *= q
+    return exponent
+
+
+def _principal(point: tuple[int, int], order: int, p: int) -> bool:
+    """Whether its power of order four is i, and that of order eight has a positive cosine."""
+    if turned(point, order // 4, p) != (0, 1):
+        return False
+    return order % 8 != 0 or 2 * turned(point, order // 8, p)[0] % p == sqrt_mod(2, p)
+
+
+def _prime_factors(n: int) -> set[int]:
+    found, q = set[int](), 2
+    while n > 1:
+        q = q if q * q <= n else n
+        if n % q == 0:
+            found.add(q)
+            n //= q
+        else:
+            q += 1
+    return found
 
 
 def turned(point: tuple[int, int], exponent: int, p: int) -> tuple[int, int]:

@@ -69,5 +69,4 @@ REFUSED: dict[str, str] = {
     **dict.fromkeys(("_local_scalar_dense", "item"), "the program reads a value to branch on it, or to print it"),
     **dict.fromkeys(("floor", "ceil", "round", "trunc", "frac", "fmod", "remainder", "floor_divide"), "it rounds data"),
     **dict.fromkeys(("native_dropout", "bernoulli", "bernoulli_", "rrelu_with_noise", "multinomial"), "it is random"),
-    **dict.fromkeys(("view_as_complex", "view_as_real", "complex", "polar", "_fft_r2c", "_fft_c2r"), "complex numbers"),
 }

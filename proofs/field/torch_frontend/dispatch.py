@@ -24,8 +24,9 @@ from coequal.proofs.field.semantics.algebra import power, whole, whole_powers
 from coequal.proofs.field.semantics.maxima import Unknown
 from coequal.proofs.field.semantics.moves import MOVES
 from coequal.proofs.field.semantics.table import MEANINGS, REFUSED, Meaning
+from coequal.proofs.field.torch_frontend import complex_numbers
 from coequal.proofs.field.torch_frontend.overrides import Python, alone, place
-from coequal.proofs.field.torch_frontend.storage import Store
+from coequal.proofs.field.torch_frontend.storage import Store, real_of
 
 Tensor = torch.Tensor
 
@@ -57,7 +58,6 @@ LOOK_UPS = {
 } | SHAPES
 # random on constants, too; and views of data that would be taken for constants
 DROPOUT = {"bernoulli", "bernoulli_", "native_dropout"}
-COMPLEX = {"view_as_complex", "view_as_real"}
 COPIES = {"clone", "_to_copy", "lift_fresh_copy"}
 # what is computed of constants is computed exactly, too, where constants have shadows
 COMPUTED = {"add", "sub", "rsub", "mul", "div", "neg", "pow", "square", "sqrt", "rsqrt", "reciprocal", "exp", "log", "cos",
@@ -145,11 +145,13 @@ class Exact(EagerMode):
         """A copy with all residues, memory that nobody wrote to along with the rest."""
         with self.suspended():
             twin = tensor.clone()
-            if tensor.is_floating_point():
+            if tensor.is_floating_point() or tensor.is_complex():
                 self.store.copy_storage(tensor, twin)
             return twin
 
     def _same(self, a: Tensor, b: Tensor, unwritten: bool) -> Tensor:
+        if a.is_complex() and b.is_complex():
+            return self._same(real_of(a), real_of(b), unwritten).all(-1)
         if not a.is_floating_point() or not b.is_floating_point():
             return torch.eq(a, b)
         x, y = self.store.read(a, unwritten=unwritten), self.store.read(b, unwritten=unwritten)
@@ -180,20 +182,23 @@ class Exact(EagerMode):
             return result
         if drawn and name not in LOOK_UPS and not _is_view(func):
             self.integers_used.add(name)
-        data = [t for t in tensors if t.is_floating_point() and self.store.find(t) is not None]
-        if name in DROPOUT or (data and (name in COMPLEX or _name(func) == "view.dtype")):
+        data = [t for t in tensors if (t.is_floating_point() or t.is_complex()) and self.store.find(t) is not None]
+        if name in DROPOUT or (data and _name(func) == "view.dtype"):
             raise self._refusal(func, REFUSED.get(name, "the program looks at the bits of a value"))
-        if data and any(t.is_complex() for t in tensors):
-            raise self._refusal(func, "complex numbers")
         if not data or name in SHAPES:
             result = self._plain(func, name, args, kwargs)
             if drawn:
                 for tensor in _tensors((result,)):
                     self.mark_integers(tensor)
             return result
-        if _is_view(func) or name in VIEWS_IN_PLACE:
+        if name in VIEWS_IN_PLACE or (_is_view(func) and name != "_conj" and not _is_composite(func)):
             return func(*args, **kwargs)
         try:
+            if _is_view(func) and _is_composite(func):  # that may copy: `to`, `reshape`, called by a rule
+                with self:
+                    return func.decompose(*args, **kwargs)
+            if name in complex_numbers.MAKES or complex_numbers.is_complex(args, kwargs):
+                return self._on_complex(func, name, args, kwargs)
             return self._on_data(func, name, args, kwargs, data[0])
         except NotDecided as error:
             raise self._refusal(func, str(error)) from None
@@ -211,7 +216,7 @@ class Exact(EagerMode):
                 if self.field.shadow:
                     self._shadow(func, name, args, kwargs, result)
             for tensor in _tensors((result,)):
-                if name in EMPTY and tensor.is_floating_point():
+                if name in EMPTY and (tensor.is_floating_point() or tensor.is_complex()):
                     tensor.fill_(torch.nan)  # what was in that memory before is nobody's number
                 self.store.mark_constant(tensor)
                 if name in COPIES and getattr(args[0].untyped_storage(), "literal", False):
@@ -274,6 +279,27 @@ class Exact(EagerMode):
         if name == "_to_copy":
             self._cast(dtype)
         return self._given(result, dtype, like.device)
+
+    def _on_complex(self, func: Any, name: str, args: tuple, kwargs: dict) -> Any:
+        """By real operations on both parts."""
+        self.executed[name] = self.executed.get(name, 0) + 1
+        if not func._schema.is_mutable:
+            with self:
+                return complex_numbers.evaluated(getattr(torch.ops.aten, name), name, self._waves, args, kwargs)
+        if not name.endswith("_") or name.startswith("_foreach_"):
+            raise NotDecided("it changes its arguments")
+        with self:
+            if name in ("copy_", "fill_"):
+                value = args[1]
+            else:
+                value = 0.0 if name == "zero_" else getattr(torch.ops.aten, name[:-1])(*args, **kwargs)
+            complex_numbers.write(args[0], value)
+        return args[0]
+
+    def _waves(self, rows: int, columns: int, order: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        with self.suspended():
+            cosine, sine = complex_numbers.waves(self.field, rows, columns, order)
+            return self.store.fresh(cosine, like.dtype, like.device), self.store.fresh(sine, like.dtype, like.device)
 
     def _one_by_one(self, name: str, args: tuple, kwargs: dict) -> list[Tensor]:
         """An operation on lists of tensors."""
@@ -413,6 +439,12 @@ def _tensors(args: Iterable[Any]) -> Iterator[Tensor]:
 def _is_view(func: Any) -> bool:
     returns = func._schema.returns
     return bool(returns) and not func._schema.is_mutable and any(r.alias_info is not None for r in returns)
+
+
+@functools.cache
+def _is_composite(func: Any) -> bool:
+    """Whether torch takes it apart before a dispatch mode sees it, unless the mode calls it itself."""
+    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
 
 
 def _dtype(args: tuple, kwargs: dict) -> torch.dtype:

@@ -69,7 +69,7 @@ class Python(TorchFunctionMode):
         """A refusal where one of the arguments is data."""
         for tensor in (x for x in args if isinstance(x, Tensor) and type(x) in (Tensor, torch.nn.Parameter)):
             with torch._C.DisableTorchFunction():
-                data = tensor.is_floating_point() and self.store.find(tensor) is not None
+                data = (tensor.is_floating_point() or tensor.is_complex()) and self.store.find(tensor) is not None
                 if not data:
                     self.store.expose(tensor)
                 if self.integers is not None and not data:
@@ -81,7 +81,7 @@ class Python(TorchFunctionMode):
 
     def _deepcopy(self, tensor: Tensor, memo: dict) -> Tensor:
         twin = Tensor.__deepcopy__(tensor, memo)
-        if tensor.is_floating_point():
+        if tensor.is_floating_point() or tensor.is_complex():
             self.store.copy_storage(tensor, twin)
         return twin
 

@@ -198,10 +198,17 @@ class Store:
             self._attach(target.untyped_storage(), copy)
 
 
+def real_of(tensor: Tensor) -> Tensor:
+    """The real numbers of a tensor: of complex ones both parts, along a last axis of two."""
+    if not tensor.is_complex():
+        return tensor
+    return torch.view_as_real(tensor.conj() if tensor.is_conj() else tensor)
+
+
 def _whole(tensor: Tensor) -> Tensor:
-    """All of a tensor's storage, flat, in its own format."""
+    """All of a tensor's storage, flat, in its own format: of complex numbers the real ones."""
     size = tensor.untyped_storage().nbytes() // tensor.element_size()
-    return tensor.detach().as_strided((size,), (1,), 0)
+    return real_of(tensor.detach().as_strided((size,), (1,), 0)).flatten()
 
 
 def _spread(planes: Tensor, lead: int, tensor: Tensor) -> Tensor:

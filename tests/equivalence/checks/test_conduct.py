@@ -272,6 +272,29 @@ def test_many_rows_are_fed_too():
     assert report.counterexample.check == "batch"
 
 
+class KeepsFrames:
+    """The right function, but frames are kept as they were handed over."""
+
+    def step(self, x):
+        before, self.before = getattr(self, "before", None), x
+        return torch.zeros_like(x) if before is None else before
+
+
+def test_what_is_no_difference_of_functions_counts_in_no_region():
+    """A stream that keeps the caller's frames is wrong when they are refilled: that is a problem of ownership."""
+    report = verify(
+        Subject(
+            clip=lambda x: torch.cat([torch.zeros_like(x[..., :1]), x[..., :-1]], -1),
+            stream=KeepsFrames,
+            example=torch.randn(2, 3, 8),
+        ),
+        effort="quick",
+    )
+    assert report.verdict == "proved", report
+    assert any(finding.name == "input-reuse" for finding in report.problems)
+    assert all(region.different == 0 for region in report.regions.values()), report.regions
+
+
 def test_one_buffer_that_is_refilled_is_a_legal_way_to_feed():
     report = verify(subject(SameObject), effort="quick")
     assert report.verdict == "different", report

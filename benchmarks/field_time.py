@@ -28,7 +28,6 @@ from coequal.equivalence.campaigns import architectures as strategies
 from coequal.equivalence.compare.field import Draw, over_field
 from coequal.equivalence.prove.decide import Exactly, decide
 from coequal.equivalence.prove.decision import Decision
-from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Bench
 from coequal.subjects.adapters.find import subject_of
@@ -121,7 +120,7 @@ def proof(subject: Subject) -> Decision:
     bench = Bench(subject)
     with bench.ready(), torch.no_grad():
         only = Example(subject.example.shape[subject.time], 1, 0)
-        return decide(bench, MeasuredTiming(), "normal", Exactly(), only=only)
+        return decide(bench, "normal", Exactly(), only=only)
 
 
 def line(row: Row, rounds: int) -> str:

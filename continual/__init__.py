@@ -12,38 +12,34 @@ Layering rule: this package imports `coequal.reference`, torch and the standard 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# module -> its public names
-_HOMES = {
-    "adaptive_pool": (
-        *("AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d"),
-        *("AdaptiveMaxPool3d", "GlobalAvgPool", "GlobalMaxPool"),
-    ),
-    "attention": (
-        *("CausalMultiheadAttention", "RetroactiveMultiheadAttention", "SingleOutputMultiheadAttention"),
-        "SlidingMultiheadAttention",
-    ),
-    "to_torch": ("regular",),
-    "compose": ("Parallel", "Residual", "Sequential"),
-    "conv": ("Conv1d", "Conv2d", "Conv3d"),
-    "conversion": ("How", "NotStreamable", "convert", "register", "twin"),
-    "framewise": ("BatchNorm", "InstanceNorm"),
-    "module": ("Continual", "Stream"),
-    "pool": ("AvgPool1d", "AvgPool2d", "AvgPool3d", "MaxPool1d", "MaxPool2d", "MaxPool3d"),
-    "position": ("LearnedEncoding", "RecyclingEncoding", "RotaryEncoding", "SinusoidalEncoding"),
-    "recurrent": ("GRU", "LSTM", "RNN"),
-    "shift": ("TemporalShift",),
-    "squeeze_excite": ("SqueezeExcite",),
-    "transformer": ("TransformerEncoder", "TransformerEncoderLayer"),
-}
+from coequal.continual.operators import public_names
 
-__all__ = sorted(name for names in _HOMES.values() for name in names)  # noqa: PLE0605
+if TYPE_CHECKING:  # for type checkers, which list no folders; written by docs/tables.py
+    # <!-- table continual -->
+    from coequal.continual.adaptive_pool import *
+    from coequal.continual.attention import *
+    from coequal.continual.compose import *
+    from coequal.continual.conv import *
+    from coequal.continual.conversion import *
+    from coequal.continual.framewise import *
+    from coequal.continual.module import *
+    from coequal.continual.pool import *
+    from coequal.continual.position import *
+    from coequal.continual.recurrent import *
+    from coequal.continual.shift import *
+    from coequal.continual.squeeze_excite import *
+    from coequal.continual.to_torch import *
+    from coequal.continual.transformer import *
+    # <!-- end -->
+
+__all__ = sorted(public_names())  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
     """Fetch a public name where it lives, once."""
-    home = next((module for module, names in _HOMES.items() if name in names), None)
+    home = public_names().get(name)
     if home is None:
         raise AttributeError(f"module 'coequal.continual' has no attribute {name!r}; public names: {', '.join(__all__)}")
     globals()[name] = getattr(import_module(f"coequal.continual.{home}"), name)

@@ -13,8 +13,23 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from coequal.continual import clip_modules
+from coequal.continual.conversion import How, NotStreamable, needed, register, twin
 from coequal.continual.streaming import State
+from coequal.continual.to_torch import makes, ranked
 from coequal.continual.window import Geometry, Taps, Windowed
+from coequal.reference import adaptive_pool as layers
+
+__all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
+]
 
 Tensor = torch.Tensor
 
@@ -166,3 +181,50 @@ class GlobalMaxPool(_Global):
     def combine(self, taps: Taps, state: State) -> Tensor:
         """The maximum of the last frames."""
         return functools.reduce(torch.maximum, taps, taps[0].clone())
+
+
+# -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
+
+ADAPTIVE = [kind for kind in list(globals().values()) if isinstance(kind, type) and kind.__name__.startswith("Adaptive")]
+
+
+def _adaptive(module: Any, how: How) -> Any:
+    kind = globals()[type(module).__name__]
+    made = twin(module, kind)
+    size = made._sizes[0]
+    if size is None:
+        return made
+    if size != 1:
+        raise NotStreamable(how.path, module, f"it makes {size} frames of any clip", "use output size 1 in time, or None")
+    return twin(module, kind, frames=needed(module, how, "its mean or maximum is that of the whole clip"))
+
+
+for _kind in ADAPTIVE:
+    register(getattr(nn, _kind.__name__))(_adaptive)
+
+
+@register(clip_modules.GlobalPool)
+def _(module: clip_modules.GlobalPool, how: How) -> Any:
+    frames = module.frames or needed(module, how, "it needs the whole clip")
+    kind = GlobalAvgPool if module.reduce == "mean" else GlobalMaxPool
+    return twin(module, kind, frames=frames)
+
+
+@makes
+def _(layer: layers.AdaptiveAvgPool) -> nn.Module:
+    return ranked("AdaptiveAvgPool", len(layer.output_size))(layer.output_size)
+
+
+@makes
+def _(layer: layers.AdaptiveMaxPool) -> nn.Module:
+    return ranked("AdaptiveMaxPool", len(layer.output_size))(layer.output_size)
+
+
+@makes
+def _(layer: layers.GlobalAvgPool) -> nn.Module:
+    return clip_modules.GlobalPool("mean", layer.window)
+
+
+@makes
+def _(layer: layers.GlobalMaxPool) -> nn.Module:
+    return clip_modules.GlobalPool("max", layer.window)

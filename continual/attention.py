@@ -22,12 +22,23 @@ import math
 from typing import Any, ClassVar
 
 import torch
+from torch import nn
 from torch.nn.functional import linear
 
-from coequal.continual import sliding_softmax
+from coequal.continual import clip_modules, sliding_softmax
+from coequal.continual.conversion import How, NotStreamable, needed, register
 from coequal.continual.sliding_softmax import put
+from coequal.continual.to_torch import makes
+from coequal.reference import attention as layers
 from coequal.reference.attention import attention_timing
 from coequal.reference.timing import Timing
+
+__all__ = [
+    "CausalMultiheadAttention",
+    "RetroactiveMultiheadAttention",
+    "SingleOutputMultiheadAttention",
+    "SlidingMultiheadAttention",
+]
 
 Tensor = torch.Tensor
 State = dict[str, Any]
@@ -288,3 +299,28 @@ def attention_of(mode: str) -> type[ContinualAttention]:
     if mode not in MODES:
         raise ValueError(f"attention: mode is one of {', '.join(map(repr, MODES))}, got {mode!r}")
     return MODES[mode]
+
+
+# -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
+
+
+@register(nn.MultiheadAttention)
+def _(module: nn.MultiheadAttention, how: How) -> Any:
+    mode = how.mode or getattr(module, "mode", None) or "retroactive"
+    window = how.window if how.window is not None else getattr(module, "frames", None)
+    if module.training and module.dropout:
+        raise NotStreamable(how.path, module, "dropout is random in train mode", "call .eval() first")
+    refused = refusal(module)
+    if refused is not None:
+        raise NotStreamable(how.path, module, *refused)
+    if window is None and mode != "causal":
+        needed(module, how, "every token attends to the whole clip")
+    return attention_of(mode).of(module, window)
+
+
+@makes
+def _(layer: layers.MultiheadAttention) -> nn.Module:
+    size = layer.embed_dim
+    if {layer.kdim, layer.vdim} - {None, size}:
+        raise TypeError("regular: self-attention of a clip has kdim = vdim = embed_dim")
+    return clip_modules.SelfAttention(size, layer.num_heads, layer.bias, layer.mode, layer.window, layer.out_bias)

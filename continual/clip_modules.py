@@ -12,6 +12,11 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from coequal.continual.conversion import always, plainly
+from coequal.continual.to_torch import makes, regular
+from coequal.reference import class_token, decoder, pathways
+from coequal.reference.layer import Layer
+
 Tensor = torch.Tensor
 
 REDUCTIONS: dict[str, Callable[[Sequence[Tensor], int], Tensor]] = {
@@ -310,3 +315,43 @@ class QueryDecoder(nn.TransformerDecoder):
         )  # a hint; unset, torch compares masks by value
         both = torch.cat([clip[:, -1:], z.mean(1, keepdim=True)], 2)
         return torch.cat([self.head(both), self.foresee(z)], 1)
+
+
+# -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
+
+plainly(
+    dict.fromkeys((SelectFrames, Pathways), nn.Identity),
+    always("its slow frames are spread over the whole clip, others in every window", "take every alpha-th frame instead"),
+)
+plainly(
+    {AppendToken: nn.Identity, QueryDecoder: nn.Identity},
+    always("it stands at the end of the clip, and starts anew for every window", "read the newest token of an encoder"),
+)
+
+
+@makes
+def _(layer: decoder.QueryDecoder) -> nn.Module:
+    act: Any = layer.activation if isinstance(layer.activation, str) else regular(layer.activation)
+    inner = nn.TransformerDecoderLayer(
+        layer.d_model, layer.nhead, layer.dim_feedforward, 0.0, act, layer.layer_norm_eps, batch_first=True
+    )
+    return QueryDecoder(inner, layer.num_layers, layer.queries, layer.classes)
+
+
+@makes
+def _(layer: class_token.AppendToken) -> nn.Module:
+    return AppendToken(layer.embed_dim)
+
+
+@makes
+def _(layer: pathways.SelectFrames) -> nn.Module:
+    return SelectFrames(layer.alpha)
+
+
+@makes
+def _(layer: pathways.Pathways) -> nn.Module:
+    return Pathways(layer.alpha, *([regular(child) for child in group] for group in _pathways(layer)))
+
+
+def _pathways(layer: pathways.Pathways) -> tuple[tuple[Layer, ...], ...]:
+    return layer.slow, layer.fast, layer.lateral

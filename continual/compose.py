@@ -7,6 +7,8 @@ computed for that, so it cannot be computed wrong. Clip mode is that of the pare
 from __future__ import annotations
 
 import functools
+import itertools
+from collections import OrderedDict
 from typing import Any
 
 import torch
@@ -14,8 +16,15 @@ from torch import nn
 
 from coequal.continual import clip_modules
 from coequal.continual.clip_modules import REDUCTIONS
+from coequal.continual.conv import _Conv
+from coequal.continual.conversion import How, NotStreamable, converted, register, twin
+from coequal.continual.pad import PADS
 from coequal.continual.streaming import State, Streaming, begin, finish, push
+from coequal.continual.to_torch import makes, regular
+from coequal.reference import compose as layers
 from coequal.reference.timing import Timing
+
+__all__ = ["Parallel", "Residual", "Sequential"]
 
 Tensor = torch.Tensor
 
@@ -159,3 +168,64 @@ class Parallel(_SideBySide, clip_modules.Parallel):
 
 class Residual(_SideBySide, clip_modules.Residual):
     """`coequal.continual.clip_modules.Residual` of continual modules."""
+
+
+# -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
+
+
+@register(nn.Sequential)
+def _(module: nn.Sequential, how: How) -> Sequential:
+    children = {name: converted(child, how.at(name)) for name, child in module.named_children()}
+    parts = list(children.values())
+    for before, after in itertools.pairwise(parts):
+        if type(before).__name__ in PADS and before.mode == "constant" and isinstance(after, _Conv):
+            before.absent = before.value == 0 and after.geometry.start == 0
+    return _agreeing(twin(module, Sequential, _modules=children), how)
+
+
+@register(clip_modules.Residual)
+@register(clip_modules.Parallel)
+def _(module: clip_modules.SideBySide, how: How) -> Any:
+    children = {name: converted(child, how.at(name)) for name, child in module.named_children()}
+    kind = Residual if isinstance(module, clip_modules.Residual) else Parallel
+    made = _agreeing(twin(module, kind, _modules=children), how)
+    strides = {name: child.timing.stride for name, child in children.items()}
+    if len(set(strides.values())) > 1:
+        raise NotStreamable(
+            how.path, module, f"its branches have different strides in time, {strides}", "make them the same"
+        )
+    return made
+
+
+def _agreeing(made: Any, how: How) -> Any:
+    """The container, once its layers agree on the time axis."""
+    try:
+        made.time  # noqa: B018
+    except ValueError as error:
+        raise NotStreamable(how.path, made, str(error), "transpose between them") from None
+    return made
+
+
+@makes
+def _(layer: layers.Identity) -> nn.Module:
+    return nn.Identity()
+
+
+@makes
+def _(layer: layers.Sequential) -> nn.Module:
+    return nn.Sequential(OrderedDict((str(i), regular(child)) for i, child in enumerate(layer.layers)))
+
+
+@makes
+def _(layer: layers.Parallel) -> nn.Module:
+    return clip_modules.Parallel(*map(regular, layer.layers), reduce=layer.reduce, channel_axis=_channels(layer))
+
+
+@makes
+def _(layer: layers.Residual) -> nn.Module:
+    shortcut = None if layer.shortcut is None else regular(layer.shortcut)
+    return clip_modules.Residual(regular(layer.main), shortcut, layer.reduce, _channels(layer))
+
+
+def _channels(layer: Any) -> int:
+    return -1 if layer.time == 1 else 1

@@ -20,9 +20,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from coequal.continual.conversion import How, plainly
 from coequal.continual.depthwise import Depthwise, onednn, plus
 from coequal.continual.streaming import State
+from coequal.continual.to_torch import makes, ranked
 from coequal.continual.window import Geometry, Taps
+from coequal.reference import conv as layers
+
+__all__ = ["Conv1d", "Conv2d", "Conv3d"]
 
 Tensor = torch.Tensor
 LARGE = 4_000_000  # multiply-adds, above which oneDNN wins (benchmarks/step_time.py, one thread)
@@ -198,3 +203,23 @@ class Conv2d(_Conv, nn.Conv2d):
 
 class Conv3d(_Conv, nn.Conv3d):
     """torch.nn.Conv3d on video `(B, C, T, H, W)`, frames `(B, C, H, W)`."""
+
+
+# -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
+
+
+def _refusal(module: Any, how: How) -> tuple[str, str] | None:
+    if module.padding_mode == "circular" and module._reversed_padding_repeated_twice[-1]:
+        return "circular padding in time shows the end of a clip at its start", "use another padding mode in time"
+    return None
+
+
+plainly({getattr(nn, kind.__name__): kind for kind in (Conv1d, Conv2d, Conv3d)}, _refusal)
+
+
+@makes
+def _(layer: layers.Conv) -> nn.Module:
+    return ranked("Conv", len(layer.kernel_size))(
+        layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.groups,
+        layer.bias, layer.padding_mode,
+    )  # fmt: skip

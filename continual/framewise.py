@@ -14,7 +14,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from coequal.continual import clip_modules
+from coequal.continual.conversion import How, always, plainly
 from coequal.continual.streaming import State, Streaming
+from coequal.continual.to_torch import makes
+from coequal.reference import activation, linear, norm, softmax
+
+__all__ = ["BatchNorm", "InstanceNorm"]
 
 Tensor = torch.Tensor
 
@@ -107,3 +112,90 @@ class InstanceNorm(Framewise, clip_modules.InstanceNorm):
 
 FRAMEWISE = _classes()
 globals().update(FRAMEWISE)
+
+
+# -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
+
+
+def _train_refusal(module: Any, how: How) -> tuple[str, str] | None:
+    if module.training and getattr(module, "p", 1.0):
+        return "in train mode its output is random", "call .eval() first"
+    return None
+
+
+def _batch_refusal(module: Any, how: How) -> tuple[str, str] | None:
+    if module.running_mean is None:
+        return "its statistics are those of the whole clip", "track running statistics, and call .eval()"
+    if module.training:
+        return "in train mode its statistics are those of the whole batch and clip", "call .eval() first"
+    return None
+
+
+def _softmax_refusal(module: Any, how: How) -> tuple[str, str] | None:
+    if module.dim is None or module.dim < 0:
+        return f"dim {module.dim} may be time", "count the axis from the start of the clip: 1 for channels"
+    if module.dim == 2:
+        return "softmax over time needs the whole clip", "take it over another axis"
+    return None
+
+
+OTHERS = ["PReLU", "Identity", "LayerNorm", "RMSNorm", "Linear", "Embedding"]
+plainly({getattr(nn, name): FRAMEWISE[name] for name in [*ELEMENTWISE, *OTHERS]})
+plainly({getattr(nn, name): FRAMEWISE[name] for name in [*DROPOUTS, "RReLU"]}, _train_refusal)
+plainly({getattr(nn, name): FRAMEWISE[name] for name in NORMS}, _batch_refusal)
+plainly({clip_modules.BatchNorm: BatchNorm, clip_modules.InstanceNorm: InstanceNorm}, _batch_refusal)
+plainly({nn.Softmax: FRAMEWISE["Softmax"], nn.LogSoftmax: FRAMEWISE["LogSoftmax"]}, _softmax_refusal)
+plainly(
+    {nn.GroupNorm: nn.GroupNorm},
+    always("its mean and variance are those of the whole clip", "use batch norm, or normalise each frame by itself"),
+)
+
+
+@makes
+def _(layer: norm.BatchNorm) -> nn.Module:
+    return clip_modules.BatchNorm(layer.num_features, layer.eps, affine=layer.affine).eval()
+
+
+@makes
+def _(layer: norm.GroupNorm) -> nn.Module:
+    return nn.GroupNorm(layer.num_groups, layer.num_channels, layer.eps, layer.affine)
+
+
+@makes
+def _(layer: norm.InstanceNorm) -> nn.Module:
+    options = {"affine": layer.affine, "track_running_stats": layer.track_running_stats}
+    return clip_modules.InstanceNorm(layer.num_features, layer.eps, **options).eval()
+
+
+def _sizes(shape: int | tuple[int, ...]) -> list[int]:
+    return [shape] if isinstance(shape, int) else list(shape)
+
+
+@makes
+def _(layer: norm.LayerNorm) -> nn.Module:
+    return nn.LayerNorm(_sizes(layer.normalized_shape), layer.eps, layer.elementwise_affine, layer.bias)
+
+
+@makes
+def _(layer: norm.RMSNorm) -> nn.Module:
+    return nn.RMSNorm(_sizes(layer.normalized_shape), layer.eps, layer.elementwise_affine)
+
+
+@makes
+def _(layer: linear.Linear) -> nn.Module:
+    return nn.Linear(layer.in_features, layer.out_features, layer.bias)
+
+
+@makes
+def _(layer: linear.Embedding) -> nn.Module:
+    return nn.Embedding(layer.num_embeddings, layer.embedding_dim)
+
+
+@makes
+def _(layer: activation.Activation) -> nn.Module:
+    return getattr(nn, layer.name)(**dict(layer.options)).eval()
+
+
+@makes
+def _(layer: softmax.Softmax) -> nn.Module:
+    return nn.Softmax(layer.axis)

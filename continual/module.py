@@ -18,6 +18,8 @@ import torch
 
 from coequal.reference.timing import Timing
 
+__all__ = ["Continual", "Stream"]
+
 Tensor = torch.Tensor
 State = Any
 

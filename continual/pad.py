@@ -13,7 +13,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from coequal.continual.conversion import plainly
 from coequal.continual.streaming import State, Streaming
+from coequal.continual.to_torch import makes, ranked
+from coequal.reference import pad as layers
 from coequal.reference.timing import Timing
 
 Tensor = torch.Tensor
@@ -109,3 +112,19 @@ def _classes() -> dict[str, type]:
 
 PADS = _classes()
 globals().update(PADS)
+
+
+# -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
+
+plainly({getattr(nn, name): kind for name, kind in PADS.items()})
+
+
+@makes
+def _(layer: layers.Pad) -> nn.Module:
+    flat = [side for pair in reversed(layer.padding) for side in pair]  # torch counts axes from the last
+    rank = len(layer.padding)
+    if layer.mode == "constant":
+        return ranked("ConstantPad", rank)(flat, layer.value)
+    return ranked({"replicate": "ReplicationPad", "reflect": "ReflectionPad", "circular": "CircularPad"}[layer.mode], rank)(
+        flat
+    )

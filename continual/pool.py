@@ -13,9 +13,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from coequal.continual.conversion import How, plainly
 from coequal.continual.streaming import State
+from coequal.continual.to_torch import makes, ranked
 from coequal.continual.window import Geometry, Taps, Windowed
+from coequal.reference import pool as layers
 from coequal.reference.pool import pooled
+
+__all__ = ["AvgPool1d", "AvgPool2d", "AvgPool3d", "MaxPool1d", "MaxPool2d", "MaxPool3d"]
 
 Tensor = torch.Tensor
 
@@ -158,3 +163,33 @@ class MaxPool3d(_MaxPool, nn.MaxPool3d):
 
 
 POOLS = (AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d)
+
+
+# -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
+
+
+def _max_refusal(module: Any, how: How) -> tuple[str, str] | None:
+    if module.return_indices:
+        return "indices count elements of the whole clip", "leave return_indices out"
+    return None
+
+
+plainly({getattr(nn, kind.__name__): kind for kind in POOLS if "Avg" in kind.__name__})
+plainly({getattr(nn, kind.__name__): kind for kind in POOLS if "Max" in kind.__name__}, _max_refusal)
+
+
+@makes
+def _(layer: layers.AvgPool) -> nn.Module:
+    rank = len(layer.kernel_size)
+    override = {} if rank == 1 else {"divisor_override": layer.divisor_override}
+    if rank == 1 and layer.divisor_override:
+        raise TypeError("regular: torch.nn.AvgPool1d has no divisor_override; use a rank of 2 or 3")
+    return ranked("AvgPool", rank)(
+        layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode, layer.count_include_pad, **override
+    )
+
+
+@makes
+def _(layer: layers.MaxPool) -> nn.Module:
+    build = ranked("MaxPool", len(layer.kernel_size))
+    return build(layer.kernel_size, layer.stride, layer.padding, layer.dilation, ceil_mode=layer.ceil_mode)

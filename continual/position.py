@@ -17,12 +17,17 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 
-from coequal.reference.position import frequencies, recycling_table, sinusoidal_table
+from coequal.continual.conversion import plainly
+from coequal.continual.to_torch import makes
+from coequal.reference import position as layers
+from coequal.reference.position import DOUBLE, frequencies, recycling_table, sinusoidal_table
 from coequal.reference.timing import Timing
 
+__all__ = ["LearnedEncoding", "RecyclingEncoding", "RotaryEncoding", "SinusoidalEncoding"]
+
 Tensor = torch.Tensor
-FLOAT64 = torch.empty(0, dtype=torch.float64).numpy().dtype  # the reference speaks NumPy
 
 
 class _Encoding(torch.nn.Module):
@@ -78,7 +83,7 @@ class SinusoidalEncoding(_Encoding):
 
     def __init__(self, embed_dim: int, length: int) -> None:
         super().__init__(embed_dim, length)
-        self.table = torch.from_numpy(sinusoidal_table(length, embed_dim, FLOAT64))
+        self.table = torch.from_numpy(sinusoidal_table(length, embed_dim, DOUBLE))
 
     def encode(self, tokens: Tensor, first: int) -> Tensor:
         """`x[t] + P[t]`."""
@@ -104,7 +109,7 @@ class RecyclingEncoding(_Encoding):
         super().__init__(embed_dim)
         self.num_embeds, self.offset = num_embeds, offset
         self.pe = torch.nn.Embedding(num_embeds, embed_dim) if learned else None
-        self.table: Any = None if learned else torch.from_numpy(recycling_table(num_embeds, embed_dim, FLOAT64))
+        self.table: Any = None if learned else torch.from_numpy(recycling_table(num_embeds, embed_dim, DOUBLE))
 
     def encode(self, tokens: Tensor, first: int) -> Tensor:
         """`x[t] + W[(t + offset) mod M]`."""
@@ -123,7 +128,7 @@ class RotaryEncoding(_Encoding):
             raise ValueError(f"RotaryEncoding: head_dim must be even, to make pairs, got {head_dim}")
         super().__init__(head_dim)
         self.base, self.interleaved = base, interleaved
-        self.frequencies = torch.from_numpy(frequencies(head_dim, base, FLOAT64))  # radians per frame
+        self.frequencies = torch.from_numpy(frequencies(head_dim, base, DOUBLE))  # radians per frame
 
     _wanted = property(lambda self: f"E a multiple of head_dim = {self.features}")
 
@@ -139,3 +144,29 @@ class RotaryEncoding(_Encoding):
         a, b = (heads[..., 0::2], heads[..., 1::2]) if self.interleaved else heads.chunk(2, -1)
         pair = [a * cos - b * sin, a * sin + b * cos]
         return (torch.stack(pair, -1).flatten(-2) if self.interleaved else torch.cat(pair, -1)).flatten(-2)
+
+
+# -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
+
+for _encoding in (SinusoidalEncoding, LearnedEncoding, RecyclingEncoding, RotaryEncoding):
+    plainly({_encoding: _encoding})  # the same class serves clips and streams
+
+
+@makes
+def _(layer: layers.SinusoidalEncoding) -> nn.Module:
+    return SinusoidalEncoding(layer.embed_dim, layer.length)
+
+
+@makes
+def _(layer: layers.LearnedEncoding) -> nn.Module:
+    return LearnedEncoding(layer.embed_dim, layer.length)
+
+
+@makes
+def _(layer: layers.RecyclingEncoding) -> nn.Module:
+    return RecyclingEncoding(layer.embed_dim, layer.num_embeds, layer.learned, layer.offset)
+
+
+@makes
+def _(layer: layers.RotaryEncoding) -> nn.Module:
+    return RotaryEncoding(layer.head_dim, layer.base, layer.interleaved)

@@ -12,8 +12,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from coequal.continual import clip_modules
+from coequal.continual.conversion import How, plainly
 from coequal.continual.streaming import State, Streaming
+from coequal.continual.to_torch import makes
+from coequal.reference import recurrent as layers
 from coequal.reference.timing import Timing
+
+__all__ = ["GRU", "LSTM", "RNN"]
 
 Tensor = torch.Tensor
 
@@ -56,3 +62,37 @@ class GRU(_Recurrent, nn.GRU):  # type: ignore[misc]
 
 
 RECURRENT: tuple[Any, ...] = (RNN, LSTM, GRU)
+
+
+# -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
+
+
+def _refusal(module: Any, how: How) -> tuple[str, str] | None:
+    if module.bidirectional:
+        return "the backward direction starts at the end of the clip", "use one direction"
+    if module.training and module.dropout and module.num_layers > 1:
+        return "dropout between its layers is random in train mode", "call .eval() first"
+    return None
+
+
+plainly({getattr(nn, kind.__name__): kind for kind in RECURRENT}, _refusal)
+
+
+@makes
+def _(layer: layers.RNN) -> nn.Module:
+    return _recurrent(clip_modules.RNN, layer, nonlinearity=layer.nonlinearity)
+
+
+@makes
+def _(layer: layers.LSTM) -> nn.Module:
+    return _recurrent(clip_modules.LSTM, layer, proj_size=layer.proj_size)
+
+
+@makes
+def _(layer: layers.GRU) -> nn.Module:
+    return _recurrent(clip_modules.GRU, layer)
+
+
+def _recurrent(kind: Any, layer: Any, **options: Any) -> nn.Module:
+    options |= {"bias": layer.bias, "bidirectional": layer.bidirectional, "batch_first": True}
+    return kind(layer.input_size, layer.hidden_size, layer.num_layers, **options)

@@ -6,10 +6,16 @@ Source: Lin, Gan & Han, "TSM: Temporal shift module for efficient video understa
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from coequal.continual import clip_modules
+from coequal.continual.conversion import plainly
 from coequal.continual.streaming import State, Streaming
+from coequal.continual.to_torch import makes
+from coequal.reference import shift as layers
 from coequal.reference.timing import Timing
+
+__all__ = ["TemporalShift"]
 
 Tensor = torch.Tensor
 
@@ -46,3 +52,13 @@ class TemporalShift(Streaming, clip_modules.TemporalShift):
         if not self.bidirectional or not state["waiting"]:
             return []
         return [self._between(state["before"], state["now"], torch.zeros_like(state["now"]))]
+
+
+# -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
+
+plainly({clip_modules.TemporalShift: TemporalShift})
+
+
+@makes
+def _(layer: layers.TemporalShift) -> nn.Module:
+    return clip_modules.TemporalShift(layer.fold_div, layer.bidirectional)

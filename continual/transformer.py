@@ -25,16 +25,24 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
+from torch import nn
 
+from coequal.continual import clip_modules
 from coequal.continual.attention import (
     RetroactiveMultiheadAttention,
     SingleOutputMultiheadAttention,
     attention_of,
     chronological,
+    refusal,
     twin_of,
 )
+from coequal.continual.conversion import How, NotStreamable, needed, register
 from coequal.continual.sliding_softmax import put
+from coequal.continual.to_torch import makes, regular
+from coequal.reference import transformer as layers
 from coequal.reference.timing import Timing
+
+__all__ = ["TransformerEncoder", "TransformerEncoderLayer"]
 
 Tensor = torch.Tensor
 State = dict[str, Any]
@@ -246,3 +254,39 @@ class TransformerEncoder(torch.nn.TransformerEncoder):
         for layer in self._stack:
             x = layer(x)
         return x if self.norm is None else self.norm(x)
+
+
+# -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
+
+
+@register(nn.TransformerEncoderLayer)
+@register(nn.TransformerEncoder)
+def _(module: Any, how: How) -> Any:
+    layer: Any = module.layers[0] if isinstance(module, nn.TransformerEncoder) else module
+    mode = how.mode or getattr(module, "mode", None) or "retroactive"
+    window = how.window if how.window is not None else getattr(module, "frames", None)
+    if layer.training and layer.dropout.p:
+        raise NotStreamable(how.path, module, "dropout is random in train mode", "call .eval() first")
+    refused = refusal(layer.self_attn)
+    if refused is not None:
+        raise NotStreamable(how.path, module, *refused)
+    if window is None and mode != "causal":
+        needed(module, how, "every token attends to the whole clip")
+    kind: Any = TransformerEncoder if isinstance(module, nn.TransformerEncoder) else TransformerEncoderLayer
+    return kind.of(module, mode=mode, window=window)
+
+
+@makes
+def _(layer: layers.TransformerEncoderLayer) -> nn.Module:
+    act = layer.activation if isinstance(layer.activation, str) else regular(layer.activation)
+    return clip_modules.TransformerEncoderLayer(
+        layer.d_model, layer.nhead, layer.dim_feedforward, 0.0, act, layer.layer_norm_eps, norm_first=layer.norm_first,
+        bias=layer.bias, mode=layer.mode, window=layer.window, attention_bias=layer.attention_bias,
+    )  # fmt: skip
+
+
+@makes
+def _(layer: layers.TransformerEncoder) -> nn.Module:
+    inner: Any = regular(layer.layer)
+    last = nn.LayerNorm(layer.layer.d_model, layer.layer.layer_norm_eps, bias=layer.layer.bias) if layer.norm else None
+    return clip_modules.TransformerEncoder(inner, layer.num_layers, last)

@@ -1,7 +1,8 @@
 """The parts of the documentation that repeat what the code says: written by this script, compared by a test.
 
 python -P docs/tables.py        rewrites README.md and docs/*.md: what stands between the markers <!-- table NAME -->
-                                and <!-- end -->, and the output of every console block that begins with `$ coequal`
+                                and <!-- end -->, and the output of every console block that begins with `$ coequal`;
+                                in code, what type checkers cannot find by themselves
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
+CODE = (ROOT / "continual" / "__init__.py",)
 CONSOLE = re.compile(r"(```console\n\$ (coequal [^\n]*)\n).*?(```)", re.DOTALL)
 BLOCK = re.compile(r"(<!-- table ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -165,7 +167,16 @@ def energy() -> str:
     return table(heads, rows)
 
 
+def typed_names() -> str:
+    """What a type checker imports for the public names of the operators, a line a file."""
+    from coequal.continual.operators import public_names
+
+    homes = sorted(set(public_names().values()))
+    return "".join(f"    from coequal.continual.{home} import *\n" for home in homes) + "    # "
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "continual": typed_names,
     "verify": lambda: options("verify"),
     "write": lambda: options("write"),
     "check": lambda: options("check"),
@@ -206,6 +217,8 @@ def main() -> None:
     """Rewrite the pages."""
     for page in (ROOT / "README.md", *sorted(DOCS.glob("*.md"))):
         page.write_text(played(filled(page.read_text())))
+    for code in CODE:
+        code.write_text(filled(code.read_text()))
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def _of_one(
         attempts.run(() if baseline.random else tuple(name for name in names if name != EXACT))
         decision = None
         if EXACT in names and not baseline.undecided:
-            attempt, decision = _exact(attempts, timing, exactly)
+            attempt, decision = _exact(attempts, exactly)
             attempts.add(attempt)
         session = attempts.session
         findings = [*baseline.findings, *settle(attempts, exactly)]
@@ -210,7 +210,7 @@ def _check_options(options: Options, replay: Replay | None) -> None:
         raise BadSubject(f"verify: format is a floating-point format of torch, like 'float32', got {format!r}")
 
 
-def _exact(attempts: Attempts, timing: MeasuredTiming, exactly: Exactly) -> tuple[Attempt, Decision | None]:
+def _exact(attempts: Attempts, exactly: Exactly) -> tuple[Attempt, Decision | None]:
     """The check `exact`: in full, or the one comparison that is replayed; not after a difference on floats."""
     session = attempts.session
     if EXACT in session.subject.allow:
@@ -223,9 +223,7 @@ def _exact(attempts: Attempts, timing: MeasuredTiming, exactly: Exactly) -> tupl
     if attempts.replayed is not None:
         kept = {k: v for k, v in attempts.replayed.chosen.items() if k not in ("scale", "format")}
         only = replace(Example(session.example_length, session.batch, session.seed), **kept)
-    check, decision, example, mismatch = prove(
-        session, timing, attempts.effort, exactly, attempts.deadline, only, attempts.noted
-    )
+    check, decision, example, mismatch = prove(session, attempts.effort, exactly, attempts.deadline, only, attempts.noted)
     name = EXACT if mismatch is decision.mismatch else "values"
     return Attempt(check, example, mismatch, compared=name), decision
 

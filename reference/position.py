@@ -24,6 +24,8 @@ import numpy as np
 from coequal.reference.layer import Array, Parameters, Shape
 from coequal.reference.timing import Timing
 
+DOUBLE = np.dtype(np.float64)
+
 
 def frequencies(features: int, base: float, dtype: np.dtype) -> np.ndarray:
     """`base^(-2i / E)` for each of the `E / 2` pairs of features, in radians per frame."""
@@ -100,7 +102,7 @@ def _float(x: Array) -> np.dtype:
     """The precision of constants: at least float64, more where `x` has more."""
     dtype = getattr(x, "dtype", None)
     extended = isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize > 8
-    return dtype if extended else np.dtype(np.float64)  # type: ignore[return-value]
+    return dtype if extended else DOUBLE  # type: ignore[return-value]
 
 
 def _like(x: Array, constant: np.ndarray) -> np.ndarray:

@@ -74,13 +74,13 @@ def check(
 
 def operators(names: Iterable[str]) -> list[str]:
     """Those named, all of them for none; BadSubject for one that does not exist."""
-    chosen = list(names) or sorted(architectures.OPERATORS)
+    chosen = list(names) or sorted(architectures.operators())
     for name in chosen:
-        if name not in architectures.OPERATORS:
-            near = nearest(name, architectures.OPERATORS)
+        if name not in architectures.operators():
+            near = nearest(name, architectures.operators())
             hint = f"; did you mean {near!r}?" if near else ""
             raise BadSubject(
-                f"check: there is no operator {name!r}{hint}; operators: {', '.join(sorted(architectures.OPERATORS))}"
+                f"check: there is no operator {name!r}{hint}; operators: {', '.join(sorted(architectures.operators()))}"
             )
     return chosen
 

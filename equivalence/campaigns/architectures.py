@@ -16,6 +16,7 @@ each operator, so that `pytest --hypothesis-show-statistics` shows what was cove
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,8 @@ from hypothesis import strategies as st
 
 from coequal.equivalence.campaigns.contents import Architecture, clip, fits, twin, weights
 from coequal.equivalence.campaigns.networks import trees
+from coequal.proofs.cost import formulas
+from coequal.proofs.cost.formulas.scale import Scale
 from coequal.reference import (
     activation,
     adaptive_pool,
@@ -44,13 +47,14 @@ from coequal.reference import (
     transformer,
 )
 from coequal.reference.layer import Layer, Shape
+from coequal.subjects.listing import modules_of
 
 __all__ = ["OPERATORS", "Architecture", "architectures", "clip", "schedules", "trees", "twin", "weights"]
 
 Draw = Callable[[st.SearchStrategy], Any]
 Strategy = Callable[[], st.SearchStrategy[Architecture]]
 
-# operator, as its file in every room is called -> strategy
+# operator, as its file in every room is called -> strategy; of those that have none, `operators` makes one
 OPERATORS: dict[str, Strategy] = {"compose": trees}
 LETTERS = {1: "T", 2: "TW", 3: "THW"}
 
@@ -282,11 +286,35 @@ def shifts(draw: Draw) -> Architecture:
     return Architecture(shift.TemporalShift(4, draw(st.booleans())), _clip_shape(draw, channels, _extent(draw, (1, 1))))
 
 
+def operators() -> dict[str, Strategy]:
+    """Of every operator: the strategy that was written for it, or that of its example in small sizes."""
+    found = modules_of(formulas, "example")
+    return {name: functools.partial(examples, module.example) for name, module in found.items()} | OPERATORS
+
+
+@st.composite
+def examples(draw: Draw, example: Callable[[Scale], tuple[Layer, Shape]]) -> Architecture:
+    """The example that stands with an operator's formula, in small sizes."""
+    heads = draw(st.integers(1, 2))
+    scale = Scale(
+        channels=draw(st.integers(1, 8)),
+        frames=draw(st.integers(1, 9)),
+        side=draw(st.integers(2, 4)),
+        tokens=draw(st.integers(1, 6)),
+        width=2 * heads * draw(st.integers(1, 2)),
+        heads=heads,
+        hidden=draw(st.integers(1, 4)),
+    )
+    layer, shape = example(scale)
+    return Architecture(layer, (draw(st.integers(1, 2)), *shape[1:]))
+
+
 @st.composite
 def architectures(draw: Draw, operator: str | None = None) -> Architecture:
     """A random architecture of one operator, or of any; the layer takes clips of the drawn shape."""
-    name = draw(st.sampled_from(sorted(OPERATORS))) if operator is None else operator
-    drawn = draw(OPERATORS[name]().filter(fits))
+    known = operators()
+    name = draw(st.sampled_from(sorted(known))) if operator is None else operator
+    drawn = draw(known[name]().filter(fits))
     event(f"operator: {type(drawn.layer).__name__}")
     return drawn
 

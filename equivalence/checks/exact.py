@@ -12,7 +12,7 @@ from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.floats import rounds_more_coarsely
 from coequal.equivalence.prove.decide import Exactly, decide
 from coequal.equivalence.prove.decision import Decision
-from coequal.equivalence.report import Check, Finding, MeasuredTiming
+from coequal.equivalence.report import Check, Finding
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
 
@@ -31,7 +31,6 @@ CONSTANT = "the two differ in constants alone, which are as near to one another 
 
 def prove(
     session: Session,
-    timing: MeasuredTiming,
     effort: str,
     options: Exactly,
     deadline: float | None,
@@ -39,7 +38,7 @@ def prove(
     noted: Noted | None = None,
 ) -> tuple[Check, Decision, Example | None, Mismatch | None]:
     """The check, the decision behind it, and for a difference an example with the mismatch: on floats, or it is none."""
-    decision = decide(session, timing, effort, options, deadline, only)
+    decision = decide(session, effort, options, deadline, only)
     if decision.outcome == "equal":
         return (
             Check(EXACT, "passed", len(decision.lengths), in_words(decision.horizon, decision.lengths, decision.bound)),
@@ -150,7 +149,7 @@ def witness(session: Session, example: Example, noted: Noted | None = None) -> t
 
 def replay(session: Session, example: Example, options: Exactly) -> int | Mismatch | Skip:
     """One comparison, to make a difference smaller: frames compared, the difference, or why it could not be told."""
-    decision = decide(session, MeasuredTiming(), "quick", replace(options, bound=0.5), only=example)
+    decision = decide(session, "quick", replace(options, bound=0.5), only=example)
     if decision.mismatch is not None:
         return decision.mismatch
     return 1 if decision.outcome == "equal" else Skip(decision.reasons[0] if decision.reasons else "not decided")

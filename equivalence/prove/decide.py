@@ -25,7 +25,6 @@ from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.prove.induction import CANDIDATES
 from coequal.equivalence.prove.premises import Differs, Induction
 from coequal.equivalence.prove.readings import MANY, Seen, other_readings
-from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.lengths import value_examples
@@ -59,7 +58,6 @@ class Exactly:
 
 def decide(
     session: Session,
-    timing: MeasuredTiming,
     effort: str,
     options: Exactly,
     deadline: float | None = None,
@@ -73,10 +71,10 @@ def decide(
     budget = Budget.of(SECONDS[effort], deadline)
     draw = Draw(seed=session.seed + 1, literal=options.literal, near=options.near)
     try:
-        draw = _first(session, timing, draw, decision, effort, budget)
+        draw = _first(session, draw, decision, effort, budget)
         if decision.mismatch is not None and not (options.literal or options.near or options.first):
-            draw = _read_otherwise(session, timing, draw, decision, effort, budget)
-        _further(session, timing, draw, decision)
+            draw = _read_otherwise(session, draw, decision, effort, budget)
+        _further(session, draw, decision)
         decision.conclude(session)
     except (NotDecided, NotExact) as error:
         decision.fail(str(error))
@@ -123,9 +121,7 @@ def _drawn(session: Session, draw: Draw, decision: Decision, run: Callable[[Fiel
     return draw
 
 
-def _all_that_there_is_time_for(
-    exact: FieldSession, examples: list[Example], timing: MeasuredTiming, decision: Decision, budget: Budget
-) -> None:
+def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], decision: Decision, budget: Budget) -> None:
     """The first example; then the induction, which goes through all lengths; where it fails, the other examples.
 
     In a later draw the induction is checked where it held before, and never looked for: the bound multiplies over draws, so
@@ -144,7 +140,7 @@ def _all_that_there_is_time_for(
             return
         _acquaint(exact, 10 * exact.facts.reach + 64)
         if known is not None or not later:
-            decision.generalise(_induction(exact, timing, budget, known))
+            decision.generalise(_induction(exact, budget, known))
             decision.add(Example(n, exact.batch, exact.seed) for n in decision.induction.lengths)
         if decision.induction.holds:
             _far(exact, decision, budget)
@@ -155,13 +151,13 @@ def _all_that_there_is_time_for(
         decision.differ(found, exact, _seen(exact))
 
 
-def _induction(exact: FieldSession, timing: MeasuredTiming, budget: Budget, known: Induction | None) -> Induction:
+def _induction(exact: FieldSession, budget: Budget, known: Induction | None) -> Induction:
     """For finite memory, or along the state that the subject gives of its clip function."""
     if (why := not_for_all(exact)) is not None:
         return Induction(False, why)
     if exact.subject.clip_state is not None and exact.subject.window is None:
         return recurrence.induct(exact, budget, known)
-    return induction.induct(exact, timing, budget, known)
+    return induction.induct(exact, budget, known)
 
 
 def not_for_all(exact: FieldSession) -> str | None:
@@ -276,27 +272,25 @@ def _wanted(exact: FieldSession, length: int) -> set[int] | None:
     return {*range(0, length, 8), *range(length - 3, length + 1)}
 
 
-def _first(session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, budget: Budget) -> Draw:
+def _first(session: Session, draw: Draw, decision: Decision, effort: str, budget: Budget) -> Draw:
     """The first draw: all lengths that there is time for, then the induction, if they agree."""
     examples = examples_of(session, effort) if decision.only is None else [decision.only]
     decision.begin()
 
     def run(exact: FieldSession) -> None:
-        _all_that_there_is_time_for(exact, examples, timing, decision, budget)
+        _all_that_there_is_time_for(exact, examples, decision, budget)
 
     return _drawn(session, draw, decision, run)
 
 
-def _read_otherwise(
-    session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision, effort: str, budget: Budget
-) -> Draw:
+def _read_otherwise(session: Session, draw: Draw, decision: Decision, effort: str, budget: Budget) -> Draw:
     """The same again in other readings, until one in which clip and stream agree; else the first one stands."""
     before = copy.copy(decision)
     long = decision.only is not None and decision.only.length > LONG
     for reading in itertools.islice(other_readings(draw, decision.seen), 1 if long else None):
         decision.read(reading)
         try:
-            suited = _first(session, timing, reading.draw, decision, effort, budget)
+            suited = _first(session, reading.draw, decision, effort, budget)
         except (NotDecided, StreamRaised, ClipRaised):
             continue
         if decision.mismatch is None:
@@ -306,7 +300,7 @@ def _read_otherwise(
     return draw
 
 
-def _further(session: Session, timing: MeasuredTiming, draw: Draw, decision: Decision) -> None:
+def _further(session: Session, draw: Draw, decision: Decision) -> None:
     """More draws until the bound is good enough, or one of them finds a difference."""
     if decision.mismatch is not None:
         return
@@ -318,7 +312,7 @@ def _further(session: Session, timing: MeasuredTiming, draw: Draw, decision: Dec
         examples = examples[:1] + [e for e in examples[1:] if e.chunks is not None or e.length not in done]
 
     def run(exact: FieldSession) -> None:
-        _all_that_there_is_time_for(exact, examples, timing, decision, Budget())
+        _all_that_there_is_time_for(exact, examples, decision, Budget())
 
     while decision.bound > decision.wanted and decision.draws < DRAWS and decision.mismatch is None:
         count = draw.count if decision.bound < 2.0**-10 else max(draw.count, MANY)

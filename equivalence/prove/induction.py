@@ -24,7 +24,6 @@ from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.field_reach import field_reach
 from coequal.equivalence.prove.premises import LONGEST, Fails, Induction, Premises, growth_of, passed, same_structure
 from coequal.equivalence.prove.remembered import Kept, Remembered, same
-from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player
 from coequal.subjects.inputs import Tree
@@ -35,11 +34,11 @@ CANDIDATES = 40  # periods that are tried
 ALIKE = "the clip function treats all lengths alike: an inner frame depends on the frames of its receptive field alone"
 
 
-def induct(exact: FieldSession, timing: MeasuredTiming, budget: Budget, known: Induction | None = None) -> Induction:
+def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) -> Induction:
     """Look for start and period, or check those that are `known` from another draw."""
     search = _Search(exact, budget)
     try:
-        search.reach, search.stride = _reach(exact, timing)
+        search.reach, search.stride = _reach(exact)
         if known is None:
             start, period = search.found()
         else:
@@ -53,8 +52,9 @@ def induct(exact: FieldSession, timing: MeasuredTiming, budget: Budget, known: I
     return Induction(True, says, start, period, *kept)
 
 
-def _reach(exact: FieldSession, timing: MeasuredTiming) -> tuple[int, Fraction]:
+def _reach(exact: FieldSession) -> tuple[int, Fraction]:
     """Receptive field and stride: the window, or what floats measured, and what the same over a field adds to it."""
+    timing = exact.facts.timing
     if exact.subject.window is not None:
         return exact.subject.window, Fraction(timing.stride or 1)
     if timing.receptive_field is not None and math.isinf(timing.receptive_field):

@@ -10,7 +10,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+CODE = [ROOT / "continual" / "__init__.py"]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *CODE], ids=[page.name for page in [*PAGES, *CODE]])
 def test_tables_are_what_the_code_says(page: Path) -> None:
     text = page.read_text()
     filled = runpy.run_path(str(ROOT / "docs" / "tables.py"))["filled"]
@@ -19,7 +22,7 @@ def test_tables_are_what_the_code_says(page: Path) -> None:
 
 def test_every_table_is_used() -> None:
     tables = runpy.run_path(str(ROOT / "docs" / "tables.py"))["TABLES"]
-    used = {name for page in PAGES for name in re.findall(r"<!-- table ([\w-]+) -->", page.read_text())}
+    used = {name for page in [*PAGES, *CODE] for name in re.findall(r"<!-- table ([\w-]+) -->", page.read_text())}
     assert used == set(tables)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import import_module, invalidate_caches
+from importlib import import_module, invalidate_caches, reload
 from pathlib import Path
 from types import ModuleType
 
@@ -16,23 +17,22 @@ from torch import nn
 
 import coequal
 from coequal import continual, reference, systems
-from coequal.continual.to_torch import regular
-from coequal.equivalence.campaigns.architectures import OPERATORS
+from coequal.continual import to_torch
+from coequal.continual.operators import complete
+from coequal.equivalence.campaigns.architectures import OPERATORS, architectures, operators
 from coequal.equivalence.checks import CHECKS, CheckSpec
 from coequal.equivalence.checks.examples import middle_examples
-from coequal.proofs.cost import clip_cost, formulas
+from coequal.proofs.cost import formulas
 from coequal.proofs.cost.formulas.dispatch import clip_formula
 from coequal.proofs.field import semantics
 from coequal.proofs.field.semantics.table import MEANINGS, TABLE
-from coequal.reference import linear
+from coequal.reference import linear, softmax
 from coequal.report import writers
 from coequal.subjects import adapters, backends
 from coequal.subjects.listing import modules_of
 
 # a file of `reference/` that is no operator, or an operator without one of the others, and why
 NO_OPERATOR = {"layer": "what layers have in common", "timing": "arithmetic of timings", "window": "geometry of windows"}
-NO_FORMULA = {"adaptive_pool": "its formulas stand with those of `pool`"}
-NO_STRATEGY = {"adaptive_pool": "drawn with `pool`", "softmax": "drawn in `attention`"}
 FRAMEWISE = "looks at one frame alone: `continual/framewise.py`"
 NO_STREAM = {
     **dict.fromkeys(("activation", "linear", "norm", "softmax"), FRAMEWISE),
@@ -45,9 +45,9 @@ OPERATOR_FILES = sorted(name for name in modules_of(reference, "__name__") if na
 
 @pytest.mark.parametrize("name", OPERATOR_FILES)
 def test_every_operator_is_in_every_room_or_it_is_said_why_not(name: str) -> None:
-    formula, stream = name in modules_of(formulas, "__name__"), name in modules_of(continual, "__name__")
-    assert formula != (name in NO_FORMULA)
-    assert (name in OPERATORS) != (name in NO_STRATEGY)
+    stream = name in modules_of(continual, "__name__")
+    assert name in modules_of(formulas, "example")
+    assert name in operators()
     assert stream != (name in NO_STREAM)
 
 
@@ -65,11 +65,12 @@ LAYERS = {
 @pytest.mark.parametrize("kind", sorted(LAYERS, key=lambda kind: kind.__name__), ids=lambda kind: kind.__name__)
 def test_every_layer_has_a_formula_and_a_torch_module(kind: type) -> None:
     assert kind in clip_formula._generic.registry
-    assert kind in regular.registry
+    complete()
+    assert kind in to_torch._made.registry
 
 
 def test_no_reason_is_left_over() -> None:
-    said = {*NO_OPERATOR, *NO_FORMULA, *NO_STRATEGY, *NO_STREAM}
+    said = {*NO_OPERATOR, *NO_STREAM}
     assert said <= set(modules_of(reference, "__name__"))
 
 
@@ -132,12 +133,25 @@ def test_another_package_offers_an_adapter(folder: Path, monkeypatch: pytest.Mon
 
 
 def test_a_back_end_is_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "def serves(name):\n    return name == 'abacus'\ndef moved(subject, name):\n    return 'moved'\n"
+    text = """
+import dataclasses
+
+def serves(name):
+    return name == "abacus"
+
+class Stream:
+    def step(self, frame):
+        return frame.cos()
+
+def moved(subject, name):
+    return dataclasses.replace(subject, stream=Stream)
+"""
     beside(backends, folder, monkeypatch, "abacus", text)
     from coequal.subjects.backends.find import on_device
 
-    subject = coequal.Subject(clip=torch.sin, stream=object, example=torch.ones(1, 2, 3))
-    assert on_device(subject, "abacus") == "moved"
+    subject = coequal.Subject(clip=torch.sin, stream=Sine, example=torch.ones(1, 2, 3))
+    assert coequal.verify(subject, effort="quick").verdict == "proved"
+    assert coequal.verify(on_device(subject, "abacus"), effort="quick").verdict == "different"
     with pytest.raises(
         coequal.BadSubject, match=r"--device slide-rule: no back end is called so; there are abacus, torch_de"
     ):
@@ -183,37 +197,192 @@ def test_an_output_format_is_a_file(
     assert f"--{name}" in capsys.readouterr().out
 
 
-def test_a_published_family_is_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    beside(systems, folder, monkeypatch, "a_family", "def systems():\n    return ()\n")
-    from coequal.systems.catalogue import families
+FAMILY = """
+from coequal.reference.conv import Conv
+from coequal.systems.system import System
 
-    assert "a_family" in families()
-
-
-FORMULA = """
-from dataclasses import dataclass
-from coequal.proofs.cost.algebra.counts import Cost
-from coequal.proofs.cost.formulas.dispatch import clip_formula
-from coequal.reference.timing import Timing
-
-@dataclass
-class Doubling:
-    timing = Timing()
-    def output_shape(self, shape):
-        return shape
-    def parameters(self):
-        return {}
-
-@clip_formula.register
-def _(layer: Doubling, shape, padding):
-    return Cost.of("elementwise", mul=shape[0])
+def systems():
+    return (System("Tiny", "small", Conv(3, 4, (3, 1, 1)), (1, 3, 8, 4, 4), "a test"),)
 """
 
 
-def test_a_formula_is_a_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    beside(formulas, folder, monkeypatch, "doubling", FORMULA)
-    doubling = import_module(f"{formulas.__name__}.doubling")
-    assert clip_cost(doubling.Doubling(), (7,)).flops("operations") == 7
+def test_a_published_family_is_a_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its networks are listed, and counted."""
+    from coequal.__main__ import main
+    from coequal.systems import catalogue
+
+    beside(systems, folder, monkeypatch, "a_family", FAMILY)
+    reload(catalogue)
+    try:
+        assert main(["systems"]) == 0
+        assert "Tiny" in capsys.readouterr().out
+        assert main(["cost", "Tiny"]) == 0
+        assert f"{4 * 3 * 3 * 6 * 4 * 4:,}" in capsys.readouterr().out
+    finally:
+        monkeypatch.undo()
+        reload(catalogue)
+
+
+REFERENCE = '''
+"""Differences: each frame less the one before."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from coequal.reference.timing import Timing
+
+
+@dataclass(frozen=True)
+class Difference:
+    @property
+    def time(self):
+        return 2
+
+    @property
+    def timing(self):
+        return Timing(2, 1, 1, 0)
+
+    def parameters(self):
+        return {}
+
+    def output_shape(self, shape):
+        return tuple(shape)
+
+    def __call__(self, parameters, clip):
+        return clip - np.concatenate([np.zeros_like(clip[:, :, :1]), clip[:, :, :-1]], axis=2)
+'''
+CONTINUAL = '''
+"""Differences, a frame at a time."""
+
+import torch
+
+from coequal.continual.conversion import plainly
+from coequal.continual.streaming import Streaming
+from coequal.continual.to_torch import makes
+from coequal.reference.difference import Difference as Layer
+from coequal.reference.timing import Timing
+
+__all__ = ["Difference"]
+
+
+class Clip(torch.nn.Module):
+    def forward(self, x):
+        return x - torch.cat([torch.zeros_like(x[:, :, :1]), x[:, :, :-1]], 2)
+
+
+class Difference(Streaming, Clip):
+    timing = Timing(2, 1, 1, 0)
+
+    def begin(self, frame):
+        return {"before": torch.zeros_like(frame)}
+
+    def push(self, frame, state):
+        return [frame - state["before"]], {"before": frame.clone()}
+
+    def finish(self, state):
+        return []
+
+
+plainly({Clip: Difference})
+
+
+@makes
+def _(layer: Layer) -> torch.nn.Module:
+    return Clip()
+'''
+FORMULA = '''
+"""Differences: one subtraction a number."""
+
+from coequal.proofs.cost.algebra.counts import Cost
+from coequal.proofs.cost.algebra.symbols import numel
+from coequal.proofs.cost.formulas.dispatch import Steps, clip_formula, shape_formula, state_formula, step_formula
+from coequal.reference.difference import Difference
+
+
+@shape_formula.register
+def _(layer: Difference, shape):
+    return shape
+
+
+@clip_formula.register
+def _(layer: Difference, shape, padding):
+    return Cost.of("elementwise", add=numel(shape))
+
+
+@step_formula.register
+def _(layer: Difference, shape, padding):
+    return Steps((Cost.of("elementwise", add=numel((*shape[:2], *shape[3:]))),))
+
+
+@state_formula.register
+def _(layer: Difference, shape):
+    return numel((*shape[:2], *shape[3:]))
+
+
+def example(scale):
+    return Difference(), scale.video
+'''
+
+
+@pytest.fixture
+def listed_anew() -> Iterator[None]:
+    """The operators are listed when they are needed, and again afterwards."""
+    from coequal.continual import operators as listing
+
+    for kept in (listing.complete, listing.public_names):
+        kept.cache_clear()
+    yield
+    for kept in (listing.complete, listing.public_names):
+        kept.cache_clear()
+
+
+def test_an_operator_is_three_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, listed_anew: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is in the catalogue, converts, streams, is drawn, verified and counted."""
+    for package, text in ((reference, REFERENCE), (continual, CONTINUAL), (formulas, FORMULA)):
+        room = folder / package.__name__
+        room.mkdir()
+        beside(package, room, monkeypatch, "difference", text)
+    import_module(f"{formulas.__name__}.difference")
+    layer = import_module(f"{reference.__name__}.difference").Difference()
+    module = to_torch.regular(layer)
+    streaming = continual.convert(nn.Sequential(nn.ReLU(), module))
+    assert type(streaming[1]) is continual.Difference  # type: ignore[attr-defined]
+    assert coequal.verify(streaming, example=torch.randn(1, 2, 5), effort="quick").horizon == "all"
+    assert coequal.check(["difference"], max_examples=5).passed
+    drawn = hypothesis.find(architectures("difference"), lambda _: True)
+    assert type(drawn.layer) is type(layer)
+    from coequal.__main__ import main
+
+    assert main(["cost", "difference", "--convention", "operations"]) == 0
+    assert f"{64 * 16 * 56 * 56:,}" in capsys.readouterr().out
+    assert main(["check", "difference", "--exact", "--max-examples", "2"]) == 0
+    assert "difference" in capsys.readouterr().out
+
+
+def test_the_files_of_operators_may_be_imported_anywhere() -> None:
+    """Also while a program runs over a field: none of them runs an operation of torch."""
+    code = """
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+class Counts(TorchDispatchMode):
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        raise SystemExit(f"{func} ran at import")
+
+import coequal.continual
+from coequal.continual.operators import complete, files
+with Counts():
+    complete()
+print(len(files()))
+"""
+    ran = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False, timeout=300)
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
+    assert int(ran.stdout) > 20
 
 
 MEANING = """
@@ -260,11 +429,15 @@ class Sine:
 
 
 def test_an_operators_strategy_is_a_decorator(monkeypatch: pytest.MonkeyPatch) -> None:
-    from coequal.equivalence.campaigns import architectures
+    """Where examples in small sizes are not enough."""
+    from coequal.equivalence.campaigns import architectures as campaigns
 
-    monkeypatch.setattr(architectures, "OPERATORS", dict(OPERATORS))
-    drawn = architectures.strategy("mine")(OPERATORS["linear"])
-    assert architectures.OPERATORS["mine"] is drawn
-    assert isinstance(
-        hypothesis.find(architectures.architectures("mine"), lambda _: True).layer, (linear.Linear, linear.Embedding)
-    )
+    monkeypatch.setattr(campaigns, "OPERATORS", dict(campaigns.OPERATORS))
+    drawn = campaigns.strategy("mine")(campaigns.OPERATORS["linear"])
+    assert campaigns.operators()["mine"] is drawn
+    assert isinstance(hypothesis.find(architectures("mine"), lambda _: True).layer, (linear.Linear, linear.Embedding))
+
+
+def test_an_operator_without_a_strategy_is_drawn_from_its_example() -> None:
+    assert "softmax" not in OPERATORS
+    assert type(hypothesis.find(architectures("softmax"), lambda _: True).layer) is softmax.Softmax

@@ -15,7 +15,7 @@ FILES = sorted(p for room in ROOMS for p in (HERE / room).rglob("*.py") if not L
 # what is torch's, NumPy's, Python's or the user's has no methods of ours; the rest is said by name
 ALLOWED = {
     "continual/clip_modules.py": "parts of torch's layers are replaced by those with other biases",
-    "continual/conversion.py": "a padding is told that its layer pads by itself",
+    "continual/compose.py": "a padding is told that the layer after it pads by itself",
     "equivalence/memory/reads.py": "what the reader of one function finds is added to what all of them find",
     "equivalence/memory/walk.py": "the same, of what is walked",
     "equivalence/run/state.py": "the state that a stream offers to be set",

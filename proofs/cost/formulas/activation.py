@@ -9,7 +9,10 @@ from __future__ import annotations
 from coequal.proofs.cost.algebra.counts import Cost
 from coequal.proofs.cost.algebra.symbols import numel
 from coequal.proofs.cost.formulas.dispatch import NoFormula, Sizes, clip_formula, shape_formula
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import activation
 from coequal.reference.activation import Activation
+from coequal.reference.layer import Layer, Shape
 
 RECTIFIERS = ("ReLU", "PReLU", "ELU", "LeakyReLU", "ReLU6", "GELU")
 
@@ -57,3 +60,8 @@ def _(layer: Activation, shape: Sizes, padding: str) -> Cost:
     parameters = sum(map(numel, layer.parameters().values()))
     each = Cost.of(kind, mul=mul, add=add, div=div, exp=exp, compare=compare, reads=1, writes=1) * numel(shape)
     return each + Cost.of(kind, weights=parameters)
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return activation.Activation("ReLU"), scale.video

@@ -41,7 +41,10 @@ from coequal.proofs.cost.formulas.dispatch import (
     step_formula,
 )
 from coequal.proofs.cost.formulas.linear import product_cost
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import attention
 from coequal.reference.attention import MultiheadAttention
+from coequal.reference.layer import Layer, Shape
 
 
 @shape_formula.register
@@ -167,3 +170,8 @@ def _(layer: MultiheadAttention, shape: Sizes) -> Size:
         return 2 * batch * (length - 1) * size
     others = batch * (_window(layer) - 1)
     return others * (4 * size + layer.num_heads) if layer.mode == "full" else others * 2 * size
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return attention.MultiheadAttention(scale.width, scale.heads, mode="single", window=scale.tokens), scale.sequence

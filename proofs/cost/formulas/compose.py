@@ -23,7 +23,10 @@ from coequal.proofs.cost.formulas.dispatch import (
     step_formula,
     time_axis,
 )
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import compose, conv
 from coequal.reference.compose import Identity, Parallel, Residual, Sequential
+from coequal.reference.layer import Layer, Shape
 from coequal.reference.timing import Timing
 
 SideBySide = Parallel | Residual
@@ -164,3 +167,8 @@ for _kind in (Parallel, Residual):
     clip_formula.register(_kind, _clip)
     step_formula.register(_kind, _step)
     state_formula.register(_kind, _state)
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return compose.Residual(conv.Conv(scale.channels, scale.channels, (3, 3, 3), padding=1)), scale.video

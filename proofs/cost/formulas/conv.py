@@ -29,7 +29,10 @@ from coequal.proofs.cost.formulas.dispatch import (
     state_formula,
     step_formula,
 )
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import conv
 from coequal.reference.conv import Conv
+from coequal.reference.layer import Layer, Shape
 from coequal.reference.window import check_clip
 
 
@@ -96,3 +99,8 @@ def _(layer: Conv, shape: Sizes, padding: str) -> Steps:
 @state_formula.register
 def _(layer: Conv, shape: Sizes) -> Size:
     return (layer.dilations[0] * (layer.kernel_size[0] - 1)) * numel((*shape[:2], *shape[3:]))
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return conv.Conv(scale.channels, scale.channels, (3, 3, 3), padding=1), scale.video

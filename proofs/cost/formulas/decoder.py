@@ -16,7 +16,10 @@ from coequal.proofs.cost.algebra.domain import Domain, Pairs, ranges
 from coequal.proofs.cost.algebra.symbols import numel
 from coequal.proofs.cost.formulas.attention import attended, projections
 from coequal.proofs.cost.formulas.dispatch import Sizes, clip_formula, domains, shape_formula
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import decoder
 from coequal.reference.decoder import QueryDecoder
+from coequal.reference.layer import Layer, Shape
 
 
 @shape_formula.register
@@ -80,3 +83,8 @@ def _layer(layer: QueryDecoder, shape: Sizes, padding: str) -> Cost:
             *inside,
         ]
     )
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return decoder.QueryDecoder(scale.width, max(1, scale.heads // 2), scale.width, 5, 8, 22), scale.sequence

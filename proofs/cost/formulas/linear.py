@@ -15,6 +15,9 @@ from coequal.proofs.cost.algebra.counts import Cost, Size
 from coequal.proofs.cost.algebra.domain import Domain, ranges
 from coequal.proofs.cost.algebra.symbols import numel, product
 from coequal.proofs.cost.formulas.dispatch import Sizes, clip_formula, domains, shape_formula
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import linear
+from coequal.reference.layer import Layer, Shape
 from coequal.reference.linear import Embedding, Linear
 
 
@@ -52,3 +55,8 @@ def _(layer: Embedding, shape: Sizes) -> Sizes:
 def _(layer: Embedding, shape: Sizes, padding: str) -> Cost:
     rows = numel(shape) * layer.embedding_dim
     return Cost.of("move", reads=numel(shape), weights=rows, writes=rows)
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return linear.Linear(scale.width, scale.hidden), scale.sequence

@@ -16,6 +16,9 @@ from typing import Any
 from coequal.proofs.cost.algebra.counts import Cost, Size
 from coequal.proofs.cost.algebra.symbols import numel, product
 from coequal.proofs.cost.formulas.dispatch import Sizes, clip_formula, shape_formula
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import norm
+from coequal.reference.layer import Layer, Shape
 from coequal.reference.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 
 
@@ -65,3 +68,8 @@ for _kind in (BatchNorm, GroupNorm, InstanceNorm):
 for _tokens in (LayerNorm, RMSNorm):
     shape_formula.register(_tokens, _checked)
     clip_formula.register(_tokens, token_norm)
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return norm.BatchNorm(scale.channels), scale.video

@@ -16,6 +16,9 @@ from coequal.proofs.cost.formulas.dispatch import (
     state_formula,
     step_formula,
 )
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import pad
+from coequal.reference.layer import Layer, Shape
 from coequal.reference.pad import Pad
 from coequal.reference.window import check_clip
 
@@ -43,3 +46,8 @@ def _(layer: Pad, shape: Sizes) -> Size:
     end = layer.padding[0][1]
     frames = {"replicate": min(end, 1), "reflect": end + 1 if end else 0}.get(layer.mode, 0)
     return frames * numel((*shape[:2], *shape[3:]))
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return pad.Pad(((2, 0), (1, 1), (1, 1))), scale.video

@@ -9,7 +9,9 @@ from __future__ import annotations
 from coequal.proofs.cost.algebra.counts import Cost, CostError
 from coequal.proofs.cost.algebra.symbols import ceil_div, floor_div, is_number, numel, same
 from coequal.proofs.cost.formulas.dispatch import Part, Sizes, clip_formula, output_shape, parts, shape_formula
-from coequal.reference.layer import Layer
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import pathways
+from coequal.reference.layer import Layer, Shape
 from coequal.reference.pathways import Pathways, SelectFrames
 
 
@@ -61,3 +63,8 @@ def _(layer: Pathways, shape: Sizes, padding: str) -> Cost:
     moved = sum(map(numel, joints))
     inside = Cost.total(clip_formula(part.layer, part.shape, padding) for part in found)
     return inside + Cost.of("move", reads=moved, writes=moved)
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return pathways.SelectFrames(4), scale.video

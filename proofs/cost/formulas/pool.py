@@ -6,8 +6,6 @@
     state        R - 1 pooled frames
 
 The step does less than the clip does for a frame, because windows that overlap in time share what was pooled over space.
-Adaptive pooling goes axis by axis, as boxes allow: for an axis of L elements and M windows of together V elements, V - M
-additions (and for the mean M divisions) for each line.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from typing import Any
 
 from coequal.proofs.cost.algebra.counts import Cost, CostError, Size
 from coequal.proofs.cost.algebra.domain import Domain, Window, ranges
-from coequal.proofs.cost.algebra.symbols import ceil_div, floor_div, is_number, numel, positions, product
+from coequal.proofs.cost.algebra.symbols import ceil_div, is_number, numel, positions, product
 from coequal.proofs.cost.formulas.dispatch import (
     NotStreamable,
     Sizes,
@@ -30,12 +28,14 @@ from coequal.proofs.cost.formulas.dispatch import (
     state_formula,
     step_formula,
 )
-from coequal.reference.adaptive_pool import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import pool
+from coequal.reference.adaptive_pool import AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
+from coequal.reference.layer import Layer, Shape
 from coequal.reference.pool import AvgPool, MaxPool, pooled
 from coequal.reference.window import check_clip
 
 POOLS = (AvgPool, MaxPool)
-ADAPTIVE = (AdaptiveAvgPool, AdaptiveMaxPool)
 GLOBAL = (GlobalAvgPool, GlobalMaxPool)
 
 
@@ -118,34 +118,6 @@ for _kind in POOLS:
     state_formula.register(_kind, _state)
 
 
-# -- adaptive ----------------------------------------------------------------------------------------------------------
-
-
-def _adaptive_shape(layer: Any, shape: Sizes) -> Sizes:
-    check_clip(type(layer).__name__, shape, len(layer.output_size))
-    return (*shape[:2], *(n if m is None else m for n, m in zip(shape[2:], layer.output_size, strict=True)))
-
-
-def _adaptive_clip(layer: Any, shape: Sizes, padding: str) -> Cost:
-    cost, sizes, outputs = Cost.of("pool"), list(shape), output_shape(layer, shape)
-    for axis, kept in enumerate(layer.output_size, start=2):
-        lines = product(sizes[:axis]) * product(sizes[axis + 1 :])
-        elements = shape[axis] if kept is None else _overlapping(shape[axis], kept)
-        cost += reducing(layer, lines * elements, lines * outputs[axis])
-        sizes[axis] = outputs[axis]
-    return cost + Cost.of("pool", reads=numel(shape), writes=numel(outputs))
-
-
-def _overlapping(length: Size, windows: int) -> Size:
-    """Elements of all windows together: `sum_j ceil((j + 1) L / M) - floor(j L / M)`."""
-    return sum(ceil_div((j + 1) * length, windows) - floor_div(j * length, windows) for j in range(windows))
-
-
-for _adaptive in ADAPTIVE:
-    shape_formula.register(_adaptive, _adaptive_shape)
-    clip_formula.register(_adaptive, _adaptive_clip)
-
-
 # -- global ------------------------------------------------------------------------------------------------------------
 
 
@@ -181,3 +153,8 @@ for _global in GLOBAL:
     clip_formula.register(_global, _global_clip)
     step_formula.register(_global, _global_step)
     state_formula.register(_global, lambda layer, shape: (layer.window - 1) * shape[0] * shape[1])
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return pool.MaxPool((3, 3, 3), 2, 1), scale.video

@@ -12,6 +12,9 @@ from typing import Any
 from coequal.proofs.cost.algebra.counts import Cost
 from coequal.proofs.cost.algebra.symbols import is_number, numel
 from coequal.proofs.cost.formulas.dispatch import Sizes, clip_formula, shape_formula
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import position
+from coequal.reference.layer import Layer, Shape
 from coequal.reference.position import LearnedEncoding, RecyclingEncoding, RotaryEncoding, SinusoidalEncoding
 
 
@@ -38,3 +41,8 @@ for _kind, _formula in {
 }.items():
     shape_formula.register(_kind, _shape)
     clip_formula.register(_kind, _formula)
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return position.RecyclingEncoding(scale.width, 2 * scale.tokens - 1), scale.sequence

@@ -29,6 +29,9 @@ from coequal.proofs.cost.formulas.dispatch import (
     step_formula,
 )
 from coequal.proofs.cost.formulas.linear import product_cost
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import recurrent
+from coequal.reference.layer import Layer, Shape
 from coequal.reference.recurrent import GRU, LSTM, RNN
 
 
@@ -85,3 +88,8 @@ for _kind in (RNN, LSTM, GRU):
     clip_formula.register(_kind, _clip)
     step_formula.register(_kind, _step)
     state_formula.register(_kind, _state)
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return recurrent.LSTM(scale.width, scale.width), scale.sequence

@@ -8,6 +8,9 @@ from __future__ import annotations
 from coequal.proofs.cost.algebra.counts import Cost, Size
 from coequal.proofs.cost.algebra.symbols import numel
 from coequal.proofs.cost.formulas.dispatch import Sizes, Steps, clip_formula, shape_formula, state_formula, step_formula
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import shift
+from coequal.reference.layer import Layer, Shape
 from coequal.reference.shift import TemporalShift
 
 
@@ -33,3 +36,8 @@ def state(layer: TemporalShift, shape: Sizes) -> Size:
     """Numbers kept."""
     kept = shape[1] // layer.fold_div + (shape[1] if layer.bidirectional else 0)
     return kept * numel((shape[0], *shape[3:]))
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return shift.TemporalShift(8), scale.video

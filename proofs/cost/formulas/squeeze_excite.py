@@ -26,6 +26,9 @@ from coequal.proofs.cost.formulas.dispatch import (
     step_formula,
 )
 from coequal.proofs.cost.formulas.linear import product_cost
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import squeeze_excite
+from coequal.reference.layer import Layer, Shape
 from coequal.reference.squeeze_excite import SqueezeExcite
 
 
@@ -76,3 +79,8 @@ def _(layer: SqueezeExcite, shape: Sizes, padding: str) -> Steps:
 @state_formula.register
 def _(layer: SqueezeExcite, shape: Sizes) -> Size:
     return ((layer.window or 1) - 1) * shape[0] * layer.channels
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return squeeze_excite.SqueezeExcite(scale.channels, max(1, scale.channels // 8)), scale.video

@@ -26,6 +26,9 @@ from coequal.proofs.cost.formulas.dispatch import (
     state_formula,
     step_formula,
 )
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import transformer
+from coequal.reference.layer import Layer, Shape
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
 
@@ -130,3 +133,10 @@ def _(layer: TransformerEncoder, shape: Sizes) -> Size:
     children = list(layer.children.values())[: layer.num_layers]
     streaming = children if layer.layer.mode in ("causal", "sliding") else children[:1]
     return sum(state_formula(child, shape) for child in streaming)
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return transformer.TransformerEncoderLayer(
+        scale.width, scale.heads, scale.hidden, mode="sliding", window=scale.tokens
+    ), scale.sequence

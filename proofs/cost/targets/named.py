@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from coequal.proofs import cost
+from coequal.proofs.cost import formulas
 from coequal.proofs.cost.algebra.counts import Cost, CostError, latex, plain, simplified
 from coequal.proofs.cost.formulas.dispatch import time_axis
+from coequal.proofs.cost.formulas.scale import Scale
 from coequal.proofs.cost.savings.activations import peak_activation, step_activation
 from coequal.proofs.cost.savings.machine import FLOAT32, state_bytes, traffic
 from coequal.proofs.cost.targets.counterpart import executed
-from coequal.reference import (
-    activation,
-    adaptive_pool,
-    attention,
-    class_token,
-    compose,
-    conv,
-    decoder,
-    linear,
-    norm,
-    pad,
-    pathways,
-    pool,
-    position,
-    recurrent,
-    shift,
-    softmax,
-    squeeze_excite,
-    transformer,
-)
 from coequal.reference.layer import Layer, Shape
 from coequal.subjects.errors import nearest
-
-VIDEO, TOKENS = (1, 64, 16, 56, 56), (1, 64, 192)
+from coequal.subjects.listing import modules_of
 
 
 @dataclass(frozen=True)
@@ -55,27 +36,9 @@ def _both(name: str, layer: Layer, shape: Shape) -> Tree:
     return Tree(name, layer, shape, layer if layer.timing is not None else None, shape)
 
 
-# operator -> a layer of it, in sizes of a real network, and the shape of its clips
-OPERATORS: dict[str, Callable[[], tuple[Layer, Shape]]] = {
-    "activation": lambda: (activation.Activation("ReLU"), VIDEO),
-    "adaptive_pool": lambda: (adaptive_pool.GlobalAvgPool(3, 16), VIDEO),
-    "attention": lambda: (attention.MultiheadAttention(192, 8, mode="single", window=64), TOKENS),
-    "class_token": lambda: (class_token.AppendToken(192), TOKENS),
-    "compose": lambda: (compose.Residual(conv.Conv(64, 64, (3, 3, 3), padding=1)), VIDEO),
-    "conv": lambda: (conv.Conv(64, 64, (3, 3, 3), padding=1), VIDEO),
-    "decoder": lambda: (decoder.QueryDecoder(192, 4, 192, 5, 8, 22), TOKENS),
-    "linear": lambda: (linear.Linear(192, 768), TOKENS),
-    "norm": lambda: (norm.BatchNorm(64), VIDEO),
-    "pad": lambda: (pad.Pad(((2, 0), (1, 1), (1, 1))), VIDEO),
-    "pathways": lambda: (pathways.SelectFrames(4), VIDEO),
-    "pool": lambda: (pool.MaxPool((3, 3, 3), 2, 1), VIDEO),
-    "position": lambda: (position.RecyclingEncoding(192, 127), TOKENS),
-    "recurrent": lambda: (recurrent.LSTM(192, 192), TOKENS),
-    "shift": lambda: (shift.TemporalShift(8), VIDEO),
-    "softmax": lambda: (softmax.Softmax(1), VIDEO),
-    "squeeze_excite": lambda: (squeeze_excite.SqueezeExcite(64, 8), VIDEO),
-    "transformer": lambda: (transformer.TransformerEncoderLayer(192, 8, 768, mode="sliding", window=64), TOKENS),
-}
+def operators() -> dict[str, Tree]:
+    """Every operator, in sizes of a real network, by the name of its file."""
+    return {name: _both(name, *formula.example(Scale())) for name, formula in modules_of(formulas, "example").items()}
 
 
 def systems() -> dict[str, Any]:
@@ -87,16 +50,17 @@ def systems() -> dict[str, Any]:
 
 def find(name: str) -> Tree:
     """The tree of a catalogue name; CostError names what is close."""
-    known = {each.lower(): each for each in (*OPERATORS, *systems())}
+    mine = operators()
+    known = {each.lower(): each for each in (*mine, *systems())}
     chosen = known.get(name.lower())
-    if chosen in OPERATORS:
-        return _both(chosen, *OPERATORS[chosen]())
+    if chosen in mine:
+        return mine[chosen]
     if chosen is not None:
         found = systems()[chosen]
         step_shape = tuple(found.step_shape or found.shape)
         return Tree(chosen, found.layer, tuple(found.shape), found.step_layer, step_shape, found.notes)
     close = nearest(name.lower(), known)
-    hint = f"did you mean {known[close]}?" if close else f"operators: {', '.join(OPERATORS)}"
+    hint = f"did you mean {known[close]}?" if close else f"operators: {', '.join(mine)}"
     raise CostError(
         f"{name!r} is not in the catalogue; {hint} (for code of yours, write path/to/file.py:NAME or package.module:NAME)"
     )

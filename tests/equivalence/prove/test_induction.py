@@ -59,7 +59,7 @@ def of(stream, reach: float | None = 3, clip=None):
     with session.ready(), torch.no_grad():
         session = session.knowing(reach=3)
         with over_field(session, Draw(seed=1)) as exact:
-            return induct(exact, MeasuredTiming(reach, 1, 0, True), Budget())
+            return induct(exact.knowing(timing=MeasuredTiming(reach, 1, 0, True)), Budget())
 
 
 @pytest.mark.parametrize(("stream", "period"), [(Listed, 1), (Mean, 3), (lambda: Mean("counts with a remainder"), 3)])
@@ -135,10 +135,9 @@ def test_what_one_draw_did_not_check_is_not_claimed_after_several():
     subject = Subject(clip=nn.AvgPool1d(3, 1), stream=Listed, example=torch.randn(1, 2, 8))
     session = Session(subject, 0, Floats())
     with session.ready(), torch.no_grad():
-        session = session.knowing(reach=3)
-        timing = MeasuredTiming(3, 1, 0, True)
-        late = decide(session, timing, "quick", Exactly(bound=2.0**-200), deadline=0.0)
-        in_time = decide(session, timing, "quick", Exactly(bound=2.0**-200))
+        session = session.knowing(reach=3, timing=MeasuredTiming(3, 1, 0, True))
+        late = decide(session, "quick", Exactly(bound=2.0**-200), deadline=0.0)
+        in_time = decide(session, "quick", Exactly(bound=2.0**-200))
     assert late.draws > 1
     assert late.outcome == "not decided"  # of one length nothing follows for shorter ones
     assert late.horizon == 0

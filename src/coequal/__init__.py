@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from coequal.api import subject, verify
+    from coequal.equivalence.asserting import NotEqual, assert_equal
     from coequal.equivalence.campaigns import architectures as strategies
     from coequal.equivalence.campaigns.agree import check
     from coequal.equivalence.report import Report, Verdict
@@ -29,11 +30,13 @@ __version__ = "0.1.0"
 __all__ = [
     "BadSubject",
     "Claim",
+    "NotEqual",
     "Plan",
     "Report",
     "Subject",
     "Verdict",
     "__version__",
+    "assert_equal",
     "check",
     "strategies",
     "subject",
@@ -44,10 +47,12 @@ __all__ = [
 _HOMES = {
     "BadSubject": "coequal.subjects.errors:BadSubject",
     "Claim": "coequal.subjects.subject:Claim",
+    "NotEqual": "coequal.equivalence.asserting:NotEqual",
     "Plan": "coequal.subjects.chunks:Plan",
     "Report": "coequal.equivalence.report:Report",
     "Subject": "coequal.subjects.subject:Subject",
     "Verdict": "coequal.equivalence.report:Verdict",
+    "assert_equal": "coequal.equivalence.asserting:assert_equal",
     "check": "coequal.equivalence.campaigns.agree:check",
     "strategies": "coequal.equivalence.campaigns.architectures:",
     "subject": "coequal.api:subject",

@@ -115,7 +115,7 @@ def _verify(commands: Any) -> None:
     add("target", metavar="TARGET", help=TARGET_HELP)
     add(
         "--require",
-        choices=["proved", "proved-all"],
+        choices=["tested", "proved", "proved-all"],
         help="exit with 3 unless the verdict is at least this (proved-all: for every length)",
     )
     add("--window", type=positive, metavar="N", help="compare with the clip of the last N frames")

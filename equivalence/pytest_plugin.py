@@ -10,6 +10,7 @@ nothing heavy before a test asks for it: a test that compares has imported coequ
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,6 +36,28 @@ class Verify(Protocol):
         ...
 
 
+class FamilyItem(pytest.Function):
+    """The test of a family. Its failures say all by themselves: no line of code, least of all of ours, adds to them."""
+
+    def __init__(self, *, refused: Counter[str], **given: Any) -> None:
+        super().__init__(**given)
+        self.refused = refused
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The messages of what was not accepted, each with its configuration; why all were refused; else as usual."""
+        from hypothesis.errors import Unsatisfiable
+
+        from coequal.equivalence.asserting import NotEqual
+
+        found = excinfo.value.exceptions if isinstance(excinfo.value, BaseExceptionGroup) else (excinfo.value,)
+        if all(isinstance(error, NotEqual) for error in found):
+            return "\n\n".join("\n".join([str(error), *getattr(error, "__notes__", ())]) for error in found)
+        if isinstance(excinfo.value, Unsatisfiable) and self.refused:
+            reasons = [f"  {count} times {reason}" for reason, count in self.refused.most_common()]
+            return "\n".join([f"{self.name}: all configurations were refused, and nothing was compared", *reasons])
+        return super().repr_failure(excinfo, style) if style else super().repr_failure(excinfo)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--coequal-effort`, `--coequal-seed`, `--coequal-require`: what assertions want unless they say it themselves."""
     group = parser.getgroup("coequal", "streams against their clip functions")
@@ -57,6 +80,19 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Tests with the fixture have the mark: `-m coequal` runs them."""
     if "coequal_verify" in getattr(item, "fixturenames", ()):
         item.add_marker(MARK)
+
+
+def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> pytest.Item | None:
+    """A family is one property test, whatever its name: its type says what it is."""
+    families = sys.modules.get("coequal.equivalence.campaigns.families")
+    if families is None or not isinstance(obj, families.Family) or not getattr(obj, "__test__", True):
+        return None
+    refused: Counter[str] = Counter()
+    item = FamilyItem.from_parent(collector, name=name, callobj=obj.test(refused), refused=refused)
+    item.add_marker(MARK)
+    for mark in getattr(obj, "pytestmark", ()):
+        item.add_marker(getattr(pytest.mark, mark.name)(*mark.args, **mark.kwargs))
+    return item
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from coequal.equivalence.asserting import NotEqual, assert_equal
     from coequal.equivalence.campaigns import architectures as strategies
     from coequal.equivalence.campaigns.agree import check
+    from coequal.equivalence.campaigns.families import Family, family
     from coequal.equivalence.report import Report, Verdict
     from coequal.subjects.chunks import Plan
     from coequal.subjects.errors import BadSubject
@@ -30,6 +31,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BadSubject",
     "Claim",
+    "Family",
     "NotEqual",
     "Plan",
     "Report",
@@ -38,6 +40,7 @@ __all__ = [
     "__version__",
     "assert_equal",
     "check",
+    "family",
     "strategies",
     "subject",
     "verify",
@@ -47,6 +50,7 @@ __all__ = [
 _HOMES = {
     "BadSubject": "coequal.subjects.errors:BadSubject",
     "Claim": "coequal.subjects.subject:Claim",
+    "Family": "coequal.equivalence.campaigns.families:Family",
     "NotEqual": "coequal.equivalence.asserting:NotEqual",
     "Plan": "coequal.subjects.chunks:Plan",
     "Report": "coequal.equivalence.report:Report",
@@ -54,6 +58,7 @@ _HOMES = {
     "Verdict": "coequal.equivalence.report:Verdict",
     "assert_equal": "coequal.equivalence.asserting:assert_equal",
     "check": "coequal.equivalence.campaigns.agree:check",
+    "family": "coequal.equivalence.campaigns.families:family",
     "strategies": "coequal.equivalence.campaigns.architectures:",
     "subject": "coequal.api:subject",
     "verify": "coequal.api:verify",

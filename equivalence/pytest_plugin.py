@@ -9,6 +9,8 @@ nothing heavy before a test asks for it: a test that compares has imported coequ
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -43,7 +45,7 @@ class FamilyItem(pytest.Function):
         super().__init__(**given)
         self.refused = refused
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
         """The messages of what was not accepted, each with its configuration; why all were refused; else as usual."""
         from hypothesis.errors import Unsatisfiable
 
@@ -51,11 +53,17 @@ class FamilyItem(pytest.Function):
 
         found = excinfo.value.exceptions if isinstance(excinfo.value, BaseExceptionGroup) else (excinfo.value,)
         if all(isinstance(error, NotEqual) for error in found):
-            return "\n\n".join("\n".join([str(error), *getattr(error, "__notes__", ())]) for error in found)
+            return "\n\n".join(map(self._told, found))
         if isinstance(excinfo.value, Unsatisfiable) and self.refused:
             reasons = [f"  {count} times {reason}" for reason, count in self.refused.most_common()]
             return "\n".join([f"{self.name}: all configurations were refused, and nothing was compared", *reasons])
-        return super().repr_failure(excinfo, style) if style else super().repr_failure(excinfo)
+        return super().repr_failure(excinfo)
+
+    def _told(self, error: Any) -> str:
+        """A failure, and the command that shows its configuration by itself."""
+        path = os.path.relpath(self.path, self.config.invocation_params.dir)
+        command = shlex.join(["coequal", "verify", f"{path}:{self.name}[{error.report.target.partition('[')[2]}"])
+        return "\n".join([str(error), f"  in a shell: {command}", *getattr(error, "__notes__", ())])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -82,16 +90,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(MARK)
 
 
-def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> pytest.Item | None:
+def pytest_pycollect_makeitem(collector: Any, name: str, obj: Any) -> pytest.Item | None:
     """A family is one property test, whatever its name: its type says what it is."""
     families = sys.modules.get("coequal.equivalence.campaigns.families")
     if families is None or not isinstance(obj, families.Family) or not getattr(obj, "__test__", True):
         return None
     refused: Counter[str] = Counter()
     item = FamilyItem.from_parent(collector, name=name, callobj=obj.test(refused), refused=refused)
-    item.add_marker(MARK)
     for mark in getattr(obj, "pytestmark", ()):
         item.add_marker(getattr(pytest.mark, mark.name)(*mark.args, **mark.kwargs))
+    if item.get_closest_marker(MARK) is None:
+        item.add_marker(MARK)
     return item
 
 

@@ -86,7 +86,7 @@ class Family:
             prepare: What makes a Subject of what the function returns; by default the adapters.
 
         Returns:
-            The subject, named after the configuration unless it has a name.
+            The subject, named after the configuration.
 
         Raises:
             Refused: The function raises, or the clip function does on the example.
@@ -100,7 +100,7 @@ class Family:
             check_subject(subject)
             with self._refusing("in the clip: "), torch.no_grad():
                 called(subject.clip, cloned(subject.example), "clip")
-        return subject if subject.name else replace(subject, name=f"{self.name}[{spelled(configuration)}]")
+        return replace(subject, name=f"{subject.name or self.name}[{spelled(configuration)}]")
 
     @contextlib.contextmanager
     def _refusing(self, where: str = "") -> Iterator[None]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from coequal.equivalence.causes import Cause
-from coequal.equivalence.report import Report, plain
+from coequal.equivalence.report import Counterexample, Report, plain
 
 GOOD = ("proved", "tested", "within", "refused")
 OUTCOMES = (*GOOD, "undecided", "problem", "different", "raised", "died")  # in the order of their columns
@@ -26,6 +26,11 @@ class Tried:
     cause: Cause | None = None
     detail: str = ""
     report: Report | None = None  # of one that is not accepted
+
+    @property
+    def counterexample(self) -> Counterexample | None:
+        """That of its report, where there is one."""
+        return None if self.report is None else self.report.counterexample
 
 
 @dataclass(frozen=True)

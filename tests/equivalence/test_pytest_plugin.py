@@ -141,3 +141,57 @@ def test_of_several_reports_the_least(verdicts: list[str], least: str) -> None:
 
 def test_of_no_report_nothing() -> None:
     assert properties([]) == []
+
+
+FAMILY = """
+import pytest, torch, coequal
+from hypothesis import strategies as st
+
+class Echo:
+    def step(self, frame):
+        return frame
+
+def subject(factor):
+    return coequal.Subject(clip=lambda x: x * factor, stream=Echo, example=torch.randn(1, 2, 6))
+
+@pytest.mark.coequal(require="proved")
+@coequal.family(channels=st.integers(1, 2))
+def right(channels):
+    return coequal.Subject(clip=torch.clone, stream=Echo, example=torch.randn(1, channels, 6))
+
+@coequal.family(size=st.integers(0, 20), late=st.booleans())
+def wrong(size, late):
+    if size == 0:
+        raise ValueError("zero is not supported")
+    return subject(1 if size < 7 else 2)
+
+@coequal.family(size=st.integers(0, 2))
+def never(size):
+    raise ValueError(f"{size} is too small")
+
+@coequal.family(size=st.integers(0, 2))
+def elsewhere(size):
+    return subject(2)
+
+elsewhere.__test__ = False
+"""
+
+
+def test_a_family_is_one_property_test(tmp_path: Path) -> None:
+    out = pytest_of_theirs(tmp_path, "--junitxml", "j.xml", "-n", "2", text=FAMILY)
+    assert "2 failed, 1 passed" in out
+    assert "wrong[size=7, late=False] is different: the stream does not compute its clip function" in out
+    assert "in a shell: coequal verify 'test_theirs.py:wrong[size=7, late=False]'" in out
+    assert "never: all configurations were refused, and nothing was compared\n" in out
+    assert "1 times ValueError: 2 is too small" in out
+    for ours in ("families.py", "asserting.py", "hypothesis.settings(", "Traceback"):
+        assert ours not in out
+    found = junit(tmp_path / "j.xml")
+    assert found["right"].items() >= {"coequal_verdict": "proved", "coequal_comparisons": "2"}.items()
+
+
+def test_a_family_is_selected_by_mark_and_name(tmp_path: Path) -> None:
+    assert "1 passed, 2 deselected" in pytest_of_theirs(tmp_path, "-m", "coequal", "-k", "right", text=FAMILY)
+    out = pytest_of_theirs(tmp_path, "-k", "wrong", "--hypothesis-show-statistics", text=FAMILY)
+    assert "refused: ValueError: zero is not supported" in out
+    assert "during explain phase" not in out

@@ -77,7 +77,7 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
     from coequal.process.target import loaded, prepared
 
     (folder / STAGE).write_text("loading it")
-    value = loaded(request["target"], request["load"]["seed"])
+    value = loaded(request["target"], request["seed"])
     left = request["deadline"] - time.time()
     from coequal.equivalence.campaigns.families import Family
 

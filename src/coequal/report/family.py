@@ -98,7 +98,7 @@ def _finding(report: FamilyReport, finding: Finding, number: int) -> Section:
         ("shown by", _shown_by(report, finding)),
     ]
     again = ""
-    if (found := smallest.report and smallest.report.counterexample) is not None:
+    if (found := smallest.counterexample) is not None:
         told = dict(words.counterexample_rows(found))
         rows += [(name, told[name]) for name in ("region", "module", "what", "in words", "depends") if name in told]
         again = found.reproduce
@@ -123,7 +123,7 @@ def _coverage(report: FamilyReport) -> Table:
     """Option by value or range of values, against outcomes."""
     outcomes = list(report.counts)
     columns = (Column("option", "name"), Column("value", "phrase"), *(Column(outcome, "number") for outcome in outcomes))
-    rows = [
+    rows: list[tuple[str | Cell, ...]] = [
         (option if first else "", value, *(_count(counts, outcome) for outcome in outcomes))
         for option, values in report.coverage().items()
         for first, (value, counts) in _firsts(grouped(values))
@@ -173,7 +173,7 @@ def _cases(report: FamilyReport) -> Iterator[Case]:
     status: Status = "passed" if report.exit_code() == 0 else "error" if not report.findings else "failed"
     yield Case("configurations", status, _meaning(report), seconds=report.seconds)
     for finding in report.findings:
-        found = finding.smallest.report and finding.smallest.report.counterexample
+        found = finding.smallest.counterexample
         text = f"{_configuration(finding.smallest.configuration)}\n{found.reproduce if found is not None else ''}".strip()
         failed: Status = "failed" if TONES[finding.smallest.outcome] == "bad" else "error"
         yield Case(str(finding.cause), failed, finding.smallest.detail, text)

@@ -22,6 +22,9 @@ class Verdict(StrEnum):
     UNDECIDED = "undecided"
 
 
+# what may be asked for: within (a distance that the user accepts), tested, proved at whatever horizon, for every length
+REQUIRED = ("within", "tested", "proved", "proved-all")
+
 Outcome = Literal["passed", "different", "problem", "skipped", "undecided", "waived"]
 Severity = Literal["info", "low", "medium", "high"]
 
@@ -138,13 +141,15 @@ class Report:
     def exit_code(self, require: str | None = None) -> int:
         """0 good, 1 different or a high finding that nobody allowed, 3 undecided (or less than is required).
 
-        `require`: "proved" (at whatever horizon) or "proved-all" (for every length).
+        `require`: the least verdict, of `REQUIRED`; "proved" is at whatever horizon, "proved-all" for every length.
         """
         if self.verdict is Verdict.DIFFERENT or self.problems:
             return 1
         if self.verdict is Verdict.UNDECIDED:
             return 3
         if require in ("proved", "proved-all") and self.verdict is not Verdict.PROVED:
+            return 3
+        if require == "tested" and self.verdict is Verdict.WITHIN:
             return 3
         return 3 if require == "proved-all" and self.horizon != "all" else 0
 

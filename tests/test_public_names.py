@@ -35,7 +35,9 @@ def test_every_public_name_is_there(name: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(AttributeError, match=r"no attribute 'verfy'; public names: BadSubject, Claim, Plan, Report,"):
+    with pytest.raises(
+        AttributeError, match=r"no attribute 'verfy'; public names: BadSubject, Claim, Family, NotEqual, Plan,"
+    ):
         _ = coequal.verfy  # type: ignore[attr-defined]
 
 

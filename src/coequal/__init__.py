@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from coequal.api import subject, verify
+    from coequal.equivalence.asserting import NotEqual, assert_equal
     from coequal.equivalence.campaigns import architectures as strategies
     from coequal.equivalence.campaigns.agree import check
+    from coequal.equivalence.campaigns.families import Family, family
     from coequal.equivalence.report import Report, Verdict
     from coequal.subjects.chunks import Plan
     from coequal.subjects.errors import BadSubject
@@ -29,12 +31,16 @@ __version__ = "0.1.0"
 __all__ = [
     "BadSubject",
     "Claim",
+    "Family",
+    "NotEqual",
     "Plan",
     "Report",
     "Subject",
     "Verdict",
     "__version__",
+    "assert_equal",
     "check",
+    "family",
     "strategies",
     "subject",
     "verify",
@@ -44,11 +50,15 @@ __all__ = [
 _HOMES = {
     "BadSubject": "coequal.subjects.errors:BadSubject",
     "Claim": "coequal.subjects.subject:Claim",
+    "Family": "coequal.equivalence.campaigns.families:Family",
+    "NotEqual": "coequal.equivalence.asserting:NotEqual",
     "Plan": "coequal.subjects.chunks:Plan",
     "Report": "coequal.equivalence.report:Report",
     "Subject": "coequal.subjects.subject:Subject",
     "Verdict": "coequal.equivalence.report:Verdict",
+    "assert_equal": "coequal.equivalence.asserting:assert_equal",
     "check": "coequal.equivalence.campaigns.agree:check",
+    "family": "coequal.equivalence.campaigns.families:family",
     "strategies": "coequal.equivalence.campaigns.architectures:",
     "subject": "coequal.api:subject",
     "verify": "coequal.api:verify",

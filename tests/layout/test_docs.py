@@ -1,5 +1,6 @@
 """The documentation says what the code says, and its links lead somewhere."""
 
+import inspect
 import re
 import runpy
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_console_blocks_show_what_the_command_prints(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_snippets_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Python blocks of a page, one after the other, as a reader would run them at the root of the repository."""
+    """The Python blocks of a page, one after the other, as a reader would run them at the root; then its tests."""
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     if not blocks:
         pytest.skip("no Python on this page")
@@ -93,3 +94,6 @@ def test_snippets_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names: dict[str, object] = {"__name__": "page"}
     for block in blocks:
         exec(compile(block, str(page), "exec"), names)
+    for name, value in list(names.items()):
+        if name.startswith("test_") and callable(value) and not inspect.signature(value).parameters:
+            value()

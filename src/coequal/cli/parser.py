@@ -12,7 +12,7 @@ from coequal.report.formats import formats, to_file
 
 TARGET_HELP = (
     "path/to/file.py:NAME or package.module:NAME; NAME is a coequal.Subject, a function without arguments that returns"
-    " one, or a module that an adapter recognises"
+    " one, a module that an adapter recognises, or a coequal.family (NAME[option=value, ...] is one of its subjects)"
 )
 
 EXIT_CODES = """exit codes:
@@ -115,7 +115,7 @@ def _verify(commands: Any) -> None:
     add("target", metavar="TARGET", help=TARGET_HELP)
     add(
         "--require",
-        choices=["proved", "proved-all"],
+        choices=["tested", "proved", "proved-all"],
         help="exit with 3 unless the verdict is at least this (proved-all: for every length)",
     )
     add("--window", type=positive, metavar="N", help="compare with the clip of the last N frames")
@@ -123,7 +123,8 @@ def _verify(commands: Any) -> None:
     add("--example", type=shape, metavar="SHAPE", help="clip for a module that brings none, like 1,3,16,32,32 (random)")
     add("--allow", action="append", default=[], metavar="NAME", help="waive a check or finding; may be repeated")
     add("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
-    add("--effort", choices=["quick", "normal"], default="normal", help="how many lengths, weights, schedules (normal)")
+    add("--effort", choices=["quick", "normal"], help="how many lengths, weights, schedules (normal; of a family's, quick)")
+    add("--configurations", type=positive, default=40, metavar="N", help="how many of a family are drawn (40)")
     add("--bound", type=probability, default=2.0**-40, metavar="P", help="greatest probability of a wrong proof (2^-40)")
     add("--literal-constants", action="store_true", help="constants are the floats that they are, not what they stand for")
     add("--device", metavar="DEVICE", help="where modules and clips are put first, like cuda (where they are)")

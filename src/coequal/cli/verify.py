@@ -7,18 +7,27 @@ import shlex
 from typing import Any
 
 from coequal.cli import again
+from coequal.equivalence.campaigns.found import FamilyReport
 from coequal.process import parent
 from coequal.process.place import place_of
-from coequal.report import verdict
+from coequal.report import family, verdict
 from coequal.report.document import Document, Place
 
 
 def document(options: argparse.Namespace) -> Document:
     """Run the target in a process of its own; BadInput says in one line what is wrong with it."""
     report = parent.run(_request(options), options.timeout)
+    found = place_of(options.target)
+    place = None if found is None else Place(*found)
+    if isinstance(report, FamilyReport):
+        return family.document(_repeated(report, options), place)
     report = again.repeated(report, options.seed, options.timeout, _request)
-    place = place_of(options.target)
-    return verdict.document(report, options.require, None if place is None else Place(*place))
+    return verdict.document(report, options.require, place)
+
+
+def _repeated(report: FamilyReport, options: argparse.Namespace) -> FamilyReport:
+    """With what became of each printed command in a fresh process."""
+    return report.replacing(lambda found: again.repeated(found, options.seed, options.timeout, _request))
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:
@@ -34,6 +43,8 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
             **{"bound": options.bound, "literal": options.literal_constants},
         },
         "replay": replay,
+        "configurations": options.configurations,
+        "require": options.require,
     }
 
 

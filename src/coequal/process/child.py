@@ -74,18 +74,31 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
 
         (folder / STAGE).write_text("drafting it")
         return drafts.of_target(request["target"], **request["draft"])
-    from coequal.process.target import load
+    from coequal.process.target import loaded, prepared
 
     (folder / STAGE).write_text("loading it")
-    subject = load(request["target"], **request["load"])
+    value = loaded(request["target"], request["seed"])
+    left = request["deadline"] - time.time()
+    from coequal.equivalence.campaigns.families import Family
+
+    if isinstance(value, Family):
+        from coequal.process.families import of_family
+
+        (folder / STAGE).write_text("searching it")
+        return of_family(value, request, left)
+    subject = prepared(request["target"], value, **request["load"])
     (folder / STAGE).write_text("verifying it")
     from coequal.equivalence.options import Options, Replay
     from coequal.equivalence.verify import verify
 
-    left = request["deadline"] - time.time()
-    options, replay = Options(timeout=left, **request["options"]), Replay(**request["replay"])
+    options, replay = Options(timeout=left, **_of_a_subject(request["options"])), Replay(**request["replay"])
     report = verify(subject, options, replay, target=request["again"])
     return dataclasses.replace(report, target=request["target"])
+
+
+def _of_a_subject(options: dict[str, Any]) -> dict[str, Any]:
+    """With the effort that a subject gets unless another is asked for."""
+    return {**options, "effort": options["effort"] or "normal"}
 
 
 if __name__ == "__main__":

@@ -10,12 +10,19 @@ from pathlib import Path
 
 def place_of(target: str) -> tuple[str, int] | None:
     """File and line of `path/to/file.py:NAME` or `package.module:NAME`; None where there is no such file from here."""
+    target, _ = configured(target)
     where, colon, name = target.rpartition(":") if ":" in target else (target, "", "")
     is_path = where.endswith(".py") or os.sep in where
     path = Path(where) if is_path else Path(f"{where.replace('.', os.sep)}.py")
     if not path.is_file() or not (is_path or colon):  # else a name of the catalogue
         return None
     return str(path), _line(path, name.partition(".")[0])
+
+
+def configured(target: str) -> tuple[str, str | None]:
+    """A target and the configuration in brackets that it names: `conv` and `kernel_size=4`; None: it names none."""
+    where, bracket, configuration = target.partition("[")
+    return (where, configuration[:-1]) if bracket and configuration.endswith("]") else (target, None)
 
 
 def _line(path: Path, name: str) -> int:

@@ -19,12 +19,18 @@ from typing import Any
 
 import torch
 
+from coequal.equivalence.campaigns.families import Family, Refused
+from coequal.equivalence.campaigns.spelling import read
+from coequal.process.place import configured
 from coequal.process.tracebacks import blamed
 from coequal.subjects.backends.find import on_device
 from coequal.subjects.errors import BadSubject, nearest
 from coequal.subjects.subject import Subject
 
-WANTED = "a coequal.Subject, a function without arguments that returns one, or a torch.nn.Module with an example clip"
+WANTED = (
+    "a coequal.Subject, a function without arguments that returns one, a coequal.family, or a torch.nn.Module with an"
+    " example clip"
+)
 
 
 def load(
@@ -43,7 +49,37 @@ def load(
     what the subject says, and `device` is where its modules and its clip are put. BadSubject names what is wrong and what to
     do.
     """
-    value = called(target, named(target))
+    return prepared(
+        target, loaded(target, seed), example=example, window=window, within=within, allow=allow, seed=seed, device=device
+    )
+
+
+def loaded(target: str, seed: int = 0) -> Any:
+    """What `target` names: what a function returns, a family, or, of `family[option=value]`, one of its subjects."""
+    where, configuration = configured(target)
+    value = called(where, named(where))
+    if configuration is None:
+        return value
+    if not isinstance(value, Family):
+        raise BadSubject(f"{where} has no configurations: it is no coequal.family, but of type {type(value).__name__}")
+    try:
+        return value.subject(read(configuration), seed)
+    except Refused as refused:
+        raise BadSubject(f"{target} is refused: {refused}") from refused
+
+
+def prepared(
+    target: str,
+    value: Any,
+    *,
+    example: tuple[int, ...] | None = None,
+    window: int | None = None,
+    within: float | None = None,
+    allow: Iterable[str] = (),
+    seed: int = 0,
+    device: str | None = None,
+) -> Subject:
+    """The subject that a value is, with what the user says of it; as in `load`."""
     clip = None if example is None else torch.randn(example, generator=torch.Generator().manual_seed(seed))
     given = {"window": window, "within": within}
     overrides = {name: value for name, value in given.items() if value is not None}
@@ -156,12 +192,12 @@ def _attribute(module: ModuleType, where: str, name: str) -> Any:
 
 def _could_be_subject(value: Any, module: ModuleType) -> bool:
     own_function = callable(value) and getattr(value, "__module__", None) == module.__name__
-    return own_function or isinstance(value, (Subject, torch.nn.Module))
+    return own_function or isinstance(value, (Subject, Family, torch.nn.Module))
 
 
 def called(target: str, value: Any, wanted: str = WANTED) -> Any:
     """A factory is called; everything else is itself."""
-    if isinstance(value, (Subject, torch.nn.Module)) or not callable(value):
+    if isinstance(value, (Subject, Family, torch.nn.Module)) or not callable(value):
         return value
     needed = _required(value)
     if needed:

@@ -1,0 +1,153 @@
+"""The search of a family: draw, examine, group failures by cause, shrink each to its smallest configuration.
+
+How configurations are examined, one after the other or by many processes at once, is handed in: the answer is the same.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from coequal.equivalence.campaigns import drawing
+from coequal.equivalence.campaigns.drawing import Configuration
+from coequal.equivalence.campaigns.families import Family, Refused, checks_for
+from coequal.equivalence.campaigns.found import FamilyReport, Finding, Tried
+from coequal.equivalence.campaigns.spelling import spelled, value_in_words
+from coequal.equivalence.causes import Cause, cause_of, without_numbers
+from coequal.equivalence.options import Options
+from coequal.equivalence.report import Report
+from coequal.equivalence.run.budget import Budget
+from coequal.equivalence.verify import verify
+from coequal.subjects.errors import BadSubject
+from coequal.subjects.subject import Subject
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is wanted of a search."""
+
+    count: int = 40  # configurations
+    options: Options = field(default_factory=lambda: Options(effort="quick"))
+    require: str | None = None
+    target: str = "family"  # how reports call the family
+    again: str | None = None  # how printed commands call it, with their options; None: they are in Python
+    prepare: Callable[[Any], Subject] | None = None  # what makes a Subject of what the family returns
+    seconds: float = math.inf  # on the clock, for all of it
+
+
+Numbered = Iterable[tuple[int, Configuration]]
+Examine = Callable[[int, Configuration], Tried]
+Run = Callable[[Numbered, Examine], Iterator[Tried]]
+
+
+def in_turn(configurations: Numbered, examine: Examine) -> Iterator[Tried]:
+    """One after the other, in this process."""
+    return (examine(number, configuration) for number, configuration in configurations)
+
+
+def search(family: Family, asked: Asked, run: Run = in_turn) -> FamilyReport:
+    """Examine a family's configurations, and find the smallest one of each cause of failure.
+
+    Args:
+        family: What draws and builds them.
+        asked: How many, with which checks, and what is accepted.
+        run: What examines them all, in any order and in whatever processes.
+
+    Returns:
+        The report, configurations by number.
+
+    Raises:
+        BadSubject: The family is no family.
+    """
+    begin, budget, seed = time.monotonic(), Budget(clock=time.monotonic() + asked.seconds), asked.options.seed
+    planned = list(drawing.distinct(family.configurations, seed, asked.count))
+
+    def examine(number: int, configuration: Configuration) -> Tried:
+        return examined(family, asked, number, configuration)
+
+    tried: list[Tried] = []
+    for one in run(planned, examine):
+        tried.append(one)
+        if budget.spent:
+            break
+    tried.sort(key=lambda one: one.number)
+    stopped = f"stopped after {len(tried)} of {len(planned)} configurations: time" if len(tried) < len(planned) else ""
+    findings = tuple(_findings(family, asked, tried, run, budget))
+    return FamilyReport(asked.target, tuple(tried), findings, time.monotonic() - begin, seed, asked.count, stopped)
+
+
+def examined(family: Family, asked: Asked, number: int, configuration: Configuration) -> Tried:
+    """What becomes of one configuration.
+
+    Args:
+        family: What builds it.
+        asked: With which checks, and what is accepted.
+        number: Under which it was drawn.
+        configuration: A value for each option.
+
+    Returns:
+        Its outcome. What the library refuses is `refused`, with the reason; a stream that cannot be run where its clip
+        function can is `raised`.
+    """
+    begin = time.monotonic()
+    words = {name: value_in_words(value) for name, value in configuration.items()}
+
+    def tried(outcome: str, detail: str = "", cause: Cause | None = None, report: Report | None = None) -> Tried:
+        return Tried(number, words, outcome, time.monotonic() - begin, cause, detail, report)
+
+    checks = asked.options.checks or checks_for(asked.require)
+    try:
+        subject = family.subject(configuration, asked.options.seed, asked.prepare)
+    except Refused as refused:
+        return tried("refused", str(refused))
+    try:
+        report = verify(subject, replace(asked.options, checks=checks), target=_again(asked, configuration))
+    except BadSubject as error:
+        return tried("raised", str(error), Cause("raised", "", without_numbers(str(error))))
+    cause = cause_of(report, asked.require)
+    report = replace(report, target=f"{asked.target}[{spelled(configuration)}]")
+    if cause is None:
+        return tried(report.verdict.value)
+    outcome = "problem" if report.problems and report.verdict != "different" else report.verdict.value
+    return tried(outcome, str(cause), cause, report)
+
+
+def _again(asked: Asked, configuration: Configuration) -> str | None:
+    """The beginning of a line for the shell that is about one configuration."""
+    if asked.again is None:
+        return None
+    target, *options = shlex.split(asked.again)
+    return shlex.join([f"{target}[{spelled(configuration)}]", *options])
+
+
+def _findings(family: Family, asked: Asked, tried: list[Tried], run: Run, budget: Budget) -> Iterator[Finding]:
+    """Each cause once, the first that was seen first; what shrinking comes upon is examined in its turn."""
+    known = {_name(one.configuration): one for one in tried}
+    waiting = [one for one in tried if one.cause is not None]
+    told = set[Cause]()
+    while waiting:
+        first = waiting.pop(0)
+        cause = first.cause
+        if cause is None or cause in told:
+            continue
+        told.add(cause)
+        before = len(known)
+
+        def holds(configuration: Configuration, cause: Cause = cause, number: int = first.number) -> bool:
+            name = spelled(configuration)
+            if name not in known and not budget.spent:
+                known[name] = next(iter(run([(number, configuration)], lambda i, c: examined(family, asked, i, c))))
+                waiting.append(known[name])
+            return name in known and known[name].cause == cause
+
+        least = drawing.smallest(family.configurations, asked.options.seed, first.number, holds)
+        count = sum(one.cause == cause for one in tried)
+        yield Finding(cause, count, first, known[spelled(least)], len(known) - before)
+
+
+def _name(configuration: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in configuration.items())

@@ -1,4 +1,4 @@
-"""R(2+1)D-18: every convolution over space and time taken apart, space first, then time; clips `(B, 3, T, H, W)`.
+"""R(2+1)D: every convolution over space and time taken apart, space first, then time; clips `(B, 3, T, H, W)`.
 
     stem    conv 1x7x7 stride (1, 2, 2), 3 -> 45; norm; relu; conv 3x1x1, 45 -> 64; norm; relu
     stages  2 residual blocks each of 64, 128, 256, 512 channels; stride 2 in space and time from the second stage on
@@ -76,6 +76,12 @@ def system(frames: int, own: bool) -> System:
     return System(name, "R(2+1)D", r2plus1d(frames, own=own), (1, 3, frames, SIZE, SIZE), PAPER)
 
 
+def deep(frames: int, size: int = SIZE) -> System:
+    """R(2+1)D-34, by the paper's rule."""
+    layer = r2plus1d(frames, blocks=(3, 4, 6, 3), own=True)
+    return System(f"R(2+1)D-34_{frames}", "R(2+1)D", layer, (1, 3, frames, size, size), PAPER)
+
+
 def systems() -> list[System]:
-    """R(2+1)D-18 on clips of 8 and of 16 frames, by either rule."""
-    return [system(frames, own) for own in (False, True) for frames in (8, 16)]
+    """R(2+1)D-18 on clips of 8 and of 16 frames, by either rule; R(2+1)D-34 on clips of 8 and of 32."""
+    return [*(system(frames, own) for own in (False, True) for frames in (8, 16)), deep(8), deep(32)]

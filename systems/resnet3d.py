@@ -1,4 +1,4 @@
-"""I3D-R50 and Slow-R50, and their continual twins CoI3D and CoSlow: ResNet-50 with a time axis; clips `(B, 3, T, H, W)`.
+"""I3D-R50, Slow-R50, C2D-R50, and the continual twins CoI3D and CoSlow: ResNet-50 with a time axis; `(B, 3, T, H, W)`.
 
     stem    conv k x 7 x 7 stride (1, 2, 2), 3 -> 64; norm; relu; max pool 1x3x3 stride (1, 2, 2)
     stages  3, 4, 6, 3 bottlenecks of 64, 128, 256, 512 inner channels C; stride 2 in space from the second stage on
@@ -8,6 +8,7 @@
     kernel k in time of   stem   stages (alternating over their blocks)      between stages 1 and 2
     I3D                   5      3;  3, 1;  3, 1;  1, 3                      max pool of 2 frames, stride 2
     Slow                  1      1;  1;  3;  3                               max pool of 1 frame: x itself, but counted
+    C2D                   1      1;  1;  1;  1                               max pool of 2 frames, stride 2
 
 CoI3D and CoSlow are the same layers a frame at a time: same weights, same function of one endless clip. With the pool of I3D
 only every other frame reaches the later stages.
@@ -34,6 +35,7 @@ BLOCKS = (3, 4, 6, 3)
 ARCHITECTURES: dict[str, tuple[tuple[tuple[int, ...], ...], int]] = {
     "I3D": (((5,), (3,), (3, 1), (3, 1), (1, 3)), 2),
     "Slow": (((1,), (1,), (1,), (3,), (3,)), 1),
+    "C2D": (((1,), (1,), (1,), (1,), (1,)), 2),
 }
 
 
@@ -77,11 +79,17 @@ def resnet(name: str, frames: int, width: int = 64, classes: int = 400, blocks: 
 
 
 # name of the clip network: architecture, frames, crop
-CLIPS = {"I3D-R50": ("I3D", 8, 224), "Slow-8x8-R50": ("Slow", 8, 256)}
+CLIPS = {
+    "I3D-R50": ("I3D", 8, 224),
+    "Slow-8x8-R50": ("Slow", 8, 256),
+    "Slow-4x16-R50": ("Slow", 4, 256),
+    "C2D-R50": ("C2D", 8, 256),
+}
+CONTINUAL_OF = ("I3D-R50", "Slow-8x8-R50")
 
 
 def clip_system(name: str) -> System:
-    """I3D or Slow, as published."""
+    """One of these, as published."""
     architecture, frames, size = CLIPS[name]
     return System(name, architecture, resnet(architecture, frames), (1, 3, frames, size, size), SLOWFAST)
 
@@ -97,5 +105,5 @@ def step_system(original: str, frames: int) -> System:
 
 
 def systems() -> list[System]:
-    """I3D-R50 and Slow-8x8-R50 on clips; CoI3D and CoSlow, pooling over 8 and 64 frames."""
-    return [*map(clip_system, CLIPS), *(step_system(name, frames) for name in CLIPS for frames in (8, 64))]
+    """I3D-R50, Slow-R50 and C2D-R50 on clips; CoI3D and CoSlow, pooling over 8 and 64 frames."""
+    return [*map(clip_system, CLIPS), *(step_system(name, frames) for name in CONTINUAL_OF for frames in (8, 64))]

@@ -11,7 +11,7 @@ from coequal.continual.to_torch import regular
 from coequal.equivalence.campaigns import agree as campaign
 from coequal.equivalence.campaigns.contents import Architecture
 from coequal.reference.compose import Sequential
-from coequal.systems import audio, oadtr, r2plus1d, resnet3d, slowfast, x3d
+from coequal.systems import audio, c3d, oadtr, r2plus1d, r3d, resnet3d, slowfast, x3d
 
 ONE = (1, 1, 1, 1)
 SMALL = {
@@ -20,6 +20,11 @@ SMALL = {
     "CoSlow": (resnet3d.resnet("Slow", 4, 4, 5, (1, 1, 2, 2)), (2, 3, 16, 32, 32)),
     "R(2+1)D": (r2plus1d.r2plus1d(16, 2, 5, ONE), (1, 3, 72, 16, 16)),
     "R(2+1)D VMZ": (r2plus1d.r2plus1d(16, 2, 5, ONE, own=True), (1, 3, 72, 16, 16)),
+    "R3D": (r3d.r3d(16, r3d.before(6), width=2, classes=5, blocks=1), (1, 3, 72, 16, 16)),
+    "MC3": (r3d.r3d(4, r3d.before(3), width=2, classes=5, blocks=1), (1, 3, 16, 16, 16)),
+    "rMC4": (r3d.r3d(16, r3d.since(4), width=2, classes=5, blocks=1), (1, 3, 40, 16, 16)),
+    "fR2D": (r3d.r3d(3, r3d.before(1), width=2, classes=5, blocks=1), (1, 3, 6, 16, 16)),
+    "C3D": (c3d.c3d(5, norms=True, width=1, wide=3), (1, 3, 96, 96, 96)),
     "CoOadTR-b1": (oadtr.continual(6, 1, 5, 8, 2, 3), (2, 17, 6)),
     "CoOadTR-b2": (oadtr.continual(6, 2, 5, 8, 2, 3), (1, 17, 6)),
     "GTZAN-b1": (audio.audio(1, 7, 5, 8, 2), (1, 21, 5)),
@@ -96,3 +101,12 @@ def test_recycled_positions_tell_windows_apart(blocks: int) -> None:
     twice = layer(parameters, np.concatenate([window, window], axis=1))
     assert twice.shape[1] == 4
     assert np.abs(twice[:, 0] - twice[:, 3]).max() > 1e-6 * np.abs(twice).max()
+
+
+def test_a_network_whose_frames_are_channels_has_no_frame_by_itself() -> None:
+    """R2D: the first convolution is as long as the clip, so that every frame changes everything after it."""
+    layer = r3d.r3d(8, r3d.FAMILY["R2D-18"], stacked=True, width=2, classes=5, blocks=1)
+    campaign.agree(Architecture(layer, (1, 3, 8, 16, 16)), seed=5)
+    assert layer.output_shape((1, 3, 8, 16, 16)) == (1, 5, 1, 1, 1)
+    assert layer.timing is not None
+    assert layer.timing.receptive_field == 8

@@ -9,6 +9,7 @@ nothing heavy before a test asks for it: a test that compares has imported coequ
 
 from __future__ import annotations
 
+import inspect
 import os
 import shlex
 import sys
@@ -21,6 +22,7 @@ import pytest
 if TYPE_CHECKING:
     import torch
 
+    from coequal.equivalence.campaigns.families import Family
     from coequal.equivalence.report import Report
     from coequal.subjects.subject import Subject
 
@@ -41,9 +43,9 @@ class Verify(Protocol):
 class FamilyItem(pytest.Function):
     """The test of a family. Its failures say all by themselves: no line of code, least of all of ours, adds to them."""
 
-    def __init__(self, *, refused: Counter[str], **given: Any) -> None:
+    def __init__(self, *, family: Family, refused: Counter[str], **given: Any) -> None:
         super().__init__(**given)
-        self.refused = refused
+        self.family, self.refused = family, refused
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> Any:  # type: ignore[override]
         """The messages of what was not accepted, each with its configuration; why all were refused; else as usual."""
@@ -61,8 +63,9 @@ class FamilyItem(pytest.Function):
 
     def _told(self, error: Any) -> str:
         """A failure, and the command that shows its configuration by itself."""
-        path = os.path.relpath(self.path, self.config.invocation_params.dir)
-        command = shlex.join(["coequal", "verify", f"{path}:{self.name}[{error.report.target.partition('[')[2]}"])
+        file = inspect.getsourcefile(self.family.function) or self.path  # where it is made, whoever imports it
+        path = os.path.relpath(file, self.config.invocation_params.dir)
+        command = shlex.join(["coequal", "verify", f"{path}:{self.family.name}[{error.report.target.partition('[')[2]}"])
         return "\n".join([str(error), f"  in a shell: {command}", *getattr(error, "__notes__", ())])
 
 
@@ -96,7 +99,7 @@ def pytest_pycollect_makeitem(collector: Any, name: str, obj: Any) -> pytest.Ite
     if families is None or not isinstance(obj, families.Family) or not getattr(obj, "__test__", True):
         return None
     refused: Counter[str] = Counter()
-    item = FamilyItem.from_parent(collector, name=name, callobj=obj.test(refused), refused=refused)
+    item = FamilyItem.from_parent(collector, name=name, callobj=obj.test(refused), family=obj, refused=refused)
     for mark in getattr(obj, "pytestmark", ()):
         item.add_marker(getattr(pytest.mark, mark.name)(*mark.args, **mark.kwargs))
     if item.get_closest_marker(MARK) is None:

@@ -90,6 +90,7 @@ class Family:
 
         Raises:
             Refused: The function raises, or the clip function does on the example.
+            SystemExit: The function ends the program.
             BadSubject: The family is no family.
         """
         self._knows(configuration)

@@ -104,6 +104,8 @@ def examined(family: Family, asked: Asked, number: int, configuration: Configura
         subject = family.subject(configuration, asked.options.seed, asked.prepare)
     except Refused as refused:
         return tried("refused", str(refused))
+    except SystemExit as error:
+        return tried("died", f"the program called sys.exit({error.code!r})", Cause("died", "", "sys.exit"))
     try:
         report = verify(subject, replace(asked.options, checks=checks), target=_again(asked, configuration))
     except BadSubject as error:

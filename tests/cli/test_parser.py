@@ -9,14 +9,14 @@ from coequal.cli.parser import parser
 def test_verify_accepts_everything_at_once() -> None:
     line = "verify a.py:b --require proved --window 8 --seed 3 --json r.json --html r.html --timeout 1.5 --effort quick"
     line += " --only values long --length 0 --batch 2 --scale 0.5 --chunks 3,1,2 --example 1,3,16 --allow drift --allow fork"
-    line += " --bound 2^-60 --literal-constants --device cuda:1 --format float32 --within 1e-2"
+    line += " --bound 2^-60 --literal-constants --device cuda:1 --format float32 --within 1e-2 --configurations 7"
     options = vars(parser().parse_args(line.split()))
     assert options == {
         **{"command": "verify", "target": "a.py:b", "require": "proved", "window": 8, "seed": 3, "json": "r.json"},
         **{"html": "r.html", "timeout": 1.5, "effort": "quick", "only": ["values", "long"], "length": 0, "batch": 2},
         **{"scale": 0.5, "chunks": (3, 1, 2), "example": (1, 3, 16), "allow": ["drift", "fork"]},
         **{"bound": 2.0**-60, "literal_constants": True, "device": "cuda:1", "format": "float32", "load_seed": None},
-        "within": 1e-2,
+        **{"within": 1e-2, "configurations": 7},
     }
 
 
@@ -37,7 +37,7 @@ WRONG = {
     "verify t --timeout nan": "coequal verify: argument --timeout: expected seconds, more than 0; got 'nan'",
     "verify t --example 1,0": f"coequal verify: argument --example: {SIZES}; got '1,0'",
     "verify t --chunks 3,,1": f"coequal verify: argument --chunks: {SIZES}; got '3,,1'",
-    "verify t --require tested": "coequal verify: argument --require: invalid choice: 'tested' (choose from ",
+    "verify t --require sampled": "coequal verify: argument --require: invalid choice: 'tested' (choose from ",
     "verify t --bound 2": f"coequal verify: argument --bound: {PROBABILITY}; got '2'",
     "verify t --bound 2^x": f"coequal verify: argument --bound: {PROBABILITY}; got '2^x'",
     "verify t --within 0": "coequal verify: argument --within: expected a distance, more than 0; got '0'",

@@ -195,3 +195,12 @@ def test_a_family_is_selected_by_mark_and_name(tmp_path: Path) -> None:
     out = pytest_of_theirs(tmp_path, "-k", "wrong", "--hypothesis-show-statistics", text=FAMILY)
     assert "refused: ValueError: zero is not supported" in out
     assert "during explain phase" not in out
+
+
+def test_a_family_draws_as_many_as_the_profile_says(tmp_path: Path) -> None:
+    profile = "import hypothesis\nhypothesis.settings.register_profile('few', max_examples=3)\n"
+    (tmp_path / "conftest.py").write_text(profile)
+    text = FAMILY.replace("channels=st.integers(1, 2)", "channels=st.integers(1, 99)").replace('"proved"', '"tested"')
+    out = pytest_of_theirs(tmp_path, "-k", "right", "--hypothesis-profile", "few", "--hypothesis-show-statistics", text=text)
+    assert "3 passing, 0 failing" in out
+    assert "Stopped because settings.max_examples=3" in out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -190,6 +191,18 @@ def test_a_stream_that_raises_where_its_clip_does_not_is_a_finding() -> None:
     assert (finding.smallest.outcome, finding.smallest.configuration) == ("raised", {"channels": "3"})
     assert found.counts == {"tested": 2, "raised": 2}
     assert found.exit_code() == 1
+
+
+def test_a_configuration_that_ends_the_program_stops_nothing() -> None:
+    @coequal.family(channels=st.integers(1, 3))
+    def exits(channels):
+        if channels == 2:
+            sys.exit(7)
+        return coequal.Subject(clip=torch.clone, stream=Echo, example=torch.randn(1, channels, 6))
+
+    found = search(exits, Asked(count=3, options=Options(effort="quick", checks=("values",))))
+    assert (found.counts, found.exit_code()) == ({"tested": 2, "died": 1}, 1)
+    assert found.findings[0].smallest.detail == "the program called sys.exit(7)"
 
 
 def test_a_mistake_of_the_program_is_no_refusal() -> None:

@@ -37,7 +37,7 @@ WRONG = {
     "verify t --timeout nan": "coequal verify: argument --timeout: expected seconds, more than 0; got 'nan'",
     "verify t --example 1,0": f"coequal verify: argument --example: {SIZES}; got '1,0'",
     "verify t --chunks 3,,1": f"coequal verify: argument --chunks: {SIZES}; got '3,,1'",
-    "verify t --require sampled": "coequal verify: argument --require: invalid choice: 'tested' (choose from ",
+    "verify t --require sampled": "coequal verify: argument --require: invalid choice: 'sampled' (choose from ",
     "verify t --bound 2": f"coequal verify: argument --bound: {PROBABILITY}; got '2'",
     "verify t --bound 2^x": f"coequal verify: argument --bound: {PROBABILITY}; got '2^x'",
     "verify t --within 0": "coequal verify: argument --within: expected a distance, more than 0; got '0'",

@@ -74,14 +74,12 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
 
         (folder / STAGE).write_text("drafting it")
         return drafts.of_target(request["target"], **request["draft"])
-    from coequal.process.target import loaded, prepared
+    from coequal.process.target import is_family, loaded, prepared
 
     (folder / STAGE).write_text("loading it")
-    value = loaded(request["target"], request["seed"])
+    value = loaded(request["target"], request.get("seed", 0))
     left = request["deadline"] - time.time()
-    from coequal.equivalence.campaigns.families import Family
-
-    if isinstance(value, Family):
+    if is_family(value):
         from coequal.process.families import of_family
 
         (folder / STAGE).write_text("searching it")
@@ -98,7 +96,7 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
 
 def _of_a_subject(options: dict[str, Any]) -> dict[str, Any]:
     """With the effort that a subject gets unless another is asked for."""
-    return {**options, "effort": options["effort"] or "normal"}
+    return {**options, "effort": options.get("effort") or "normal"}
 
 
 if __name__ == "__main__":

@@ -19,8 +19,6 @@ from typing import Any
 
 import torch
 
-from coequal.equivalence.campaigns.families import Family, Refused
-from coequal.equivalence.campaigns.spelling import read
 from coequal.process.place import configured
 from coequal.process.tracebacks import blamed
 from coequal.subjects.backends.find import on_device
@@ -60,12 +58,21 @@ def loaded(target: str, seed: int = 0) -> Any:
     value = called(where, named(where))
     if configuration is None:
         return value
-    if not isinstance(value, Family):
+    if not is_family(value):
         raise BadSubject(f"{where} has no configurations: it is no coequal.family, but of type {type(value).__name__}")
+    from coequal.equivalence.campaigns.families import Refused
+    from coequal.equivalence.campaigns.spelling import read
+
     try:
         return value.subject(read(configuration), seed)
     except Refused as refused:
         raise BadSubject(f"{target} is refused: {refused}") from refused
+
+
+def is_family(value: Any) -> bool:
+    """Whether a value is one: whoever made it has imported what that takes, and nobody else has to wait for it."""
+    families = sys.modules.get("coequal.equivalence.campaigns.families")
+    return families is not None and isinstance(value, families.Family)
 
 
 def prepared(
@@ -192,12 +199,12 @@ def _attribute(module: ModuleType, where: str, name: str) -> Any:
 
 def _could_be_subject(value: Any, module: ModuleType) -> bool:
     own_function = callable(value) and getattr(value, "__module__", None) == module.__name__
-    return own_function or isinstance(value, (Subject, Family, torch.nn.Module))
+    return own_function or isinstance(value, (Subject, torch.nn.Module)) or is_family(value)
 
 
 def called(target: str, value: Any, wanted: str = WANTED) -> Any:
     """A factory is called; everything else is itself."""
-    if isinstance(value, (Subject, Family, torch.nn.Module)) or not callable(value):
+    if isinstance(value, (Subject, torch.nn.Module)) or is_family(value) or not callable(value):
         return value
     needed = _required(value)
     if needed:

@@ -29,6 +29,7 @@ from coequal.equivalence.findings.base import FINDINGS
 from coequal.equivalence.findings.catalogue import look
 from coequal.equivalence.findings.lifecycle import describe_weights
 from coequal.equivalence.findings.numerics import of_rounding
+from coequal.equivalence.findings.remedies import remedies
 from coequal.equivalence.observe.baseline import establish, owed_of, reach_of, timing_of
 from coequal.equivalence.observe.distance import distance_of
 from coequal.equivalence.observe.timing import short_clip
@@ -148,7 +149,7 @@ def _of_one(
             report.quality["distance"] = distance.to_dict()
             report.notes.append(str(distance))
         report.weights = describe_weights(session)
-        report.findings += of_rounding(attempts.noted.rounded)
+        report.findings += of_rounding(attempts.noted.rounded) + remedies(session, failed, replay, deadline)
         shown = failed or next((attempt for attempt in attempts.made if attempt.mismatch is not None), None)
         if shown is not None:
             report.counterexample = _counterexample(session, shown, target, exactly, report.timing)

@@ -12,6 +12,11 @@ from coequal.process.place import place_of
 from coequal.report import verdict
 from coequal.report.document import Document, Place
 
+LOADING = (
+    *("example", "window", "within", "allow", "seed", "device"),
+    *("clip", "states", "initial", "time", "ignore"),
+)
+
 
 def document(options: argparse.Namespace) -> Document:
     """Run the target in a process of its own; BadInput says in one line what is wrong with it."""
@@ -28,7 +33,7 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
         "target": options.target,
         "seed": options.seed if options.load_seed is None else options.load_seed,
         "again": _again(options),
-        "load": {key: getattr(options, key) for key in ("example", "window", "within", "allow", "seed", "device")},
+        "load": {key: getattr(options, key) for key in LOADING},
         "options": {
             **{"checks": options.only and tuple(options.only), "seed": options.seed, "effort": options.effort},
             **{"bound": options.bound, "literal": options.literal_constants},
@@ -44,4 +49,7 @@ def _again(options: argparse.Namespace) -> str:
     words += [] if options.example is None else ["--example", ",".join(map(str, options.example))]
     words += ["--literal-constants"] if options.literal_constants else []
     words += [] if options.device is None else ["--device", options.device]
+    for name in ("clip", "initial", "time", "ignore"):
+        words += [] if getattr(options, name) is None else [f"--{name}", str(getattr(options, name))]
+    words += [word for pair in options.states for word in ("--state", pair)]
     return shlex.join(words)

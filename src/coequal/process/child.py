@@ -73,7 +73,7 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
 
         (folder / STAGE).write_text("drafting it")
         return drafts.of_target(request["target"], **request["draft"])
-    from coequal.process.target import load
+    from coequal.process.exported import load
 
     (folder / STAGE).write_text("loading it")
     subject = load(request["target"], **request["load"])

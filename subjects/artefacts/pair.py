@@ -39,6 +39,8 @@ def subject_of_pair(step: Program, clip: Subject, wanted: Wanted = Wanted(), *, 
     `clip.stream` is not used. BadSubject: the step does not fit to it, in one line.
     """
     leaves = leaves_of(clip.example)
+    beside = getattr(step, "beside", None)
+    step = step if beside is None or clip.modules is None else beside(clip.modules)
     pairs = paired(step, len(leaves), wanted.states)
     lead = step.inputs[pairs.data[0]]
     first = next(iter(leaves.values()))
@@ -74,7 +76,7 @@ def subject_of_pair(step: Program, clip: Subject, wanted: Wanted = Wanted(), *, 
         claim=None,
         ignore=clip.ignore if wanted.ignore is None else wanted.ignore,
         batches=batches,
-        suspects=lambda: suspects(wiring, stream, _frames(clip, wiring), _weights(module)),
+        suspects=lambda: suspects(wiring, stream, _frames(clip, wiring), module),
         notes=(*clip.notes, *_notes(step, pairs, wiring), *step.notes),
     )
     return made
@@ -85,11 +87,6 @@ def _frames(clip: Subject, wiring: Wiring) -> tuple[Tensor, ...]:
     layout = clip.layout
     frame = layout.part(clip.example, 0, 1) if wiring.kept is not None else layout.frame(clip.example, 0)
     return tuple(leaves_of(frame).values())
-
-
-def _weights(module: nn.Module | None) -> dict[str, Tensor]:
-    named = () if module is None else (*module.named_parameters(), *module.named_buffers())
-    return {name: tensor.detach() for name, tensor in named}
 
 
 def _notes(step: Program, pairs: Any, wiring: Wiring) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ class ExportedStep:
                 self.held.append((place, values[spec.target].detach()))
         self.inputs = tuple(ports)
         self.outputs, self.carried = _returned(self.module, signature, self.inputs)
+        self.read = [spec.target for spec, kind in zip(signature.input_specs, kinds, strict=True) if kind == "BUFFER"]
+        self.read = [name for name in self.read if name not in changed]
         self.format = own_format(self.inputs)
         self.copies: dict[torch.dtype, dict[int, Any]] = {}
         strange = sorted({op for node in self.module.graph.nodes if (op := _strange(node))})
@@ -82,6 +85,13 @@ class ExportedStep:
         arguments = [given[place] for place in range(len(given))]
         results = _Run(self.module, Formats(self.format, run)).run(*arguments)
         return tuple(x for x in tree_leaves(results) if x is not None)
+
+    def variants(self, clip: torch.nn.Module | None) -> Iterator[tuple[str, None]]:
+        """Buffers that are read and never written to, where the clip has none: what would be their states is lost."""
+        known = () if clip is None else [name for name, _ in clip.named_buffers()]
+        for name in self.read:
+            if not any(name == other or name.endswith(f".{other}") for other in known):
+                yield f"the buffer {name} is read and never written to: was a write to it (copy_) lost in the export?", None
 
     def __deepcopy__(self, memo: dict) -> ExportedStep:
         return self  # nothing in it changes

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
+from torch import nn
 
 from coequal.subjects.artefacts.states import Pairs
 from coequal.subjects.artefacts.stream import StepStream, Wiring
@@ -17,14 +18,14 @@ Tensor = torch.Tensor
 Make = Callable[[Wiring], StepStream]
 
 
-def suspects(wiring: Wiring, make: Make, frames: tuple[Tensor, ...], weights: Mapping[str, Tensor]) -> Iterator[Suspect]:
-    """States first, then what the file's kind suspects; `frames` is one step's input, `weights` are the clip's, by name."""
+def suspects(wiring: Wiring, make: Make, frames: tuple[Tensor, ...], clip: nn.Module | None) -> Iterator[Suspect]:
+    """States first, then what the file's kind suspects; `frames` is one step's input."""
     yield from _seen(wiring, frames)
     yield from _swapped(wiring, make)
     variants = getattr(wiring.program, "variants", None)
     if variants is not None:
-        for says, program in variants(weights):
-            yield Suspect(says, functools.partial(make, replace(wiring, program=program)))
+        for says, program in variants(clip):
+            yield Suspect(says, None if program is None else functools.partial(make, replace(wiring, program=program)))
 
 
 def _seen(wiring: Wiring, frames: tuple[Tensor, ...]) -> Iterator[Suspect]:

@@ -32,7 +32,12 @@ DEFAULTS: dict[str, dict[str, tuple[Any, ...]]] = {
         for kind in ("BatchNormalization", "LayerNormalization", "InstanceNormalization", "RMSNormalization")
     },
 }
-MEANT = {"GRU": {"linear_before_reset": 0}, "LeakyRelu": {"alpha": 0.01}, "HardSigmoid": {"alpha": 0.2}, "Softmax": {"axis": -1}}
+MEANT = {
+    "GRU": {"linear_before_reset": 0},
+    "LeakyRelu": {"alpha": 0.01},
+    "HardSigmoid": {"alpha": 0.2},
+    "Softmax": {"axis": -1},
+}
 LINEAR = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 COARSE = (10, 16)  # float16, bfloat16
 
@@ -104,7 +109,9 @@ def _attributes(model: Any, place: int, node: Any) -> Iterator[Change]:
         found = next((onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name), None)
         found = found.decode() if isinstance(found, bytes) else found
         for value in values:
-            if found is not None and (value == found or (isinstance(value, float) and np.float32(value) == np.float32(found))):
+            if found is not None and (
+                value == found or (isinstance(value, float) and np.float32(value) == np.float32(found))
+            ):
                 continue
 
             def change(other: Any, name: str = name, value: Any = value) -> None:
@@ -128,13 +135,15 @@ def _weights(model: Any, place: int, node: Any) -> Iterator[Change]:
             continue
         axes = tuple(range(2, array.ndim))
         if axes:
-            yield f"{_said(node)}: its weight {name} is flipped; the other way round the step is right", _with(
-                model, _putting(name, np.flip(array, axes))
+            yield (
+                f"{_said(node)}: its weight {name} is flipped; the other way round the step is right",
+                _with(model, _putting(name, np.flip(array, axes))),
             )
         first, second = (0, 1) if axes else (-2, -1)
         if array.shape[first] == array.shape[second]:
-            yield f"{_said(node)}: its weight {name} is transposed; the other way round the step is right", _with(
-                model, _putting(name, np.swapaxes(array, first, second))
+            yield (
+                f"{_said(node)}: its weight {name} is transposed; the other way round the step is right",
+                _with(model, _putting(name, np.swapaxes(array, first, second))),
             )
 
 
@@ -152,7 +161,10 @@ def _casts(model: Any, place: int, node: Any) -> Iterator[Change]:
                         attribute.i = 1
 
         kind = onnx.TensorProto.DataType.Name(to).lower()
-        yield f"{_said(node)}: it casts to {kind}, which loses digits; without such casts the step is right", _with(model, change)
+        yield (
+            f"{_said(node)}: it casts to {kind}, which loses digits; without such casts the step is right",
+            _with(model, change),
+        )
 
 
 def _pads(model: Any, place: int, node: Any) -> Iterator[Change]:
@@ -160,7 +172,13 @@ def _pads(model: Any, place: int, node: Any) -> Iterator[Change]:
     if node.op_type not in ("Pad", "Conv", "ConvTranspose", "AveragePool", "MaxPool"):
         return
     attribute = next((a for a in node.attribute if a.name == "pads"), None)
-    array = np.array(attribute.ints) if attribute is not None else _array(model, node.input[1]) if node.op_type == "Pad" else None
+    array = (
+        np.array(attribute.ints)
+        if attribute is not None
+        else _array(model, node.input[1])
+        if node.op_type == "Pad"
+        else None
+    )
     if array is None:
         return
     half = array.size // 2

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch import nn
 from coequal.subjects.artefacts import operators
 from coequal.subjects.artefacts.numbers import meant
 from coequal.subjects.artefacts.onnx_changes import changed
-from coequal.subjects.artefacts.onnx_folds import folded, misfolded
+from coequal.subjects.artefacts.onnx_folds import misfolded, unfolded
 from coequal.subjects.artefacts.operators.table import OPERATORS as MEANINGS
 from coequal.subjects.artefacts.operators.table import Node, check
 from coequal.subjects.artefacts.program import Formats, Port, Size, misfit, own_format
@@ -64,7 +63,6 @@ class OnnxProgram:
         self.notes: tuple[str, ...] = ()
         self.format = own_format(self.inputs)
         self.meant: dict[str, float] = {}  # single numbers that were taken for simple ones
-        self.instead: dict[str, Callable[[torch.dtype], Tensor]] = {}  # initializers that are computed in each run
         self.graph(Formats(self.format, self.format))  # what has no meaning is refused now
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -72,15 +70,13 @@ class OnnxProgram:
             raise ValueError(f"{self.name}: {wrong}")
         run = next((x.dtype for x in tensors if x.is_floating_point()), self.format)
         given = dict(zip((port.name for port in self.inputs), tensors, strict=True))
-        given |= {name: computed(run) for name, computed in self.instead.items()}
         return self.graph(Formats(self.format, run)).run(given)
 
     def beside(self, clip: nn.Module) -> OnnxProgram:
-        """The same, with initializers that hold folded norms of the clip computed from the clip's own numbers."""
-        other = copy.copy(self)
-        folds = folded(self.model, clip)
-        other.instead = {name: fold.computed for name, fold in folds.items()}
-        other.notes = (*self.notes, *(fold.says for fold in folds.values()))
+        """The same, with norms of the clip unfolded that it holds folded."""
+        model, notes = unfolded(self.model, clip)
+        other = OnnxProgram(model, self.name) if notes else self
+        other.notes = notes
         return other
 
     def variants(self, clip: nn.Module | None) -> Iterator[tuple[str, OnnxProgram | None]]:
@@ -89,12 +85,7 @@ class OnnxProgram:
             yield from ((says, None) for says in misfolded(self.model, clip))
         for says, model in changed(self.model, {} if clip is None else clip.state_dict()):
             with contextlib.suppress(BadSubject):
-                yield says, self._of(model)
-
-    def _of(self, model: Any) -> OnnxProgram:
-        other = OnnxProgram(model, self.name)
-        other.instead = self.instead
-        return other
+                yield says, OnnxProgram(model, self.name)
 
     @functools.cache  # noqa: B019  # few formats, as long as the program lives
     def graph(self, formats: Formats) -> Graph:
@@ -148,12 +139,25 @@ class Graph:
         known: dict[str, Any] = {"": None, **given, **{n: t for n, t in self.constants.items() if n not in given}}
         for node, graphs in self.nodes:
             bodies = {name: functools.partial(_body, graph, known) for name, graph in graphs.items()}
-            result = MEANINGS[node.kind].rule(
-                _with(node, bodies) if bodies else node, *(known[name] for name in node.inputs)
-            )
+            result = _applied(_with(node, bodies) if bodies else node, [known[name] for name in node.inputs])
             results = result if isinstance(result, (tuple, list)) else (result,)
             known.update((name, value) for name, value in zip(node.outputs, results, strict=False) if name)
         return tuple(known[name] for name in self.outputs)
+
+
+def _applied(node: Node, inputs: list[Any]) -> Any:
+    """What the node gives; an error says which node it was."""
+    try:
+        return MEANINGS[node.kind].rule(node, *inputs)
+    except (BadSubject, NodeRaised):
+        raise
+    except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise NodeRaised(f"{node}: {first}") from error
+
+
+class NodeRaised(ValueError):
+    """A node could not be computed; the text says which."""
 
 
 def _with(node: Node, bodies: dict[str, Any]) -> Node:

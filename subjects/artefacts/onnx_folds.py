@@ -1,12 +1,13 @@
 """Norms that an exporter folded into the layer before them: w' = w g / sqrt(v + eps), b' = (b - m) g / sqrt(v + eps) + beta.
 
-The file holds w' and b' rounded to single precision. Where they are that, up to a few roundings, they are computed from the
-clip's own numbers instead, and the report says so: the file is equal up to the rounding of these weights.
+The file holds w' and b' rounded to single precision. Where they are that, up to a few roundings, the layer is unfolded into
+the clip's own layer and norm, and the report says so: the file is equal up to the rounding of these weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +18,8 @@ Tensor = torch.Tensor
 ROUNDINGS = 8  # of single precision, on the way to a folded number: four operations, each done twice at most
 LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+AFFINE, STATISTICS = {"weight": 1.0, "bias": 0.0}, {"running_mean": 0.0, "running_var": 1.0}
 EPSILONS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12, 0.0)
-
-
-@dataclass(frozen=True)
-class Fold:
-    """How one initializer is computed, and what the report says of it."""
-
-    computed: Callable[[torch.dtype], Tensor]
-    says: str
 
 
 @dataclass(frozen=True)
@@ -36,6 +30,10 @@ class Candidate:
     norm: nn.Module
     layer_name: str
     norm_name: str
+
+    @property
+    def eps(self) -> float:
+        return float(self.norm.eps)  # type: ignore[arg-type]
 
     def scale(self, dtype: torch.dtype, eps: float) -> Tensor:
         return _of(self.norm, "weight", dtype, 1.0) * torch.rsqrt(_of(self.norm, "running_var", dtype) + eps)
@@ -65,50 +63,67 @@ def _of(module: nn.Module, name: str, dtype: torch.dtype, default: float | None 
     """A tensor of a module, in a format, the very numbers that it holds; where it has none, a number for each feature."""
     tensor = getattr(module, name)
     if tensor is None:
-        count = getattr(module, "num_features", None) or module.weight.shape[0]  # type: ignore[union-attr]
+        count = getattr(module, "num_features", None) or module.weight.shape[0]  # type: ignore[union-attr,index]
         return torch.full((int(count),), float(default or 0.0), dtype=dtype)
-    copy = tensor.detach().to(dtype, copy=True)
-    copy.untyped_storage().literal = True
-    return copy
+    return tensor.detach().cpu().to(dtype)
 
 
 def _near(got: Tensor, want: Tensor, size: Tensor) -> bool:
     return bool(((got.double() - want).abs() <= ROUNDINGS * 2.0**-24 * size).all())
 
 
-def folded(model: Any, clip: nn.Module) -> dict[str, Fold]:
-    """The initializers that hold folded norms of the clip."""
-    found: dict[str, Fold] = {}
+def unfolded(model: Any, clip: nn.Module) -> tuple[Any, tuple[str, ...]]:
+    """The model with norms of the clip unfolded where it holds them folded, and what the report says of each."""
+    notes, after = list[str](), dict[str, Candidate]()
     for node, weight, bias in _layers(model):
-        for one in _candidates(clip):
-            eps = float(one.norm.eps)  # type: ignore[arg-type]
-            if one.fits(weight, bias, eps):
-                says = (
-                    f"equal up to the rounding of {{count}} weights in the initializer {{name}}: it holds {one.norm_name} folded"
-                    f" into {one.layer_name}, and is computed from the clip's own numbers here"
-                )
-                parts = {node.input[1]: (one.weight, weight), node.input[2]: (one.bias, bias)}
-                for name, (computed, tensor) in parts.items():
-                    count = 0 if tensor is None else tensor.numel()
-                    found[name] = Fold(_in(computed, eps), says.format(count=count, name=name))
-                break
-    return found
+        one = next((c for c in _candidates(clip) if c.fits(weight, bias, c.eps)), None)
+        if one is None:
+            continue
+        numbers = weight.numel() + (0 if bias is None else bias.numel())
+        names = f"{node.input[1]} and {node.input[2]}"
+        notes.append(
+            f"equal up to the rounding of {numbers} weights, in the initializers {names}: they hold"
+            f" {one.norm_name} folded into {one.layer_name}, which were compared unfolded, with the clip's own numbers"
+        )
+        after[node.output[0]] = one
+    return (_rewritten(model, after) if after else model), tuple(notes)
 
 
-def _in(computed: Callable[[torch.dtype, float], Tensor], eps: float) -> Callable[[torch.dtype], Tensor]:
-    return lambda dtype: computed(dtype, eps)
+def _rewritten(model: Any, after: Mapping[str, Candidate]) -> Any:
+    import onnx
+
+    other, nodes = copy.deepcopy(model), []
+    for node in other.graph.node:
+        nodes.append(node)
+        if node.output[0] not in after:
+            continue
+        one = after[node.output[0]]
+        name, result = f"{one.layer_name} unfolded", node.output[0]
+        parts = {"weight": _of(one.layer, "weight", torch.float32), "bias": _of(one.layer, "bias", torch.float32, 0.0)}
+        parts |= {key: _of(one.norm, key, torch.float32, value) for key, value in STATISTICS.items() if key not in parts}
+        parts |= {f"norm {key}": _of(one.norm, key, torch.float32, value) for key, value in AFFINE.items()}
+        for key, tensor in parts.items():
+            other.graph.initializer.append(onnx.numpy_helper.from_array(tensor.contiguous().numpy(), f"{name} {key}"))
+        node.input[1], node.input[2], node.output[0] = f"{name} weight", f"{name} bias", name
+        order = ["norm weight", "norm bias", "running_mean", "running_var"]
+        given = [name, *(f"{name} {key}" for key in order)]
+        nodes.append(onnx.helper.make_node("BatchNormalization", given, [result], one.norm_name, epsilon=one.eps))
+    kept = [copy.deepcopy(node) for node in nodes]
+    del other.graph.node[:]
+    other.graph.node.extend(kept)
+    return other
 
 
 def misfolded(model: Any, clip: nn.Module) -> Iterator[str]:
     """Initializers that hold norms of the clip folded with another epsilon than the clip's."""
     for node, weight, bias in _layers(model):
         for one in _candidates(clip):
-            eps = float(one.norm.eps)  # type: ignore[arg-type]
-            other = next((e for e in EPSILONS if e != eps and one.fits(weight, bias, e)), None)
-            if other is not None and not one.fits(weight, bias, eps):
+            other = next((e for e in EPSILONS if e != one.eps and one.fits(weight, bias, e)), None)
+            if other is not None and not one.fits(weight, bias, one.eps):
+                what = f"{one.layer_name} with {one.norm_name} folded in"
                 yield (
-                    f"{node.op_type} {node.name}: its weight {node.input[1]} is {one.layer_name} with {one.norm_name} folded in by"
-                    f" an epsilon of {other:g}; the clip's is {eps:g}"
+                    f"{node.op_type} {node.name}: its weight {node.input[1]} is {what} by an epsilon of"
+                    f" {other:g}; the clip's is {one.eps:g}"
                 )
                 break
 

@@ -56,10 +56,8 @@ def subject_of_pair(step: Program, clip: Subject, wanted: Wanted = Wanted(), *, 
     plan: Any = "single"
     if kept is not None:
         stream, plan = _chunks(lead.shape[kept] if lead.shape is not None else 1, step)
-        axes = tuple(time for _ in pairs.emitted)
-        wiring = dataclasses.replace(
-            wiring, kept=kept if stream is StepStream else None, kept_out=axes if stream is StepStream else ()
-        )
+        wiring = dataclasses.replace(wiring, kept=kept, kept_out=tuple(time for _ in pairs.emitted))
+    _varies(wiring, clip)
     module = clip.modules
     function = clip.clip if module is None else ClipInAnyFormat(clip.clip, module)
     batches = _rows(lead, first, rows, kept is None, time)
@@ -87,6 +85,33 @@ def _frames(clip: Subject, wiring: Wiring) -> tuple[Tensor, ...]:
     layout = clip.layout
     frame = layout.part(clip.example, 0, 1) if wiring.kept is not None else layout.frame(clip.example, 0)
     return tuple(leaves_of(frame).values())
+
+
+def _varies(wiring: Wiring, clip: Subject) -> None:
+    """BadSubject where the step says that the number of rows may vary, and fails with another one."""
+    layout, step = clip.layout, wiring.program
+    rows = layout.batch[layout.lead]
+    lead = step.inputs[wiring.pairs.data[0]]
+    if rows != 0 or not lead.shape or isinstance(lead.shape[0], int):
+        return
+    frames = tuple(
+        frame.to(own_format(step.inputs)) if frame.is_floating_point() else frame for frame in _frames(clip, wiring)
+    )
+    raised: dict[int, str] = {}
+    for count in (1, 2, 3):
+        some = tuple(frame[:1].expand(count, *frame.shape[1:]).clone() for frame in frames)
+        try:
+            StepStream(wiring).once(some)
+        except BadSubject:
+            raise
+        except Exception as error:
+            raised[count] = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    if 0 < len(raised) < 3:
+        fine = ", ".join(str(count) for count in (1, 2, 3) if count not in raised)
+        raise BadSubject(
+            f"{step.name}: its input {lead} has a size that varies, and a step of {min(raised)} rows fails where one of"
+            f" {fine} does not ({raised[min(raised)]}): a size of the batch is baked in"
+        )
 
 
 def _notes(step: Program, pairs: Any, wiring: Wiring) -> list[str]:

@@ -86,6 +86,10 @@ class StepStream:
         frames_out = [x if axis is None else x.squeeze(axis) for x, axis in zip(emitted, kept, strict=True)]
         return frames_out[0] if len(frames_out) == 1 else tuple(frames_out)
 
+    def once(self, frames: tuple[Tensor, ...]) -> list[Tensor]:
+        """What the program emits for frames as it takes them."""
+        return self._called(frames)
+
     def _called(self, frames: tuple[Tensor, ...]) -> list[Tensor]:
         pairs = self.wiring.pairs
         states = self.wiring.begun(frames) if self.states is None else self.states

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,13 @@ class OnnxProgram:
         given = dict(zip((port.name for port in self.inputs), tensors, strict=True))
         return self.graph(Formats(self.format, run)).run(given)
 
+    def watched(self, tensors: Sequence[Tensor]) -> list[Watched]:
+        """The nodes of the graph, with what goes in for these inputs."""
+        seen: list[Watched] = []
+        named = dict(zip((port.name for port in self.inputs), tensors, strict=True))
+        self.graph(Formats(self.format, self.format)).run(named, seen)
+        return seen
+
     def beside(self, clip: nn.Module) -> OnnxProgram:
         """The same, with norms of the clip unfolded that it holds folded."""
         model, notes = unfolded(self.model, clip)
@@ -94,6 +102,30 @@ class OnnxProgram:
 
     def __deepcopy__(self, memo: dict) -> OnnxProgram:
         return self  # nothing in it changes
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A node that was computed, and its inputs."""
+
+    node: Node
+    inputs: tuple[Tensor | None, ...]
+
+    def alone(self, model: Any) -> Any:
+        """A model of this node alone, whose inputs are all given."""
+        import onnx
+
+        info = onnx.helper.make_tensor_value_info
+        proto = next(n for n in model.graph.node if n.output[0] == self.node.outputs[0])
+        names = [f"x{i}" if x is not None else "" for i, x in enumerate(self.inputs)]
+        given = [info(n, 1, list(x.shape)) for n, x in zip(names, self.inputs, strict=True) if x is not None]
+        node = onnx.NodeProto()
+        node.CopyFrom(proto)
+        node.input[:] = names
+        node.output[:] = ["y"]
+        graph = onnx.helper.make_graph([node], "alone", given, [onnx.ValueInfoProto(name="y")])
+        alone = onnx.helper.make_model(graph, opset_imports=list(model.opset_import), ir_version=model.ir_version)
+        return onnx.shape_inference.infer_shapes(alone)
 
 
 def _port(info: Any) -> Port:
@@ -134,11 +166,13 @@ class Graph:
             check(node, proto.domain)
             self.nodes.append((node, graphs))
 
-    def run(self, given: dict[str, Tensor]) -> tuple[Tensor, ...]:
-        """The outputs for inputs by name."""
+    def run(self, given: dict[str, Tensor], watch: list[Watched] | None = None) -> tuple[Tensor, ...]:
+        """The outputs for inputs by name; nodes with their inputs are noted in `watch`."""
         known: dict[str, Any] = {"": None, **given, **{n: t for n, t in self.constants.items() if n not in given}}
         for node, graphs in self.nodes:
             bodies = {name: functools.partial(_body, graph, known) for name, graph in graphs.items()}
+            if watch is not None:
+                watch.append(Watched(node, tuple(known[name] for name in node.inputs)))
             result = _applied(_with(node, bodies) if bodies else node, [known[name] for name in node.inputs])
             results = result if isinstance(result, (tuple, list)) else (result,)
             known.update((name, value) for name, value in zip(node.outputs, results, strict=False) if name)

@@ -57,10 +57,11 @@ def subject_of_pair(step: Program, clip: Subject, wanted: Wanted = Wanted(), *, 
     if kept is not None:
         stream, plan = _chunks(lead.shape[kept] if lead.shape is not None else 1, step)
         wiring = dataclasses.replace(wiring, kept=kept, kept_out=tuple(time for _ in pairs.emitted))
-    _varies(wiring, clip)
     module = clip.modules
     function = clip.clip if module is None else ClipInAnyFormat(clip.clip, module)
-    batches = _rows(lead, first, rows, kept is None, time)
+    batches = _begun_rows(wiring, lead) or _rows(lead, first, rows, kept is None, time)
+    if batches is None and rows == 0:
+        _varies(wiring, clip)
     made = dataclasses.replace(
         clip,
         clip=function,
@@ -89,11 +90,8 @@ def _frames(clip: Subject, wiring: Wiring) -> tuple[Tensor, ...]:
 
 def _varies(wiring: Wiring, clip: Subject) -> None:
     """BadSubject where the step says that the number of rows may vary, and fails with another one."""
-    layout, step = clip.layout, wiring.program
-    rows = layout.batch[layout.lead]
+    step = wiring.program
     lead = step.inputs[wiring.pairs.data[0]]
-    if rows != 0 or not lead.shape or isinstance(lead.shape[0], int):
-        return
     frames = tuple(
         frame.to(own_format(step.inputs)) if frame.is_floating_point() else frame for frame in _frames(clip, wiring)
     )
@@ -213,6 +211,20 @@ def _rows(port: Port, clip: Tensor, rows: int | None, dropped: bool, time: int) 
             f" Give an example of {size}, or export the step with a size of the batch that varies"
         )
     return (size,) if isinstance(size, int) else None
+
+
+def _begun_rows(wiring: Wiring, lead: Port) -> tuple[int, ...] | None:
+    """The number of rows of what states begin with, where that has several; None: one is meant for all."""
+    batch = lead.shape[0] if lead.shape else None
+    for place in wiring.pairs.ins:
+        port = wiring.program.inputs[place]
+        given = wiring.initial.get(port.name)
+        if given is None or port.shape is None or not isinstance(batch, str) or len(port.shape) != given.dim():
+            continue
+        counts = [n for size, n in zip(port.shape, given.shape, strict=True) if size == batch and n > 1]
+        if counts:
+            return (counts[0],)
+    return None
 
 
 # -- beginnings -------------------------------------------------------------------------------------------------------------

@@ -28,12 +28,13 @@ def opened(path: Path) -> ExportedStep:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, of its own code
-            program = torch.export.load(str(path))
+            return ExportedStep(torch.export.load(str(path)), str(path))
+    except BadSubject:
+        raise
     except Exception as error:
         raise BadSubject(
             f"{path} is no exported program: {type(error).__name__}: {str(error).strip().splitlines()[0]}"
         ) from None
-    return ExportedStep(program, str(path))
 
 
 class ExportedStep:

@@ -144,6 +144,14 @@ def _verify(commands: Any) -> None:
         help="a state of the step, and the output that it becomes (by name, then by order); may be repeated",
     )
     files.add_argument("--initial", metavar="FILE.pt", help="tensors that states begin with, by name or in order (zeros)")
+    files.add_argument(
+        *("--backend",),
+        dest="backends",
+        action="append",
+        default=[],
+        metavar="NAME[,SETTING=VALUE]",
+        help="run the file on this runtime, too: onnxruntime, openvino; may be repeated",
+    )
     files.add_argument("--time", type=natural, metavar="AXIS", help="axis of time in a clip (found from the frame)")
     files.add_argument("--ignore", type=natural, metavar="N", help="emissions at the start that stand for no frame (0)")
     _formats(command)

@@ -9,7 +9,7 @@ from typing import Any
 from coequal.cli import again
 from coequal.process import parent
 from coequal.process.place import place_of
-from coequal.report import verdict
+from coequal.report import runtimes, verdict
 from coequal.report.document import Document, Place
 
 LOADING = (
@@ -23,7 +23,17 @@ def document(options: argparse.Namespace) -> Document:
     report = parent.run(_request(options), options.timeout)
     report = again.repeated(report, options.seed, options.timeout, _request)
     place = place_of(options.target)
-    return verdict.document(report, options.require, None if place is None else Place(*place))
+    said = verdict.document(report, options.require, None if place is None else Place(*place))
+    found = [_on_runtime(options, name) for name in options.backends]
+    return runtimes.beside(said, report, found) if found else said
+
+
+def _on_runtime(options: argparse.Namespace, name: str) -> Any:
+    """What became of the file on a runtime; one that is not installed, or refuses it, is said in the report."""
+    try:
+        return parent.run({**_request(options), "backend": name}, options.timeout)
+    except parent.BadInput as error:
+        return runtimes.NotRun(name, str(error).removeprefix(f"{options.target}: "))
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:
@@ -39,6 +49,7 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
             **{"bound": options.bound, "literal": options.literal_constants},
         },
         "replay": replay,
+        "backends": options.backends,
     }
 
 

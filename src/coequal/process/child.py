@@ -73,6 +73,17 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
 
         (folder / STAGE).write_text("drafting it")
         return drafts.of_target(request["target"], **request["draft"])
+    if "backend" in request:
+        from coequal.equivalence.options import Options
+        from coequal.process.runtimes import of_target as on_runtime
+
+        (folder / STAGE).write_text("running it")
+        chosen = Options(timeout=request["deadline"] - time.time(), **request["options"])
+        return on_runtime(request["target"], request["backend"], request["load"], chosen)
+    if request.get("backends"):
+        from coequal.process.runtimes import check_names
+
+        check_names(request["target"], request["backends"])
     from coequal.process.exported import load
 
     (folder / STAGE).write_text("loading it")

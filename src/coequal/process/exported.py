@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from coequal.process import target as targets
 from coequal.subjects.artefacts.clip import ProgramClip
 from coequal.subjects.artefacts.find import initial_of, is_artefact, program_of
 from coequal.subjects.artefacts.pair import Wanted, clip_of_module, subject_of_pair
+from coequal.subjects.artefacts.program import Program
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.subject import Subject
 
@@ -26,6 +27,7 @@ WANTED = (
 def load(
     target: str,
     *,
+    wrapped: Callable[[Program], Program] = lambda step: step,
     clip: str | None = None,
     states: Iterable[str] = (),
     initial: str | None = None,
@@ -36,7 +38,8 @@ def load(
     """The subject that `target` names: a file's as said by the other arguments, or `target.load`'s.
 
     `clip`: what the file is compared with. `states`: pairs `INPUT=OUTPUT`. `initial`: a file of tensors that states begin
-    with. `time`: the axis of time in clips. `ignore`: emissions at the start that stand for no frame. BadSubject names
+    with. `time`: the axis of time in clips. `ignore`: emissions at the start that stand for no frame.
+    `wrapped`: what runs the step. BadSubject names
     what is wrong and what to do.
     """
     options = {"--clip": clip, "--state": tuple(states), "--initial": initial, "--time": time, "--ignore": ignore}
@@ -48,13 +51,14 @@ def load(
     if clip is None:
         raise BadSubject(f"{target} is an exported step: say what it is compared with, --clip path/to/file.py:NAME")
     wanted = Wanted(_pairs(states), initial_of(initial), time, ignore)
-    return _loaded(target, clip, wanted, **usual)
+    return _loaded(target, clip, wanted, wrapped, **usual)
 
 
 def _loaded(
     target: str,
     clip: str,
     wanted: Wanted,
+    wrapped: Callable[[Program], Program],
     *,
     example: tuple[int, ...] | None = None,
     window: int | None = None,
@@ -67,7 +71,7 @@ def _loaded(
         raise BadSubject("--device: exported files run where they are")
     drawn = None if example is None else torch.randn(example, generator=torch.Generator().manual_seed(seed))
     other, known = _clip(clip, drawn)
-    step = program_of(target)
+    step = wrapped(program_of(target))
     subject = subject_of_pair(step, other, wanted, time_known=known)
     given = {"window": window, "within": within}
     overrides: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

@@ -36,5 +36,5 @@ clean:
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch==2.13.0 setuptools
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[continual-inference,test,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[continual-inference,onnx,test,dev]'
 	touch $@

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
@@ -21,6 +21,17 @@ class Claim:
     receptive_field: int | float | None = None
     delay: int | None = None
     stride: int | None = None
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """What may be wrong with a stream, and a stream without it: where that one agrees with the clip, the report says so.
+
+    `stream` None: it was seen to be wrong, and is said of every difference.
+    """
+
+    says: str
+    stream: Callable[[], Any] | None = None
 
 
 @dataclass(kw_only=True)
@@ -67,6 +78,7 @@ class Subject:
     streams: Literal["any", "one at a time"] = "any"  # one at a time: the stream lives in its module
     clip_between: bool = True  # the clip function may run between two steps
     within: float | None = None  # a distance that is accepted, and never called equal
+    suspects: Callable[[], Iterable[Suspect]] | None = None  # what to try where clip and stream differ
 
     @property
     def layout(self) -> Inputs:

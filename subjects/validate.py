@@ -93,7 +93,7 @@ def _check_callables(subject: Subject) -> None:
     for name in ("clip", "stream"):
         if not callable(getattr(subject, name)):
             raise BadSubject(f"Subject.{name}: expected a callable, got {type(getattr(subject, name)).__name__}")
-    for name in ("inputs", "memory", "clip_state", "twin"):
+    for name in ("inputs", "memory", "clip_state", "twin", "suspects"):
         if getattr(subject, name) is not None and not callable(getattr(subject, name)):
             raise BadSubject(f"Subject.{name}: expected a callable or None, got {type(getattr(subject, name)).__name__}")
 

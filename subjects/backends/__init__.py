@@ -1,1 +1,1 @@
-"""One file for each runtime that a subject can be moved to: `serves(name)`, `moved(subject, name)`."""
+"""One file a place to run: devices (`serves(name)`, `moved(subject, name)`) and runtimes (`start(model, settings)`)."""

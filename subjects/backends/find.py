@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from coequal.subjects import backends
-from coequal.subjects.errors import BadSubject
+from coequal.subjects.errors import BadSubject, nearest
 from coequal.subjects.listing import modules_of
 from coequal.subjects.subject import Subject
 
@@ -15,3 +17,18 @@ def on_device(subject: Subject, name: str) -> Subject:
         if backend.serves(name):
             return backend.moved(subject, name)
     raise BadSubject(f"--device {name}: no back end is called so; there are {', '.join(found)}")
+
+
+def runtime(text: str) -> tuple[Any, str, dict[str, str]]:
+    """`openvino,INFERENCE_PRECISION_HINT=f32`: the runtime, its name, its settings. BadSubject: there is none."""
+    name, *rest = text.split(",")
+    found = modules_of(backends, "start")
+    if name not in found:
+        meant = nearest(name, found)
+        hint = f"did you mean {meant}?" if meant else f"there are {', '.join(found)}"
+        raise BadSubject(f"--backend {name}: no runtime is called so; {hint}")
+    pairs = [part.partition("=") for part in rest]
+    for key, equals, value in pairs:
+        if not (key and equals and value):
+            raise BadSubject(f"--backend {text}: expected NAME[,SETTING=VALUE,...], got {key!r}")
+    return found[name], name, {key: value for key, _, value in pairs}

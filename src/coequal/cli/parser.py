@@ -14,6 +14,7 @@ TARGET_HELP = (
     "path/to/file.py:NAME or package.module:NAME; NAME is a coequal.Subject, a function without arguments that returns"
     " one, a module that an adapter recognises, or a coequal.family (NAME[option=value, ...] is one of its subjects)"
 )
+FILE_HELP = "; or an exported step with explicit states (step.onnx, step.pt2, a file of torch.jit), with --clip"
 
 EXIT_CODES = """exit codes:
   0  proved or tested, and no high finding that nobody allowed
@@ -112,7 +113,7 @@ def _verify(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = command.add_argument
-    add("target", metavar="TARGET", help=TARGET_HELP)
+    add("target", metavar="TARGET", help=TARGET_HELP + FILE_HELP)
     add(
         "--require",
         choices=["tested", "proved", "proved-all"],
@@ -129,6 +130,31 @@ def _verify(commands: Any) -> None:
     add("--literal-constants", action="store_true", help="constants are the floats that they are, not what they stand for")
     add("--device", metavar="DEVICE", help="where modules and clips are put first, like cuda (where they are)")
     add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
+    files = command.add_argument_group("exported files")
+    files.add_argument(
+        "--clip",
+        metavar="CLIP",
+        help="what the file is compared with: path/to/file.py:NAME of a module, a function of a clip, a Subject; or a file",
+    )
+    files.add_argument(
+        *("--state",),
+        dest="states",
+        action="append",
+        default=[],
+        metavar="INPUT=OUTPUT",
+        help="a state of the step, and the output that it becomes (by name, then by order); may be repeated",
+    )
+    files.add_argument("--initial", metavar="FILE.pt", help="tensors that states begin with, by name or in order (zeros)")
+    files.add_argument(
+        *("--backend",),
+        dest="backends",
+        action="append",
+        default=[],
+        metavar="NAME[,SETTING=VALUE]",
+        help="run the file on this runtime, too: onnxruntime, openvino; may be repeated",
+    )
+    files.add_argument("--time", type=natural, metavar="AXIS", help="axis of time in a clip (found from the frame)")
+    files.add_argument("--ignore", type=natural, metavar="N", help="emissions at the start that stand for no frame (0)")
     _formats(command)
     replay = command.add_argument_group("replay one comparison (printed with a counterexample)")
     replay.add_argument("--only", nargs="+", metavar="CHECK", help="run these checks only")

@@ -10,8 +10,13 @@ from coequal.cli import again
 from coequal.equivalence.campaigns.found import FamilyReport
 from coequal.process import parent
 from coequal.process.place import place_of
-from coequal.report import family, verdict
+from coequal.report import family, runtimes, verdict
 from coequal.report.document import Document, Place
+
+LOADING = (
+    *("example", "window", "within", "allow", "seed", "device"),
+    *("clip", "states", "initial", "time", "ignore"),
+)
 
 
 def document(options: argparse.Namespace) -> Document:
@@ -22,12 +27,22 @@ def document(options: argparse.Namespace) -> Document:
     if isinstance(report, FamilyReport):
         return family.document(_repeated(report, options), place)
     report = again.repeated(report, options.seed, options.timeout, _request)
-    return verdict.document(report, options.require, place)
+    said = verdict.document(report, options.require, place)
+    ran = [_on_runtime(options, name) for name in options.backends]
+    return runtimes.beside(said, report, ran) if ran else said
 
 
 def _repeated(report: FamilyReport, options: argparse.Namespace) -> FamilyReport:
     """With what became of each printed command in a fresh process."""
     return report.replacing(lambda found: again.repeated(found, options.seed, options.timeout, _request))
+
+
+def _on_runtime(options: argparse.Namespace, name: str) -> Any:
+    """What became of the file on a runtime; one that is not installed, or refuses it, is said in the report."""
+    try:
+        return parent.run({**_request(options), "backend": name}, options.timeout)
+    except parent.BadInput as error:
+        return runtimes.NotRun(name, str(error).removeprefix(f"{options.target}: "))
 
 
 def _request(options: argparse.Namespace) -> dict[str, Any]:
@@ -37,7 +52,7 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
         "target": options.target,
         "seed": options.seed if options.load_seed is None else options.load_seed,
         "again": _again(options),
-        "load": {key: getattr(options, key) for key in ("example", "window", "within", "allow", "seed", "device")},
+        "load": {key: getattr(options, key) for key in LOADING},
         "options": {
             **{"checks": options.only and tuple(options.only), "seed": options.seed, "effort": options.effort},
             **{"bound": options.bound, "literal": options.literal_constants},
@@ -45,6 +60,7 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
         "replay": replay,
         "configurations": options.configurations,
         "require": options.require,
+        "backends": options.backends,
     }
 
 
@@ -55,4 +71,7 @@ def _again(options: argparse.Namespace) -> str:
     words += [] if options.example is None else ["--example", ",".join(map(str, options.example))]
     words += ["--literal-constants"] if options.literal_constants else []
     words += [] if options.device is None else ["--device", options.device]
+    for name in ("clip", "initial", "time", "ignore"):
+        words += [] if getattr(options, name) is None else [f"--{name}", str(getattr(options, name))]
+    words += [word for pair in options.states for word in ("--state", pair)]
     return shlex.join(words)

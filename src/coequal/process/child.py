@@ -74,24 +74,45 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
 
         (folder / STAGE).write_text("drafting it")
         return drafts.of_target(request["target"], **request["draft"])
+    return _verified(folder, request)
+
+
+def _verified(folder: Path, request: dict[str, Any]) -> Any:
+    """The report of a subject, of a family, or of an exported file on a runtime."""
+    from coequal.equivalence.options import Options, Replay
+    from coequal.process import exported
     from coequal.process.target import is_family, loaded, prepared
 
-    (folder / STAGE).write_text("loading it")
-    value = loaded(request["target"], request.get("seed", 0))
-    left = request["deadline"] - time.time()
-    if is_family(value):
-        from coequal.process.families import of_family
+    target = request["target"]
+    if "backend" in request:
+        from coequal.process.runtimes import of_target as on_runtime
 
-        (folder / STAGE).write_text("searching it")
-        return of_family(value, request, left)
-    subject = prepared(request["target"], value, **request["load"])
+        (folder / STAGE).write_text("running it")
+        left = Options(timeout=request["deadline"] - time.time(), **_of_a_subject(request["options"]))
+        return on_runtime(target, request["backend"], request["load"], left)
+    if request.get("backends"):
+        from coequal.process.runtimes import check_names
+
+        check_names(target, request["backends"])
+    (folder / STAGE).write_text("loading it")
+    if exported.is_artefact(target):
+        subject = exported.load(target, **request["load"])
+    else:
+        usual = exported.usual(target, **request["load"])
+        value = loaded(target, request.get("seed", 0))
+        if is_family(value):
+            from coequal.process.families import of_family
+
+            (folder / STAGE).write_text("searching it")
+            return of_family(value, {**request, "load": usual}, request["deadline"] - time.time())
+        subject = prepared(target, value, **usual)
+    left = request["deadline"] - time.time()
     (folder / STAGE).write_text("verifying it")
-    from coequal.equivalence.options import Options, Replay
     from coequal.equivalence.verify import verify
 
     options, replay = Options(timeout=left, **_of_a_subject(request["options"])), Replay(**request["replay"])
     report = verify(subject, options, replay, target=request["again"])
-    return dataclasses.replace(report, target=request["target"])
+    return dataclasses.replace(report, target=target)
 
 
 def _of_a_subject(options: dict[str, Any]) -> dict[str, Any]:

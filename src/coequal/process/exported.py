@@ -1,0 +1,145 @@
+"""TARGET may be an exported file: a step with explicit states, compared with the clip function that `--clip` names."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from coequal.process import target as targets
+from coequal.subjects.artefacts.clip import ProgramClip
+from coequal.subjects.artefacts.find import initial_of, is_artefact, program_of
+from coequal.subjects.artefacts.pair import Wanted, clip_of_module, subject_of_pair
+from coequal.subjects.artefacts.program import Program
+from coequal.subjects.errors import BadSubject
+from coequal.subjects.subject import Subject
+
+Tensor = torch.Tensor
+WANTED = (
+    "a torch.nn.Module, a function of a clip, a coequal.Subject, or a function without arguments that returns one of them"
+)
+
+
+def usual(
+    target: str,
+    *,
+    clip: str | None = None,
+    states: Iterable[str] = (),
+    initial: str | None = None,
+    time: int | None = None,
+    ignore: int | None = None,
+    **others: Any,
+) -> dict[str, Any]:
+    """The arguments of `load` that `target.load` takes, too; BadSubject where one of the others is given for no file."""
+    options = {"--clip": clip, "--state": tuple(states), "--initial": initial, "--time": time, "--ignore": ignore}
+    for option, value in options.items():
+        if value not in (None, ()):
+            raise BadSubject(f"{option} is for exported files; {target} is none by its name")
+    return others
+
+
+def load(target: str, *, wrapped: Callable[[Program], Program] = lambda step: step, **given: Any) -> Subject:
+    """The subject that `target` names: a file's as said by the other arguments, or `target.load`'s.
+
+    `clip`: what the file is compared with. `states`: pairs `INPUT=OUTPUT`. `initial`: a file of tensors that states begin
+    with. `time`: the axis of time in clips. `ignore`: emissions at the start that stand for no frame. `wrapped`: what runs
+    the step. BadSubject names what is wrong and what to do.
+    """
+    return _file(target, wrapped, **given) if is_artefact(target) else targets.load(target, **usual(target, **given))
+
+
+def _file(
+    target: str,
+    wrapped: Callable[[Program], Program],
+    *,
+    clip: str | None = None,
+    states: Iterable[str] = (),
+    initial: str | None = None,
+    time: int | None = None,
+    ignore: int | None = None,
+    **others: Any,
+) -> Subject:
+    if clip is None:
+        raise BadSubject(f"{target} is an exported step: say what it is compared with, --clip path/to/file.py:NAME")
+    wanted = Wanted(_pairs(states), initial_of(initial), time, ignore)
+    return _loaded(target, clip, wanted, wrapped, **others)
+
+
+def _loaded(
+    target: str,
+    clip: str,
+    wanted: Wanted,
+    wrapped: Callable[[Program], Program],
+    *,
+    example: tuple[int, ...] | None = None,
+    window: int | None = None,
+    within: float | None = None,
+    allow: Iterable[str] = (),
+    seed: int = 0,
+    device: str | None = None,
+) -> Subject:
+    if device is not None:
+        raise BadSubject("--device: exported files run where they are")
+    drawn = None if example is None else torch.randn(example, generator=torch.Generator().manual_seed(seed))
+    other, known = _clip(clip, drawn)
+    step = wrapped(program_of(target))
+    subject = subject_of_pair(step, other, wanted, time_known=known)
+    given = {"window": window, "within": within}
+    overrides: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return dataclasses.replace(subject, name=target, allow=(*subject.allow, *allow), **overrides)
+
+
+def _pairs(states: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for text in states:
+        name, equals, output = text.partition("=")
+        if not (name and equals and output):
+            raise BadSubject(f"--state {text}: expected INPUT=OUTPUT")
+        found[name] = output
+    return found
+
+
+def _clip(clip: str, example: Tensor | None) -> tuple[Subject, bool]:
+    """The clip function as a Subject, and whether its axis of time is known."""
+    if is_artefact(clip):
+        return _of_file(clip, example)
+    if Path(clip).suffix in (".onnx", ".pt2"):
+        raise BadSubject(f"no file {clip}")
+    value = targets.named(clip)
+    if not isinstance(value, (Subject, torch.nn.Module)) and callable(value) and not _takes_a_clip(value):
+        value = targets.called(clip, value, WANTED)
+    if isinstance(value, tuple) and len(value) == 2 and callable(value[0]):
+        value, example = value[0], value[1] if example is None else example
+    if isinstance(value, Subject):
+        return (value if example is None else dataclasses.replace(value, example=example)), True
+    if not callable(value):
+        raise BadSubject(f"--clip {clip} is of type {type(value).__name__}; expected {WANTED}")
+    if example is None:
+        raise BadSubject(f"--clip {clip} needs an example clip: add --example SHAPE (like --example 1,3,16,32,32)")
+    return clip_of_module(value, example, clip), False
+
+
+def _takes_a_clip(function: Any) -> bool:
+    """Whether a function takes one argument at least."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+
+
+def _of_file(clip: str, example: Tensor | None) -> tuple[Subject, bool]:
+    program = program_of(clip)
+    if len(program.inputs) != 1:
+        names = ", ".join(port.name for port in program.inputs)
+        raise BadSubject(f"--clip {clip} takes {len(program.inputs)} inputs ({names}): expected one, the clip")
+    (port,) = program.inputs
+    if example is None:
+        if not port.fixed:
+            raise BadSubject(f"--clip {clip} takes a clip {port}: add --example SHAPE, since not every size of it is fixed")
+        example = torch.randn([int(n) for n in port.shape or ()], generator=torch.Generator().manual_seed(0))  # type: ignore[arg-type]
+    return clip_of_module(ProgramClip(program, 1), example, clip), False

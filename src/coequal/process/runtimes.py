@@ -1,0 +1,75 @@
+"""An exported file on a real runtime, in the child process: the integer canary, and the usual checks on floats."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from coequal.equivalence.canary import Canary, canary
+from coequal.equivalence.options import Options
+from coequal.equivalence.report import Report
+from coequal.equivalence.verify import verify
+from coequal.process.exported import load
+from coequal.subjects.artefacts.find import program_of
+from coequal.subjects.artefacts.onnx_file import OnnxProgram
+from coequal.subjects.artefacts.onnx_parts import parts
+from coequal.subjects.artefacts.program import Program
+from coequal.subjects.backends.find import runtime
+from coequal.subjects.backends.runtime import RuntimeProgram
+from coequal.subjects.errors import BadSubject
+
+NOT_ASKED = ("exact", "gradients", "integers")  # of a runtime: it is not looked into
+
+
+@dataclasses.dataclass(frozen=True)
+class OnRuntime:
+    """What was found of one runtime: its name with its version, the canary, and the report of its behaviour."""
+
+    asked: str
+    name: str
+    canary: Canary
+    report: Report
+
+
+def of_target(target: str, text: str, given: dict[str, Any], options: Options) -> OnRuntime:
+    """The file on the runtime that `text` names. BadSubject: there is none, it is not installed, or refuses the file."""
+    backend, _, settings = runtime(text)
+    program = program_of(target)
+    if not isinstance(program, OnnxProgram):
+        raise BadSubject(f"--backend {text}: runtimes run files of ONNX; {target} is none")
+    started = backend.start(program.model, settings)
+
+    def wrapped(step: Program) -> Program:
+        assert isinstance(step, OnnxProgram)
+        return RuntimeProgram(step, started)
+
+    subject = load(target, wrapped=wrapped, **given)
+    subject = dataclasses.replace(subject, allow=(*subject.allow, *NOT_ASKED), suspects=None)
+    asked = canary(parts(program, _inputs(program)), lambda model, s: backend.start(model, s).run, settings, backend.CURES)
+    return OnRuntime(text, started.name, asked, verify(subject, options, target=target))
+
+
+def check_names(target: str, names: Iterable[str]) -> None:
+    """BadSubject: one of the names is no runtime's, or the target is no file that runtimes run."""
+    for name in names:
+        runtime(name)
+    if not target.endswith(".onnx"):
+        raise BadSubject(f"--backend: runtimes run files of ONNX; {target} is none by its name")
+
+
+def _inputs(program: OnnxProgram) -> tuple[torch.Tensor, ...]:
+    """Numbers of the declared shapes; a size that varies is 2."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = []
+    for port in program.inputs:
+        if port.shape is None:
+            raise BadSubject(f"{program.name}: it does not say what shape its input {port} has")
+        shape = [n if isinstance(n, int) else 2 for n in port.shape]
+        floats = port.dtype.is_floating_point
+        drawn.append(
+            torch.randn(shape, generator=generator, dtype=port.dtype) if floats else torch.zeros(shape, dtype=port.dtype)
+        )
+    return tuple(drawn)

@@ -1,0 +1,1 @@
+"""ONNX operators as torch code: one file a group."""

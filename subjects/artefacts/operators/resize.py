@@ -1,0 +1,80 @@
+"""Resize: nearest or linear, axis by axis, at the places that the coordinate transformation names."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from coequal.subjects.artefacts.operators.table import Node, operator, refuse, whole
+
+Tensor = torch.Tensor
+
+
+@operator(
+    "Resize",
+    attributes="antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value"
+    " keep_aspect_ratio_policy mode nearest_mode",
+)
+def resize(
+    node: Node, x: Tensor, roi: Tensor | None = None, scales: Tensor | None = None, sizes: Tensor | None = None
+) -> Tensor:
+    mode = node.get("mode", "nearest")
+    if mode not in ("nearest", "linear") or node.get("antialias", 0) or node.get("exclude_outside", 0):
+        raise refuse(
+            node, f"mode {mode!r}, antialias {node.get('antialias', 0)}, exclude_outside {node.get('exclude_outside', 0)}"
+        )
+    if node.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise refuse(node, "keep_aspect_ratio_policy")
+    axes = [a % x.dim() for a in node.get("axes") or range(x.dim())]
+    if sizes is not None and sizes.numel():
+        wanted = whole(sizes)
+        factors = [n / x.shape[a] for n, a in zip(wanted, axes, strict=True)]
+    else:
+        assert scales is not None
+        factors = [float(s) for s in scales.reshape(-1).tolist()]
+        wanted = [math.floor(x.shape[a] * s) for s, a in zip(factors, axes, strict=True)]
+    for axis, size, factor in zip(axes, wanted, factors, strict=True):
+        if size != x.shape[axis]:
+            x = _along(node, x, axis, size, factor, mode)
+    return x
+
+
+def _along(node: Node, x: Tensor, axis: int, size: int, scale: float, mode: str) -> Tensor:
+    places, last = [_place(node, i, size, x.shape[axis], scale) for i in range(size)], x.shape[axis] - 1
+    if mode == "nearest":
+        return x.index_select(axis, _indices([min(max(_nearest(node, p), 0), last) for p in places], x))
+    low = [math.floor(p) for p in places]
+    share = torch.tensor([p - n for p, n in zip(places, low, strict=True)], dtype=x.dtype, device=x.device)
+    share = share.reshape([-1 if i == axis else 1 for i in range(x.dim())])
+    before, after = ([min(max(n + d, 0), last) for n in low] for d in (0, 1))
+    return x.index_select(axis, _indices(before, x)) * (1 - share) + x.index_select(axis, _indices(after, x)) * share
+
+
+def _indices(places: list[int], x: Tensor) -> Tensor:
+    return torch.tensor(places, dtype=torch.int64, device=x.device)
+
+
+def _place(node: Node, i: int, size: int, before: int, scale: float) -> float:
+    """Where an element of the result stands in the original."""
+    how = node.get("coordinate_transformation_mode", "half_pixel")
+    if how == "asymmetric":
+        return i / scale
+    if how == "align_corners":
+        return i * (before - 1) / (size - 1) if size > 1 else 0.0
+    if how == "half_pixel" or (how == "pytorch_half_pixel" and size > 1):
+        return (i + 0.5) / scale - 0.5
+    if how == "pytorch_half_pixel":
+        return 0.0
+    raise refuse(node, f"coordinate_transformation_mode {how!r}")
+
+
+def _nearest(node: Node, place: float) -> int:
+    how = node.get("nearest_mode", "round_prefer_floor")
+    if how == "round_prefer_floor":
+        return math.ceil(place - 0.5)
+    if how == "round_prefer_ceil":
+        return math.floor(place + 0.5)
+    if how not in ("floor", "ceil"):
+        raise refuse(node, f"nearest_mode {how!r}")
+    return math.floor(place) if how == "floor" else math.ceil(place)

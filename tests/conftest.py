@@ -20,10 +20,14 @@ SLOW = (
     *("equivalence/campaigns", "equivalence/checks", "equivalence/memory", "equivalence/prove", "equivalence/findings"),
     *("equivalence/compare/test_formats", "equivalence/test_pytest_plugin", "equivalence/test_several"),
     *("equivalence/test_verdicts", "continual/test_sliding_softmax", "subjects/test_adapters", "proofs/theorems"),
+    *("equivalence/test_asserting", "equivalence/test_canary", "subjects/artefacts"),
     *("proofs/field/semantics/test_ordering", "proofs/field/semantics/test_logarithms"),
 )
 # whole verifications by the dozen, of what other tests cover: measured, they would take three times as long
-NOT_MEASURED = ("generated", "meta/test_bugs", "subjects/test_adapters", "examples/test_subjects", "equivalence/prove")
+NOT_MEASURED = (
+    *("generated", "meta", "examples", "systems", "layout", "subjects/test_adapters", "continual/test_sliding_softmax"),
+    *("equivalence/prove", "equivalence/memory", "equivalence/findings", "equivalence/test_verdicts"),
+)
 TESTS = Path(__file__).parent
 torch.set_num_threads(1)  # small tensors: two workers of two threads each would only wait for one another
 

@@ -25,7 +25,7 @@ SLOW = (
 )
 # whole verifications by the dozen, of what other tests cover: measured, they would take three times as long
 NOT_MEASURED = (
-    *("generated", "meta", "examples", "systems", "layout", "subjects/test_adapters", "continual/test_sliding_softmax"),
+    *("generated", "meta", "examples", "systems", "layout", "subjects/test_adapters"),
     *("equivalence/prove", "equivalence/memory", "equivalence/findings", "equivalence/test_verdicts"),
 )
 TESTS = Path(__file__).parent

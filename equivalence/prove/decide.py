@@ -36,7 +36,7 @@ from coequal.subjects.inputs import Tree
 
 Tensor = torch.Tensor
 DRAWS = 12
-SECONDS = {"quick": 15.0, "normal": 45.0}  # after which no further length is tried (never the first)
+SECONDS = {"quick": 30.0, "normal": 60.0}  # after which no further length is tried (never the first)
 LEAST = 19  # frames up to which every length is compared, if there is time
 FAR = 60  # frames, from which on not every window is compared
 LONG = 128  # frames of a single example beyond which chains of primes are not tried

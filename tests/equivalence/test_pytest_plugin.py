@@ -62,6 +62,16 @@ def test_drawn(size):
 )
 
 
+PROFILE = """
+from hypothesis import Phase, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+settings.register_profile(
+    "few", max_examples=20, derandomize=False, database=DirectoryBasedExampleDatabase("examples"), phases=tuple(Phase)[:5]
+)
+"""
+
+
 def pytest_of_theirs(folder: Path, *options: str, text: str = THEIRS) -> str:
     (folder / "test_theirs.py").write_text(text)
     command = [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:cov", *options, "test_theirs.py"]
@@ -118,9 +128,11 @@ def test_the_mark_selects_the_fixture_too(tmp_path: Path) -> None:
 
 
 def test_hypothesis_shrinks_and_remembers(tmp_path: Path) -> None:
-    """The profile says how many, and what failed is tried first in the next run."""
-    profile = "hypothesis.settings.register_profile('few', max_examples=20, phases=tuple(hypothesis.Phase)[:5])"
-    (tmp_path / "conftest.py").write_text(f"import hypothesis\n{profile}\n")
+    """The profile says how many, and what failed is tried first in the next run.
+
+    It says where, too: on the machines of continuous integration Hypothesis remembers nothing by itself.
+    """
+    (tmp_path / "conftest.py").write_text(PROFILE)
     options = ("--hypothesis-profile", "few")  # with a seed Hypothesis does not read what it remembers
     out = pytest_of_theirs(tmp_path, *options, text=DRAWN)
     assert "size=37" in out

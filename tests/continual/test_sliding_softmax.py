@@ -92,8 +92,8 @@ def test_an_outlier_does_not_overflow_and_leaves_with_its_window(within, error_b
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_steps_leave_no_trace():
-    window, length = 11, 11 * 9000
+def test_twenty_thousand_steps_leave_no_trace():
+    window, length = 11, 11 * 1820
     q, k, v = tokens(length, 1, np.float32)
     with torch.no_grad():
         long, _ = run(q, k, v, window)

@@ -271,7 +271,7 @@ class Mod2(Base):
 
     def tick(s):
         s.t += 1
-        return 6000 if s.t % 1000 == 999 else 0
+        return 6000 if s.t % 100 == 99 else 0
 
 
 class ModT(Base):

@@ -5,28 +5,45 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from coequal.equivalence.memory.reads import is_known
 
-_Cache = functools._lru_cache_wrapper
 LIBRARIES = ("sympy.", "mpmath.", "hypothesis.")  # besides those whose code is known
+_Cache = functools._lru_cache_wrapper
 
 
 @contextlib.contextmanager
 def forgotten() -> Iterator[None]:
-    """Within it the programs' own caches start empty, and nothing that they keep there outlives it."""
-    forget()
+    """Within it the programs' own caches start empty, and nothing that they keep there outlives it.
+
+    What there is when it begins is set aside for the collector, if nobody else did so: afterwards only what is new is
+    looked through.
+    """
+    before = _caches()
+    _clear(before)
+    aside = gc.get_freeze_count() == 0
+    if aside:
+        gc.freeze()
     try:
         yield
     finally:
-        forget()
+        _clear([*before, *_caches()])
+        if aside:
+            gc.unfreeze()
 
 
-def forget() -> None:
-    """Clear the caches of all functions but those of libraries."""
-    for cache in gc.get_referrers(_Cache):  # an object holds its type: faster than a look at the type of every object
-        if type(cache) is not _Cache or is_known(cache.__module__):
-            continue
-        if not f"{cache.__module__}.".startswith(LIBRARIES):
-            cache.cache_clear()
+def _caches() -> list[Any]:
+    """Those of all functions but libraries' that the collector knows."""
+    held = gc.get_referrers(_Cache)  # an object holds its type: faster than a look at the type of every object
+    return [cache for cache in held if type(cache) is _Cache and not _of_a_library(cache.__module__)]
+
+
+def _of_a_library(module: str) -> bool:
+    return is_known(module) or f"{module}.".startswith(LIBRARIES)
+
+
+def _clear(caches: Iterable[Any]) -> None:
+    for cache in caches:
+        cache.cache_clear()

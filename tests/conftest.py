@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pickle
+import sys
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +16,8 @@ import hypothesis
 import numpy as np
 import pytest
 import torch
+
+from coequal.process import child, parent
 
 # one profile: how long an example takes depends on what else the machine does
 hypothesis.settings.register_profile("coequal", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -63,3 +71,35 @@ def within() -> Callable[[Any, Any, Any, int], None]:
     NaN and infinity must stand in the same places.
     """
     return _within
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands are answered by a fork of this process, which has imported torch, and not by a new one.
+
+    `tests/process`, `test_verify.py` and `test_bad_input.py` start new ones, as users do.
+    """
+    if sys.platform == "linux":
+        monkeypatch.setattr(parent, "run", _answered_by_a_fork)
+
+
+def _answered_by_a_fork(request: dict[str, Any], timeout: float, *, quiet: bool = False) -> Any:
+    with tempfile.TemporaryDirectory(prefix="coequal-") as name:
+        folder = Path(name)
+        (folder / parent.REQUEST).write_bytes(pickle.dumps({**request, "deadline": time.time() + timeout}))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        forked = os.fork()
+        if forked == 0:
+            with contextlib.suppress(BaseException):
+                if quiet:
+                    nowhere = os.open(os.devnull, os.O_WRONLY)
+                    os.dup2(nowhere, 1)
+                    os.dup2(nowhere, 2)
+                child.main(folder)
+            os._exit(1)
+        os.waitpid(forked, 0)
+        kind, value = pickle.loads((folder / parent.ANSWER).read_bytes())
+    if kind == "bad":
+        raise parent.BadInput(value)
+    return value

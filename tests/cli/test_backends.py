@@ -11,6 +11,8 @@ from coequal.__main__ import main
 from tests.subjects.artefacts import nets
 from tests.subjects.artefacts.test_faults import lstm_of
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 CLIP = f"{nets.__file__}:recurrent"

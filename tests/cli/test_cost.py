@@ -7,6 +7,8 @@ import pytest
 
 from coequal.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 HEAD = """
 import torch
 from torch import nn

@@ -10,6 +10,8 @@ import pytest
 
 from coequal.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 THEIRS = """
 import torch, coequal
 from hypothesis import strategies as st

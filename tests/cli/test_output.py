@@ -8,6 +8,8 @@ import pytest
 
 from coequal.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 ROOT = Path(__file__).resolve().parents[2]
 OWN = str(ROOT / "examples" / "own_model.py")
 LINES = {

@@ -93,9 +93,7 @@ def _answered_by_a_fork(request: dict[str, Any], timeout: float, *, quiet: bool 
         if forked == 0:
             with contextlib.suppress(BaseException):
                 if quiet:
-                    nowhere = os.open(os.devnull, os.O_WRONLY)
-                    os.dup2(nowhere, 1)
-                    os.dup2(nowhere, 2)
+                    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115  it ends with the process
                 child.main(folder)
             os._exit(1)
         os.waitpid(forked, 0)

@@ -9,6 +9,8 @@ import pytest
 
 from coequal.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 ROOT = Path(__file__).resolve().parents[2]
 ZOO = ROOT / "tests" / "subjects" / "drafts" / "zoo.py"
 
@@ -75,7 +77,8 @@ def test_what_the_module_prints_is_no_part_of_the_draft(tmp_path: Path, capfd) -
     compile(source, "draft", "exec")
 
 
-def test_a_module_that_never_returns(tmp_path: Path, capfd) -> None:
+def test_a_module_that_never_returns(tmp_path: Path, capfd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # a process of its own, which is ended when its time is up
     path = tmp_path / "slow.py"
     path.write_text(
         "from torch import nn\nclass Net(nn.GRU):\n    def forward(self, x, hx=None):\n        while True: pass\n"

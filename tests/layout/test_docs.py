@@ -47,8 +47,9 @@ def told(text: str) -> tuple[str, list[float]]:
 
     Digits that another machine rounds otherwise may be more or fewer, and move what stands behind them in a table.
     """
-    text = re.sub(r"\(\d+\.\d s\)", "(... s)", text)
-    return " ".join(FLOAT.sub("#", text).split()), [float(number) for number in FLOAT.findall(text)]
+    text = " ".join(re.sub(r"\(\d+\.\d s\)", "(... s)", text).split())
+    text = re.sub(r"(off by at most [^,]*, at frame) \d+ of", r"\1 ... of", text)  # where roundings happen to be largest
+    return FLOAT.sub("#", text), [float(number) for number in FLOAT.findall(text)]
 
 
 def alike(expected: str, got: str) -> bool:
@@ -68,6 +69,8 @@ def _close(a: float, b: float) -> bool:
         ("a  0.25\n   b", "a 0.25 b", True),
         ("off by 0.45", "off by 0.46", False),
         ("13 frames of 0.5", "14 frames of 0.5", False),
+        ("off by at most 9e-8, at\nframe 2 of 6", "off by at most 1e-7,\nat frame 3 of 6", True),
+        ("differ at frame 2 of 6", "differ at frame 3 of 6", False),
         ("bound 6.3e-13", "bound 6.4e-13", True),
         ("head 0.5", "tail 0.5", False),
         ("0.5", "0.5 0.5", False),

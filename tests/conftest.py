@@ -31,7 +31,9 @@ SLOW = (
     *("equivalence/test_asserting", "equivalence/test_canary", "subjects/artefacts"),
     *("proofs/field/semantics/test_ordering", "proofs/field/semantics/test_logarithms"),
 )
-# whole verifications by the dozen, of what other tests cover: measured, they would take three times as long
+# what covers reference/ and continual/, which `make test` measures: all else runs at full speed there
+OF_TWO_ROOMS = ("reference", "continual", "equivalence/campaigns/test_agree")
+# whole verifications by the dozen, of what other tests cover: measured whole, they would take three times as long
 NOT_MEASURED = (
     *("generated", "meta", "examples", "systems", "layout", "subjects/test_adapters"),
     *("equivalence/prove", "equivalence/memory", "equivalence/findings", "equivalence/test_verdicts"),
@@ -40,13 +42,15 @@ TESTS = Path(__file__).parent
 torch.set_num_threads(1)  # small tensors: two workers of two threads each would only wait for one another
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests of slow folders are marked so; those that repeat what others cover run at full speed."""
+    rooms = config.getoption("cov_source", None) not in (None, [], [True])
     for item in items:
         place = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
         if place.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
-        if place.startswith(NOT_MEASURED):
+        measured = place.startswith(OF_TWO_ROOMS) if rooms else not place.startswith(NOT_MEASURED)
+        if not measured:
             item.add_marker(pytest.mark.no_cover)
 
 

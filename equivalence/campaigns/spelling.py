@@ -27,7 +27,7 @@ def read(text: str) -> dict[str, Any]:
     """The configuration that a text spells.
 
     Args:
-        text: Keyword arguments: literals of Python, and dotted names of what can be imported.
+        text: Keyword arguments: literals of Python, dotted names of what can be imported, words that stand for themselves.
 
     Returns:
         Values by option.
@@ -52,12 +52,14 @@ def _value(node: ast.expr) -> Any:
 
 
 def _imported(dotted: str) -> Any:
-    """What a dotted name stands for: the longest beginning that is a module, and attributes of it."""
+    """What a dotted name stands for: the longest beginning that is a module, and attributes of it. A word is a text."""
     names = dotted.split(".")
     if not all(name.isidentifier() for name in names):
         raise BadSubject(
             f"a value of a configuration is a literal, or the dotted name of what can be imported; got {dotted}"
         )
+    if len(names) == 1:
+        return dotted
     for count in range(len(names) - 1, 0, -1):
         try:
             value = import_module(".".join(names[:count]))

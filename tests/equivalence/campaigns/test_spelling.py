@@ -25,6 +25,10 @@ def test_what_is_written_is_read(configuration: dict) -> None:
     assert read(spelled(configuration)) == configuration
 
 
+def test_a_word_stands_for_itself() -> None:
+    assert read("cache=static, size=3, on=True") == {"cache": "static", "size": 3, "on": True}
+
+
 @pytest.mark.parametrize(
     "text", ["4", "k=", "**k", "k=4)", "k=__import__('os')", "k=no.such.name", "k=<object>", "k=lambda: 1"]
 )

@@ -1,0 +1,107 @@
+"""A network in small: few channels, small frames, short windows, every different block once; the same operators in order.
+
+What it does with time is that of the network, but for how often blocks repeat and how long windows are: what is true of its
+streams is proved in seconds.
+
+    channels, features        an equal share of the published ones, so that what is put side by side still fits
+    heads of attention        two
+    windows, tables of rows   three frames, and as many more rows as the published table has
+    blocks                    one around an identity shortcut is left out where one like it, up to channels, has been
+    frames                    as few and as small as the network takes
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from coequal.reference.activation import Activation
+from coequal.reference.compose import Residual, Sequential
+from coequal.reference.layer import Layer, Shape
+from coequal.systems.system import System
+
+CHANNELS = {
+    *("in_channels", "out_channels", "num_features", "num_channels", "channels", "squeeze_channels", "groups"),
+    *("in_features", "out_features", "normalized_shape", "embed_dim", "d_model", "dim_feedforward", "classes"),
+}
+HEADS = {"nhead", "num_heads"}
+SHARE, WINDOW = 32, 3
+SIDES = (8, 16, 32, 64, 96, 128, 224)  # of a frame, in pixels
+LONGEST = 256  # frames
+
+Change = Callable[[str, int], int]
+
+
+def small(system: System) -> tuple[Any, Shape]:
+    """The network and the smallest clip that it takes; ValueError where none of at most LONGEST frames does."""
+    time = system.layer.time
+    assert time is not None
+    layer = _once(_changed(system.layer, _smaller(system.shape[time])), set())
+    channels = tuple(-(-size // SHARE) for size in system.shape)
+    for side, length in itertools.product(SIDES, range(WINDOW, LONGEST)):
+        shape = (1, channels[1], length, *[side] * (len(system.shape) - 3)) if time == 2 else (1, length, channels[2])
+        if _takes(layer, shape):
+            return layer, shape
+    raise ValueError(f"{system.name}: its small network takes no clip of up to {LONGEST} frames")
+
+
+def _smaller(frames: int) -> Change:
+    """What becomes of a number of a network that was published with clips of so many frames."""
+
+    def change(name: str, size: int) -> int:
+        if name in CHANNELS:
+            return -(-size // SHARE)
+        if name in HEADS:
+            return min(size, 2)
+        if name == "window":
+            return min(size, WINDOW)
+        if name == "length":
+            return size - frames + WINDOW
+        return max(WINDOW, size - 2 * (frames - WINDOW)) if name == "num_embeds" else size
+
+    return change
+
+
+def _changed(value: Any, change: Change, name: str = "") -> Any:
+    """A layer with its numbers, and those of the layers inside, changed by the names of their fields."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+        return dataclasses.replace(value, **{key: _changed(each, change, key) for key, each in fields.items()})
+    if isinstance(value, tuple):
+        return tuple(_changed(each, change, name) for each in value)
+    return change(name, value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _once(value: Any, seen: set[Any]) -> Any:
+    """Without the blocks around an identity shortcut that are like one before, up to channels."""
+    if isinstance(value, tuple):
+        return tuple(_once(each, seen) for each in value if not _again(each, seen))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
+        return dataclasses.replace(value, **{key: _once(each, seen) for key, each in fields.items()})
+    return value
+
+
+def _again(block: Any, seen: set[Any]) -> bool:
+    if not _around(block):
+        return False
+    alike = _changed(block, lambda name, size: min(size, 2) if name in CHANNELS else size)
+    known = alike in seen
+    seen.add(alike)
+    return known
+
+
+def _around(block: Any) -> bool:
+    """Whether it is a shortcut that is the identity, and what is elementwise."""
+    if isinstance(block, Sequential):
+        return any(map(_around, block.layers)) and all(isinstance(p, Activation) or _around(p) for p in block.layers)
+    return isinstance(block, Residual) and block.shortcut is None
+
+
+def _takes(layer: Layer, shape: Shape) -> bool:
+    try:
+        return min(layer.output_shape(shape)) > 0
+    except ValueError:
+        return False

@@ -1,0 +1,245 @@
+"""Does a network stream, and how? Read off the timings of its operators; one that does not stream has a counterexample.
+
+    streams exactly     it has the newest output of a clip as soon as the clip's last frame is there
+    with a delay        it has that output D frames later: where the clip has padding, the stream waits for frames
+    at a phase          a stride of S in time: outputs at one frame of S alone, D frames later
+    last output only    of the outputs of a window, attention of mode "single" has the newest
+    not exactly         an operator looks at the whole clip, however long
+
+The clip is the whole stream so far, padded once at its start and end. The delay `D` is the padding at its end: so many
+frames of the future the newest output of a clip would see. An output that sees N frames and no padding, as behind a mean
+over the last N frames, stands for the newest of them: that the first output takes N frames is warm-up. (`Timing.delay`
+counts from the oldest frame, so that it has both.)
+
+Whatever its delay, a stream is refuted by two clips that differ in their last frame alone: if the closest variant that
+streams has output 0 after frame W, clips of W + 2 frames are the shortest with a frame that came too late for output 0, and
+output 0 changes. `tests/systems/test_streamability.py` proves or refutes every verdict.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from coequal.reference.compose import Identity, Parallel, Residual, Sequential
+from coequal.reference.layer import Layer, Shape
+from coequal.reference.pathways import Pathways, joined_shape
+from coequal.reference.pool import GlobalAvgPool, GlobalMaxPool, MaxPool
+from coequal.reference.position import LearnedEncoding, RecyclingEncoding, SinusoidalEncoding
+from coequal.reference.squeeze_excite import SqueezeExcite
+from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
+
+KINDS = EXACTLY, DELAYED, PHASED, LAST, NOT = (
+    "streams exactly",
+    "with a delay",
+    "at a phase",
+    "last output only",
+    "not exactly",
+)
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """Clips of `length` frames that differ in `frame` alone, and all the same in `output`; the operator that is to blame."""
+
+    path: str
+    operator: str
+    length: int
+    output: int = 0
+
+    @property
+    def frame(self) -> int:
+        """The last one."""
+        return self.length - 1
+
+    def __str__(self) -> str:
+        return f"clips of {self.length} frames: output {self.output} changes with frame {self.frame}"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The closest network that streams: `changes` say what is another operator than in the original."""
+
+    layer: Layer
+    changes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ", ".join(self.changes)
+
+
+@dataclass(frozen=True)
+class Streamability:
+    """A verdict of KINDS. In frames, None without a stream: delay, phase, and those before the first output (`warm_up`)."""
+
+    kind: str
+    delay: int | None = None
+    phase: int | None = None
+    warm_up: int | None = None
+    counterexample: Counterexample | None = None
+    variant: Variant | None = None
+
+    @property
+    def streams(self) -> bool:
+        """Whether any stream has its outputs."""
+        return self.kind != NOT
+
+    def __str__(self) -> str:
+        late = f"a delay of {self.delay} frame{'s' * (self.delay != 1)}"
+        if self.kind == PHASED:
+            return f"at a phase of {self.phase}{f', {late}' if self.delay else ''}"
+        return f"with {late}" if self.kind == DELAYED else self.kind
+
+
+def streamability(layer: Layer, shape: Shape) -> Streamability:
+    """The verdict on a network that was published with clips of `shape`."""
+    timing = layer.timing
+    if timing is None:
+        closest = variant(layer, shape)
+        return Streamability(NOT, counterexample=counterexample(layer, shape, closest), variant=closest)
+    if any(_mode(operator) == "single" for _, operator in operators(layer)):
+        kind = LAST
+    elif timing.stride > 1:
+        kind = PHASED
+    else:
+        kind = DELAYED if timing.pad_end else EXACTLY
+    return Streamability(kind, timing.pad_end, timing.stride, timing.delay)
+
+
+def operators(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
+    """What a tree is made of, with its path: all but the containers of `reference/compose.py`."""
+    if isinstance(layer, Sequential):
+        inside = {str(i): child for i, child in enumerate(layer.layers)}
+    elif isinstance(layer, (Parallel, Residual)):
+        inside = layer.branches
+    else:
+        yield path, layer
+        return
+    for name, child in inside.items():
+        yield from operators(child, f"{path}.{name}" if path else name)
+
+
+def counterexample(layer: Layer, shape: Shape, closest: Variant | None) -> Counterexample:
+    """The shortest clips that refute a stream as fast as the closest variant, or as the operators that do stream.
+
+    The latter where there is no variant, or one whose output 0 is not that of the network.
+    """
+    path, guilty = next((path, operator) for path, operator in operators(layer) if operator.timing is None)
+    if closest is None or closest.layer.output_shape(shape) != layer.output_shape(shape):
+        stream = _rebuilt(layer, shape, lambda operator, _: Identity() if operator.timing is None else operator)
+    else:
+        stream = closest.layer
+    length = stream.timing.delay + 2
+    while not _takes(layer, _lasting(layer, shape, length)):
+        length += 1
+    return Counterexample(path, type(guilty).__name__, length)
+
+
+def _rebuilt(layer: Layer, shape: Shape, change: Callable[[Layer, Shape], Layer]) -> Any:
+    """The tree with every operator changed; it is told the shape of the clip that it gets."""
+    if isinstance(layer, Sequential):
+        children = []
+        for child in layer.layers:
+            children.append(_rebuilt(child, shape, change))
+            shape = child.output_shape(shape)
+        return Sequential(tuple(children))
+    if isinstance(layer, Parallel):
+        return dataclasses.replace(layer, layers=tuple(_rebuilt(child, shape, change) for child in layer.layers))
+    if isinstance(layer, Residual):
+        shortcut = None if layer.shortcut is None else _rebuilt(layer.shortcut, shape, change)
+        return dataclasses.replace(layer, main=_rebuilt(layer.main, shape, change), shortcut=shortcut)
+    return change(layer, shape)
+
+
+def _lasting(layer: Layer, shape: Shape, length: int) -> Shape:
+    assert layer.time is not None
+    return (*shape[: layer.time], length, *shape[layer.time + 1 :])
+
+
+def _takes(layer: Layer, shape: Shape) -> bool:
+    try:
+        return min(layer.output_shape(shape)) > 0
+    except ValueError:
+        return False
+
+
+def _mode(operator: Layer) -> str | None:
+    """Of attention, in an encoder or by itself."""
+    return getattr(getattr(operator, "layer", operator), "mode", None)
+
+
+# -- the closest variant that streams ----------------------------------------------------------------------------------
+
+
+def variant(layer: Layer, shape: Shape) -> Variant | None:
+    """The network with another operator, from SUBSTITUTES, for each one that no stream can have; None where one has none."""
+    changes: dict[str, None] = {}
+
+    def change(operator: Layer, shape: Shape) -> Layer:
+        if operator.timing is not None and getattr(operator, "longest", None) is None:
+            return operator
+        substitute, words = SUBSTITUTES[type(operator)]
+        changes[words] = None
+        return substitute(operator, shape)
+
+    try:
+        changed = _rebuilt(layer, shape, change)
+    except KeyError:
+        return None
+    return Variant(changed, tuple(changes))
+
+
+def _by_frame(layer: SqueezeExcite, shape: Shape) -> Layer:
+    return dataclasses.replace(layer, scope="frame")
+
+
+def _over_window(layer: Any, shape: Shape) -> Layer:
+    return dataclasses.replace(layer, window=shape[layer.time])
+
+
+def _newest(layer: TransformerEncoderLayer, shape: Shape) -> TransformerEncoderLayer:
+    return dataclasses.replace(layer, mode="single", window=shape[1])
+
+
+def _newest_of_encoder(layer: TransformerEncoder, shape: Shape) -> Layer:
+    return dataclasses.replace(layer, layer=_newest(layer.layer, shape))
+
+
+def _in_turn(layer: Any, shape: Shape) -> Layer:
+    """With as many rows as tell distances within a window apart (`reference/position.py`)."""
+    return RecyclingEncoding(layer.embed_dim, 2 * shape[1] - 1, isinstance(layer, LearnedEncoding))
+
+
+def _thinned(layer: Pathways, shape: Shape) -> Layer:
+    """Frames 0, alpha, 2 alpha ... are slow. A tree has no shared parts: a fast stage stands wherever it is heard."""
+    thin = MaxPool((1, 1, 1), (layer.alpha, 1, 1))
+    stages = {"select": layer.select, **layer.children}
+    Stage = tuple[Any, Shape]
+
+    def stage(name: str, before: Stage) -> Stage:
+        tree, seen = before
+        here = thin if name == "select" else _rebuilt(stages[name], seen, _windowed)
+        return Sequential((*tree.layers, here)), stages[name].output_shape(seen)
+
+    def join(a: Stage, b: Stage) -> Stage:
+        beside = b[0] if b[0].timing.stride == layer.alpha else Sequential((*b[0].layers, thin))
+        return Sequential((Parallel((a[0], beside), "concatenate"),)), joined_shape(a[1], b[1])
+
+    return layer.run(stage, join, (Sequential(()), shape))[0]
+
+
+def _windowed(layer: Layer, shape: Shape) -> Layer:
+    return layer if layer.timing is not None else _over_window(layer, shape)
+
+
+SUBSTITUTES: dict[type, tuple[Callable[[Any, Shape], Layer], str]] = {
+    Pathways: (_thinned, "uniform slow frames, sliding means"),
+    SqueezeExcite: (_by_frame, "gates frame by frame"),
+    GlobalAvgPool: (_over_window, "sliding mean"),
+    GlobalMaxPool: (_over_window, "sliding maximum"),
+    TransformerEncoderLayer: (_newest, "newest output"),
+    TransformerEncoder: (_newest_of_encoder, "newest output"),
+    LearnedEncoding: (_in_turn, "recycled positions"),
+    SinusoidalEncoding: (_in_turn, "recycled positions"),
+}

@@ -5,7 +5,7 @@ streams is proved in seconds.
 
     channels, features        an equal share of the published ones, so that what is put side by side still fits
     heads of attention        two
-    windows, tables of rows   three frames, and as many more rows as the published table has
+    windows, tables of rows   three frames, and as many more rows as the published table has; rows are learned: any rows
     blocks                    one around an identity shortcut is left out where one like it, up to channels, has been
     frames                    as few and as small as the network takes
 """
@@ -27,7 +27,9 @@ CHANNELS = {
     *("in_features", "out_features", "normalized_shape", "embed_dim", "d_model", "dim_feedforward", "classes"),
 }
 HEADS = {"nhead", "num_heads"}
-SHARE, WINDOW = 32, 3
+SHARE = {2: 16, 1: 256}  # of what is published, by the axis of time: video, tokens
+LEAST = {2: 1, 1: 4}  # channels; a norm of one or two features knows nothing but signs
+WINDOW = 3  # frames
 SIDES = (8, 16, 32, 64, 96, 128, 224)  # of a frame, in pixels
 LONGEST = 256  # frames
 
@@ -38,28 +40,34 @@ def small(system: System) -> tuple[Any, Shape]:
     """The network and the smallest clip that it takes; ValueError where none of at most LONGEST frames does."""
     time = system.layer.time
     assert time is not None
-    layer = _once(_changed(system.layer, _smaller(system.shape[time])), set())
-    channels = tuple(-(-size // SHARE) for size in system.shape)
+    layer = _once(_changed(system.layer, _smaller(time, system.shape[time])), set())
+    channels = _narrow(system.shape[3 - time], time)
     for side, length in itertools.product(SIDES, range(WINDOW, LONGEST)):
-        shape = (1, channels[1], length, *[side] * (len(system.shape) - 3)) if time == 2 else (1, length, channels[2])
+        shape = (1, channels, length, *[side] * (len(system.shape) - 3)) if time == 2 else (1, length, channels)
         if _takes(layer, shape):
             return layer, shape
     raise ValueError(f"{system.name}: its small network takes no clip of up to {LONGEST} frames")
 
 
-def _smaller(frames: int) -> Change:
+def _narrow(channels: int, time: int) -> int:
+    return max(min(channels, LEAST[time]), -(-channels // SHARE[time]))
+
+
+def _smaller(time: int, frames: int) -> Change:
     """What becomes of a number of a network that was published with clips of so many frames."""
 
     def change(name: str, size: int) -> int:
         if name in CHANNELS:
-            return -(-size // SHARE)
+            return _narrow(size, time)
         if name in HEADS:
             return min(size, 2)
         if name == "window":
             return min(size, WINDOW)
         if name == "length":
             return size - frames + WINDOW
-        return max(WINDOW, size - 2 * (frames - WINDOW)) if name == "num_embeds" else size
+        if name == "num_embeds":
+            return max(WINDOW, size - 2 * (frames - WINDOW))
+        return name == "learned" or size
 
     return change
 
@@ -71,7 +79,7 @@ def _changed(value: Any, change: Change, name: str = "") -> Any:
         return dataclasses.replace(value, **{key: _changed(each, change, key) for key, each in fields.items()})
     if isinstance(value, tuple):
         return tuple(_changed(each, change, name) for each in value)
-    return change(name, value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return change(name, value) if isinstance(value, int) else value
 
 
 def _once(value: Any, seen: set[Any]) -> Any:

@@ -4,7 +4,7 @@ What it does with time is that of the network, but for how often blocks repeat a
 streams is proved in seconds.
 
     channels, features        an equal share of the published ones, so that what is put side by side still fits
-    heads of attention        two
+    heads, folds of a shift   two
     windows, tables of rows   three frames, and as many more rows as the published table has; rows are learned: any rows
     blocks                    one around an identity shortcut is left out where one like it, up to channels, has been
     frames                    as few and as small as the network takes
@@ -26,7 +26,7 @@ CHANNELS = {
     *("in_channels", "out_channels", "num_features", "num_channels", "channels", "squeeze_channels", "groups"),
     *("in_features", "out_features", "normalized_shape", "embed_dim", "d_model", "dim_feedforward", "classes"),
 }
-HEADS = {"nhead", "num_heads"}
+PARTS = {"nhead", "num_heads", "fold_div"}
 SHARE = {2: 16, 1: 256}  # of what is published, by the axis of time: video, tokens
 LEAST = {2: 1, 1: 4}  # channels; a norm of one or two features knows nothing but signs
 WINDOW = 3  # frames
@@ -59,7 +59,7 @@ def _smaller(time: int, frames: int) -> Change:
     def change(name: str, size: int) -> int:
         if name in CHANNELS:
             return _narrow(size, time)
-        if name in HEADS:
+        if name in PARTS:
             return min(size, 2)
         if name == "window":
             return min(size, WINDOW)

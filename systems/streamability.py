@@ -40,6 +40,9 @@ KINDS = EXACTLY, DELAYED, PHASED, LAST, NOT = (
 )
 
 
+LONGEST = 256  # frames more than a stream waits for, of clips that are tried
+
+
 @dataclass(frozen=True)
 class Counterexample:
     """Clips of `length` frames that differ in `frame` alone, and all the same in `output`; the operator that is to blame."""
@@ -86,10 +89,7 @@ class Streamability:
         return self.kind != NOT
 
     def __str__(self) -> str:
-        late = f"a delay of {self.delay} frame{'s' * (self.delay != 1)}"
-        if self.kind == PHASED:
-            return f"at a phase of {self.phase}{f', {late}' if self.delay else ''}"
-        return f"with {late}" if self.kind == DELAYED else self.kind
+        return f"{self.kind} of {self.phase}" if self.kind == PHASED else self.kind
 
 
 def streamability(layer: Layer, shape: Shape) -> Streamability:
@@ -103,8 +103,8 @@ def streamability(layer: Layer, shape: Shape) -> Streamability:
     elif timing.stride > 1:
         kind = PHASED
     else:
-        kind = DELAYED if timing.pad_end else EXACTLY
-    return Streamability(kind, timing.pad_end, timing.stride, timing.delay)
+        kind = DELAYED if timing.pad_end > 0 else EXACTLY
+    return Streamability(kind, max(0, timing.pad_end), timing.stride, timing.delay)
 
 
 def operators(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
@@ -123,17 +123,17 @@ def operators(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
 def counterexample(layer: Layer, shape: Shape, closest: Variant | None) -> Counterexample:
     """The shortest clips that refute a stream as fast as the closest variant, or as the operators that do stream.
 
-    The latter where there is no variant, or one whose output 0 is not that of the network.
+    The latter where there is no variant, or one whose output 0 is not that of the network. Of a network that takes no clip
+    of such a length it is the published one.
     """
     path, guilty = next((path, operator) for path, operator in operators(layer) if operator.timing is None)
     if closest is None or closest.layer.output_shape(shape) != layer.output_shape(shape):
         stream = _rebuilt(layer, shape, lambda operator, _: Identity() if operator.timing is None else operator)
     else:
         stream = closest.layer
-    length = stream.timing.delay + 2
-    while not _takes(layer, _lasting(layer, shape, length)):
-        length += 1
-    return Counterexample(path, type(guilty).__name__, length)
+    lengths = range(stream.timing.delay + 2, stream.timing.delay + LONGEST)
+    taken = (length for length in lengths if _takes(layer, _lasting(layer, shape, length)))
+    return Counterexample(path, type(guilty).__name__, next(taken, shape[layer.time or 2]))
 
 
 def _rebuilt(layer: Layer, shape: Shape, change: Callable[[Layer, Shape], Layer]) -> Any:
@@ -174,20 +174,20 @@ def _mode(operator: Layer) -> str | None:
 
 def variant(layer: Layer, shape: Shape) -> Variant | None:
     """The network with another operator, from SUBSTITUTES, for each one that no stream can have; None where one has none."""
-    changes: dict[str, None] = {}
-
-    def change(operator: Layer, shape: Shape) -> Layer:
-        if operator.timing is not None and getattr(operator, "longest", None) is None:
-            return operator
-        substitute, words = SUBSTITUTES[type(operator)]
-        changes[words] = None
-        return substitute(operator, shape)
-
     try:
-        changed = _rebuilt(layer, shape, change)
+        changes = (SUBSTITUTES[type(operator)][1] for _, operator in operators(layer) if not _endless(operator))
+        return Variant(_rebuilt(layer, shape, _substituted), tuple(dict.fromkeys(changes)))
     except KeyError:
         return None
-    return Variant(changed, tuple(changes))
+
+
+def _endless(operator: Layer) -> bool:
+    """Whether a stream of it may be as long as one likes: it does not need the whole clip, nor runs out of positions."""
+    return operator.timing is not None and getattr(operator, "longest", None) is None
+
+
+def _substituted(operator: Layer, shape: Shape) -> Layer:
+    return operator if _endless(operator) else SUBSTITUTES[type(operator)][0](operator, shape)
 
 
 def _by_frame(layer: SqueezeExcite, shape: Shape) -> Layer:
@@ -219,7 +219,7 @@ def _thinned(layer: Pathways, shape: Shape) -> Layer:
 
     def stage(name: str, before: Stage) -> Stage:
         tree, seen = before
-        here = thin if name == "select" else _rebuilt(stages[name], seen, _windowed)
+        here = thin if name == "select" else _rebuilt(stages[name], seen, _substituted)
         return Sequential((*tree.layers, here)), stages[name].output_shape(seen)
 
     def join(a: Stage, b: Stage) -> Stage:
@@ -227,10 +227,6 @@ def _thinned(layer: Pathways, shape: Shape) -> Layer:
         return Sequential((Parallel((a[0], beside), "concatenate"),)), joined_shape(a[1], b[1])
 
     return layer.run(stage, join, (Sequential(()), shape))[0]
-
-
-def _windowed(layer: Layer, shape: Shape) -> Layer:
-    return layer if layer.timing is not None else _over_window(layer, shape)
 
 
 SUBSTITUTES: dict[type, tuple[Callable[[Any, Shape], Layer], str]] = {

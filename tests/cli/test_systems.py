@@ -36,8 +36,7 @@ def test_it_fits(width: int, capsys: pytest.CaptureFixture[str], monkeypatch: py
     found = lines(out)
     assert list(found) == list(SYSTEMS)
     for name, system in SYSTEMS.items():
-        verdict = streamability(system.layer, system.shape)
-        words = f"{verdict.kind} of {verdict.phase}" if verdict.kind == "at a phase" else verdict.kind
+        words = str(streamability(system.layer, system.shape))
         for whole in (f"  {words}  ", f" {system.params:,} "):
             assert (whole in found[name]) == (width >= 100)
 

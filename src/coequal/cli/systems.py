@@ -35,8 +35,8 @@ READ = (
     " stream's state in bytes of float32"
 )
 READ_REFUTED = (
-    "two clips of so many frames that differ in the last one alone differ in their first output, for which a stream would not"
-    " have waited that long"
+    "two clips of so many frames that differ in the last one alone differ in their first output, for which no stream waits"
+    " that long"
 )
 SHORT = dict(zip(KINDS, ("exactly", "delay", "phase", "last", "no"), strict=True))
 
@@ -156,7 +156,7 @@ def _row(entry: Entry) -> tuple[str | Cell, ...]:
     phase = f" {verdict.phase}" if verdict.kind == PHASED else ""
     return (
         entry.system.name,
-        Cell(f"{verdict.kind}{' of' * bool(phase)}{phase}", short=f"{SHORT[verdict.kind]}{phase}"),
+        Cell(str(verdict), short=f"{SHORT[verdict.kind]}{phase}"),
         "-" if verdict.delay is None else str(verdict.delay),
         Cell(f"{params:,}", short=scaled(params)),
         *(scaled(entry.clip), scaled(entry.step)),

@@ -5,8 +5,10 @@ streams is proved in seconds.
 
     channels, features        an equal share of the published ones, so that what is put side by side still fits
     heads, folds of a shift   two
-    windows, tables of rows   three frames, and as many more rows as the published table has; rows are learned: any rows
+    windows, tables of rows   two frames of video or three tokens, and as many more rows as the published table has; rows are
+                              learned: any rows
     blocks                    one around an identity shortcut is left out where one like it, up to channels, has been
+    strides in space          one
     frames                    as few and as small as the network takes
 """
 
@@ -14,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from coequal.reference.activation import Activation
@@ -29,11 +31,11 @@ CHANNELS = {
 PARTS = {"nhead", "num_heads", "fold_div"}
 SHARE = {2: 16, 1: 256}  # of what is published, by the axis of time: video, tokens
 LEAST = {2: 1, 1: 4}  # channels; a norm of one or two features knows nothing but signs
-WINDOW = 3  # frames
-SIDES = (8, 16, 32, 64, 96, 128, 224)  # of a frame, in pixels
+WINDOW = {2: 2, 1: 3}  # frames
+SIDES = (2, 3, 4, 6, 8, 12, 16, 32)  # of a frame, in pixels
 LONGEST = 256  # frames
 
-Change = Callable[[str, int], int]
+Changes = Mapping[str, Callable[[Any], Any]]  # by the name of a field
 
 
 def small(system: System) -> tuple[Any, Shape]:
@@ -42,44 +44,53 @@ def small(system: System) -> tuple[Any, Shape]:
     assert time is not None
     layer = _once(_changed(system.layer, _smaller(time, system.shape[time])), set())
     channels = _narrow(system.shape[3 - time], time)
-    for side, length in itertools.product(SIDES, range(WINDOW, LONGEST)):
+    for side, length in itertools.product(SIDES, range(WINDOW[time], LONGEST)):
         shape = (1, channels, length, *[side] * (len(system.shape) - 3)) if time == 2 else (1, length, channels)
         if _takes(layer, shape):
             return layer, shape
     raise ValueError(f"{system.name}: its small network takes no clip of up to {LONGEST} frames")
 
 
+def up_to_channels(layer: Layer) -> Any:
+    """The same network with one channel or two, whatever it has: equal for networks that differ in channels alone."""
+    return _changed(layer, dict.fromkeys(CHANNELS, _at_most_two))
+
+
+def _at_most_two(size: int) -> int:
+    return min(size, 2)
+
+
 def _narrow(channels: int, time: int) -> int:
     return max(min(channels, LEAST[time]), -(-channels // SHARE[time]))
 
 
-def _smaller(time: int, frames: int) -> Change:
-    """What becomes of a number of a network that was published with clips of so many frames."""
-
-    def change(name: str, size: int) -> int:
-        if name in CHANNELS:
-            return _narrow(size, time)
-        if name in PARTS:
-            return min(size, 2)
-        if name == "window":
-            return min(size, WINDOW)
-        if name == "length":
-            return size - frames + WINDOW
-        if name == "num_embeds":
-            return max(WINDOW, size - 2 * (frames - WINDOW))
-        return name == "learned" or size
-
-    return change
+def _smaller(time: int, frames: int) -> Changes:
+    """What becomes of the numbers of a network that was published with clips of so many frames."""
+    window = WINDOW[time]
+    return {
+        **dict.fromkeys(CHANNELS, lambda size: _narrow(size, time)),
+        **dict.fromkeys(PARTS, _at_most_two),
+        "stride": lambda size: size if isinstance(size, int) else (size[0], *[1] * (len(size) - 1)),
+        "window": lambda size: window,
+        "length": lambda size: size - frames + window,
+        "num_embeds": lambda size: max(window, size - 2 * (frames - window)),
+        "learned": lambda size: True,
+    }
 
 
-def _changed(value: Any, change: Change, name: str = "") -> Any:
+def _changed(value: Any, changes: Changes, name: str = "") -> Any:
     """A layer with its numbers, and those of the layers inside, changed by the names of their fields."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
-        return dataclasses.replace(value, **{key: _changed(each, change, key) for key, each in fields.items()})
-    if isinstance(value, tuple):
-        return tuple(_changed(each, change, name) for each in value)
-    return change(name, value) if isinstance(value, int) else value
+        return _with_fields(value, lambda key, field: _changed(field, changes, key))
+    if isinstance(value, tuple) and name != "stride":
+        return tuple(_changed(each, changes, name) for each in value)
+    return changes[name](value) if name in changes and value is not None else value
+
+
+def _with_fields(layer: Any, change: Callable[[str, Any], Any]) -> Any:
+    """The layer with every field changed."""
+    names = [field.name for field in dataclasses.fields(layer) if field.init]
+    return dataclasses.replace(layer, **{name: change(name, getattr(layer, name)) for name in names})
 
 
 def _once(value: Any, seen: set[Any]) -> Any:
@@ -87,17 +98,15 @@ def _once(value: Any, seen: set[Any]) -> Any:
     if isinstance(value, tuple):
         return tuple(_once(each, seen) for each in value if not _again(each, seen))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.init}
-        return dataclasses.replace(value, **{key: _once(each, seen) for key, each in fields.items()})
+        return _with_fields(value, lambda _, field: _once(field, seen))
     return value
 
 
 def _again(block: Any, seen: set[Any]) -> bool:
     if not _around(block):
         return False
-    alike = _changed(block, lambda name, size: min(size, 2) if name in CHANNELS else size)
-    known = alike in seen
-    seen.add(alike)
+    known = up_to_channels(block) in seen
+    seen.add(up_to_channels(block))
     return known
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -13,33 +14,41 @@ from coequal.continual.conversion import NotStreamable, convert
 from coequal.continual.module import Stream
 from coequal.continual.to_torch import regular
 from coequal.equivalence.campaigns import contents
+from coequal.equivalence.campaigns.contents import Architecture
+from coequal.equivalence.campaigns.prove import prove
+from coequal.equivalence.prove.decide import BOUND
 from coequal.reference.compose import Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer, Shape
 from coequal.reference.pad import Pad
 from coequal.reference.pool import GlobalAvgPool
 from coequal.reference.shift import TemporalShift
+from coequal.reference.transformer import TransformerEncoderLayer
 from coequal.systems.catalogue import SYSTEMS
-from coequal.systems.small import small
-from coequal.systems.streamability import LAST, NOT, Counterexample, streamability, variant
+from coequal.systems.small import small, up_to_channels
+from coequal.systems.streamability import KINDS, LAST, NOT, Counterexample, streamability, variant
 from coequal.systems.system import System
 
 ALL = pytest.mark.parametrize("system", SYSTEMS.values(), ids=list(SYSTEMS))
 
 Network = tuple[Any, Shape]
+PRIMES = 5  # enough for the bound in one draw
 
-# each small network once, by the name of the first system that becomes it
+# small networks that differ in more than their channels, by the name of the first system that becomes it; and the closest
+# networks that stream, of those that do not
 SMALL: dict[str, Network] = {}
+VARIANTS: dict[str, Network] = {}
+_seen = set()
 for _name, _system in SYSTEMS.items():
-    if (_network := small(_system)) not in SMALL.values():
-        SMALL[_name] = _network
+    _layer, _shape = small(_system)
+    if up_to_channels(_layer) not in _seen:
+        SMALL[_name] = _layer, _shape
+        if _layer.timing is None and (_closest := variant(_layer, _shape)) is not None:
+            VARIANTS[_name] = _closest.layer, _shape
+    _seen.add(up_to_channels(_layer))
 STREAMS = {name: network for name, network in SMALL.items() if network[0].timing is not None}
 REFUTED = {name: network for name, network in SMALL.items() if network[0].timing is None}
-VARIANTS = {
-    name: (closest.layer, shape)
-    for name, (layer, shape) in REFUTED.items()
-    if (closest := variant(layer, shape)) is not None
-}
+PROVED = STREAMS | {name: net for name, net in VARIANTS.items() if up_to_channels(net[0]) not in _seen}
 HAND: dict[str, Network] = {
     "causal": (Sequential((Pad(((2, 0),)), Conv(1, 1, (3,)))), (1, 1, 9)),
     "anticausal": (Sequential((Pad(((0, 2),)), Conv(1, 1, (3,)))), (1, 1, 9)),
@@ -47,6 +56,7 @@ HAND: dict[str, Network] = {
     "late phase": (Sequential((Pad(((3, 1),)), Conv(1, 1, (4,), 2), Conv(1, 1, (3,), padding=1))), (1, 1, 9)),
     "online shift": (TemporalShift(2, bidirectional=False), (1, 4, 9)),
     "shift": (TemporalShift(2), (1, 4, 9)),
+    "newest": (TransformerEncoderLayer(4, 2, 4, mode="single", window=2), (1, 5, 4)),
     "mean of a shift": (Sequential((TemporalShift(2), GlobalAvgPool(1, 4))), (1, 4, 9)),
 }
 
@@ -81,23 +91,33 @@ def test_the_small_network_does_with_time_what_the_published_one_does(system: Sy
         assert str(reduced.variant) == str(published.variant)
 
 
-@networks(STREAMS | VARIANTS)
+@networks(PROVED)
 def test_what_streams_is_proved_to(layer: Any, shape: Shape) -> None:
+    """Reference = torch = stream over a field, in a clip with an output that sees neither of its ends."""
+    timing = layer.timing
+    inner = timing.receptive_field + timing.stride - 1 + 2 * (layer.time == 1)
+    length = next(length for length in itertools.count(inner) if outputs(layer, shape, length))
+    assert prove(Architecture(layer, lasting(layer, shape, length)), seed=3, primes=PRIMES).wrong <= BOUND
+
+
+@networks(HAND)
+def test_a_verdict_of_each_kind_holds_at_every_length(layer: Any, shape: Shape) -> None:
+    """By `coequal.verify`, which measures the timing as well."""
     verdict = streamability(layer, shape)
-    module = convert(regular(layer).eval())
-    silent = verdict.warm_up if verdict.kind == LAST else 0  # that these frames emit nothing is seen below
-    example = torch.randn(shape)
-    subject = coequal.subject(module, example=example, window=None, emits="frames", warm_up=silent)
-    report = coequal.verify(subject, effort="quick", checks=["values", "exact"])
-    assert report.verdict == "proved", str(report)
-    assert report.horizon == "all" or (verdict.kind == LAST and int(report.horizon) > layer.timing.receptive_field)
+    report = coequal.verify(
+        convert(regular(layer).eval()), example=torch.randn(shape), effort="quick", checks=["values", "exact"]
+    )
+    assert (report.verdict, report.horizon) == ("proved", "all"), str(report)
     measured = report.timing
-    assert (measured.receptive_field, measured.stride, measured.delay) == (
-        layer.timing.receptive_field, verdict.phase, verdict.warm_up
-    )  # fmt: skip
+    assert (measured.stride, measured.delay) == (verdict.phase, verdict.warm_up)
 
 
-@networks(STREAMS | VARIANTS | HAND)
+def test_there_is_one_of_each_kind() -> None:
+    assert {streamability(*network).kind for network in SMALL.values()} == set(KINDS)
+    assert {streamability(*network).kind for network in HAND.values()} == set(KINDS) - {NOT}
+
+
+@networks(STREAMS | HAND)
 def test_delay_phase_and_warm_up_are_those_of_the_stream(layer: Any, shape: Shape) -> None:
     """The delay is the least after which a stream has all outputs of the clip so far, however long that is."""
     verdict = streamability(layer, shape)

@@ -118,11 +118,11 @@ def entry(system: System) -> Entry:
     from coequal.proofs.cost import clip_cost, state_size, step_cost
     from coequal.proofs.cost.targets.named import number
 
-    verdict, layer, shape = streamability(system.layer, system.shape), system.step_layer or system.layer, system.shape
+    verdict, stream, shape = streamability(system.layer, system.shape), system.stream, system.shape
     clip = clip_cost(system.layer, shape).macs()
-    if not verdict.streams:
+    if stream is None:
         return Entry(system, verdict, clip, None, None)
-    return Entry(system, verdict, clip, number(step_cost(layer, shape).mean.macs()), state_size(layer, shape))
+    return Entry(system, verdict, clip, number(step_cost(stream, shape).mean.macs()), state_size(stream, shape))
 
 
 # -- the document ------------------------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ class Sequential:
         """The time axis that the layers agree on."""
         return _common_time("Sequential", self.layers)
 
-    @property
+    @functools.cached_property
     def timing(self) -> Timing | None:
         """The timings composed; None as soon as one layer needs the whole clip."""
         timings = [layer.timing for layer in self.layers]
@@ -139,7 +139,7 @@ class _SideBySide:
         """The time axis that the branches agree on."""
         return _common_time(_name(self), self.branches.values())
 
-    @property
+    @functools.cached_property
     def timing(self) -> Timing | None:
         """The union of the branches' receptive fields; None as soon as one branch needs the whole clip."""
         timings = [layer.timing for layer in self.branches.values()]

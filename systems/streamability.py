@@ -144,11 +144,17 @@ def _rebuilt(layer: Layer, shape: Shape, change: Callable[[Layer, Shape], Layer]
             children.append(_rebuilt(child, shape, change))
             shape = child.output_shape(shape)
         return Sequential(tuple(children))
-    if isinstance(layer, Parallel):
-        return dataclasses.replace(layer, layers=tuple(_rebuilt(child, shape, change) for child in layer.layers))
-    if isinstance(layer, Residual):
-        shortcut = None if layer.shortcut is None else _rebuilt(layer.shortcut, shape, change)
-        return dataclasses.replace(layer, main=_rebuilt(layer.main, shape, change), shortcut=shortcut)
+    if isinstance(layer, (Parallel, Residual)):
+        one = (
+            shape if layer.reduce == "concatenate" else _lasting(layer, shape, 1)
+        )  # as a summary of the clip is for each frame
+        branches = {
+            name: _rebuilt(branch, one if branch.timing is None else shape, change)
+            for name, branch in layer.branches.items()
+        }
+        if isinstance(layer, Parallel):
+            return dataclasses.replace(layer, layers=tuple(branches.values()))
+        return dataclasses.replace(layer, main=branches["main"], shortcut=layer.shortcut and branches["shortcut"])
     return change(layer, shape)
 
 
@@ -174,11 +180,21 @@ def _mode(operator: Layer) -> str | None:
 
 def variant(layer: Layer, shape: Shape) -> Variant | None:
     """The network with another operator, from SUBSTITUTES, for each one that no stream can have; None where one has none."""
+    changes: dict[str, None] = {}
+
+    def change(operator: Layer, shape: Shape) -> Layer:
+        if _endless(operator):
+            return operator
+        changed, words = SUBSTITUTES[type(operator)](operator, shape)
+        changes[words] = None
+        return changed
+
     try:
-        changes = (SUBSTITUTES[type(operator)][1] for _, operator in operators(layer) if not _endless(operator))
-        return Variant(_rebuilt(layer, shape, _substituted), tuple(dict.fromkeys(changes)))
-    except KeyError:
+        changed = _rebuilt(layer, shape, change)
+        changed.output_shape(shape)
+    except (KeyError, ValueError):
         return None
+    return Variant(changed, tuple(changes))
 
 
 def _endless(operator: Layer) -> bool:
@@ -186,56 +202,61 @@ def _endless(operator: Layer) -> bool:
     return operator.timing is not None and getattr(operator, "longest", None) is None
 
 
-def _substituted(operator: Layer, shape: Shape) -> Layer:
-    return operator if _endless(operator) else SUBSTITUTES[type(operator)][0](operator, shape)
+Substitute = tuple[Layer, str]  # and what it does otherwise
 
 
-def _by_frame(layer: SqueezeExcite, shape: Shape) -> Layer:
-    return dataclasses.replace(layer, scope="frame")
+def _gated(layer: SqueezeExcite, shape: Shape) -> Substitute:
+    return dataclasses.replace(layer, scope="frame"), "gates frame by frame"
 
 
-def _over_window(layer: Any, shape: Shape) -> Layer:
-    return dataclasses.replace(layer, window=shape[layer.time])
+def _pooled(layer: Any, shape: Shape) -> Substitute:
+    """Over as many frames as the clip has; beside frames, where one mean is for all of them, over each frame."""
+    frames = shape[layer.time]
+    return dataclasses.replace(layer, window=frames), f"{layer.reduce} {'of each frame' if frames == 1 else 'that slides'}"
 
 
-def _newest(layer: TransformerEncoderLayer, shape: Shape) -> TransformerEncoderLayer:
-    return dataclasses.replace(layer, mode="single", window=shape[1])
+def _newest(layer: TransformerEncoderLayer, shape: Shape) -> Substitute:
+    return dataclasses.replace(layer, mode="single", window=shape[1]), "newest output"
 
 
-def _newest_of_encoder(layer: TransformerEncoder, shape: Shape) -> Layer:
-    return dataclasses.replace(layer, layer=_newest(layer.layer, shape))
+def _newest_of_encoder(layer: TransformerEncoder, shape: Shape) -> Substitute:
+    inner, words = _newest(layer.layer, shape)
+    return dataclasses.replace(layer, layer=inner), words
 
 
-def _in_turn(layer: Any, shape: Shape) -> Layer:
+def _in_turn(layer: Any, shape: Shape) -> Substitute:
     """With as many rows as tell distances within a window apart (`reference/position.py`)."""
-    return RecyclingEncoding(layer.embed_dim, 2 * shape[1] - 1, isinstance(layer, LearnedEncoding))
+    return RecyclingEncoding(layer.embed_dim, 2 * shape[1] - 1, isinstance(layer, LearnedEncoding)), "recycled positions"
 
 
-def _thinned(layer: Pathways, shape: Shape) -> Layer:
+def _thinned(layer: Pathways, shape: Shape) -> Substitute:
     """Frames 0, alpha, 2 alpha ... are slow. A tree has no shared parts: a fast stage stands wherever it is heard."""
     thin = MaxPool((1, 1, 1), (layer.alpha, 1, 1))
     stages = {"select": layer.select, **layer.children}
     Stage = tuple[Any, Shape]
 
+    def windowed(operator: Layer, shape: Shape) -> Layer:
+        return operator if _endless(operator) else SUBSTITUTES[type(operator)](operator, shape)[0]
+
     def stage(name: str, before: Stage) -> Stage:
         tree, seen = before
-        here = thin if name == "select" else _rebuilt(stages[name], seen, _substituted)
+        here = thin if name == "select" else _rebuilt(stages[name], seen, windowed)
         return Sequential((*tree.layers, here)), stages[name].output_shape(seen)
 
     def join(a: Stage, b: Stage) -> Stage:
         beside = b[0] if b[0].timing.stride == layer.alpha else Sequential((*b[0].layers, thin))
         return Sequential((Parallel((a[0], beside), "concatenate"),)), joined_shape(a[1], b[1])
 
-    return layer.run(stage, join, (Sequential(()), shape))[0]
+    return layer.run(stage, join, (Sequential(()), shape))[0], "uniform slow frames, means that slide"
 
 
-SUBSTITUTES: dict[type, tuple[Callable[[Any, Shape], Layer], str]] = {
-    Pathways: (_thinned, "uniform slow frames, sliding means"),
-    SqueezeExcite: (_by_frame, "gates frame by frame"),
-    GlobalAvgPool: (_over_window, "sliding mean"),
-    GlobalMaxPool: (_over_window, "sliding maximum"),
-    TransformerEncoderLayer: (_newest, "newest output"),
-    TransformerEncoder: (_newest_of_encoder, "newest output"),
-    LearnedEncoding: (_in_turn, "recycled positions"),
-    SinusoidalEncoding: (_in_turn, "recycled positions"),
+SUBSTITUTES: dict[type, Callable[[Any, Shape], Substitute]] = {
+    Pathways: _thinned,
+    SqueezeExcite: _gated,
+    GlobalAvgPool: _pooled,
+    GlobalMaxPool: _pooled,
+    TransformerEncoderLayer: _newest,
+    TransformerEncoder: _newest_of_encoder,
+    LearnedEncoding: _in_turn,
+    SinusoidalEncoding: _in_turn,
 }

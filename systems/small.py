@@ -8,7 +8,7 @@ streams is proved in seconds.
     windows, tables of rows   two frames of video or three tokens, and as many more rows as the published table has; rows are
                               learned: any rows
     blocks                    one around an identity shortcut is left out where one like it, up to channels, has been
-    strides in space          one
+    space                     no strides, and windows without padding are of one pixel: both would only make frames smaller
     frames                    as few and as small as the network takes
 """
 
@@ -32,7 +32,7 @@ PARTS = {"nhead", "num_heads", "fold_div"}
 SHARE = {2: 16, 1: 256}  # of what is published, by the axis of time: video, tokens
 LEAST = {2: 1, 1: 4}  # channels; a norm of one or two features knows nothing but signs
 WINDOW = {2: 2, 1: 3}  # frames
-SIDES = (2, 3, 4, 6, 8, 12, 16, 32)  # of a frame, in pixels
+SIDES = (2, 3, 4, 8, 16)  # of a frame, in pixels
 LONGEST = 256  # frames
 
 Changes = Mapping[str, Callable[[Any], Any]]  # by the name of a field
@@ -42,7 +42,7 @@ def small(system: System) -> tuple[Any, Shape]:
     """The network and the smallest clip that it takes; ValueError where none of at most LONGEST frames does."""
     time = system.layer.time
     assert time is not None
-    layer = _once(_changed(system.layer, _smaller(time, system.shape[time])), set())
+    layer = _once(_sized(_changed(system.layer, _smaller(time, system.shape[time]))), set())
     channels = _narrow(system.shape[3 - time], time)
     for side, length in itertools.product(SIDES, range(WINDOW[time], LONGEST)):
         shape = (1, channels, length, *[side] * (len(system.shape) - 3)) if time == 2 else (1, length, channels)
@@ -70,7 +70,6 @@ def _smaller(time: int, frames: int) -> Changes:
     return {
         **dict.fromkeys(CHANNELS, lambda size: _narrow(size, time)),
         **dict.fromkeys(PARTS, _at_most_two),
-        "stride": lambda size: size if isinstance(size, int) else (size[0], *[1] * (len(size) - 1)),
         "window": lambda size: window,
         "length": lambda size: size - frames + window,
         "num_embeds": lambda size: max(window, size - 2 * (frames - window)),
@@ -82,7 +81,7 @@ def _changed(value: Any, changes: Changes, name: str = "") -> Any:
     """A layer with its numbers, and those of the layers inside, changed by the names of their fields."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _with_fields(value, lambda key, field: _changed(field, changes, key))
-    if isinstance(value, tuple) and name != "stride":
+    if isinstance(value, tuple):
         return tuple(_changed(each, changes, name) for each in value)
     return changes[name](value) if name in changes and value is not None else value
 
@@ -91,6 +90,21 @@ def _with_fields(layer: Any, change: Callable[[str, Any], Any]) -> Any:
     """The layer with every field changed."""
     names = [field.name for field in dataclasses.fields(layer) if field.init]
     return dataclasses.replace(layer, **{name: change(name, getattr(layer, name)) for name in names})
+
+
+def _sized(value: Any) -> Any:
+    """Without what makes frames smaller."""
+    if isinstance(value, tuple):
+        return tuple(map(_sized, value))
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    layer: Any = _with_fields(value, lambda _, field: _sized(field))
+    if not isinstance(getattr(layer, "kernel_size", None), tuple) or not isinstance(layer.padding, tuple):
+        return layer
+    kernel = tuple(
+        k if not axis or p else 1 for axis, (k, p) in enumerate(zip(layer.kernel_size, layer.padding, strict=True))
+    )
+    return dataclasses.replace(layer, kernel_size=kernel, stride=(layer.stride[0], *[1] * (len(kernel) - 1)))
 
 
 def _once(value: Any, seen: set[Any]) -> Any:

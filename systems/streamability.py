@@ -131,7 +131,8 @@ def counterexample(layer: Layer, shape: Shape, closest: Variant | None) -> Count
         stream = _rebuilt(layer, shape, lambda operator, _: Identity() if operator.timing is None else operator)
     else:
         stream = closest.layer
-    lengths = range(stream.timing.delay + 2, stream.timing.delay + LONGEST)
+    delay: int = stream.timing.delay  # pyright: ignore[reportOptionalMemberAccess]
+    lengths = range(delay + 2, delay + LONGEST)
     taken = (length for length in lengths if _takes(layer, _lasting(layer, shape, length)))
     return Counterexample(path, type(guilty).__name__, next(taken, shape[layer.time or 2]))
 
@@ -203,6 +204,7 @@ def _endless(operator: Layer) -> bool:
 
 
 Substitute = tuple[Layer, str]  # and what it does otherwise
+Stage = tuple[Any, Shape]  # all layers up to there, and what comes out of them
 
 
 def _gated(layer: SqueezeExcite, shape: Shape) -> Substitute:
@@ -220,8 +222,8 @@ def _newest(layer: TransformerEncoderLayer, shape: Shape) -> Substitute:
 
 
 def _newest_of_encoder(layer: TransformerEncoder, shape: Shape) -> Substitute:
-    inner, words = _newest(layer.layer, shape)
-    return dataclasses.replace(layer, layer=inner), words
+    last = dataclasses.replace(layer.layer, mode="single", window=shape[1])
+    return dataclasses.replace(layer, layer=last), "newest output"
 
 
 def _in_turn(layer: Any, shape: Shape) -> Substitute:
@@ -233,7 +235,6 @@ def _thinned(layer: Pathways, shape: Shape) -> Substitute:
     """Frames 0, alpha, 2 alpha ... are slow. A tree has no shared parts: a fast stage stands wherever it is heard."""
     thin = MaxPool((1, 1, 1), (layer.alpha, 1, 1))
     stages = {"select": layer.select, **layer.children}
-    Stage = tuple[Any, Shape]
 
     def windowed(operator: Layer, shape: Shape) -> Layer:
         return operator if _endless(operator) else SUBSTITUTES[type(operator)](operator, shape)[0]

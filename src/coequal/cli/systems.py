@@ -38,7 +38,7 @@ READ_REFUTED = (
     "two clips of so many frames that differ in the last one alone differ in their first output, for which no stream waits"
     " that long"
 )
-SHORT = dict(zip(KINDS, ("exactly", "delay", "phase", "last", "no"), strict=True))
+SHORT: dict[str, str] = dict(zip(KINDS, ("exactly", "delay", "phase", "last", "no"), strict=True))
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,36 @@ def _judged() -> dict[str, list]:
     return found
 
 
+def verdicts() -> str:
+    """Every published network: how it streams, and what that costs."""
+    from coequal.cli.systems import entry, scaled
+    from coequal.systems.catalogue import SYSTEMS
+
+    rows = []
+    for listed in map(entry, SYSTEMS.values()):
+        verdict = listed.verdict
+        frames = tuple("" if n is None else str(n) for n in (verdict.delay, verdict.phase, verdict.warm_up))
+        counts = (f"{listed.system.params:,}", scaled(listed.clip), scaled(listed.step))
+        saved = "" if listed.reduction is None else f"{listed.reduction:.3g}"
+        rows.append((listed.system.name, verdict.kind, *frames, *counts, saved, scaled(listed.state_bytes)))
+    counted = ("parameters", "clip", "step", "reduction", "state")
+    return table(("network", "verdict", "delay", "phase", "warm-up", *counted), rows)
+
+
+def refuted() -> str:
+    """The networks that do not stream, each with its counterexample and the closest that does."""
+    from coequal.cli.systems import entry
+    from coequal.systems.catalogue import SYSTEMS
+
+    rows = []
+    for listed in map(entry, SYSTEMS.values()):
+        if (found := listed.verdict.counterexample) is not None:
+            rows.append(
+                (listed.system.name, f"{found.operator} (`{found.path}`)", str(found), listed.closest or "none known")
+            )
+    return table(("network", "operator", "counterexample", "closest that streams"), rows)
+
+
 def conventions() -> str:
     """What each convention counts, and where it was read."""
     from coequal.proofs.cost import CONVENTIONS
@@ -184,6 +214,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "checks": checks,
     "findings": findings,
     "explain": lambda: options("explain"),
+    "systems": lambda: options("systems"),
+    "verdicts": verdicts,
+    "refuted": refuted,
     "meanings": meanings,
     "refused": refused,
     "claims": lambda: options("claims"),

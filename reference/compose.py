@@ -94,6 +94,10 @@ class Sequential:
     @property
     def timing(self) -> Timing | None:
         """The timings composed; None as soon as one layer needs the whole clip."""
+        return self._composed
+
+    @functools.cached_property
+    def _composed(self) -> Timing | None:  # once: a tree asks each of its parts again and again
         timings = [layer.timing for layer in self.layers]
         if any(timing is None for timing in timings):
             return None
@@ -142,6 +146,10 @@ class _SideBySide:
     @property
     def timing(self) -> Timing | None:
         """The union of the branches' receptive fields; None as soon as one branch needs the whole clip."""
+        return self._united
+
+    @functools.cached_property
+    def _united(self) -> Timing | None:
         timings = [layer.timing for layer in self.branches.values()]
         return None if None in timings else functools.reduce(Timing.beside, timings)  # type: ignore[arg-type]
 

@@ -37,6 +37,11 @@ class System:
         return self.step_layer is not None
 
     @property
+    def stream(self) -> Layer | None:
+        """The tree that runs a frame at a time: the paper's, else the network itself if all of its operators stream."""
+        return self.step_layer if self.step_layer is not None or self.layer.timing is None else self.layer
+
+    @property
     def params(self) -> int:
         """Numbers that training changes."""
         return trainable(self.layer)

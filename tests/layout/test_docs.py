@@ -32,6 +32,11 @@ def test_the_figure_of_the_rooms_is_what_the_imports_say() -> None:
     assert rooms["FIGURE"].read_text() == rooms["drawn"](), "run: python -P docs/rooms.py"
 
 
+def test_the_figure_of_edges_is_what_the_network_computes() -> None:
+    edges = runpy.run_path(str(ROOT / "docs" / "edges.py"))
+    assert alike(edges["FIGURE"].read_text(), edges["drawn"]()), "run: python -P docs/edges.py"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):

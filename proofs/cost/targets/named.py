@@ -58,7 +58,7 @@ def find(name: str) -> Tree:
     if chosen is not None:
         found = systems()[chosen]
         step_shape = tuple(found.step_shape or found.shape)
-        return Tree(chosen, found.layer, tuple(found.shape), found.step_layer, step_shape, found.notes)
+        return Tree(chosen, found.layer, tuple(found.shape), found.stream, step_shape, found.notes)
     close = nearest(name.lower(), known)
     hint = f"did you mean {known[close]}?" if close else f"operators: {', '.join(mine)}"
     raise CostError(

@@ -16,6 +16,8 @@ TARGET_HELP = (
 )
 FILE_HELP = "; or an exported step with explicit states (step.onnx, step.pt2, a file of torch.jit), with --clip"
 
+ORDERS = ("name", "verdict", "parameters", "clip", "step", "reduction", "state")  # of `coequal systems`
+
 EXIT_CODES = """exit codes:
   0  proved or tested, and no high finding that nobody allowed
   1  different, or a high finding (a problem of conduct or weights, say)
@@ -101,7 +103,7 @@ def parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="the lesson: equation and code of an operator")
     explain.add_argument("operator", metavar="OPERATOR", help="a file or a class of the reference: conv, AvgPool, LSTM ...")
     _formats(explain)
-    _formats(commands.add_parser("systems", help="the catalogue: operators of the reference and published systems"))
+    _systems(commands)
     return top
 
 
@@ -230,6 +232,17 @@ def _claims(commands: Any) -> None:
     command = commands.add_parser("claims", help="published numbers of operations and parameters, judged")
     command.add_argument("systems", nargs="*", metavar="SYSTEM", help="a paper, a model or a network; none: all of them")
     command.add_argument("--data", metavar="FILE", help="judge the numbers of this CSV file instead of the published ones")
+    _formats(command)
+
+
+def _systems(commands: Any) -> None:
+    command = commands.add_parser(
+        "systems", help="the catalogue: operators, and published systems, how they stream and at what cost"
+    )
+    add = command.add_argument
+    add("--streams", action="store_true", help="those networks alone that stream")
+    add("--family", metavar="NAME", help="those of a family or paper alone: Co3D, X3D, R3D, OadTR ...")
+    add("--sort", choices=ORDERS, help="by this, largest numbers first (as they are published)")
     _formats(command)
 
 

@@ -142,7 +142,7 @@ def _system(name: str) -> Subject:
         close = nearest(name, SYSTEMS)
         hint = f"did you mean {close!r}? Or" if close else "see `coequal systems`, or"
         raise BadSubject(f"{name!r} is not in the catalogue; {hint} write path/to/file.py:NAME or package.module:NAME")
-    layer = SYSTEMS[name].step_layer
+    layer = SYSTEMS[name].stream
     if layer is None:
         why = SYSTEMS[name].notes or "its paper runs it on clips"
         raise BadSubject(f"{name} has no stream to compare: {why}")

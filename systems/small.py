@@ -1,0 +1,138 @@
+"""A network in small: few channels, small frames, short windows, every different block once; the same operators in order.
+
+What it does with time is that of the network, but for how often blocks repeat and how long windows are: what is true of its
+streams is proved in seconds.
+
+    channels, features        an equal share of the published ones, so that what is put side by side still fits
+    heads, folds of a shift   two
+    windows, tables of rows   two frames of video or three tokens, and as many more rows as the published table has; rows are
+                              learned: any rows
+    blocks                    one around an identity shortcut is left out where one like it, up to channels, has been
+    space                     no strides, and windows without padding are of one pixel: both would only make frames smaller
+    frames                    as few and as small as the network takes
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from coequal.reference.activation import Activation
+from coequal.reference.compose import Residual, Sequential
+from coequal.reference.layer import Layer, Shape
+from coequal.systems.system import System
+
+CHANNELS = {
+    *("in_channels", "out_channels", "num_features", "num_channels", "channels", "squeeze_channels", "groups"),
+    *("in_features", "out_features", "normalized_shape", "embed_dim", "d_model", "dim_feedforward", "classes"),
+}
+PARTS = {"nhead", "num_heads", "fold_div"}
+SHARE = {2: 16, 1: 256}  # of what is published, by the axis of time: video, tokens
+LEAST = {2: 1, 1: 4}  # channels; a norm of one or two features knows nothing but signs
+WINDOW = {2: 2, 1: 3}  # frames
+SIDES = (2, 3, 4, 8, 16)  # of a frame, in pixels
+LONGEST = 256  # frames
+
+Changes = Mapping[str, Callable[[Any], Any]]  # by the name of a field
+
+
+def small(system: System) -> tuple[Any, Shape]:
+    """The network and the smallest clip that it takes; ValueError where none of at most LONGEST frames does."""
+    time = system.layer.time
+    assert time is not None
+    layer = _once(_sized(_changed(system.layer, _smaller(time, system.shape[time]))), set())
+    channels = _narrow(system.shape[3 - time], time)
+    for side, length in itertools.product(SIDES, range(WINDOW[time], LONGEST)):
+        shape = (1, channels, length, *[side] * (len(system.shape) - 3)) if time == 2 else (1, length, channels)
+        if _takes(layer, shape):
+            return layer, shape
+    raise ValueError(f"{system.name}: its small network takes no clip of up to {LONGEST} frames")
+
+
+def up_to_channels(layer: Layer) -> Any:
+    """The same network with one channel or two, whatever it has: equal for networks that differ in channels alone."""
+    return _changed(layer, dict.fromkeys(CHANNELS, _at_most_two))
+
+
+def _at_most_two(size: int) -> int:
+    return min(size, 2)
+
+
+def _narrow(channels: int, time: int) -> int:
+    return max(min(channels, LEAST[time]), -(-channels // SHARE[time]))
+
+
+def _smaller(time: int, frames: int) -> Changes:
+    """What becomes of the numbers of a network that was published with clips of so many frames."""
+    window = WINDOW[time]
+    return {
+        **dict.fromkeys(CHANNELS, lambda size: _narrow(size, time)),
+        **dict.fromkeys(PARTS, _at_most_two),
+        "window": lambda size: window,
+        "length": lambda size: size - frames + window,
+        "num_embeds": lambda size: max(window, size - 2 * (frames - window)),
+        "learned": lambda size: True,
+    }
+
+
+def _changed(value: Any, changes: Changes, name: str = "") -> Any:
+    """A layer with its numbers, and those of the layers inside, changed by the names of their fields."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _with_fields(value, lambda key, field: _changed(field, changes, key))
+    if isinstance(value, tuple):
+        return tuple(_changed(each, changes, name) for each in value)
+    return changes[name](value) if name in changes and value is not None else value
+
+
+def _with_fields(layer: Any, change: Callable[[str, Any], Any]) -> Any:
+    """The layer with every field changed."""
+    names = [field.name for field in dataclasses.fields(layer) if field.init]
+    return dataclasses.replace(layer, **{name: change(name, getattr(layer, name)) for name in names})
+
+
+def _sized(value: Any) -> Any:
+    """Without what makes frames smaller."""
+    if isinstance(value, tuple):
+        return tuple(map(_sized, value))
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    layer: Any = _with_fields(value, lambda _, field: _sized(field))
+    if not isinstance(getattr(layer, "kernel_size", None), tuple) or not isinstance(layer.padding, tuple):
+        return layer
+    kernel = tuple(
+        k if not axis or p else 1 for axis, (k, p) in enumerate(zip(layer.kernel_size, layer.padding, strict=True))
+    )
+    return dataclasses.replace(layer, kernel_size=kernel, stride=(layer.stride[0], *[1] * (len(kernel) - 1)))
+
+
+def _once(value: Any, seen: set[Any]) -> Any:
+    """Without the blocks around an identity shortcut that are like one before, up to channels."""
+    if isinstance(value, tuple):
+        return tuple(_once(each, seen) for each in value if not _again(each, seen))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _with_fields(value, lambda _, field: _once(field, seen))
+    return value
+
+
+def _again(block: Any, seen: set[Any]) -> bool:
+    if not _around(block):
+        return False
+    known = up_to_channels(block) in seen
+    seen.add(up_to_channels(block))
+    return known
+
+
+def _around(block: Any) -> bool:
+    """Whether it is a shortcut that is the identity, and what is elementwise."""
+    if isinstance(block, Sequential):
+        return any(map(_around, block.layers)) and all(isinstance(p, Activation) or _around(p) for p in block.layers)
+    return isinstance(block, Residual) and block.shortcut is None
+
+
+def _takes(layer: Layer, shape: Shape) -> bool:
+    try:
+        return min(layer.output_shape(shape)) > 0
+    except ValueError:
+        return False

@@ -113,10 +113,8 @@ def told(report: FamilyReport) -> list[tuple]:
 
 
 def test_the_order_of_the_work_does_not_matter(report: FamilyReport) -> None:
-    def backwards(configurations, examine):
-        return in_turn(reversed(list(configurations)), examine)
-
-    other = search(conv, Asked(count=40, target="conv"), backwards)
+    asked = Asked(count=40, target="conv")
+    other = search(conv, asked, lambda configurations: in_turn(conv, asked)(reversed(list(configurations))))
     assert told(other) == told(report)
     assert [(f.cause, f.count, f.smallest.configuration) for f in other.findings] == [
         (f.cause, f.count, f.smallest.configuration) for f in report.findings

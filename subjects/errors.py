@@ -21,7 +21,8 @@ def ensure_memory(error: BaseException) -> None:
     """OutOfMemory where an exception, of Python, NumPy or torch, says so."""
     kind, text = type(error).__name__, str(error)
     if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "can't allocate memory" in text:
-        raise OutOfMemory(f"{kind}: {text.splitlines()[0][:160]}" if text else kind) from error
+        said = text.partition("\n")[0].rpartition("DefaultCPUAllocator: ")[2]
+        raise OutOfMemory(f"{kind}: {said[:160]}" if said else kind) from error
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

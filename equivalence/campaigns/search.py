@@ -104,7 +104,7 @@ def examined(family: Family, asked: Asked, number: int, configuration: Configura
     try:
         subject = family.subject(configuration, asked.options.seed, asked.prepare)
         try:
-            report = verify(subject, replace(asked.options, checks=checks), target=_again(asked, configuration))
+            report = verify(subject, replace(asked.options, checks=checks), target=_again(asked, spelled(configuration)))
         except BadSubject as error:
             return tried("raised", str(error), Cause("raised", "", without_numbers(str(error))))
     except Refused as refused:
@@ -121,17 +121,17 @@ def examined(family: Family, asked: Asked, number: int, configuration: Configura
     return tried(outcome, str(cause), cause, report)
 
 
-def _again(asked: Asked, configuration: Configuration) -> str | None:
+def _again(asked: Asked, name: str) -> str | None:
     """The beginning of a line for the shell that is about one configuration."""
     if asked.again is None:
         return None
     target, *options = shlex.split(asked.again)
-    return shlex.join([f"{target}[{spelled(configuration)}]", *options])
+    return shlex.join([f"{target}[{name}]", *options])
 
 
-def _command(asked: Asked, configuration: Configuration) -> str:
+def _command(asked: Asked, name: str) -> str:
     """The line for the shell that verifies one configuration; empty where the target is in Python."""
-    again, seed = _again(asked, configuration), asked.options.seed
+    again, seed = _again(asked, name), asked.options.seed
     return "" if again is None else f"coequal verify {again}{f' --seed {seed}' * bool(seed)}"
 
 
@@ -158,6 +158,8 @@ def _findings(
                 progress("making findings small", len(known) - len(tried), 0)
             return name in known and known[name].cause == cause
 
-        least = drawing.smallest(family.configurations, asked.options.seed, first.number, holds)
+        least = known[spelled(drawing.smallest(family.configurations, asked.options.seed, first.number, holds))]
+        if least.cause != cause:  # `first` was come upon: its number draws the configuration that was made small then
+            least = first
         count = sum(one.cause == cause for one in tried)
-        yield Finding(cause, count, first, known[spelled(least)], len(known) - before, _command(asked, least))
+        yield Finding(cause, count, first, least, len(known) - before, _command(asked, least.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import threading
 import time
@@ -19,6 +20,7 @@ from coequal.equivalence.campaigns.families import Family
 from coequal.equivalence.campaigns.found import FamilyReport, Tried
 from coequal.equivalence.campaigns.search import search
 from coequal.equivalence.causes import Cause
+from coequal.process import pool as processes
 from coequal.process.asked import asked_of
 from coequal.process.pool import Pool, Worker, job_of
 from coequal.process.target import loaded
@@ -26,7 +28,7 @@ from coequal.process.worker import Limits
 from coequal.subjects.errors import BadSubject
 
 THEIRS = """
-import ctypes, os, sys, time
+import ctypes, os, signal, sys, time
 from pathlib import Path
 import coequal, torch
 from hypothesis import strategies as st
@@ -44,6 +46,11 @@ def wait_once():  # where it runs first, it says so and waits
         note.write_text(f"{os.getpid()}\\n")
         hang()
 
+def end_from_outside():
+    with open("attempts", "a") as attempts:
+        attempts.write("one\\n")
+    os.kill(os.getpid(), signal.SIGKILL)
+
 def print_much():
     print("{" + "x" * 100_000 + "}")
     assert sys.stdin.read() == ""
@@ -58,6 +65,7 @@ DEEDS = {
     "double": lambda: None,
     "hang": hang,
     "wait once": wait_once,
+    "end": end_from_outside,
 }
 
 class Echo:
@@ -73,13 +81,14 @@ def subject(deed):
 
 every = coequal.family(deed=st.sampled_from([*DEEDS][:7]))(subject)
 waits = coequal.family(deed=st.sampled_from(["nothing", "wait once"]))(subject)
+ends = coequal.family(deed=st.just("end"))(subject)
 hangs = coequal.family(deed=st.just("hang"))(subject)
 
 @coequal.family(deed=st.integers(0, 1))
 def broken(deed):
     return no_such_name
 """
-LIMITS = Limits(seconds=8.0, memory=2.0)
+LIMITS = Limits(seconds=300.0, memory=2.0)
 DIED = {
     "crash": "its process was killed by SIGSEGV",
     "exit": "its process ended with exit code 7 and no answer (os._exit?)",
@@ -102,9 +111,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def searched(folder: Path, name: str, workers: int) -> FamilyReport:
+def searched(folder: Path, name: str, workers: int, limits: Limits = LIMITS) -> FamilyReport:
     """The report of a family of the file above."""
-    asked = request(f"{folder}/theirs.py:{name}", folder)
+    asked = request(f"{folder}/theirs.py:{name}", folder, limits)
     with Pool(asked, workers) as pool:
         return search(loaded(asked["target"]), asked_of(asked, 1e9), pool)
 
@@ -136,7 +145,7 @@ def test_where_it_crashed_is_said(report: FamilyReport, folder: Path) -> None:
 
 
 def test_what_does_not_end_is_ended(folder: Path) -> None:
-    (one,) = searched(folder, "hangs", 1).tried
+    (one,) = searched(folder, "hangs", 1, Limits(seconds=8.0)).tried
     assert one.cause == Cause("died", "in step", "not finished after 8 s")
     assert one.detail == f"not finished after 8 s, in step of {folder}/theirs.py"
 
@@ -146,6 +155,11 @@ def test_one_cause_is_one_finding(report: FamilyReport) -> None:
     assert counts.pop("died: out of memory") == 2
     assert set(counts.values()) == {1}
     assert len(counts) == len(set(DIED.values()))  # and the one that differs
+
+
+def test_how_it_is_seen_again_is_said(report: FamilyReport, folder: Path) -> None:
+    (crash,) = [finding for finding in report.findings if finding.cause.kind == DIED["crash"]]
+    assert shlex.split(crash.again) == ["coequal", "verify", f"{folder}/theirs.py:every[deed='crash']"]
 
 
 def without_seconds(report: FamilyReport) -> FamilyReport:
@@ -177,13 +191,20 @@ def test_a_worker_that_somebody_kills_is_replaced_and_its_configuration_examined
     assert not runs(killed[0])
 
 
+def test_what_is_ended_from_outside_each_time_died(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "TRIES", 2)
+    (one,) = searched(folder, "ends", 1).tried
+    assert one.cause == Cause("died", "", "its process was killed by SIGKILL")
+    assert (folder / "attempts").read_text() == "one\n" * 2
+
+
 def noted(note: Path) -> int:
     """The process that a note names, once it is whole."""
-    for _ in range(6000):
+    for _ in range(30000):
         if note.exists() and note.read_text().endswith("\n"):
             return int(note.read_text())
         time.sleep(0.01)
-    raise AssertionError("nothing was noted within a minute")
+    raise AssertionError("nothing was noted within five minutes")
 
 
 def runs(pid: int) -> bool:
@@ -199,7 +220,7 @@ def runs(pid: int) -> bool:
 
 
 def test_a_closed_worker_is_gone_with_what_it_did(folder: Path) -> None:
-    worker = Worker(request(f"{folder}/theirs.py:hangs", folder, Limits(seconds=600.0)))
+    worker = Worker(request(f"{folder}/theirs.py:hangs", folder))
     closing = threading.Timer(0.0, lambda: (wait_for(worker), worker.close()))
     closing.start()
     with pytest.raises(CancelledError):

@@ -6,6 +6,7 @@ import dataclasses
 import faulthandler
 import os
 import pickle
+import shutil
 import signal
 import sys
 import threading
@@ -24,7 +25,7 @@ def main(folder: Path) -> None:
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, faults, all_threads=False)
     request = pickle.loads((folder / REQUEST).read_bytes())
-    threading.Thread(target=_end_with, args=(request["parent"],), daemon=True).start()
+    threading.Thread(target=_end_with, args=(request["parent"], folder), daemon=True).start()
     written = pickle.dumps(answer(folder, request))
     (folder / "partial").write_bytes(written)
     (folder / "partial").rename(folder / ANSWER)
@@ -33,23 +34,26 @@ def main(folder: Path) -> None:
     os._exit(0)  # threads or exit handlers that the user's code left behind cannot hold the answer back
 
 
-def _end_with(parent: int) -> None:
+def _end_with(parent: int, folder: Path) -> None:
     """When the parent is gone, however it went, nobody waits for the answer: end, with all that was started."""
     while os.getppid() == parent:
         time.sleep(0.2)
+    shutil.rmtree(folder, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
 
 def answer(folder: Path, request: dict[str, Any]) -> tuple[str, Any]:
     """What `main` writes down. Whatever escapes here, SystemExit included, becomes one line."""
     from coequal.process.tracebacks import blame, located
-    from coequal.subjects.errors import BadSubject
+    from coequal.subjects.errors import BadSubject, OutOfMemory
 
     sys.path.append(str(Path.cwd()))  # at the end: the user's folder must not hide an installed library
     try:
         return "report", _report(folder, request)
     except BadSubject as error:
         return "bad", located(error, request["target"])
+    except OutOfMemory as error:
+        return "bad", f"{request['target']}: out of memory: {error}"
     except KeyboardInterrupt:
         return "bad", f"{request['target']}: interrupted"
     except BaseException as error:

@@ -38,13 +38,13 @@ def of_family(family: Family, request: dict[str, Any], left: float) -> FamilyRep
     limits = Limits(campaign["time_limit"] or Limits.seconds, campaign["memory_limit"] or Limits.memory)
     handed = {**request, "limits": limits, "folder": os.getcwd()}
     with contextlib.ExitStack() as stack:
-        journal = None
+        run: Run = stack.enter_context(_workers(handed))
         if campaign["journal"] is not None:
             about = identity(family, asked, limits=vars(limits), load=request["load"])
-            journal = stack.enter_context(Journal(Path(campaign["journal"]), about, resume=campaign["resume"]))
-        run: Run = stack.enter_context(_workers(handed))
+            journal = Journal(Path(campaign["journal"]), about, resume=campaign["resume"])
+            run = stack.enter_context(journal).run(run)
         bar = stack.enter_context(Progress(asked.count))
-        return search(family, asked, run if journal is None else journal.run(run), bar.update)
+        return search(family, asked, run, bar.update)
 
 
 def _workers(handed: dict[str, Any]) -> AbstractContextManager[Run]:

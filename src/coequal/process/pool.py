@@ -1,7 +1,7 @@
 """Processes that examine configurations of a family, each within limits of time and memory.
 
 What a configuration does to its process (a crash, an exit, no end, no memory) is what became of that configuration, and
-another process takes the next. Who ends a process from outside says nothing of the configuration: it is examined once more.
+another process takes the next. Who ends a process from outside says nothing of the configuration: it is examined again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from coequal.process.worker import Job, Limits
 from coequal.subjects.errors import BadSubject
 
 ENDING = 5.0  # seconds that a process has to end, after what it could still say
-TRIES = 2  # of what was ended from outside
+TRIES = 5  # of what is ended from outside: then it is what the kernel does to it, say, when there is no memory
 LOADING = 600.0  # seconds that a worker has to load the family, which was loaded before
 OUTSIDE = [-getattr(signal, name, 0) for name in ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")]  # who sends these is not it
 
@@ -75,7 +75,7 @@ class Worker:
             CancelledError: The worker was closed.
         """
         for _ in range(TRIES):
-            begin, process = time.monotonic(), self._running()
+            process, begin = self._running(), time.monotonic()
             said, late = _asked(process, job, self.limits.seconds)
             if _is_answer(said):
                 return self._read(process, said)

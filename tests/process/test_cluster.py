@@ -100,10 +100,8 @@ def test_a_cluster_says_the_same_though_a_worker_of_it_is_killed(folder: Path, a
 
 
 def test_what_is_no_scheduler() -> None:
-    distributed = pytest.importorskip("distributed")
-    import dask
-
-    assert distributed.__name__
+    pytest.importorskip("distributed")
+    dask = pytest.importorskip("dask")
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "200ms"}),
         pytest.raises(BadSubject, match=r"--scheduler tcp://127\.0\.0\.1:9: no Dask scheduler answers there"),

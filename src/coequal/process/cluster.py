@@ -6,8 +6,10 @@ cluster was doing when it went is done again by another.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Generator
+from concurrent.futures import CancelledError
 from importlib import import_module
 from typing import Any
 
@@ -38,7 +40,7 @@ class Cluster:
             self.dask = import_module("distributed")
         except ImportError as error:
             raise BadSubject("--scheduler needs Dask, which is not installed: pip install 'coequal[dask]'") from error
-        self.request = request
+        self.request, self.address = request, address
         try:
             self.client = self.dask.Client(address)
         except (OSError, ValueError) as error:
@@ -48,22 +50,29 @@ class Cluster:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.client.run(close, on_error="ignore")
+        with contextlib.suppress(OSError):  # it is gone
+            self.client.run(close, self.request, on_error="ignore")
         self.client.close()
 
     def __call__(self, configurations: Numbered) -> Generator[Tried, None, None]:
         jobs = [job_of(number, values) for number, values in configurations]
         futures = self.client.map(examined, [self.request] * len(jobs), jobs, pure=False)
-        job_by = dict(zip(futures, jobs, strict=True))
+        job_of_future = dict(zip(futures, jobs, strict=True))
         try:
-            for done in self.dask.as_completed(futures):
-                try:
-                    yield done.result()
-                except self.dask.KilledWorker:  # more often than its scheduler allows
-                    job = job_by[done]
-                    yield Tried(job.number, job.words, "died", 0.0, Cause("died", "", GONE), GONE)
+            for future in self.dask.as_completed(futures):
+                yield self._result(future, job_of_future[future])
         finally:
-            self.client.cancel(futures)
+            with contextlib.suppress(OSError):
+                self.client.cancel(futures)
+
+    def _result(self, future: Any, job: Job) -> Tried:
+        """What became of a configuration; whose workers went more often than the scheduler allows, died."""
+        try:
+            return future.result()
+        except self.dask.KilledWorker:
+            return Tried(job.number, job.words, "died", 0.0, Cause("died", "", GONE), GONE)
+        except (OSError, CancelledError) as error:
+            raise BadSubject(f"--scheduler {self.address}: it is gone; with a journal, --resume goes on") from error
 
 
 _here = threading.local()
@@ -81,7 +90,8 @@ def examined(request: dict[str, Any], job: Job) -> Tried:
     return worker.examine(job)
 
 
-def close() -> None:
-    """On the cluster: end the worker processes."""
-    while _workers:
-        _workers.pop().close()
+def close(request: dict[str, Any]) -> None:
+    """On the cluster: end the worker processes of a family."""
+    for worker in [worker for worker in _workers if worker.request == request]:
+        _workers.remove(worker)
+        worker.close()

@@ -29,7 +29,7 @@ from coequal.equivalence.campaigns.spelling import spelled
 from coequal.equivalence.checks import CHECKS
 from coequal.equivalence.checks.exact import EXACT
 from coequal.subjects.adapters.find import subject_of
-from coequal.subjects.errors import BadSubject
+from coequal.subjects.errors import BadSubject, ensure_memory
 from coequal.subjects.inputs import called, cloned
 from coequal.subjects.subject import Subject
 from coequal.subjects.validate import check_subject
@@ -91,6 +91,7 @@ class Family:
         Raises:
             Refused: The function raises, or the clip function does on the example.
             SystemExit: The function ends the program.
+            OutOfMemory: It takes more memory than there is.
             BadSubject: The family is no family.
         """
         self._knows(configuration)
@@ -111,6 +112,7 @@ class Family:
         except PROGRAM as error:
             raise BadSubject(f"{self.name}: {where}{_reason(error)}") from error
         except Exception as error:
+            ensure_memory(error)
             raise Refused(f"{where}{_reason(error)}") from error
 
     def _knows(self, configuration: Mapping[str, Any]) -> None:

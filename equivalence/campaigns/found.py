@@ -28,6 +28,11 @@ class Tried:
     report: Report | None = None  # of one that is not accepted
 
     @property
+    def name(self) -> str:
+        """The configuration as it is spelled."""
+        return ", ".join(f"{name}={value}" for name, value in self.configuration.items())
+
+    @property
     def counterexample(self) -> Counterexample | None:
         """That of its report, where there is one."""
         return None if self.report is None else self.report.counterexample
@@ -42,6 +47,7 @@ class Finding:
     first: Tried
     smallest: Tried
     tried: int = 0  # configurations that were tried to make it small
+    again: str = ""  # the command that examines the smallest by itself; "": it is in Python
 
 
 @dataclass(frozen=True)

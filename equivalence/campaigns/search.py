@@ -5,10 +5,11 @@ How configurations are examined, one after the other or by many processes at onc
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,7 +23,7 @@ from coequal.equivalence.options import Options
 from coequal.equivalence.report import Report
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.verify import verify
-from coequal.subjects.errors import BadSubject
+from coequal.subjects.errors import BadSubject, OutOfMemory
 from coequal.subjects.subject import Subject
 
 
@@ -40,22 +41,23 @@ class Asked:
 
 
 Numbered = Iterable[tuple[int, Configuration]]
-Examine = Callable[[int, Configuration], Tried]
-Run = Callable[[Numbered, Examine], Iterator[Tried]]
+Run = Callable[[Numbered], Generator[Tried, None, None]]  # examines them all, in any order; closed, it stops
+Progress = Callable[[str, int, int], None]  # what is done, how many of it, of how many
 
 
-def in_turn(configurations: Numbered, examine: Examine) -> Iterator[Tried]:
+def in_turn(family: Family, asked: Asked) -> Run:
     """One after the other, in this process."""
-    return (examine(number, configuration) for number, configuration in configurations)
+    return lambda configurations: (examined(family, asked, number, values) for number, values in configurations)
 
 
-def search(family: Family, asked: Asked, run: Run = in_turn) -> FamilyReport:
+def search(family: Family, asked: Asked, run: Run | None = None, progress: Progress = lambda *_: None) -> FamilyReport:
     """Examine a family's configurations, and find the smallest one of each cause of failure.
 
     Args:
         family: What draws and builds them.
         asked: How many, with which checks, and what is accepted.
-        run: What examines them all, in any order and in whatever processes.
+        run: What examines them, in any order and in whatever processes; by default one after the other, in this one.
+        progress: Told after each configuration.
 
     Returns:
         The report, configurations by number.
@@ -64,19 +66,18 @@ def search(family: Family, asked: Asked, run: Run = in_turn) -> FamilyReport:
         BadSubject: The family is no family.
     """
     begin, budget, seed = time.monotonic(), Budget(clock=time.monotonic() + asked.seconds), asked.options.seed
+    run = in_turn(family, asked) if run is None else run
     planned = list(drawing.distinct(family.configurations, seed, asked.count))
-
-    def examine(number: int, configuration: Configuration) -> Tried:
-        return examined(family, asked, number, configuration)
-
     tried: list[Tried] = []
-    for one in run(planned, examine):
-        tried.append(one)
-        if budget.spent:
-            break
+    with contextlib.closing(run(planned)) as running:
+        for one in running:
+            tried.append(one)
+            progress("configurations", len(tried), len(planned))
+            if budget.spent:
+                break
     tried.sort(key=lambda one: one.number)
     stopped = f"stopped after {len(tried)} of {len(planned)} configurations: time" if len(tried) < len(planned) else ""
-    findings = tuple(_findings(family, asked, tried, run, budget))
+    findings = tuple(_findings(family, asked, tried, run, budget, progress))
     return FamilyReport(asked.target, tuple(tried), findings, time.monotonic() - begin, seed, asked.count, stopped)
 
 
@@ -91,7 +92,7 @@ def examined(family: Family, asked: Asked, number: int, configuration: Configura
 
     Returns:
         Its outcome. What the library refuses is `refused`, with the reason; a stream that cannot be run where its clip
-        function can is `raised`.
+        function can is `raised`; what ends the program, or takes more memory than there is, is `died`.
     """
     begin = time.monotonic()
     words = {name: value_in_words(value) for name, value in configuration.items()}
@@ -102,14 +103,16 @@ def examined(family: Family, asked: Asked, number: int, configuration: Configura
     checks = asked.options.checks or checks_for(asked.require)
     try:
         subject = family.subject(configuration, asked.options.seed, asked.prepare)
+        try:
+            report = verify(subject, replace(asked.options, checks=checks), target=_again(asked, spelled(configuration)))
+        except BadSubject as error:
+            return tried("raised", str(error), Cause("raised", "", without_numbers(str(error))))
     except Refused as refused:
         return tried("refused", str(refused))
     except SystemExit as error:
         return tried("died", f"the program called sys.exit({error.code!r})", Cause("died", "", "sys.exit"))
-    try:
-        report = verify(subject, replace(asked.options, checks=checks), target=_again(asked, configuration))
-    except BadSubject as error:
-        return tried("raised", str(error), Cause("raised", "", without_numbers(str(error))))
+    except OutOfMemory as error:
+        return tried("died", f"out of memory: {error}", Cause("died", "", "out of memory"))
     cause = cause_of(report, asked.require)
     report = replace(report, target=f"{asked.target}[{spelled(configuration)}]")
     if cause is None:
@@ -118,17 +121,25 @@ def examined(family: Family, asked: Asked, number: int, configuration: Configura
     return tried(outcome, str(cause), cause, report)
 
 
-def _again(asked: Asked, configuration: Configuration) -> str | None:
+def _again(asked: Asked, name: str) -> str | None:
     """The beginning of a line for the shell that is about one configuration."""
     if asked.again is None:
         return None
     target, *options = shlex.split(asked.again)
-    return shlex.join([f"{target}[{spelled(configuration)}]", *options])
+    return shlex.join([f"{target}[{name}]", *options])
 
 
-def _findings(family: Family, asked: Asked, tried: list[Tried], run: Run, budget: Budget) -> Iterator[Finding]:
+def _command(asked: Asked, name: str) -> str:
+    """The line for the shell that verifies one configuration; empty where the target is in Python."""
+    again, seed = _again(asked, name), asked.options.seed
+    return "" if again is None else f"coequal verify {again}{f' --seed {seed}' * bool(seed)}"
+
+
+def _findings(
+    family: Family, asked: Asked, tried: list[Tried], run: Run, budget: Budget, progress: Progress
+) -> Iterator[Finding]:
     """Each cause once, the first that was seen first; what shrinking comes upon is examined in its turn."""
-    known = {_name(one.configuration): one for one in tried}
+    known = {one.name: one for one in tried}
     waiting = [one for one in tried if one.cause is not None]
     told = set[Cause]()
     while waiting:
@@ -142,14 +153,13 @@ def _findings(family: Family, asked: Asked, tried: list[Tried], run: Run, budget
         def holds(configuration: Configuration, cause: Cause = cause, number: int = first.number) -> bool:
             name = spelled(configuration)
             if name not in known and not budget.spent:
-                known[name] = next(iter(run([(number, configuration)], lambda i, c: examined(family, asked, i, c))))
+                (known[name],) = run([(number, configuration)])
                 waiting.append(known[name])
+                progress("making findings small", len(known) - len(tried), 0)
             return name in known and known[name].cause == cause
 
-        least = drawing.smallest(family.configurations, asked.options.seed, first.number, holds)
+        least = known[spelled(drawing.smallest(family.configurations, asked.options.seed, first.number, holds))]
+        if least.cause != cause:  # `first` was come upon: its number draws the configuration that was made small then
+            least = first
         count = sum(one.cause == cause for one in tried)
-        yield Finding(cause, count, first, known[spelled(least)], len(known) - before)
-
-
-def _name(configuration: Mapping[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in configuration.items())
+        yield Finding(cause, count, first, least, len(known) - before, _command(asked, least.name))

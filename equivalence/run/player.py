@@ -15,7 +15,7 @@ import torch
 
 from coequal.proofs.field.errors import Undisturbed
 from coequal.subjects.chunks import Chunks, Plan
-from coequal.subjects.errors import BadSubject
+from coequal.subjects.errors import BadSubject, ensure_memory
 from coequal.subjects.inputs import Inputs, Tree, called, cloned, leaves_of
 from coequal.subjects.outputs import Outputs
 
@@ -200,6 +200,7 @@ class Player:
             raise
         except (Exception, SystemExit) as error:
             self.leave()
+            ensure_memory(error)
             what = (
                 "tried to exit" if isinstance(error, SystemExit) else f"raised {type(error).__name__}: {first_line(error)}"
             )

@@ -19,7 +19,7 @@ from coequal.equivalence.run.ran import Ran
 from coequal.equivalence.run.weights import borrowed, drawn, put
 from coequal.proofs.field.errors import Undisturbed
 from coequal.subjects.chunks import Chunks, plan_of
-from coequal.subjects.errors import BadSubject
+from coequal.subjects.errors import BadSubject, ensure_memory
 from coequal.subjects.inputs import Tree, called, cloned, leaves_of, mapped
 from coequal.subjects.subject import Subject
 
@@ -272,6 +272,7 @@ class Session(Generic[N]):
         except (BadSubject, Undisturbed):
             raise
         except (Exception, SystemExit) as error:
+            ensure_memory(error)
             raise ClipRaised(f"{type(error).__name__}: {first_line(error)}") from error
         output, data = self.outputs.of_clip(whole), self.layout.data(x)
         expected = leaves_of(x)[data[0]].dtype if data else output.dtype
@@ -288,6 +289,7 @@ class Session(Generic[N]):
         except Undisturbed:
             raise
         except (Exception, SystemExit) as error:
+            ensure_memory(error)
             raise StreamRaised(f"stream() raised {type(error).__name__}: {first_line(error)}") from error
         return self.player_of(stream, keep=keep, refill=refill)
 

@@ -11,13 +11,15 @@ def test_verify_accepts_everything_at_once() -> None:
     line += " --only values long --length 0 --batch 2 --scale 0.5 --chunks 3,1,2 --example 1,3,16 --allow drift --allow fork"
     line += " --bound 2^-60 --literal-constants --device cuda:1 --format float32 --within 1e-2 --configurations 7"
     line += " --clip net.py:net --state h=h_out --initial h.pt --time 1 --ignore 2 --backend onnxruntime"
+    line += " --workers 3 --scheduler tcp://host:8786 --time-limit 9 --memory-limit 0.5 --journal runs --resume"
     options = vars(parser().parse_args(line.split()))
     assert options == {
         **{"command": "verify", "target": "a.py:b", "require": "proved", "window": 8, "seed": 3, "json": "r.json"},
         **{"html": "r.html", "timeout": 1.5, "effort": "quick", "only": ["values", "long"], "length": 0, "batch": 2},
         **{"scale": 0.5, "chunks": (3, 1, 2), "example": (1, 3, 16), "allow": ["drift", "fork"]},
         **{"bound": 2.0**-60, "literal_constants": True, "device": "cuda:1", "format": "float32", "load_seed": None},
-        **{"within": 1e-2, "configurations": 7},
+        **{"within": 1e-2, "configurations": 7, "workers": 3, "scheduler": "tcp://host:8786", "time_limit": 9.0},
+        **{"memory_limit": 0.5, "journal": "runs", "resume": True},
         **{
             "clip": "net.py:net",
             "states": ["h=h_out"],
@@ -42,6 +44,7 @@ WRONG = {
     "verify": "coequal verify: the following arguments are required: TARGET",
     "verify t --window 0": "coequal verify: argument --window: expected a whole number, 1 or more; got '0'",
     "verify t --seed x": "coequal verify: argument --seed: expected a whole number, 0 or more; got 'x'",
+    "verify t --memory-limit 0": "coequal verify: argument --memory-limit: expected gigabytes, more than 0; got '0'",
     "verify t --timeout -1": "coequal verify: argument --timeout: expected seconds, more than 0; got '-1'",
     "verify t --timeout nan": "coequal verify: argument --timeout: expected seconds, more than 0; got 'nan'",
     "verify t --example 1,0": f"coequal verify: argument --example: {SIZES}; got '1,0'",

@@ -95,13 +95,15 @@ def test_console_blocks_show_what_the_command_prints(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 def test_snippets_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python blocks of a page, one after the other, as a reader would run them at the root; then its tests."""
-    blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    text = page.read_text()
+    blocks = list(re.finditer(r"```python\n(.*?)```", text, re.DOTALL))
     if not blocks:
         pytest.skip("no Python on this page")
     monkeypatch.chdir(ROOT)
     names: dict[str, object] = {"__name__": "page"}
     for block in blocks:
-        exec(compile(block, str(page), "exec"), names)
+        before = text.count("\n", 0, block.start(1))  # lines, so that what reads a function's source finds it in the page
+        exec(compile("\n" * before + block[1], str(page), "exec"), names)
     for name, value in list(names.items()):
         if name.startswith("test_") and callable(value) and not inspect.signature(value).parameters:
             value()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from coequal.process.parent import BadInput
+from coequal.process.progress import Progress
 from coequal.report.document import Case, Cell, Column, Document, Line, Part, Section, Status, Table, Tone
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _comparisons(options: argparse.Namespace) -> list[Outcome]:
     from coequal.equivalence.campaigns.agree import check
 
     count = options.max_examples or EXAMPLES
-    with _Progress(count) as progress:
+    with Progress(count) as progress:
         return check(options.operators, max_examples=count, seed=options.seed, progress=progress.update).outcomes
 
 
@@ -43,32 +43,8 @@ def _proofs(options: argparse.Namespace) -> list[ExactOutcome]:
     from coequal.equivalence.campaigns.run import check_exactly
 
     count = options.max_examples or PROOFS
-    with _Progress(count) as progress:
+    with Progress(count) as progress:
         return check_exactly(options.operators, max_examples=count, seed=options.seed, progress=progress.update)
-
-
-class _Progress:
-    """A bar on stderr, where that is a terminal."""
-
-    def __init__(self, count: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        columns = TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn()
-        hidden = not sys.stderr.isatty()
-        self.bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden)
-        self.task = self.bar.add_task("", total=count)
-
-    def __enter__(self) -> _Progress:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.bar.stop()
-
-    def update(self, name: str, done: int, of: int) -> None:
-        """After each example."""
-        self.bar.update(self.task, description=name, completed=done, total=of)
 
 
 def compared(outcomes: Sequence[Outcome], seed: int) -> Document:

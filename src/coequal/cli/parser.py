@@ -52,6 +52,11 @@ def seconds(text: str) -> float:
     return _number(text, float, lambda t: 0 < t < 1e9, "seconds, more than 0")
 
 
+def gigabytes(text: str) -> float:
+    """An amount of memory in gigabytes, more than 0."""
+    return _number(text, float, lambda g: 0 < g < 1e6, "gigabytes, more than 0")
+
+
 def distance(text: str) -> float:
     """A distance, more than 0."""
     return _number(text, float, lambda d: 0 < d < float("inf"), "a distance, more than 0")
@@ -127,11 +132,11 @@ def _verify(commands: Any) -> None:
     add("--allow", action="append", default=[], metavar="NAME", help="waive a check or finding; may be repeated")
     add("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
     add("--effort", choices=["quick", "normal"], help="how many lengths, weights, schedules (normal; of a family's, quick)")
-    add("--configurations", type=positive, default=40, metavar="N", help="how many of a family are drawn (40)")
     add("--bound", type=probability, default=2.0**-40, metavar="P", help="greatest probability of a wrong proof (2^-40)")
     add("--literal-constants", action="store_true", help="constants are the floats that they are, not what they stand for")
     add("--device", metavar="DEVICE", help="where modules and clips are put first, like cuda (where they are)")
-    add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
+    add("--timeout", type=seconds, metavar="SECONDS", help="time limit, enforced from outside (600; a campaign has none)")
+    _campaign(command)
     files = command.add_argument_group("exported files")
     files.add_argument(
         "--clip",
@@ -166,6 +171,18 @@ def _verify(commands: Any) -> None:
     replay.add_argument("--load-seed", type=natural, metavar="S", help="seed of the loading of the target (--seed)")
     replay.add_argument("--format", metavar="FORMAT", help="floating-point format, like float32")
     replay.add_argument("--chunks", type=shape, metavar="3,1,...", help="sizes of the chunks fed")
+
+
+def _campaign(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("families; with workers, a scheduler or a journal their search is a campaign")
+    add = group.add_argument
+    add("--configurations", type=positive, default=40, metavar="N", help="how many of a family are drawn (40)")
+    add("--workers", type=positive, metavar="N", help="processes that examine configurations (1); no result depends on it")
+    add("--scheduler", metavar="ADDRESS", help="examine them on a Dask cluster, like tcp://host:8786 (coequal[dask])")
+    add("--time-limit", type=seconds, metavar="SECONDS", help="of one configuration (60): what takes longer, died")
+    add("--memory-limit", type=gigabytes, metavar="GB", help="of one configuration (4), on Linux: what takes more, died")
+    add("--journal", metavar="FOLDER", help="keep what became of each configuration there, as soon as it is known")
+    add("--resume", action="store_true", help="go on with what is in the journal")
 
 
 def _write(commands: Any) -> None:

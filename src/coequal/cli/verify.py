@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 from typing import Any
 
@@ -18,9 +19,15 @@ LOADING = (
     *("clip", "states", "initial", "time", "ignore"),
 )
 
+CAMPAIGN = ("workers", "time_limit", "memory_limit", "journal", "resume", "scheduler")
+TIMEOUT = 600.0  # seconds
+
 
 def document(options: argparse.Namespace) -> Document:
     """Run the target in a process of its own; BadInput says in one line what is wrong with it."""
+    if options.resume and options.journal is None:
+        raise parent.BadInput("--resume goes on with a journal: say which with --journal FOLDER")
+    options.timeout = _timeout(options)
     report = parent.run(_request(options), options.timeout)
     found = place_of(options.target)
     place = None if found is None else Place(*found)
@@ -32,9 +39,16 @@ def document(options: argparse.Namespace) -> Document:
     return runtimes.beside(said, report, ran) if ran else said
 
 
+def _timeout(options: argparse.Namespace) -> float:
+    """Seconds for all of it: what is asked for, and else none for a campaign."""
+    campaign = options.workers or options.journal or options.scheduler
+    return options.timeout or (math.inf if campaign else TIMEOUT)
+
+
 def _repeated(report: FamilyReport, options: argparse.Namespace) -> FamilyReport:
     """With what became of each printed command in a fresh process."""
-    return report.replacing(lambda found: again.repeated(found, options.seed, options.timeout, _request))
+    timeout = min(options.timeout, TIMEOUT)
+    return report.replacing(lambda found: again.repeated(found, options.seed, timeout, _request))
 
 
 def _on_runtime(options: argparse.Namespace, name: str) -> Any:
@@ -59,6 +73,7 @@ def _request(options: argparse.Namespace) -> dict[str, Any]:
         },
         "replay": replay,
         "configurations": options.configurations,
+        "campaign": {key: getattr(options, key) for key in CAMPAIGN},
         "require": options.require,
         "backends": options.backends,
     }

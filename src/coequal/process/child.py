@@ -6,8 +6,10 @@ import dataclasses
 import faulthandler
 import os
 import pickle
+import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -23,6 +25,7 @@ def main(folder: Path) -> None:
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, faults, all_threads=False)
     request = pickle.loads((folder / REQUEST).read_bytes())
+    threading.Thread(target=_end_with, args=(request["parent"], folder), daemon=True).start()
     written = pickle.dumps(answer(folder, request))
     (folder / "partial").write_bytes(written)
     (folder / "partial").rename(folder / ANSWER)
@@ -31,16 +34,26 @@ def main(folder: Path) -> None:
     os._exit(0)  # threads or exit handlers that the user's code left behind cannot hold the answer back
 
 
+def _end_with(parent: int, folder: Path) -> None:
+    """When the parent is gone, however it went, nobody waits for the answer: end, with all that was started."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
 def answer(folder: Path, request: dict[str, Any]) -> tuple[str, Any]:
     """What `main` writes down. Whatever escapes here, SystemExit included, becomes one line."""
     from coequal.process.tracebacks import blame, located
-    from coequal.subjects.errors import BadSubject
+    from coequal.subjects.errors import BadSubject, OutOfMemory
 
     sys.path.append(str(Path.cwd()))  # at the end: the user's folder must not hide an installed library
     try:
         return "report", _report(folder, request)
     except BadSubject as error:
         return "bad", located(error, request["target"])
+    except OutOfMemory as error:
+        return "bad", f"{request['target']}: out of memory: {error}"
     except KeyboardInterrupt:
         return "bad", f"{request['target']}: interrupted"
     except BaseException as error:
@@ -49,21 +62,11 @@ def answer(folder: Path, request: dict[str, Any]) -> tuple[str, Any]:
         return "bad", f"{request['target']}: {blame(error)}"
 
 
-def _seed(seed: int) -> None:
-    """What a target draws when it is loaded is the same in every process."""
-    import random
-
-    import numpy as np
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
-
-
 def _report(folder: Path, request: dict[str, Any]) -> Any:
     (folder / STAGE).write_text("importing torch")
-    _seed(request.get("seed", 0))
+    from coequal.process.target import seed_all
+
+    seed_all(request.get("seed", 0))
     if "cost" in request:
         from coequal.process.costs import of_target
 
@@ -106,6 +109,7 @@ def _verified(folder: Path, request: dict[str, Any]) -> Any:
             (folder / STAGE).write_text("searching it")
             return of_family(value, {**request, "load": usual}, request["deadline"] - time.time())
         subject = prepared(target, value, **usual)
+    _is_no_campaign(request)
     left = request["deadline"] - time.time()
     (folder / STAGE).write_text("verifying it")
     from coequal.equivalence.verify import verify
@@ -113,6 +117,15 @@ def _verified(folder: Path, request: dict[str, Any]) -> Any:
     options, replay = Options(timeout=left, **_of_a_subject(request["options"])), Replay(**request["replay"])
     report = verify(subject, options, replay, target=request["again"])
     return dataclasses.replace(report, target=target)
+
+
+def _is_no_campaign(request: dict[str, Any]) -> None:
+    """BadSubject where a target is no family, and something was said of how families are searched."""
+    from coequal.subjects.errors import BadSubject
+
+    for name, value in request.get("campaign", {}).items():
+        if value:
+            raise BadSubject(f"--{name.replace('_', '-')} is for families; {request['target']} is none")
 
 
 def _of_a_subject(options: dict[str, Any]) -> dict[str, Any]:

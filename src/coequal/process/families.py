@@ -1,18 +1,22 @@
-"""A family in the child process: search it, with what the command line says of every subject."""
+"""A family in the child process: search it, with workers here or on a cluster, and with a journal where one is kept."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from coequal.equivalence.campaigns.families import Family
 from coequal.equivalence.campaigns.found import FamilyReport
-from coequal.equivalence.campaigns.search import Asked, search
-from coequal.equivalence.options import Options
-from coequal.process.target import prepared
-from coequal.subjects.errors import BadSubject
-from coequal.subjects.subject import Subject
-
-SHARE = 0.85  # of the time that is left: the last configuration is still to end, and the answer to be written
+from coequal.equivalence.campaigns.journal import Journal, identity
+from coequal.equivalence.campaigns.search import Run, search
+from coequal.process.asked import asked_of
+from coequal.process.cluster import Cluster
+from coequal.process.pool import Pool
+from coequal.process.progress import Progress
+from coequal.process.worker import Limits
 
 
 def of_family(family: Family, request: dict[str, Any], left: float) -> FamilyReport:
@@ -27,15 +31,25 @@ def of_family(family: Family, request: dict[str, Any], left: float) -> FamilyRep
         What became of its configurations.
 
     Raises:
-        BadSubject: Options that repeat one comparison were given, or the family is no family.
+        BadSubject: Options that repeat one comparison were given, the family is no family, its journal cannot be gone on
+            with, or there is no such cluster.
     """
-    target = request["target"]
-    if given := [name for name, value in request["replay"].items() if value is not None]:
-        raise BadSubject(f"{target} is a family: --{given[0]} is for one of its subjects, {target}[option=value, ...]")
+    asked, campaign = asked_of(request, left), request["campaign"]
+    limits = Limits(campaign["time_limit"] or Limits.seconds, campaign["memory_limit"] or Limits.memory)
+    handed = {**request, "limits": limits, "folder": os.getcwd()}
+    with contextlib.ExitStack() as stack:
+        run: Run = stack.enter_context(_workers(handed))
+        if campaign["journal"] is not None:
+            about = identity(family, asked, limits=vars(limits), load=request["load"])
+            journal = Journal(Path(campaign["journal"]), about, resume=campaign["resume"])
+            run = stack.enter_context(journal).run(run)
+        bar = stack.enter_context(Progress(asked.count))
+        return search(family, asked, run, bar.update)
 
-    def prepare(value: Any) -> Subject:
-        return prepared(target, value, **request["load"])
 
-    options = Options(**{**request["options"], "effort": request["options"]["effort"] or "quick"})
-    asked = Asked(request["configurations"], options, request["require"], target, request["again"], prepare, SHARE * left)
-    return search(family, asked)
+def _workers(handed: dict[str, Any]) -> AbstractContextManager[Run]:
+    """Here, unless there is a scheduler."""
+    campaign = handed["campaign"]
+    if campaign["scheduler"] is None:
+        return Pool(handed, campaign["workers"] or 1)
+    return Cluster(handed, campaign["scheduler"])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import re
 import signal
 import subprocess
 import sys
@@ -20,6 +19,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from coequal.process.ends import ask_where, death, end, users_frames
 
 REQUEST, ANSWER, STAGE, FAULTS = "request.pickle", "answer.pickle", "stage.txt", "faults.txt"
 
@@ -35,7 +36,8 @@ def run(request: dict[str, Any], timeout: float, *, quiet: bool = False) -> Any:
     """
     with tempfile.TemporaryDirectory(prefix="coequal-") as name:
         folder = Path(name)
-        (folder / REQUEST).write_bytes(pickle.dumps({**request, "deadline": time.time() + timeout}))
+        asked = {**request, "deadline": time.time() + timeout, "parent": os.getpid()}
+        (folder / REQUEST).write_bytes(pickle.dumps(asked))
         with _child(folder, quiet) as child:
             late = _wait(child, timeout)
         answer = folder / ANSWER
@@ -44,7 +46,7 @@ def run(request: dict[str, Any], timeout: float, *, quiet: bool = False) -> Any:
             if kind == "bad":
                 raise BadInput(value)
             return value
-        raise BadInput(_obituary(folder, request["target"], f"not finished after {timeout:g} s" if late else _death(child)))
+        raise BadInput(_obituary(folder, request["target"], f"not finished after {timeout:g} s" if late else death(child)))
 
 
 @contextlib.contextmanager
@@ -57,7 +59,7 @@ def _child(folder: Path, quiet: bool) -> Iterator[subprocess.Popen]:
         with _terminable():
             yield child
     finally:
-        _end(child)
+        end(child)
 
 
 @contextlib.contextmanager
@@ -79,26 +81,8 @@ def _wait(child: subprocess.Popen, timeout: float) -> bool:
         child.wait(timeout)
         return False
     except subprocess.TimeoutExpired:
-        if hasattr(signal, "SIGUSR1"):  # faulthandler in the worker writes its stack, even from inside a C loop
-            child.send_signal(signal.SIGUSR1)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(0.3)
+        ask_where(child)
         return True
-
-
-def _end(child: subprocess.Popen) -> None:
-    """Kill the child and what it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL) if hasattr(os, "killpg") else child.kill()
-    child.wait()
-
-
-def _death(child: subprocess.Popen) -> str:
-    """How the worker ended, without an answer."""
-    code = child.returncode
-    if code < 0:
-        return f"its process was killed by {signal.Signals(-code).name}"
-    return f"its process ended with exit code {code} and no answer (os._exit?)"
 
 
 def _obituary(folder: Path, target: str, what: str) -> str:
@@ -110,11 +94,6 @@ def _obituary(folder: Path, target: str, what: str) -> str:
 
 def _stack(faults: Path) -> str:
     """The user's innermost line in a stack written by faulthandler; nothing if there is none."""
-    from coequal.process.tracebacks import is_users
-
-    text = faults.read_text(errors="replace") if faults.exists() else ""
-    current = text.partition("Current thread")[2] or text  # other threads come first
-    for filename, line, function in re.findall(r'File "(.*?)", line (\d+) in (.*)', current.partition("\n\n")[0]):
-        if is_users(filename):
-            return f", at {filename}, line {line}, in {function}"
+    for filename, line, function in users_frames(faults.read_text(errors="replace") if faults.exists() else ""):
+        return f", at {filename}, line {line}, in {function}"
     return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import os
+import random
 import sys
 from collections.abc import Iterable
 from importlib import import_module
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 
 from coequal.process.place import configured
@@ -50,6 +52,13 @@ def load(
     return prepared(
         target, loaded(target, seed), example=example, window=window, within=within, allow=allow, seed=seed, device=device
     )
+
+
+def seed_all(seed: int) -> None:
+    """What a target draws when it is loaded is the same in every process."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
 
 
 def loaded(target: str, seed: int = 0) -> Any:

@@ -12,7 +12,7 @@ from coequal.subjects.errors import BadSubject
 
 # ours too, but models: what they raise is about how they are used
 MODELS = ("coequal.continual.", "coequal.reference.", "coequal.systems.")
-HERE = str(Path(__file__).parent)
+HERE = str(Path(__file__).parents[1])
 LIBRARY = (sysconfig.get_path("stdlib"), "<frozen")
 Frame = tuple[FrameType, int]  # and the line in it
 

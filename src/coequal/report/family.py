@@ -104,6 +104,7 @@ def _finding(report: FamilyReport, finding: Finding, number: int) -> Section:
         again = found.reproduce
     elif smallest.outcome != "problem":
         rows.append(("what", smallest.detail))
+        again = finding.again
     lines = (Line(again, "reproduce", code=True),) if again else ()
     return Section(f"finding {number}: {finding.cause}", (Facts(tuple(rows)), *lines), TONES[smallest.outcome])
 

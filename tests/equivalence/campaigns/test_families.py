@@ -113,10 +113,8 @@ def told(report: FamilyReport) -> list[tuple]:
 
 
 def test_the_order_of_the_work_does_not_matter(report: FamilyReport) -> None:
-    def backwards(configurations, examine):
-        return in_turn(reversed(list(configurations)), examine)
-
-    other = search(conv, Asked(count=40, target="conv"), backwards)
+    asked = Asked(count=40, target="conv")
+    other = search(conv, asked, lambda configurations: in_turn(conv, asked)(reversed(list(configurations))))
     assert told(other) == told(report)
     assert [(f.cause, f.count, f.smallest.configuration) for f in other.findings] == [
         (f.cause, f.count, f.smallest.configuration) for f in report.findings
@@ -193,6 +191,30 @@ def test_a_stream_that_raises_where_its_clip_does_not_is_a_finding() -> None:
     assert found.exit_code() == 1
 
 
+def test_what_is_come_upon_while_another_is_made_small_is_shown_as_it_was() -> None:
+    class Either:
+        def __init__(self, size):
+            self.size = size
+
+        def step(self, frame):
+            if self.size in (10, 11):
+                raise ValueError("ten" if self.size == 10 else "eleven")
+            return 2 * frame if self.size > 11 else frame
+
+    @coequal.family(size=st.integers(0, 400))
+    def either(size):
+        return coequal.Subject(clip=torch.clone, stream=lambda: Either(size), example=torch.randn(1, 2, 6))
+
+    found = search(either, Asked(count=4, options=Options(effort="quick", checks=("values",))))
+    assert {"10", "11"}.isdisjoint(one.configuration["size"] for one in found.tried)
+    smallest = {str(finding.cause): finding.smallest.configuration["size"] for finding in found.findings}
+    assert smallest.pop("values: other numbers, interior") == "12"
+    assert smallest
+    for finding in found.findings[1:]:
+        assert (finding.smallest, finding.count) == (finding.first, 0)
+        assert finding.smallest.cause == finding.cause
+
+
 def test_a_configuration_that_ends_the_program_stops_nothing() -> None:
     @coequal.family(channels=st.integers(1, 3))
     def exits(channels):
@@ -203,6 +225,32 @@ def test_a_configuration_that_ends_the_program_stops_nothing() -> None:
     found = search(exits, Asked(count=3, options=Options(effort="quick", checks=("values",))))
     assert (found.counts, found.exit_code()) == ({"tested": 2, "died": 1}, 1)
     assert found.findings[0].smallest.detail == "the program called sys.exit(7)"
+
+
+@pytest.mark.parametrize("where", ["function", "clip", "stream", "step"])
+def test_no_memory_is_neither_a_refusal_nor_a_difference(where: str) -> None:
+    def enough(here: str) -> bool:
+        if here == where:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.")
+        return True
+
+    class Greedy(Echo):
+        def step(self, frame):
+            enough("step")
+            return super().step(frame)
+
+    @coequal.family(channels=st.just(1))
+    def greedy(channels):
+        enough("function")
+        return coequal.Subject(
+            clip=lambda x: enough("clip") and x.clone(),
+            stream=lambda: enough("stream") and Greedy(),
+            example=torch.randn(1, channels, 6),
+        )
+
+    (one,) = search(greedy, Asked(count=1, options=Options(effort="quick", checks=("values",)))).tried
+    assert (one.outcome, str(one.cause)) == ("died", "died: out of memory")
+    assert one.detail == "out of memory: RuntimeError: can't allocate memory: you tried to allocate 8 bytes."
 
 
 def test_a_mistake_of_the_program_is_no_refusal() -> None:

@@ -10,7 +10,10 @@ from __future__ import annotations
 import builtins
 import dis
 import functools
+import importlib
+import importlib.util
 import inspect
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -46,12 +49,20 @@ class Hidden(Exception):
     """Code that cannot be followed; the text says what it does."""
 
 
+Chain = tuple[str, ...]  # a global, or an import in a function, and the attributes that are taken of it
+_Bound = dict[str, set[Chain]]  # by local name, what it may stand for
+IMPORT = "import "  # begins a chain: what is imported while it runs, with the dots of a relative one
+LOCAL = re.compile("LOAD|STORE")  # of an instruction on locals, two in one in newer versions of Python
+SILENT = ("CACHE", "PUSH_NULL", "PRECALL", "RESUME", "EXTENDED_ARG", "NOP", "LOAD_CLOSURE", "COPY_FREE_VARS", "MAKE_CELL")
+
+
 @dataclass
 class Reads:
     """Of one code object and those nested in it."""
 
     names: set[str] = field(default_factory=set)  # of attributes, methods among them
-    chains: set[tuple[str, ...]] = field(default_factory=set)  # a global, and the attributes that are taken of it
+    chains: set[Chain] = field(default_factory=set)
+    ends: set[Chain] = field(default_factory=set)  # those that are used as they are: handed on, called, computed with
     rebinds: set[str] = field(default_factory=set)  # globals that are assigned
     identities: bool = False  # two objects are compared by `is`
 
@@ -64,31 +75,85 @@ def reads_of(code: types.CodeType) -> Reads:
     return found
 
 
-def _scan(code: types.CodeType, found: Reads) -> None:
-    chain: tuple[str, ...] = ()
-    before = ""
-    for step in dis.get_instructions(code):
-        name = str(step.argval)
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            chain = (name,)
-            found.chains.add(chain)
-        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
-            found.names.add(name)
-            if chain:
-                found.chains.add(chain := (*chain, name))
-        elif step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
-            found.rebinds.add(name)
-            chain = ()
-        elif step.opname == "IS_OP":
-            found.identities |= before not in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_ATTR")
-            chain = ()
-        elif step.opname not in ("CACHE", "PUSH_NULL", "PRECALL", "RESUME", "EXTENDED_ARG", "NOP"):
-            chain = ()
-        if step.opname != "CACHE":
-            before = step.opname
+def _scan(code: types.CodeType, found: Reads, outer: _Bound | None = None) -> None:
+    """Until no local is bound to more: a name may be used above the line that binds it, in a loop say."""
+    bound: _Bound = {name: set(chains) for name, chains in (outer or {}).items()}
+    before = -1
+    while (count := sum(map(len, bound.values()))) != before:
+        before = count
+        _Scan(found, bound).through(code)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            _scan(constant, found)
+            _scan(constant, found, bound)
+
+
+class _Scan:
+    """One pass through the instructions of a code object: what chains are read, and which locals stand for one."""
+
+    def __init__(self, found: Reads, bound: _Bound) -> None:
+        self.found, self.bound = found, bound
+        self.chains: set[Chain] = set()  # what may be on top of the stack
+        self.copied: set[Chain] = set()  # what is below it once more
+        self.module: set[Chain] = set()  # from which names are imported
+        self.constants: list[Any] = []
+        self.before = ""
+
+    def through(self, code: types.CodeType) -> None:
+        """All of them, in order."""
+        for step in dis.get_instructions(code):
+            if step.opname not in SILENT:
+                self._step(step)
+                self.before = step.opname
+
+    def _step(self, step: dis.Instruction) -> None:
+        name, kinds = step.opname, LOCAL.findall(step.opname)
+        if name in ("LOAD_GLOBAL", "LOAD_NAME"):
+            self._load({(str(step.argval),)})
+        elif kinds and ("FAST" in name or "DEREF" in name):
+            locals_ = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+            for kind, local in zip(kinds, locals_, strict=False):
+                self._load(self.bound.get(local, set())) if kind == "LOAD" else self._store(local)
+        elif name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
+            self.found.names.add(str(step.argval))
+            self._extend(self.chains, str(step.argval))
+        elif name == "IMPORT_NAME":
+            self._import(str(step.argval))
+        elif name == "IMPORT_FROM":
+            self._extend(self.chains or self.module, str(step.argval))
+        elif name in ("COPY", "DUP_TOP"):
+            self.copied = self.chains
+        elif name in ("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_NAME"):
+            if name != "STORE_NAME":
+                self.found.rebinds.add(str(step.argval))
+            self._store(None if name == "DELETE_GLOBAL" else str(step.argval))
+        elif name not in ("SWAP", "ROT_TWO", "ROT_THREE", "POP_TOP"):
+            if name == "IS_OP":
+                self.found.identities |= self.before not in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_ATTR")
+            if name.startswith("LOAD_CONST") or name == "LOAD_SMALL_INT":
+                self.constants.append(step.argval)
+            self._load(set())
+
+    def _load(self, chains: set[Chain]) -> None:
+        """Something else comes on top of what was there, which goes wherever it goes."""
+        self.found.ends |= self.chains
+        self.chains, self.copied, self.module = set(chains), set(), set()
+        self.found.chains |= self.chains
+
+    def _extend(self, chains: set[Chain], name: str) -> None:
+        self.chains = {(*chain, name) for chain in chains}
+        self.found.chains |= self.chains
+
+    def _store(self, local: str | None) -> None:
+        if local is not None:
+            self.bound.setdefault(local, set()).update(self.chains or self.copied)
+        self.chains, self.copied = self.copied, set()
+
+    def _import(self, path: str) -> None:
+        """`import a.b` gives `a`, `from a.b import c` gives `a.b`."""
+        level, names = self.constants[-2:]
+        module = f"{IMPORT}{'.' * level}{path if names or level else path.partition('.')[0]}"
+        self._load({(module,)})
+        self.module = self.chains
 
 
 def is_known(module: str | None) -> bool:
@@ -109,16 +174,27 @@ def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     for chain in sorted(reads.chains):
         if chain[0].startswith("@"):  # pytest's own, in the assertions that it rewrites
             continue
-        if chain[0] in known:
-            yield from _followed(chain, known[chain[0]], whole=chain not in _prefixes(reads.chains))
+        if chain[0].startswith(IMPORT):
+            module = _imported(chain[0].removeprefix(IMPORT), known)
+            if module is not None:
+                yield from _followed(chain, module, whole=chain in reads.ends)
+        elif chain[0] in known:
+            yield from _followed(chain, known[chain[0]], whole=chain in reads.ends)
         elif chain[0] in LOOPHOLES and hasattr(builtins, chain[0]):
             raise Hidden(f"{LOOPHOLES[chain[0]]} ({chain[0]})")
     for name in sorted(reads.rebinds):
         yield name, known.get(name)
 
 
-def _prefixes(chains: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
-    return {chain[:k] for chain in chains for k in range(1, len(chain))}
+def _imported(path: str, known: dict[str, Any]) -> types.ModuleType | None:
+    """What an import statement in a function with these globals gives; None where there is no such module."""
+    package = known.get("__package__") or str(known.get("__name__", "")).rpartition(".")[0]
+    try:
+        return importlib.import_module(importlib.util.resolve_name(path, package) if path.startswith(".") else path)
+    except ModuleNotFoundError:
+        return None
+    except Exception as error:
+        raise Hidden(f"imports {path}, which fails: {type(error).__name__}") from None
 
 
 def _followed(chain: tuple[str, ...], value: Any, *, whole: bool) -> Iterator[tuple[str, Any]]:
@@ -131,17 +207,21 @@ def _followed(chain: tuple[str, ...], value: Any, *, whole: bool) -> Iterator[tu
             if not callable(held) and not inspect.isdatadescriptor(held):
                 yield ".".join(chain[:2]), held
         return
-    names, path, library = list(chain[1:]), chain[0], is_known(value.__name__)
-    if library:
-        _harmless(value.__name__, tuple(names), value)
+    names, path, library = list(chain[1:]), chain[0].removeprefix(IMPORT), is_known(value.__name__)
     while isinstance(value, (types.ModuleType, type, types.FunctionType)) and names:  # numbers may hang on torch's own
-        path = f"{path}.{names[0]}"
-        value = getattr(value, names.pop(0), None)
+        if isinstance(value, types.ModuleType) and is_known(value.__name__):
+            _harmless(value.__name__, tuple(names), value)
+        path, name = f"{path}.{names[0]}", names.pop(0)
+        value = getattr(value, name, None)
     if isinstance(value, types.ModuleType):
-        if whole and not is_known(value.__name__):
+        if is_known(value.__name__):
+            _harmless(value.__name__, (), value)
+        if whole:
             raise Hidden(f"hands on the module {value.__name__}")
         return
-    if not (library and (callable(value) or inspect.isdatadescriptor(value))):
+    if library and (callable(value) or inspect.isdatadescriptor(value)):
+        _harmless(getattr(value, "__module__", None), (chain[-1],), value)
+    else:
         yield path, value
 
 

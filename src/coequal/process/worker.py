@@ -70,10 +70,15 @@ def _channels() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _read(jobs: IO[bytes], waiting: queue.SimpleQueue[Job]) -> None:
-    """Hand jobs over until nobody is left who sends them; then end, with all that was started."""
+    """Hand jobs over until nobody is left who sends them."""
     with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
         while True:
             waiting.put(pickle.load(jobs))
+    _end()
+
+
+def _end() -> None:
+    """Nobody is left who asks: end, with all that was started."""
     os.killpg(0, signal.SIGKILL) if hasattr(os, "killpg") else os._exit(0)
 
 
@@ -88,8 +93,11 @@ def _answered(answers: IO[bytes], target: str, work: Any) -> Any:
         line = done if isinstance(done, str) else json.dumps({"ready": True})
     except BadSubject as error:
         line = json.dumps({"bad": located(error, target)})
-    answers.write(f"{line}\n".encode())
-    answers.flush()
+    try:
+        answers.write(f"{line}\n".encode())
+        answers.flush()
+    except BrokenPipeError:
+        _end()
     return done
 
 

@@ -20,7 +20,7 @@ SLOW = (
     *("equivalence/campaigns", "equivalence/checks", "equivalence/memory", "equivalence/prove", "equivalence/findings"),
     *("equivalence/compare/test_formats", "equivalence/test_pytest_plugin", "equivalence/test_several"),
     *("equivalence/test_verdicts", "continual/test_sliding_softmax", "subjects/test_adapters", "proofs/theorems"),
-    *("equivalence/test_asserting", "equivalence/test_canary", "subjects/artefacts"),
+    *("equivalence/test_asserting", "equivalence/test_canary", "equivalence/test_exporting", "subjects/artefacts"),
     *("proofs/field/semantics/test_ordering", "proofs/field/semantics/test_logarithms"),
 )
 # whole verifications by the dozen, of what other tests cover: measured, they would take three times as long

@@ -44,8 +44,8 @@ def subject_of_pair(step: Program, clip: Subject, wanted: Wanted = Wanted(), *, 
     pairs = paired(step, len(leaves), wanted.states)
     lead = step.inputs[pairs.data[0]]
     first = next(iter(leaves.values()))
-    if wanted.time is not None:
-        clip = dataclasses.replace(clip, time=wanted.time)
+    if (time_axis := wanted.time if time_known else _first(wanted.time, step.hints.get("time"))) is not None:
+        clip = dataclasses.replace(clip, time=time_axis)
     elif not time_known:
         clip = dataclasses.replace(clip, time=_time(lead, first))
     layout = clip.layout
@@ -73,12 +73,17 @@ def subject_of_pair(step: Program, clip: Subject, wanted: Wanted = Wanted(), *, 
         memory=the_states_of_the_step if step.sealed else None,
         twin=None,
         claim=None,
-        ignore=clip.ignore if wanted.ignore is None else wanted.ignore,
+        ignore=_first(wanted.ignore, step.hints.get("ignore"), clip.ignore) or 0,
         batches=batches,
         suspects=lambda: suspects(wiring, stream, _frames(clip, wiring), module),
-        notes=(*clip.notes, *_notes(step, pairs, wiring), *step.notes),
+        notes=(*clip.notes, *_notes(step, pairs, wiring, wanted), *step.notes),
     )
     return made
+
+
+def _first(*given: int | None) -> int | None:
+    """What the user says, before what the file says."""
+    return next((n for n in given if n is not None), None)
 
 
 def _frames(clip: Subject, wiring: Wiring) -> tuple[Tensor, ...]:
@@ -112,12 +117,14 @@ def _varies(wiring: Wiring, clip: Subject) -> None:
         )
 
 
-def _notes(step: Program, pairs: Any, wiring: Wiring) -> list[str]:
+def _notes(step: Program, pairs: Any, wiring: Wiring, wanted: Wanted) -> list[str]:
     given = [step.inputs[i].name for i in pairs.ins if step.inputs[i].name in wiring.initial]
     zeros = [step.inputs[i].name for i in pairs.ins if step.inputs[i].name not in wiring.initial]
     begins = [f"{', '.join(zeros)} with zeros"] if zeros else []
     begins += [f"{', '.join(given)} with what is given"] if given else []
-    return [told(step, pairs)] + ([f"states begin: {'; '.join(begins)}"] if begins else [])
+    late = step.hints.get("ignore") if wanted.ignore is None else None
+    said = [f"its first {late} emissions stand for no frame, as the file says"] if late else []
+    return [told(step, pairs)] + ([f"states begin: {'; '.join(begins)}"] if begins else []) + said
 
 
 def clip_of_module(value: Any, example: Example, name: str) -> Subject:

@@ -94,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"coequal {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _verify(commands)
+    _export(commands)
     _write(commands)
     _check(commands)
     _cost(commands)
@@ -164,6 +165,23 @@ def _verify(commands: Any) -> None:
     replay.add_argument("--load-seed", type=natural, metavar="S", help="seed of the loading of the target (--seed)")
     replay.add_argument("--format", metavar="FORMAT", help="floating-point format, like float32")
     replay.add_argument("--chunks", type=shape, metavar="3,1,...", help="sizes of the chunks fed")
+
+
+def _export(commands: Any) -> None:
+    command = commands.add_parser("export", help="write the step of a continual module as a file, and verify it")
+    add = command.add_argument
+    add(
+        "target",
+        metavar="TARGET",
+        help="path/to/file.py:NAME or package.module:NAME; NAME is a torch.nn.Module that streams or can be made to, a pair"
+        " of one and an example clip, or a function that needs no arguments and returns one of them",
+    )
+    add("--to", choices=["onnx", "pt2"], required=True, help="an ONNX file, or a program of torch.export")
+    add("--output", metavar="FILE", help="where it is written (NAME.onnx, NAME.pt2)")
+    add("--example", type=shape, metavar="SHAPE", help="clip for a module that brings none, like 1,3,16,32,32 (random)")
+    add("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
+    add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
+    _formats(command)
 
 
 def _write(commands: Any) -> None:

@@ -74,6 +74,13 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
 
         (folder / STAGE).write_text("drafting it")
         return drafts.of_target(request["target"], **request["draft"])
+    if "export" in request:
+        from coequal.equivalence.options import Options
+        from coequal.process import exporting
+
+        (folder / STAGE).write_text("exporting it")
+        left = Options(timeout=request["deadline"] - time.time(), seed=request["seed"], effort="quick")
+        return exporting.of_target(request["target"], **request["export"], options=left)
     return _verified(folder, request)
 
 

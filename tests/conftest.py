@@ -21,6 +21,7 @@ SLOW = (
     *("equivalence/compare/test_formats", "equivalence/test_pytest_plugin", "equivalence/test_several"),
     *("equivalence/test_verdicts", "continual/test_sliding_softmax", "subjects/test_adapters", "proofs/theorems"),
     *("equivalence/test_asserting", "equivalence/test_canary", "equivalence/test_exporting", "subjects/artefacts"),
+    "equivalence/test_certifying",
     *("proofs/field/semantics/test_ordering", "proofs/field/semantics/test_logarithms"),
 )
 # whole verifications by the dozen, of what other tests cover: measured, they would take three times as long

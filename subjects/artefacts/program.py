@@ -52,7 +52,7 @@ class Program(Protocol):
     initial: dict[str, Tensor]
     sealed: bool
     notes: tuple[str, ...]
-    hints: Mapping[str, int]
+    hints: dict[str, int]
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]: ...
 

@@ -33,7 +33,10 @@ def written(writer: Writer, node: Any) -> Any:
     rule = RULES.get(name) or RULES.get(name.partition(".")[0])
     if rule is None:
         raise BadSubject(f"the operation {name} (node {node.name}) has no operator of ONNX here: export it --to pt2")
-    return rule(writer, node, *node.args, **node.kwargs)
+    try:
+        return rule(writer, node, *node.args, **node.kwargs)
+    except TypeError as error:  # an argument that the rule does not know
+        raise BadSubject(f"the operation {name} (node {node.name}) has no operator of ONNX here: {error}") from None
 
 
 def writes(*names: str) -> Callable[[Rule], Rule]:

@@ -81,6 +81,16 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
         (folder / STAGE).write_text("exporting it")
         left = Options(timeout=request["deadline"] - time.time(), seed=request["seed"], effort="quick")
         return exporting.of_target(request["target"], **request["export"], options=left)
+    if "certify" in request:
+        from coequal.process import exported
+
+        (folder / STAGE).write_text("certifying it")
+        return exported.certified(request["target"], request["certify"], **request["load"])
+    if "recheck" in request:
+        from coequal.process import exported
+
+        (folder / STAGE).write_text("checking it")
+        return exported.checked(request["target"], **request["recheck"])
     return _verified(folder, request)
 
 

@@ -179,7 +179,7 @@ MEANINGS: dict[str, tuple[str, Callable[..., Any]]] = {  # operator -> attribute
     "MatMul": ("", lambda f, at, x, y: f.product(x, y)),
     "Gemm": ("alpha beta transA transB", gemm),
     "Conv": ("dilations group kernel_shape pads strides", convolution),
-    "BatchNormalization": ("epsilon", batch_norm),
+    "BatchNormalization": ("epsilon momentum", batch_norm),
     "ReduceSum": ("keepdims", lambda f, at, x, axes: f.summed(x, whole(axes), at.get("keepdims", 1))),
     "ReduceMean": ("keepdims", lambda f, at, x, axes: f.times(f.summed(x, whole(axes), at.get("keepdims", 1)),
                    f.inverse(f.constant(np.prod(np.take(x.a.shape, whole(axes))))))),

@@ -136,7 +136,8 @@ def _about(step: OnnxProgram, subject: Subject, wanted: Wanted) -> dict[str, Any
         raise BadSubject(
             "no certificate: it is for frames without their axis of time, rows first, all of which are compared"
         )
-    count = frame.shape[0] if isinstance(frame.shape[0], int) else 1
+    first = next(iter(frame.shape))
+    count = first if isinstance(first, int) else 1
     names = {step.inputs[i].name: step.outputs[o].name for i, o in zip(pairs.ins, pairs.outs, strict=True)}
     fed = {"frame": frame.name, "output": step.outputs[pairs.emitted[0]].name, "states": names, "ignore": subject.ignore}
     return {**fed, "time": time, "rows": count, "shape": [count, *example.select(time, 0).shape[1:]]}

@@ -114,8 +114,8 @@ WHOLE = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "GreaterOrEqual"
 
 
 def arithmetic(f: Field, at: dict, x: Any, y: Any) -> Any:
-    kind = at["kind"]
-    if isinstance(x, np.ndarray) and isinstance(y, np.ndarray) and kind in WHOLE:
+    kind, values = at["kind"], [v for v in (x, y) if isinstance(v, Value)]
+    if not values and kind in WHOLE:
         return WHOLE[kind](x, y)
     if kind in ("Add", "Sub"):
         return f.plus(x, y, 1 if kind == "Add" else -1)

@@ -28,7 +28,7 @@ def opened(path: Path) -> ExportedStep:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, of its own code
-            said = dict.fromkeys(("coequal.time", "coequal.ignore"), "")
+            said: dict[str, Any] = dict.fromkeys(("coequal.time", "coequal.ignore"), "")
             return ExportedStep(torch.export.load(str(path), extra_files=said), str(path), said)
     except BadSubject:
         raise

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from coequal.subjects.errors import BadSubject
-from coequal.subjects.exporting.onnx_graph import Writer, shape_of
+from coequal.subjects.exporting.onnx_writer import Writer, shape_of
 
 Rule = Callable[..., Any]
 RULES: dict[str, Rule] = {}

@@ -11,6 +11,7 @@ def test_verify_accepts_everything_at_once() -> None:
     line += " --only values long --length 0 --batch 2 --scale 0.5 --chunks 3,1,2 --example 1,3,16 --allow drift --allow fork"
     line += " --bound 2^-60 --literal-constants --device cuda:1 --format float32 --within 1e-2 --configurations 7"
     line += " --clip net.py:net --state h=h_out --initial h.pt --time 1 --ignore 2 --backend onnxruntime"
+    line += " --certificate step.json"
     options = vars(parser().parse_args(line.split()))
     assert options == {
         **{"command": "verify", "target": "a.py:b", "require": "proved", "window": 8, "seed": 3, "json": "r.json"},
@@ -25,6 +26,7 @@ def test_verify_accepts_everything_at_once() -> None:
             "time": 1,
             "ignore": 2,
             "backends": ["onnxruntime"],
+            "certificate": "step.json",
         },
     }
 

@@ -44,8 +44,9 @@ def subject_of_pair(step: Program, clip: Subject, wanted: Wanted = Wanted(), *, 
     pairs = paired(step, len(leaves), wanted.states)
     lead = step.inputs[pairs.data[0]]
     first = next(iter(leaves.values()))
-    if (time_axis := wanted.time if time_known else _first(wanted.time, step.hints.get("time"))) is not None:
-        clip = dataclasses.replace(clip, time=time_axis)
+    hinted = None if time_known or wanted.time is not None else step.hints.get("time")
+    if (axis := _first(wanted.time, hinted)) is not None:
+        clip = dataclasses.replace(clip, time=axis)
     elif not time_known:
         clip = dataclasses.replace(clip, time=_time(lead, first))
     layout = clip.layout
@@ -77,7 +78,7 @@ def subject_of_pair(step: Program, clip: Subject, wanted: Wanted = Wanted(), *, 
         ignore=_first(wanted.ignore, step.hints.get("ignore"), clip.ignore) or 0,
         batches=batches,
         suspects=lambda: suspects(wiring, stream, _frames(clip, wiring), module),
-        notes=(*clip.notes, *_notes(step, pairs, wiring, wanted), *step.notes),
+        notes=(*clip.notes, *_notes(step, pairs, wiring), *_hints(hinted, step, wanted), *step.notes),
     )
     return made
 
@@ -118,14 +119,19 @@ def _varies(wiring: Wiring, clip: Subject) -> None:
         )
 
 
-def _notes(step: Program, pairs: Any, wiring: Wiring, wanted: Wanted) -> list[str]:
+def _hints(time: int | None, step: Program, wanted: Wanted) -> list[str]:
+    """What was taken from the file, because the user did not say it."""
+    late = step.hints.get("ignore") if wanted.ignore is None else None
+    said = [] if time is None else [f"time is axis {time} of a clip, as the file says"]
+    return said + ([f"its first {late} emissions stand for no frame, as the file says"] if late else [])
+
+
+def _notes(step: Program, pairs: Any, wiring: Wiring) -> list[str]:
     given = [step.inputs[i].name for i in pairs.ins if step.inputs[i].name in wiring.initial]
     zeros = [step.inputs[i].name for i in pairs.ins if step.inputs[i].name not in wiring.initial]
     begins = [f"{', '.join(zeros)} with zeros"] if zeros else []
     begins += [f"{', '.join(given)} with what is given"] if given else []
-    late = step.hints.get("ignore") if wanted.ignore is None else None
-    said = [f"its first {late} emissions stand for no frame, as the file says"] if late else []
-    return [told(step, pairs)] + ([f"states begin: {'; '.join(begins)}"] if begins else []) + said
+    return [told(step, pairs)] + ([f"states begin: {'; '.join(begins)}"] if begins else [])
 
 
 def clip_of_module(value: Any, example: Example, name: str) -> Subject:

@@ -36,6 +36,7 @@ def test_a_step_that_waits_for_its_layers_is_proved_for_every_length(tmp_path: P
     path = str(tmp_path / f"late.{to}")
     report = coequal.export(late(), path, example=CLIP)
     assert (report.headline, report.target) == ("proved for every length", path)
+    assert "time is axis 2 of a clip, as the file says" in report.notes
     assert "its first 2 emissions stand for no frame, as the file says" in report.notes
     assert [file.name for file in tmp_path.iterdir()] == [f"late.{to}"]
 

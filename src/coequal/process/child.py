@@ -106,7 +106,8 @@ def _verified(folder: Path, request: dict[str, Any]) -> Any:
 
         (folder / STAGE).write_text("running it")
         left = Options(timeout=request["deadline"] - time.time(), **_of_a_subject(request["options"]))
-        return on_runtime(target, request["backend"], request["load"], left)
+        replay = Replay(**request["replay"])
+        return on_runtime(target, request["backend"], request["load"], left, replay, request["again"])
     if request.get("backends"):
         from coequal.process.runtimes import check_names
 

@@ -124,11 +124,11 @@ def _lengths(report: Report, ignore: int) -> list[int]:
 
 def _about(step: OnnxProgram, subject: Subject, wanted: Wanted) -> dict[str, Any]:
     """How the step is fed. BadSubject: in a way that certificates do not know."""
-    example, frame = subject.example, step.inputs[0]
+    example = subject.example
     pairs = paired(step, 1, wanted.states) if isinstance(example, Tensor) else None
-    if pairs is None or wanted.initial or len(pairs.emitted) > 1:
+    if pairs is None or wanted.initial or len(pairs.emitted) != 1:
         raise BadSubject("no certificate: it is for a step that takes one frame, emits one, and begins with zeros")
-    frame = step.inputs[pairs.data[0]]
+    frame, (emitted,) = step.inputs[pairs.data[0]], pairs.emitted
     assert isinstance(example, Tensor)
     time, rows = subject.layout.time_axis, subject.layout.batch[subject.layout.lead]
     odd = subject.window is not None or subject.select is not None or subject.within is not None or subject.offset
@@ -136,10 +136,9 @@ def _about(step: OnnxProgram, subject: Subject, wanted: Wanted) -> dict[str, Any
         raise BadSubject(
             "no certificate: it is for frames without their axis of time, rows first, all of which are compared"
         )
-    first = next(iter(frame.shape))
-    count = first if isinstance(first, int) else 1
+    count = next((n for n in frame.shape[:1] if isinstance(n, int)), 1)
     names = {step.inputs[i].name: step.outputs[o].name for i, o in zip(pairs.ins, pairs.outs, strict=True)}
-    fed = {"frame": frame.name, "output": step.outputs[pairs.emitted[0]].name, "states": names, "ignore": subject.ignore}
+    fed = {"frame": frame.name, "output": step.outputs[emitted].name, "states": names, "ignore": subject.ignore}
     return {**fed, "time": time, "rows": count, "shape": [count, *example.select(time, 0).shape[1:]]}
 
 

@@ -209,6 +209,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "continual": typed_names,
     "verify": lambda: options("verify"),
     "write": lambda: options("write"),
+    "export": lambda: options("export"),
+    "recheck": lambda: options("recheck"),
     "check": lambda: options("check"),
     "formats": formats,
     "checks": checks,

@@ -80,6 +80,13 @@ class Subject:
     within: float | None = None  # a distance that is accepted, and never called equal
     suspects: Callable[[], Iterable[Suspect]] | None = None  # what to try where clip and stream differ
 
+    in_file: bool = False  # an exported file holds the weights of the stream
+
+    @property
+    def undrawn(self) -> str:
+        """Why weights are not drawn, where no modules are named."""
+        return "the file holds its weights" if self.in_file else "the subject names no modules"
+
     @property
     def layout(self) -> Inputs:
         """The axes of all inputs."""

@@ -28,7 +28,8 @@ SLOW = (
     *("equivalence/campaigns", "equivalence/checks", "equivalence/memory", "equivalence/prove", "equivalence/findings"),
     *("equivalence/compare/test_formats", "equivalence/test_pytest_plugin", "equivalence/test_several"),
     *("equivalence/test_verdicts", "continual/test_sliding_softmax", "subjects/test_adapters", "proofs/theorems"),
-    *("equivalence/test_asserting", "equivalence/test_canary", "subjects/artefacts"),
+    *("equivalence/test_asserting", "equivalence/test_canary", "equivalence/test_exporting", "subjects/artefacts"),
+    "equivalence/test_certifying",
     *("proofs/field/semantics/test_ordering", "proofs/field/semantics/test_logarithms"),
 )
 # what covers reference/ and continual/, which `make test` measures: all else runs at full speed there

@@ -17,6 +17,7 @@ from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
 
 EXACT = "exact"
+UNKNOWN = "not decided"  # how the check begins where exact arithmetic could not look
 QUESTION = "Are clip and stream the same function of inputs and weights, in exact arithmetic, and at how many lengths?"
 SCALES = (1.0, 3.0, 0.25, 10.0)
 IDENTITY = (
@@ -47,7 +48,7 @@ def prove(
             None,
         )
     if decision.outcome == "not decided":
-        return Check(EXACT, "undecided", len(decision.lengths), f"not decided: {decision.reasons[0]}"), decision, None, None
+        return Check(EXACT, "undecided", len(decision.lengths), f"{UNKNOWN}: {decision.reasons[0]}"), decision, None, None
     assert decision.example is not None
     found = witness(session, decision.example, noted)
     own = session.subject.inputs is not None  # drawn by the subject, in its own precision

@@ -24,7 +24,8 @@ def reload(session: Session, example: Example) -> int:
     """Parameters that are loaded after the stream was made take effect."""
     module = session.subject.modules
     if module is None:
-        raise Skip("the subject names no modules whose parameters could be loaded")
+        why = session.subject.undrawn
+        raise Skip(why if session.subject.in_file else f"{why} whose parameters could be loaded")
     if session.facts.unread:
         raise Skip("the stream does not read its weights from `modules`")
     new = weighing.drawn(module, example.seed + 1, 1.0)
@@ -42,7 +43,7 @@ def weight_names(session: Session, example: Example) -> int:
     """Same names, shapes and dtypes; a strict load works both ways, and the loaded module computes the same."""
     module = session.subject.modules
     if module is None:
-        raise Skip("the subject names no modules")
+        raise Skip(session.subject.undrawn)
     twins = [session.subject.twin()] if session.subject.twin is not None else _others(session, module)
     if not twins:
         raise Skip("clip and stream use the very same parameters, and no twin was given")

@@ -186,7 +186,7 @@ def _variables(exact: Exact) -> Callable[[Tensor], Tensor]:
 
 
 def _why_as_they_came(session: Session[Any]) -> str:
-    return "the stream does not read them from `modules`" if session.facts.unread else "the subject names no modules"
+    return "the stream does not read them from `modules`" if session.facts.unread else session.subject.undrawn
 
 
 @contextlib.contextmanager

@@ -83,7 +83,7 @@ def describe_weights(session: Session) -> dict[str, Any]:
     """Number and names of what was drawn."""
     module = session.subject.modules
     if module is None:
-        return {"drawn": False, "why": "the subject names no modules"}
+        return {"drawn": False, "why": session.subject.undrawn}
     if session.facts.unread:
         return {"drawn": False, "why": "the stream does not read its weights from `modules`"}
     state = module.state_dict()

@@ -66,7 +66,7 @@ def _drawn(session: Session, name: str, example: Tensor) -> str:
 
 def _weights(session: Session) -> str:
     if session.subject.modules is None:
-        return "as they came: the subject names no modules"
+        return f"as they came: {session.subject.undrawn}"
     if session.facts.unread:
         return "as they came: the stream does not read them from `modules`"
     return "as they came, and drawn"

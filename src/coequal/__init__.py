@@ -16,7 +16,7 @@ from importlib.util import spec_from_loader
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from coequal.api import subject, verify
+    from coequal.api import export, subject, verify
     from coequal.equivalence.asserting import NotEqual, assert_equal
     from coequal.equivalence.campaigns import architectures as strategies
     from coequal.equivalence.campaigns.agree import check
@@ -40,6 +40,7 @@ __all__ = [
     "__version__",
     "assert_equal",
     "check",
+    "export",
     "family",
     "strategies",
     "subject",
@@ -58,6 +59,7 @@ _HOMES = {
     "Verdict": "coequal.equivalence.report:Verdict",
     "assert_equal": "coequal.equivalence.asserting:assert_equal",
     "check": "coequal.equivalence.campaigns.agree:check",
+    "export": "coequal.api:export",
     "family": "coequal.equivalence.campaigns.families:family",
     "strategies": "coequal.equivalence.campaigns.architectures:",
     "subject": "coequal.api:subject",

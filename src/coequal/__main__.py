@@ -1,4 +1,4 @@
-"""`coequal` on the command line: verify, write, check, cost, claims, explain, systems."""
+"""`coequal` on the command line: verify, export, recheck, write, check, cost, claims, explain, systems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`coequal.verify` and `coequal.subject`: the harness, for subjects and for modules alike."""
+"""`coequal.verify`, `coequal.subject` and `coequal.export`: the harness, for subjects and for modules alike."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from coequal.equivalence import exporting
 from coequal.equivalence import verify as harness
 from coequal.equivalence.options import BOUND, Options, Replay
 from coequal.equivalence.report import Report
@@ -24,6 +25,20 @@ def subject(module: torch.nn.Module, *, example: torch.Tensor, **overrides: Any)
     `overrides` are fields of Subject. BadSubject says which modules are recognised when this one is not.
     """
     return subject_of(module, example, **overrides)
+
+
+def export(
+    module: torch.nn.Module, path: str, *, example: torch.Tensor, seed: int = 0, timeout: float | None = None
+) -> Report:
+    """Write the step of a module as a file that ends in .onnx or .pt2; its report, which is proved or tested.
+
+    `module` is a continual module, or one of torch.nn that can be made one; `example` is a clip that it accepts, time axis
+    included. The step takes a frame (any number of rows) and states, and returns an emission and states; states begin with
+    zeros. `timeout` is in seconds. BadSubject, in one line: it has no such step, or its file is not the same function;
+    nothing is then left on disk.
+    """
+    options = Options(seed, None, "quick", timeout)
+    return exporting.export(module, example, path, to=path.rpartition(".")[2], options=options).report
 
 
 def verify(

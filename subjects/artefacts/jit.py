@@ -41,6 +41,7 @@ class ScriptedStep:
 
     def __init__(self, module: Any, name: str) -> None:
         self.name, self.carried, self.initial, self.sealed = name, dict[str, str](), dict[str, Tensor](), False
+        self.hints: dict[str, int] = {}
         self.notes = ("a module of torch.jit: what it remembers beside its states cannot be seen",)
         schema = module.forward.schema
         names = [argument.name for argument in schema.arguments[1:]]

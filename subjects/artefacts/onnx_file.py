@@ -18,7 +18,7 @@ from coequal.subjects.artefacts.onnx_changes import changed
 from coequal.subjects.artefacts.onnx_folds import misfolded, unfolded
 from coequal.subjects.artefacts.operators.table import OPERATORS as MEANINGS
 from coequal.subjects.artefacts.operators.table import Node, check
-from coequal.subjects.artefacts.program import Formats, Port, Size, misfit, own_format
+from coequal.subjects.artefacts.program import Formats, Port, Size, hints_of, misfit, own_format
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.listing import modules_of
 
@@ -62,6 +62,7 @@ class OnnxProgram:
         self.carried: dict[str, str] = {}
         self.initial: dict[str, Tensor] = {}
         self.notes: tuple[str, ...] = ()
+        self.hints = hints_of({said.key: said.value for said in model.metadata_props})
         self.format = own_format(self.inputs)
         self.meant: dict[str, float] = {}  # single numbers that were taken for simple ones
         self.graph(Formats(self.format, self.format))  # what has no meaning is refused now

@@ -44,8 +44,9 @@ def subject_of_pair(step: Program, clip: Subject, wanted: Wanted = Wanted(), *, 
     pairs = paired(step, len(leaves), wanted.states)
     lead = step.inputs[pairs.data[0]]
     first = next(iter(leaves.values()))
-    if wanted.time is not None:
-        clip = dataclasses.replace(clip, time=wanted.time)
+    hinted = None if time_known or wanted.time is not None else step.hints.get("time")
+    if (axis := _first(wanted.time, hinted)) is not None:
+        clip = dataclasses.replace(clip, time=axis)
     elif not time_known:
         clip = dataclasses.replace(clip, time=_time(lead, first))
     layout = clip.layout
@@ -68,17 +69,23 @@ def subject_of_pair(step: Program, clip: Subject, wanted: Wanted = Wanted(), *, 
         stream=lambda: stream(wiring),
         example=_in_format(clip.example, own_format(step.inputs)),
         modules=None,
+        in_file=True,
         clip_state=None if clip.clip_state is None else ClipInAnyFormat(clip.clip_state, module),
         plan=plan,
         memory=the_states_of_the_step if step.sealed else None,
         twin=None,
         claim=None,
-        ignore=clip.ignore if wanted.ignore is None else wanted.ignore,
+        ignore=_first(wanted.ignore, step.hints.get("ignore"), clip.ignore) or 0,
         batches=batches,
         suspects=lambda: suspects(wiring, stream, _frames(clip, wiring), module),
-        notes=(*clip.notes, *_notes(step, pairs, wiring), *step.notes),
+        notes=(*clip.notes, *_notes(step, pairs, wiring), *_hints(hinted, step, wanted), *step.notes),
     )
     return made
+
+
+def _first(*given: int | None) -> int | None:
+    """What the user says, before what the file says."""
+    return next((n for n in given if n is not None), None)
 
 
 def _frames(clip: Subject, wiring: Wiring) -> tuple[Tensor, ...]:
@@ -110,6 +117,13 @@ def _varies(wiring: Wiring, clip: Subject) -> None:
             f"{step.name}: its input {lead} has a size that varies, and a step of {min(raised)} rows fails where one of"
             f" {fine} does not ({raised[min(raised)]}): a size of the batch is baked in"
         )
+
+
+def _hints(time: int | None, step: Program, wanted: Wanted) -> list[str]:
+    """What was taken from the file, because the user did not say it."""
+    late = step.hints.get("ignore") if wanted.ignore is None else None
+    said = [] if time is None else [f"time is axis {time} of a clip, as the file says"]
+    return said + ([f"its first {late} emissions stand for no frame, as the file says"] if late else [])
 
 
 def _notes(step: Program, pairs: Any, wiring: Wiring) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -41,7 +41,8 @@ class Program(Protocol):
 
     `inputs` and `outputs` are its ports in order; calling it takes and gives as many tensors. `carried` pairs inputs with
     outputs where the file says which state comes back as which; `initial` holds values for inputs, where the file has some.
-    `sealed`: what it is made of is known, and remembers nothing.
+    `sealed`: what it is made of is known, and remembers nothing. `hints`: what the file says of how it is fed, `time` and
+    `ignore`, which the user may say otherwise.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Program(Protocol):
     initial: dict[str, Tensor]
     sealed: bool
     notes: tuple[str, ...]
+    hints: dict[str, int]
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]: ...
 
@@ -74,6 +76,12 @@ class Formats:
         if torch.finfo(dtype).eps > torch.finfo(self.own).eps:
             return dtype
         return self.run if dtype == self.own else torch.promote_types(dtype, self.run)
+
+
+def hints_of(said: Mapping[str, str]) -> dict[str, int]:
+    """What metadata of a file say: `coequal.time`, the axis, and `coequal.ignore`, emissions that stand for no frame."""
+    names = {f"coequal.{name}": name for name in ("time", "ignore")}
+    return {names[key]: int(value) for key, value in said.items() if key in names and value.isdecimal()}
 
 
 def own_format(ports: Sequence[Port]) -> torch.dtype:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
-from coequal.subjects.artefacts.program import Formats, Port, misfit, own_format
+from coequal.subjects.artefacts.program import Formats, Port, hints_of, misfit, own_format
 from coequal.subjects.errors import BadSubject
 
 Tensor = torch.Tensor
@@ -28,7 +28,8 @@ def opened(path: Path) -> ExportedStep:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, of its own code
-            return ExportedStep(torch.export.load(str(path)), str(path))
+            said: dict[str, Any] = dict.fromkeys(("coequal.time", "coequal.ignore"), "")
+            return ExportedStep(torch.export.load(str(path), extra_files=said), str(path), said)
     except BadSubject:
         raise
     except Exception as error:
@@ -40,8 +41,8 @@ def opened(path: Path) -> ExportedStep:
 class ExportedStep:
     """An exported program as a function of tensors: what it changes, buffers and inputs, it returns instead."""
 
-    def __init__(self, program: Any, name: str) -> None:
-        self.name = name
+    def __init__(self, program: Any, name: str, said: Mapping[str, Any]) -> None:
+        self.name, self.hints = name, hints_of({key: str(value) for key, value in said.items()})
         program = program.run_decompositions({})  # every change of a buffer or an input becomes an output
         signature, self.module = program.graph_signature, program.graph_module
         placeholders = [node for node in self.module.graph.nodes if node.op == "placeholder"]

@@ -47,6 +47,7 @@ class RuntimeProgram:
         self.name, self.inputs, self.outputs = self.file.name, self.file.inputs, self.file.outputs
         self.carried: dict[str, str] = self.file.carried
         self.initial: dict[str, Tensor] = self.file.initial
+        self.hints = self.file.hints
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         if wrong := misfit(self.inputs, tensors) or _format(self.inputs, tensors):

@@ -48,6 +48,13 @@ def test_a_file_that_differs_differs_on_the_runtime_as_well(step: str, capfd: py
     assert table[2].split()[-1] == "different"
     assert "onnxruntime" in table[3]
     assert "frame 1" in table[3]
+    (line,) = (line for line in table if line.strip().startswith("reproduce"))  # the runtime's, below its table
+    command = line.split("reproduce", 1)[1].split()
+    assert command[:2] == ["coequal", "verify"]
+    assert "--state h=c_out --state c=h_out --backend onnxruntime --only values --length" in line
+    assert main(command[1:]) == 1
+    again = [said for said in capfd.readouterr().out.splitlines() if said.strip().startswith("reproduce")]
+    assert again[-1].split() == line.split()
 
 
 def test_a_runtime_that_refuses_the_file_is_said_in_the_report(step: str, capfd: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ def test_verify_accepts_everything_at_once() -> None:
     line += " --bound 2^-60 --literal-constants --device cuda:1 --format float32 --within 1e-2 --configurations 7"
     line += " --clip net.py:net --state h=h_out --initial h.pt --time 1 --ignore 2 --backend onnxruntime"
     line += " --workers 3 --scheduler tcp://host:8786 --time-limit 9 --memory-limit 0.5 --journal runs --resume"
+    line += " --certificate step.json"
     options = vars(parser().parse_args(line.split()))
     assert options == {
         **{"command": "verify", "target": "a.py:b", "require": "proved", "window": 8, "seed": 3, "json": "r.json"},
@@ -27,6 +28,7 @@ def test_verify_accepts_everything_at_once() -> None:
             "time": 1,
             "ignore": 2,
             "backends": ["onnxruntime"],
+            "certificate": "step.json",
         },
     }
 

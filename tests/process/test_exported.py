@@ -46,6 +46,7 @@ def test_a_program_is_proved_for_every_length_and_says_how_its_states_were_paire
     assert report.headline == "proved for every length"
     assert "states past -> output_1, mid -> output_2, paired by order" in report.notes
     assert "states begin: past, mid with zeros" in report.notes
+    assert report.scope["weights"] == "as they came: the file holds its weights"
     assert next(check for check in report.checks if check.name == "batch").outcome == "passed"
 
 

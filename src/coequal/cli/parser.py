@@ -101,6 +101,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"coequal {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     _verify(commands)
+    _export(commands)
+    _recheck(commands)
     _write(commands)
     _check(commands)
     _cost(commands)
@@ -160,6 +162,7 @@ def _verify(commands: Any) -> None:
         metavar="NAME[,SETTING=VALUE]",
         help="run the file on this runtime, too: onnxruntime, openvino; may be repeated",
     )
+    files.add_argument("--certificate", metavar="FILE", help="write what a third party needs to compute the proof again")
     files.add_argument("--time", type=natural, metavar="AXIS", help="axis of time in a clip (found from the frame)")
     files.add_argument("--ignore", type=natural, metavar="N", help="emissions at the start that stand for no frame (0)")
     _formats(command)
@@ -183,6 +186,36 @@ def _campaign(command: argparse.ArgumentParser) -> None:
     add("--memory-limit", type=gigabytes, metavar="GB", help="of one configuration (4), on Linux: what takes more, died")
     add("--journal", metavar="FOLDER", help="keep what became of each configuration there, as soon as it is known")
     add("--resume", action="store_true", help="go on with what is in the journal")
+
+
+def _export(commands: Any) -> None:
+    command = commands.add_parser("export", help="write the step of a continual module as a file, and verify it")
+    add = command.add_argument
+    add(
+        "target",
+        metavar="TARGET",
+        help="path/to/file.py:NAME or package.module:NAME; NAME is a torch.nn.Module that streams or can be made to, a pair"
+        " of one and an example clip, or a function that needs no arguments and returns one of them",
+    )
+    add("--to", choices=["onnx", "pt2"], required=True, help="an ONNX file, or a program of torch.export")
+    add("--output", metavar="FILE", help="where it is written (NAME.onnx, NAME.pt2)")
+    add("--example", type=shape, metavar="SHAPE", help="clip for a module that brings none, like 1,3,16,32,32 (random)")
+    add("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
+    add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
+    _formats(command)
+
+
+def _recheck(commands: Any) -> None:
+    command = commands.add_parser(
+        "recheck", help="compute a certificate again", epilog="exit codes: 0 it holds, 1 it does not, 2 bad input"
+    )
+    add = command.add_argument
+    add("certificate", metavar="CERTIFICATE", help="what --certificate wrote")
+    add("--step", metavar="FILE", help="the file that it is about (where it was)")
+    add("--clip", metavar="CLIP", help="the clip network (the one that it names)")
+    add("--alone", action="store_true", help="take the graphs in the certificate for the clip network, and run no code")
+    add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
+    _formats(command)
 
 
 def _write(commands: Any) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import shlex
+from pathlib import Path
 from typing import Any
 
 from coequal.cli import again
 from coequal.equivalence.campaigns.found import FamilyReport
+from coequal.equivalence.report import Report
 from coequal.process import parent
 from coequal.process.place import place_of
-from coequal.report import family, runtimes, verdict
+from coequal.report import certificate, family, runtimes, verdict
 from coequal.report.document import Document, Place
 
 LOADING = (
@@ -34,7 +37,7 @@ def document(options: argparse.Namespace) -> Document:
     if isinstance(report, FamilyReport):
         return family.document(_repeated(report, options), place)
     report = again.repeated(report, options.seed, options.timeout, _request)
-    said = verdict.document(report, options.require, place)
+    said = _certified(verdict.document(report, options.require, place), report, options)
     ran = [_on_runtime(options, name) for name in options.backends]
     return runtimes.beside(said, report, ran) if ran else said
 
@@ -43,6 +46,20 @@ def _timeout(options: argparse.Namespace) -> float:
     """Seconds for all of it: what is asked for, and else none for a campaign."""
     campaign = options.workers or options.journal or options.scheduler
     return options.timeout or (math.inf if campaign else TIMEOUT)
+
+
+def _certified(said: Document, report: Report, options: argparse.Namespace) -> Document:
+    """With what became of the certificate that was asked for."""
+    if options.certificate is None:
+        return said
+    try:
+        made = parent.run({**_request(options), "certify": report}, options.timeout)
+        Path(options.certificate).write_text(json.dumps(made, indent=1), encoding="utf-8")
+    except parent.BadInput as error:
+        return certificate.not_written(said, str(error).removeprefix(f"{options.target}: "))
+    except OSError as error:
+        raise parent.BadInput(f"cannot write {options.certificate}: {error.strerror}") from error
+    return certificate.written(said, options.certificate, made)
 
 
 def _repeated(report: FamilyReport, options: argparse.Namespace) -> FamilyReport:

@@ -77,6 +77,23 @@ def _report(folder: Path, request: dict[str, Any]) -> Any:
 
         (folder / STAGE).write_text("drafting it")
         return drafts.of_target(request["target"], **request["draft"])
+    if "export" in request:
+        from coequal.equivalence.options import Options
+        from coequal.process import exporting
+
+        (folder / STAGE).write_text("exporting it")
+        left = Options(timeout=request["deadline"] - time.time(), seed=request["seed"], effort="quick")
+        return exporting.of_target(request["target"], **request["export"], options=left)
+    if "certify" in request:
+        from coequal.process import exported
+
+        (folder / STAGE).write_text("certifying it")
+        return exported.certified(request["target"], request["certify"], **request["load"])
+    if "recheck" in request:
+        from coequal.process import exported
+
+        (folder / STAGE).write_text("checking it")
+        return exported.checked(request["target"], **request["recheck"])
     return _verified(folder, request)
 
 
@@ -92,7 +109,8 @@ def _verified(folder: Path, request: dict[str, Any]) -> Any:
 
         (folder / STAGE).write_text("running it")
         left = Options(timeout=request["deadline"] - time.time(), **_of_a_subject(request["options"]))
-        return on_runtime(target, request["backend"], request["load"], left)
+        replay = Replay(**request["replay"])
+        return on_runtime(target, request["backend"], request["load"], left, replay, request["again"])
     if request.get("backends"):
         from coequal.process.runtimes import check_names
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from coequal.equivalence.certifying import DoesNotHold, again, certificate
+from coequal.equivalence.report import Report
 from coequal.process import target as targets
 from coequal.subjects.artefacts.clip import ProgramClip
 from coequal.subjects.artefacts.find import initial_of, is_artefact, program_of
+from coequal.subjects.artefacts.onnx_file import OnnxProgram
 from coequal.subjects.artefacts.pair import Wanted, clip_of_module, subject_of_pair
 from coequal.subjects.artefacts.program import Program
 from coequal.subjects.errors import BadSubject
@@ -91,6 +95,46 @@ def _loaded(
     given = {"window": window, "within": within}
     overrides: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return dataclasses.replace(subject, name=target, allow=(*subject.allow, *allow), **overrides)
+
+
+def certified(target: str, report: Report, *, clip: str, **given: Any) -> dict[str, Any]:
+    """The certificate of a file that was loaded by `load` with these arguments, and proved. BadSubject: there is none."""
+    subject, step = load(target, clip=clip, **given), program_of(target)
+    if not isinstance(step, OnnxProgram):
+        raise BadSubject(f"no certificate: {target} is no file of ONNX, which is what a certificate is for")
+    other, _ = _clip(clip, subject.example if isinstance(subject.example, Tensor) else None)
+    wanted = Wanted(_pairs(given.get("states", ())), initial_of(given.get("initial")))
+    return certificate(step, subject, other, wanted, report, clip)
+
+
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """What became of a certificate: why it does not hold (empty: it does), of how many frames it speaks, and its bound."""
+
+    refused: str = ""
+    lengths: tuple[int, ...] = ()
+    bound: float = 1.0
+    clip: str = ""  # the clip network whose graphs were made again; empty: those in the certificate alone
+
+
+def checked(path: str, step: str | None = None, clip: str | None = None, alone: bool = False) -> Checked:
+    """Compute a certificate again. BadSubject: a file cannot be read, or the clip network not be loaded.
+
+    `step`: the file that it is about, where it is not where it was; `clip`: the same of the clip network. `alone`: the
+    graphs in the certificate are taken for the clip network, and no code is run.
+    """
+    try:
+        said = json.loads(Path(path).read_text())
+        file = Path(step or said["step"]["file"]).read_bytes()
+        name, shape = clip or said["clip"]["target"], list(said["clip"]["frame"])
+        shape.insert(said["time"], max(said["lengths"]))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BadSubject(f"{path}: {type(error).__name__}: {error}") from None
+    try:
+        found = again(said, file, None if alone else _clip(name, torch.zeros(shape))[0])
+    except DoesNotHold as refused:
+        return Checked(str(refused))
+    return Checked("", tuple(said["lengths"]), found["bound"], "" if alone else name)
 
 
 def _pairs(states: Iterable[str]) -> dict[str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 
 from coequal.equivalence.canary import Canary, canary
-from coequal.equivalence.options import Options
+from coequal.equivalence.options import Options, Replay
 from coequal.equivalence.report import Report
 from coequal.equivalence.verify import verify
 from coequal.process.exported import load
@@ -34,8 +35,11 @@ class OnRuntime:
     report: Report
 
 
-def of_target(target: str, text: str, given: dict[str, Any], options: Options) -> OnRuntime:
-    """The file on the runtime that `text` names. BadSubject: there is none, it is not installed, or refuses the file."""
+def of_target(target: str, text: str, given: dict[str, Any], options: Options, replay: Replay, again: str) -> OnRuntime:
+    """The file on the runtime that `text` names. BadSubject: there is none, it is not installed, or refuses the file.
+
+    `again`: the target with its options, as a line begins that repeats a comparison.
+    """
     backend, _, settings = runtime(text)
     program = program_of(target)
     if not isinstance(program, OnnxProgram):
@@ -49,7 +53,9 @@ def of_target(target: str, text: str, given: dict[str, Any], options: Options) -
     subject = load(target, wrapped=wrapped, **given)
     subject = dataclasses.replace(subject, allow=(*subject.allow, *NOT_ASKED), suspects=None)
     asked = canary(parts(program, _inputs(program)), lambda model, s: backend.start(model, s).run, settings, backend.CURES)
-    return OnRuntime(text, started.name, asked, verify(subject, options, target=target))
+    line = shlex.join([*shlex.split(again), "--backend", text])
+    report = dataclasses.replace(verify(subject, options, replay, target=line), target=target)
+    return OnRuntime(text, started.name, asked, report)
 
 
 def check_names(target: str, names: Iterable[str]) -> None:

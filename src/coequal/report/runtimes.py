@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from coequal.equivalence.report import Report, Verdict
-from coequal.report.document import Case, Cell, Column, Document, Notes, Part, Section, Table, Tone
+from coequal.report.document import Case, Cell, Column, Document, Line, Notes, Part, Section, Table, Tone
 from coequal.report.verdict import TONES
 
 
@@ -35,6 +35,8 @@ def beside(document: Document, report: Report, found: Sequence[Any]) -> Document
     rows = [_row(one, artefact) for one in found]
     lines = [line for one in found for line in _lines(one)]
     parts: list[Part] = [Table(COLUMNS, tuple(rows)), *([Notes(tuple(lines))] if lines else [])]
+    differ = [one.report.counterexample for one in found if one.report is not None and one.report.counterexample is not None]
+    parts += [Line(example.reproduce, "reproduce", code=True) for example in differ if example.reproduce]
     codes = [document.exit_code, *(3 if one.report is None else one.report.exit_code(None) for one in found)]
     data = {**document.data, "runtimes": [_data(one) for one in found]} if isinstance(document.data, dict) else document.data
     return dataclasses.replace(

@@ -98,6 +98,20 @@ def one() -> tuple[nn.Module, Tensor]:
     return nn.Sequential(nn.ConstantPad1d((2, 0), 0.0), nn.Conv1d(3, 4, 3)).eval(), torch.randn(2, 3, 8)
 
 
+def alone() -> tuple[nn.Module, Tensor]:
+    """The convolution of `one` without its padding: the first two emissions of a step stand for no frame."""
+    return one()[0][1].eval(), torch.randn(2, 3, 8)  # type: ignore[index]
+
+
+def late() -> tuple[nn.Module, Tensor]:
+    """Two convolutions that look ahead: the second one waits for its first frame. One weight is 2^-8."""
+    torch.manual_seed(6)
+    net = nn.Sequential(nn.Conv1d(3, 4, 3, padding=1), nn.ReLU(), nn.BatchNorm1d(4), nn.Conv1d(4, 2, 3, padding=1))
+    with torch.no_grad():
+        net[0].weight[1, 1, 1] = 2.0**-8  # type: ignore[index]
+    return net.eval(), torch.randn(2, 3, 8)
+
+
 STEPS: dict[str, Any] = {
     "convolutions": (convolutions, ConvolutionsStep, ((2, 3), (2, 3, 2), (2, 5, 1)), (0, 0, 0), ("frame", "past", "mid")),
     "recurrent": (recurrent, RecurrentStep, ((2, 3), (1, 2, 4), (1, 2, 4)), (0, 1, 1), ("frame", "h", "c")),

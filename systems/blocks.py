@@ -36,3 +36,12 @@ def residual(main: Sequential, inputs: int, outputs: int, stride: Ints) -> Seque
 def classifier(features: int, classes: int) -> Conv:
     """The last linear map of clips `(B, C, T, 1, 1)`: the same numbers as torch.nn.Linear, as a 1 x 1 x 1 convolution."""
     return Conv(features, classes, (1, 1, 1))
+
+
+def noted(notes: str, classes: int) -> str:
+    """Notes that tell how many classes there are, where they are not the 400 of Kinetics.
+
+    >>> noted("", 400), noted("", 101), noted("padded", 101)
+    ('', '101 classes', 'padded; 101 classes')
+    """
+    return notes if classes == 400 else "; ".join(filter(None, (notes, f"{classes} classes")))

@@ -9,6 +9,9 @@
     I3D                   5      3;  3, 1;  3, 1;  1, 3                      max pool of 2 frames, stride 2
     Slow                  1      1;  1;  3;  3                               max pool of 1 frame: x itself, but counted
     C2D                   1      1;  1;  1;  1                               max pool of 2 frames, stride 2
+    I3D heavy             5      3;  3;  3;  3                               max pool of 2 frames, stride 2
+
+I3D of clips of 32 frames, in mmaction2, has stride 2 in time in convolution and pool of the stem too; the heavy one has not.
 
 CoI3D and CoSlow are the same layers a frame at a time: same weights, same function of one endless clip. With the pool of I3D
 only every other frame reaches the later stages.
@@ -16,7 +19,7 @@ only every other frame reaches the later stages.
 Sources: Feichtenhofer, Fan, Malik & He, "SlowFast networks for video recognition", ICCV 2019, table 1 (Slow); Carreira &
 Zisserman, "Quo vadis, action recognition?", CVPR 2017, and Wang et al., "Non-local neural networks", CVPR 2018, table 1
 (I3D); layers as in facebookresearch/SlowFast (`video_model_builder.py`, `resnet_helper.py`); Hedegaard & Iosifidis, ECCV
-2022, and LukasHedegaard/co3d (`models/common/coresnet.py`).
+2022, and LukasHedegaard/co3d (`models/common/coresnet.py`); open-mmlab/mmaction2 (`configs/recognition/i3d`).
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from __future__ import annotations
 from coequal.reference.compose import Sequential
 from coequal.reference.layer import Layer
 from coequal.reference.pool import GlobalAvgPool, MaxPool
-from coequal.systems.blocks import RELU, classifier, conv, normed, residual
+from coequal.systems.blocks import RELU, classifier, conv, normed, noted, residual
 from coequal.systems.system import System
 
 SLOWFAST = "Feichtenhofer, Fan, Malik & He, ICCV 2019, arXiv 1812.03982"
@@ -36,13 +39,15 @@ ARCHITECTURES: dict[str, tuple[tuple[tuple[int, ...], ...], int]] = {
     "I3D": (((5,), (3,), (3, 1), (3, 1), (1, 3)), 2),
     "Slow": (((1,), (1,), (1,), (3,), (3,)), 1),
     "C2D": (((1,), (1,), (1,), (1,), (1,)), 2),
+    "I3D heavy": (((5,), (3,), (3,), (3,), (3,)), 2),
 }
 
 
-def stem(outputs: int, kernel: int, inputs: int = 3) -> Sequential:
-    """Convolution and pooling, each of stride 2 in space."""
-    first = normed(conv(inputs, outputs, (kernel, 7, 7), (1, 2, 2)), RELU)
-    return Sequential((*first, MaxPool((1, 3, 3), (1, 2, 2), (0, 1, 1))))
+def stem(outputs: int, kernel: int, inputs: int = 3, stride: int = 1) -> Sequential:
+    """Convolution and pooling, each of stride 2 in space, and of `stride` in time."""
+    strides = (stride, 2, 2)
+    first = normed(conv(inputs, outputs, (kernel, 7, 7), strides), RELU)
+    return Sequential((*first, MaxPool((1, 3, 3), strides, (0, 1, 1))))
 
 
 def bottleneck(inputs: int, inner: int, outputs: int, kernel: int, stride: int) -> Sequential:
@@ -64,10 +69,12 @@ def stage(inputs: int, inner: int, blocks: int, kernels: tuple[int, ...], stride
     return Sequential(tuple(bottleneck(n, inner, outputs, kernels[i % len(kernels)], s) for i, (n, s) in enumerate(sizes)))
 
 
-def resnet(name: str, frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = BLOCKS) -> Sequential:
-    """The network `name` of `frames` frames, with `width` channels at the stem."""
+def resnet(
+    name: str, frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = BLOCKS, stride: int = 1
+) -> Sequential:
+    """The network `name` of `frames` frames, with `width` channels and `stride` in time at the stem."""
     (first, *kernels), pooled = ARCHITECTURES[name]
-    layers: list[Layer] = [stem(width, *first)]
+    layers: list[Layer] = [stem(width, first[0], stride=stride)]
     inputs = width
     for i, (depth, kernel) in enumerate(zip(blocks, kernels, strict=True)):
         inner = width * 2**i
@@ -75,28 +82,34 @@ def resnet(name: str, frames: int, width: int = 64, classes: int = 400, blocks: 
         inputs = 4 * inner
         if i == 0:
             layers.append(MaxPool((pooled, 1, 1)))
-    return Sequential((*layers, GlobalAvgPool(3, frames // pooled), classifier(inputs, classes)))
+    return Sequential((*layers, GlobalAvgPool(3, frames // pooled // stride**2), classifier(inputs, classes)))
 
 
-# name of the clip network: architecture, frames, crop
+# name of the clip network: architecture, frames, crop, classes, stride in time of the stem's layers
 CLIPS = {
-    "I3D-R50": ("I3D", 8, 224),
-    "Slow-8x8-R50": ("Slow", 8, 256),
-    "Slow-4x16-R50": ("Slow", 4, 256),
-    "C2D-R50": ("C2D", 8, 256),
+    "I3D-R50": ("I3D", 8, 224, 400, 1),
+    "I3D-R50 32x2": ("I3D", 32, 224, 400, 2),
+    "I3D-R50 heavy 32x2": ("I3D heavy", 32, 224, 400, 1),
+    "Slow-8x8-R50": ("Slow", 8, 256, 400, 1),
+    "Slow-8x8-R50 SSv2": ("Slow", 8, 256, 174, 1),
+    "Slow-8x8-R50 Charades": ("Slow", 8, 256, 157, 1),
+    "Slow-4x16-R50": ("Slow", 4, 256, 400, 1),
+    "C2D-R50": ("C2D", 8, 256, 400, 1),
 }
 CONTINUAL_OF = ("I3D-R50", "Slow-8x8-R50")
 
 
 def clip_system(name: str) -> System:
     """One of these, as published."""
-    architecture, frames, size = CLIPS[name]
-    return System(name, architecture, resnet(architecture, frames), (1, 3, frames, size, size), SLOWFAST)
+    architecture, frames, size, classes, stride = CLIPS[name]
+    layer = resnet(architecture, frames, classes=classes, stride=stride)
+    family = architecture.partition(" ")[0]
+    return System(name, family, layer, (1, 3, frames, size, size), SLOWFAST, noted("", classes))
 
 
 def step_system(original: str, frames: int) -> System:
     """CoI3D or CoSlow, whose head pools what `frames` frames have become."""
-    architecture, _, size = CLIPS[original]
+    architecture, _, size, *_ = CLIPS[original]
     layer = resnet(architecture, frames)
     return System(
         f"Co{architecture}_{frames}", "Co3D", layer, (1, 3, frames, size, size), CONTINUAL,

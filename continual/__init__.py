@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # for type checkers, which list no folders; written by docs/t
     # <!-- table continual -->
     from coequal.continual.adaptive_pool import *
     from coequal.continual.attention import *
+    from coequal.continual.channels import *
     from coequal.continual.compose import *
     from coequal.continual.conv import *
     from coequal.continual.conversion import *

@@ -117,6 +117,19 @@ class TemporalShift(nn.Module):
         return shifted
 
 
+class ZeroChannels(nn.Module):
+    """Channels of zeros after those of the clip: see `coequal.reference.channels`."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.in_channels, self.out_channels = in_channels, out_channels
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The clip with more channels."""
+        zero = torch.zeros_like(clip[:, :1])
+        return torch.cat([clip, *[zero] * (self.out_channels - self.in_channels)], 1)
+
+
 class GlobalPool(nn.Module):
     """Mean or maximum over space and time; with `window` over the last N frames, `T - N + 1` frames out."""
 

@@ -10,6 +10,7 @@ import pytest
 from coequal.reference.activation import TABLE, Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
 from coequal.reference.attention import MultiheadAttention
+from coequal.reference.channels import ZeroChannels
 from coequal.reference.class_token import AppendToken
 from coequal.reference.compose import Identity, Parallel, Residual, Sequential
 from coequal.reference.conv import Conv
@@ -115,6 +116,7 @@ LAYERS = {
         *(Activation(name) for name in TABLE),
         TemporalShift(2),
         TemporalShift(4, bidirectional=False),
+        ZeroChannels(4, 7),
         SqueezeExcite(4, 2),
         SqueezeExcite(4, 2, "clip"),
         SqueezeExcite(4, 2, "window", 3),

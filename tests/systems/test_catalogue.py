@@ -25,6 +25,8 @@ EXACT = {
     "CoOadTR-b2 [A.Net]": 15766550,
     "CoOadTR-b1 [Kin.]": 10517526,
     "CoOadTR-b2 [Kin.]": 16815126,
+    "CoOadTR-b1 [Kin. TVSeries]": 10526751,
+    "CoOadTR-b2 [Kin. TVSeries]": 16824351,
     "CoOadTR-b1 [A.Net+AudioSet]": 13663254,
     "CoOadTR-b2 [Kin.+AudioSet]": 21009430,
 }

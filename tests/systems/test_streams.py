@@ -11,7 +11,7 @@ from coequal.continual.to_torch import regular
 from coequal.equivalence.campaigns import agree as campaign
 from coequal.equivalence.campaigns.contents import Architecture
 from coequal.reference.compose import Sequential
-from coequal.systems import audio, c3d, csn, oadtr, r2plus1d, r3d, resnet3d, s3d, slowfast, tsm, x3d
+from coequal.systems import audio, c3d, csn, hara, oadtr, r2plus1d, r3d, resnet3d, s3d, slowfast, tsm, x3d
 
 ONE = (1, 1, 1, 1)
 UNEVEN = slowfast.Variant(8, 5, (1, 1, 2, 1), ONE, (3, 1), classes=5)
@@ -27,6 +27,9 @@ SMALL = {
     "ir-CSN": (csn.csn(16, ONE, False, 2, 5), (1, 3, 32, 16, 16)),
     "ip-CSN": (csn.csn(16, ONE, True, 2, 5), (1, 3, 32, 16, 16)),
     "I3D mmaction2": (resnet3d.resnet("I3D heavy", 16, 2, 5, ONE, 2), (1, 3, 80, 16, 16)),
+    "3D ResNet, shortcut A": (hara.resnet(32, ONE, width=2, classes=5), (1, 3, 96, 32, 32)),
+    "3D ResNet, shortcut B": (hara.resnet(16, ONE, hara.bottleneck, 2, 5), (1, 3, 80, 32, 32)),
+    "3D ResNeXt": (hara.resnet(16, ONE, hara.next_bottleneck, 16, 5), (1, 3, 64, 16, 16)),
     "R3D": (r3d.r3d(16, r3d.before(6), width=2, classes=5, blocks=1), (1, 3, 72, 16, 16)),
     "MC3": (r3d.r3d(4, r3d.before(3), width=2, classes=5, blocks=1), (1, 3, 16, 16, 16)),
     "rMC4": (r3d.r3d(16, r3d.since(4), width=2, classes=5, blocks=1), (1, 3, 40, 16, 16)),

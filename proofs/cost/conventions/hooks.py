@@ -8,6 +8,7 @@ import math
 from coequal.proofs.cost.conventions.leaves import Leaf
 from coequal.reference.activation import Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
+from coequal.reference.channels import ZeroChannels
 from coequal.reference.class_token import AppendToken
 from coequal.reference.compose import Identity
 from coequal.reference.conv import Conv
@@ -22,7 +23,7 @@ from coequal.reference.shift import TemporalShift
 from coequal.reference.squeeze_excite import SqueezeExcite
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
-FREE = (Identity, SelectFrames, TemporalShift, LearnedEncoding, RecyclingEncoding, AppendToken, LayerNorm)
+FREE = (Identity, SelectFrames, TemporalShift, ZeroChannels, LearnedEncoding, RecyclingEncoding, AppendToken, LayerNorm)
 POOLS = (MaxPool, AvgPool, AdaptiveAvgPool, GlobalAvgPool)
 
 

@@ -1,0 +1,28 @@
+"""More channels (`reference/channels.py`) computes nothing: zero operations by its equation; moves are counted."""
+
+from __future__ import annotations
+
+from coequal.proofs.cost.algebra.counts import Cost
+from coequal.proofs.cost.algebra.symbols import numel
+from coequal.proofs.cost.formulas.dispatch import Sizes, clip_formula, shape_formula
+from coequal.proofs.cost.formulas.scale import Scale
+from coequal.reference import channels
+from coequal.reference.channels import ZeroChannels
+from coequal.reference.layer import Layer, Shape
+
+
+@shape_formula.register
+def _(layer: ZeroChannels, shape: Sizes) -> Sizes:
+    layer.output_shape((1, shape[1], *[1] * (len(shape) - 2)))
+    return (shape[0], layer.out_channels, *shape[2:])
+
+
+@clip_formula.register
+def _(layer: ZeroChannels, shape: Sizes, padding: str) -> Cost:
+    outputs = numel((shape[0], layer.out_channels, *shape[2:]))
+    return Cost.of("move", reads=numel(shape), writes=outputs)
+
+
+def example(scale: Scale) -> tuple[Layer, Shape]:
+    """A layer of this kind, and a clip for it."""
+    return channels.ZeroChannels(scale.channels, 2 * scale.channels), scale.video

@@ -11,7 +11,7 @@ from coequal.continual.to_torch import regular
 from coequal.equivalence.campaigns import agree as campaign
 from coequal.equivalence.campaigns.contents import Architecture
 from coequal.reference.compose import Sequential
-from coequal.systems import audio, c3d, csn, hara, oadtr, r2plus1d, r3d, resnet3d, s3d, slowfast, tsm, x3d
+from coequal.systems import audio, c3d, csn, hara, oadtr, r2plus1d, r3d, resnet3d, s3d, slowfast, tada, tsm, x3d
 
 ONE = (1, 1, 1, 1)
 UNEVEN = slowfast.Variant(8, 5, (1, 1, 2, 1), ONE, (3, 1), classes=5)
@@ -39,6 +39,7 @@ SMALL = {
     "TSM of every other block": (tsm.resnet(None, (1, 1, 23, 1), 5, width=8), (1, 3, 40, 8, 8)),
     "TSM-MobileNetV2": (tsm.mobilenet(2, 5, width=16, wide=8), (1, 3, 24, 32, 32)),
     "TSM-MobileNetV2 online": (tsm.mobilenet(None, 5, False, 16, 8), (1, 3, 14, 32, 32)),
+    "TAda2D, local": (tada.tada2d(2, False, 4, 5, ONE), (1, 3, 27, 32, 32)),
     "S3D": (s3d.s3d(16, False, 5, 1, 16), (1, 3, 112, 32, 32)),
     "CoOadTR-b1": (oadtr.continual(6, 1, 5, 8, 2, 3), (2, 17, 6)),
     "CoOadTR-b2": (oadtr.continual(6, 2, 5, 8, 2, 3), (1, 17, 6)),
@@ -49,6 +50,7 @@ CLIPS = {
     "X3D": (x3d.x3d(5, 1.0, "clip", 8, 16, 5), (2, 3, 5, 32, 32)),
     "SlowFast": (slowfast.slowfast(slowfast.Variant(4, 7, ONE, ONE, classes=5), 16), (1, 3, 16, 32, 32)),
     "SlowFast, two depths": (slowfast.slowfast(UNEVEN, 16), (1, 3, 16, 32, 32)),
+    "TAda2D": (tada.tada2d(5, True, 4, 5, ONE), (2, 3, 5, 32, 32)),
     "S3D-G": (s3d.s3d(16, True, 5, 1, 16), (2, 3, 16, 32, 32)),
     "OadTR": (oadtr.oadtr(6, 5, 8, 4, 3, 2, 2, 3), (2, 5, 6)),
     "OadTR-b2": (oadtr.oadtr_b(6, 2, 5, 8, 2, 3), (2, 5, 6)),
@@ -79,6 +81,7 @@ def test_clips_are_torchs(layer: Sequential, shape: tuple[int, ...]) -> None:
     [
         ("X3D", r"1\.0\.0\.main\.5 \(SqueezeExcite\) cannot be streamed: its gates come from the whole clip"),
         ("SlowFast", r"0 \(Pathways\) cannot be streamed: its slow frames are spread over the whole clip"),
+        ("TAda2D", r"1\.0\.0\.main\.3\.main\.main\.0\.1\.0 \(GlobalPool\) cannot be streamed: it needs the whole clip"),
         ("S3D-G", r"16\.main\.0 \(GlobalPool\) cannot be streamed: it needs the whole clip"),
         ("OadTR", r"1 \(AppendToken\) cannot be streamed: it stands at the end of the clip"),
     ],

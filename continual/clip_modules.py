@@ -130,6 +130,31 @@ class ZeroChannels(nn.Module):
         return torch.cat([clip, *[zero] * (self.out_channels - self.in_channels)], 1)
 
 
+class SelectChannels(nn.Module):
+    """The channels `start` to `stop - 1`."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        super().__init__()
+        self.channels = slice(start, stop)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Some of the channels."""
+        return clip[:, self.channels]
+
+
+class FrameDifference(nn.Module):
+    """The next frame less this one, of two halves of the channels: see `coequal.reference.frame_difference`."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The differences, zero at the last frame."""
+        after, before = clip[:, : self.channels], clip[:, self.channels :]
+        return torch.cat([after[:, :, 1:] - before[:, :, :-1], torch.zeros_like(after[:, :, :1])], 2)
+
+
 class GlobalPool(nn.Module):
     """Mean or maximum over space and time; with `window` over the last N frames, `T - N + 1` frames out."""
 

@@ -1,10 +1,11 @@
-"""More channels, all of them zero: the shortcut without weights of a block that widens.
+"""More channels, all of them zero: the shortcut without weights of a block that widens. And some of the channels.
 
-    y[c] = x[c]     for      c < C
-    y[c] = 0        for C <= c < C'
+    zero      y[c] = x[c] for c < C, y[c] = 0 for C <= c < C'
+    select    y[c] = x[start + c] for c < stop - start
 
 Shapes: x `(B, C, T, ...)`, y `(B, C', T, ...)`.
-Source: He, Zhang, Ren & Sun, "Deep residual learning for image recognition", CVPR 2016, section 3.3, option A.
+Sources: He, Zhang, Ren & Sun, "Deep residual learning for image recognition", CVPR 2016, section 3.3, option A (zero);
+Gao et al., "Res2Net: A new multi-scale backbone architecture", TPAMI 2021, section 3.1 (select).
 """
 
 from __future__ import annotations
@@ -72,3 +73,53 @@ class ZeroChannels:
         """The clip with more channels."""
         self.output_shape(clip.shape)
         return zero_channels(clip, self.out_channels)
+
+
+def select_channels_loops(clip: Array, start: int, stop: int) -> Array:
+    """Naive form: one channel at a time."""
+    return np.stack([clip[:, c] for c in range(start, stop)], axis=1)
+
+
+def select_channels(clip: Array, start: int, stop: int) -> Array:
+    """The channels from `start` on, before `stop`."""
+    return clip[:, start:stop]
+
+
+@dataclass(frozen=True)
+class SelectChannels:
+    """The channels `start` to `stop - 1` of clips `(B, C, T, ...)`."""
+
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop:
+            raise ValueError(f"SelectChannels: start is at least 0 and before stop, got {self.start} and {self.stop}")
+
+    @property
+    def time(self) -> int:
+        """Axis 2 of `(B, C, T, ...)`."""
+        return 2
+
+    @property
+    def timing(self) -> Timing:
+        """Frame by frame."""
+        return Timing()
+
+    def parameters(self) -> dict[str, Shape]:
+        """None."""
+        return {}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """`(B, stop - start, T, ...)`; ValueError where there are fewer channels."""
+        if len(shape) < 3 or shape[1] < self.stop:
+            raise ValueError(
+                f"SelectChannels: expected a clip (B, C, T, ...) with C at least stop = {self.stop},"
+                f" got shape {tuple(shape)}"
+            )
+        return (shape[0], self.stop - self.start, *shape[2:])
+
+    def __call__(self, parameters: Parameters, clip: Array) -> Array:
+        """Those channels."""
+        self.output_shape(clip.shape)
+        return select_channels(clip, self.start, self.stop)

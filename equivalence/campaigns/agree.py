@@ -23,7 +23,7 @@ from coequal.continual.module import Stream
 from coequal.equivalence.campaigns import architectures, contents
 from coequal.equivalence.campaigns.contents import Architecture
 from coequal.equivalence.compare import rounding
-from coequal.reference import channels, compose, conv, linear, pad, pool, shift
+from coequal.reference import channels, compose, conv, frame_difference, linear, pad, pool, shift
 from coequal.subjects.errors import BadSubject, nearest
 
 Tensor = torch.Tensor
@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 
 EXACT = (
     *(conv.Conv, linear.Linear, linear.Embedding, pad.Pad, pool.MaxPool, shift.TemporalShift),
-    *(channels.ZeroChannels, compose.Identity),
+    *(channels.ZeroChannels, channels.SelectChannels, frame_difference.FrameDifference, compose.Identity),
 )
 
 

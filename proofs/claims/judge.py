@@ -149,8 +149,11 @@ def _flops(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
 
 
 def _shape(claim: Claim) -> Shape | None:
-    """The clip that a claim names, if it names one: `3x8x224x224` without the batch."""
-    return (1, *map(int, claim.input.split("x"))) if re.fullmatch(r"\d+(x\d+){3}", claim.input) else None
+    """The clip that a claim names, if it names one: `3x8x224x224`, or `30x3x8x224x224` where views are counted together."""
+    if not re.fullmatch(r"\d+(x\d+){3,4}", claim.input):
+        return None
+    sizes = tuple(map(int, claim.input.split("x")))
+    return sizes if len(sizes) == 5 else (1, *sizes)
 
 
 @functools.cache

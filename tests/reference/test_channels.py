@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coequal.reference.channels import ZeroChannels, zero_channels_loops
+from coequal.reference.channels import SelectChannels, ZeroChannels, select_channels_loops, zero_channels_loops
 from coequal.reference.layer import Layer
 from coequal.reference.timing import Timing
 
@@ -31,6 +31,17 @@ def test_vectorised_is_loops_is_torchs_padding(case):
     assert layer.output_shape(clip.shape) == expected.shape
 
 
+@given(cases(), st.data())
+def test_a_selection_is_loops_and_undoes_zeros(case, data):
+    layer, clip = case
+    start = data.draw(st.integers(0, clip.shape[1] - 1))
+    stop = data.draw(st.integers(start + 1, clip.shape[1]))
+    wider = layer({}, clip)
+    selected = SelectChannels(start, stop)({}, wider)
+    assert np.array_equal(selected, select_channels_loops(clip, start, stop))
+    assert SelectChannels(start, stop).output_shape(wider.shape) == selected.shape
+
+
 def test_errors_and_timing():
     layer = ZeroChannels(2, 3)
     assert isinstance(layer, Layer)
@@ -39,3 +50,7 @@ def test_errors_and_timing():
         ZeroChannels(3, 2)
     with pytest.raises(ValueError, match=r"expected a clip .* with C = in_channels = 2, got shape \(1, 3, 4\)"):
         layer({}, np.zeros((1, 3, 4)))
+    with pytest.raises(ValueError, match="start is at least 0 and before stop, got 2 and 2"):
+        SelectChannels(2, 2)
+    with pytest.raises(ValueError, match=r"with C at least stop = 3, got shape \(1, 2, 4\)"):
+        SelectChannels(1, 3)({}, np.zeros((1, 2, 4)))

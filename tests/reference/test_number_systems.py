@@ -10,11 +10,12 @@ import pytest
 from coequal.reference.activation import TABLE, Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
 from coequal.reference.attention import MultiheadAttention
-from coequal.reference.channels import ZeroChannels
+from coequal.reference.channels import SelectChannels, ZeroChannels
 from coequal.reference.class_token import AppendToken
 from coequal.reference.compose import Identity, Parallel, Residual, Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
+from coequal.reference.frame_difference import FrameDifference
 from coequal.reference.linear import Linear
 from coequal.reference.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from coequal.reference.pad import Pad
@@ -117,6 +118,8 @@ LAYERS = {
         TemporalShift(2),
         TemporalShift(4, bidirectional=False),
         ZeroChannels(4, 7),
+        SelectChannels(1, 3),
+        FrameDifference(2),
         SqueezeExcite(4, 2),
         SqueezeExcite(4, 2, "clip"),
         SqueezeExcite(4, 2, "window", 3),

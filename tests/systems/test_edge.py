@@ -8,7 +8,7 @@ from coequal.reference.layer import Array, Layer, Parameters
 from coequal.systems import c3d
 from coequal.systems.catalogue import SYSTEMS
 
-FAMILIES = ("3D ResNet", "C3D", "CSN", "R3D", "R(2+1)D", "S3D", "TSM")
+FAMILIES = ("3D ResNet", "C3D", "CSN", "R3D", "R(2+1)D", "S3D", "TEA", "TSM")
 
 
 def whole_numbers(layer: Layer, seed: int, frames: int, side: int) -> tuple[Parameters, Array]:

@@ -11,7 +11,7 @@ from coequal.continual.to_torch import regular
 from coequal.equivalence.campaigns import agree as campaign
 from coequal.equivalence.campaigns.contents import Architecture
 from coequal.reference.compose import Sequential
-from coequal.systems import audio, c3d, csn, hara, oadtr, r2plus1d, r3d, resnet3d, s3d, slowfast, tada, tsm, x3d
+from coequal.systems import audio, c3d, csn, hara, oadtr, r2plus1d, r3d, resnet3d, s3d, slowfast, tada, tea, tsm, x3d
 
 ONE = (1, 1, 1, 1)
 UNEVEN = slowfast.Variant(8, 5, (1, 1, 2, 1), ONE, (3, 1), classes=5)
@@ -35,6 +35,7 @@ SMALL = {
     "rMC4": (r3d.r3d(16, r3d.since(4), width=2, classes=5, blocks=1), (1, 3, 40, 16, 16)),
     "fR2D": (r3d.r3d(3, r3d.before(1), width=2, classes=5, blocks=1), (1, 3, 6, 16, 16)),
     "C3D": (c3d.c3d(5, norms=True, width=1, wide=3), (1, 3, 96, 96, 96)),
+    "TEA": (tea.tea(2, 10, 5, (1, 2, 1, 1)), (1, 3, 16, 48, 48)),
     "TSM": (tsm.resnet(2, (1, 1, 2, 1), 5, width=8), (2, 3, 13, 32, 32)),
     "TSM of every other block": (tsm.resnet(None, (1, 1, 23, 1), 5, width=8), (1, 3, 40, 8, 8)),
     "TSM-MobileNetV2": (tsm.mobilenet(2, 5, width=16, wide=8), (1, 3, 24, 32, 32)),

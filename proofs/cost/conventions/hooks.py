@@ -8,11 +8,12 @@ import math
 from coequal.proofs.cost.conventions.leaves import Leaf
 from coequal.reference.activation import Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
-from coequal.reference.channels import ZeroChannels
+from coequal.reference.channels import SelectChannels, ZeroChannels
 from coequal.reference.class_token import AppendToken
 from coequal.reference.compose import Identity
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
+from coequal.reference.frame_difference import FrameDifference
 from coequal.reference.layer import Layer
 from coequal.reference.linear import Linear
 from coequal.reference.norm import BatchNorm, LayerNorm
@@ -23,7 +24,10 @@ from coequal.reference.shift import TemporalShift
 from coequal.reference.squeeze_excite import SqueezeExcite
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
-FREE = (Identity, SelectFrames, TemporalShift, ZeroChannels, LearnedEncoding, RecyclingEncoding, AppendToken, LayerNorm)
+FREE = (
+    *(Identity, SelectFrames, TemporalShift, ZeroChannels, SelectChannels, FrameDifference),
+    *(LearnedEncoding, RecyclingEncoding, AppendToken, LayerNorm),
+)
 POOLS = (MaxPool, AvgPool, AdaptiveAvgPool, GlobalAvgPool)
 
 

@@ -65,6 +65,8 @@ def test_other_inputs_other_numbers() -> None:
     """The published clip is 3x4x160x160; at a larger crop it costs more."""
     assert one(input="3x4x182x182").derived != one().derived
     assert one(input="4 frames").derived == one().derived
+    views, view = (one(input=shape, counters="macs").derived for shape in ("30x3x4x160x160", "3x4x160x160"))
+    assert views == 30 * view
 
 
 def test_parameters() -> None:

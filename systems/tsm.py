@@ -33,7 +33,7 @@ from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
 from coequal.reference.compose import Residual, Sequential
 from coequal.reference.layer import Layer
 from coequal.reference.shift import TemporalShift
-from coequal.systems.blocks import RELU, classifier, conv, normed, noted, residual
+from coequal.systems.blocks import RELU, UNSEEN, beyond, classifier, conv, normed, noted, residual
 from coequal.systems.resnet3d import stem
 from coequal.systems.system import System
 
@@ -78,17 +78,28 @@ def shifted(block: int, blocks: tuple[int, ...]) -> bool:
 
 
 def resnet(
-    frames: int | None, blocks: tuple[int, ...], classes: int = 400, bidirectional: bool = True, width: int = 64
+    frames: int | None,
+    blocks: tuple[int, ...],
+    classes: int = 400,
+    bidirectional: bool = True,
+    width: int = 64,
+    chosen: tuple[str, int] | None = None,
 ) -> Sequential:
-    """TSM of a ResNet; `frames`: how many predictions are averaged, None for each by itself."""
+    """TSM of a ResNet; `frames`: how many predictions are averaged, None for each by itself.
+
+    `chosen`: mode and place of its non-local blocks (`systems/blocks.py`).
+    """
     shift = TemporalShift(DIVISOR, bidirectional)
     layers: list[Layer] = [stem(width, 1)]
     inputs = width
     for i, depth in enumerate(blocks):
-        inner, stage = width * 2**i, []
+        inner = width * 2**i
+        stage: list[Layer] = []
+        after = beyond(depth, 4 * inner, i, chosen)
         for j in range(depth):
             stride = 2 if i > 0 and j == 0 else 1
             stage.append(bottleneck(inputs, inner, stride, (shift,) if shifted(j, blocks) else ()))
+            stage += [after[j]] if j in after else []
             inputs = 4 * inner
         layers.append(Sequential(tuple(stage)))
     return Sequential((*layers, *head(inputs, classes, frames)))
@@ -156,6 +167,8 @@ def mobilenet_modules() -> Iterator[str]:
 
 # name: depth, frames, classes
 RESNETS = {"TSM-R50_8": (50, 8, 400), "TSM-R50_16": (50, 16, 400), "TSM-R101_8": (101, 8, 174)}
+# name: mode of its non-local blocks
+BEYOND = {"TSM-R50_8 NL dot": "dot product", "TSM-R50_8 NL gauss": "gaussian"}
 
 
 def systems() -> list[System]:
@@ -163,6 +176,10 @@ def systems() -> list[System]:
     clips = [
         System(name, "TSM", resnet(t, BLOCKS[depth], n), (1, 3, t, SIZE, SIZE), PAPER, noted("", n))
         for name, (depth, t, n) in RESNETS.items()
+    ]
+    clips += [
+        System(name, "TSM", resnet(8, BLOCKS[50], chosen=(mode, 0)), (1, 3, 8, SIZE, SIZE), PAPER, UNSEEN)
+        for name, mode in BEYOND.items()
     ]
     mobile = System("TSM-MobileNetV2_8", "TSM", mobilenet(8), (1, 3, 8, SIZE, SIZE), PAPER)
     online = mobilenet(None, bidirectional=False)

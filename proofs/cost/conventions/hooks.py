@@ -6,6 +6,7 @@ import functools
 import math
 
 from coequal.proofs.cost.conventions.leaves import Leaf
+from coequal.proofs.cost.formulas.non_local import positions
 from coequal.reference.activation import Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
 from coequal.reference.channels import SelectChannels, ZeroChannels
@@ -16,6 +17,7 @@ from coequal.reference.decoder import QueryDecoder
 from coequal.reference.frame_difference import FrameDifference
 from coequal.reference.layer import Layer
 from coequal.reference.linear import Linear
+from coequal.reference.non_local import NonLocal
 from coequal.reference.norm import BatchNorm, LayerNorm
 from coequal.reference.pathways import SelectFrames
 from coequal.reference.pool import AvgPool, MaxPool
@@ -96,6 +98,14 @@ def _(layer: QueryDecoder, leaf: Leaf) -> int:
     mixed = attention_macs(size, queries, queries, batch) + attention_macs(size, queries, length, batch)
     perceptron = batch * queries * 2 * size * layer.dim_feedforward
     return layer.num_layers * (mixed + perceptron) + batch * (2 + queries) * size * layer.classes
+
+
+@_macs.register
+def _(layer: NonLocal, leaf: Leaf) -> int:
+    linear = len(layer.maps) * elements(leaf.outputs) * layer.channels
+    queries, keys = positions(layer, leaf.inputs)
+    width = layer.channels if layer.mode == "gaussian" else layer.inner
+    return linear + leaf.inputs[0] * queries * keys * (width + layer.inner)
 
 
 def fvcore(leaf: Leaf) -> int:

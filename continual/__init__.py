@@ -20,9 +20,11 @@ if TYPE_CHECKING:  # for type checkers, which list no folders; written by docs/t
     # <!-- table continual -->
     from coequal.continual.adaptive_pool import *
     from coequal.continual.attention import *
+    from coequal.continual.channels import *
     from coequal.continual.compose import *
     from coequal.continual.conv import *
     from coequal.continual.conversion import *
+    from coequal.continual.frame_difference import *
     from coequal.continual.framewise import *
     from coequal.continual.module import *
     from coequal.continual.pool import *

@@ -14,7 +14,7 @@ from torch import nn
 
 from coequal.continual.conversion import always, plainly
 from coequal.continual.to_torch import makes, regular
-from coequal.reference import class_token, decoder, pathways
+from coequal.reference import class_token, decoder, non_local, pathways
 from coequal.reference.layer import Layer
 
 Tensor = torch.Tensor
@@ -115,6 +115,44 @@ class TemporalShift(nn.Module):
             shifted[:, :fold] = 0
             shifted[:, :fold, :-1] = clip[:, :fold, 1:]
         return shifted
+
+
+class ZeroChannels(nn.Module):
+    """Channels of zeros after those of the clip: see `coequal.reference.channels`."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.in_channels, self.out_channels = in_channels, out_channels
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The clip with more channels."""
+        zero = torch.zeros_like(clip[:, :1])
+        return torch.cat([clip, *[zero] * (self.out_channels - self.in_channels)], 1)
+
+
+class SelectChannels(nn.Module):
+    """The channels `start` to `stop - 1`."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        super().__init__()
+        self.channels = slice(start, stop)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Some of the channels."""
+        return clip[:, self.channels]
+
+
+class FrameDifference(nn.Module):
+    """The next frame less this one, of two halves of the channels: see `coequal.reference.frame_difference`."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The differences, zero at the last frame."""
+        after, before = clip[:, : self.channels], clip[:, self.channels :]
+        return torch.cat([after[:, :, 1:] - before[:, :, :-1], torch.zeros_like(after[:, :, :1])], 2)
 
 
 class GlobalPool(nn.Module):
@@ -297,6 +335,29 @@ class AppendToken(nn.Module):
         return torch.cat([clip, self.weight.expand(clip.shape[0], 1, -1)], 1)
 
 
+class NonLocal(nn.Module):
+    """Every position sees all others: see `coequal.reference.non_local`."""
+
+    def __init__(self, channels: int, inner: int, mode: str = "embedded", pooled: bool = True) -> None:
+        super().__init__()
+        self.mode, self.pooled, self.scale = mode, pooled, inner**-0.5
+        for name in ("g",) if mode == "gaussian" else ("g", "theta", "phi"):
+            self.add_module(name, nn.Conv3d(channels, inner, 1))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, C, T, H, W) -> (B, C', T, H, W)`."""
+        mapped = {name: linear(clip) for name, linear in self.named_children()}
+        queries, keys, values = mapped.get("theta", clip), mapped.get("phi", clip), mapped["g"]
+        if self.pooled:
+            keys, values = (nn.functional.max_pool3d(seen, (1, 2, 2)) for seen in (keys, values))
+        scores = queries.flatten(2).transpose(1, 2) @ keys.flatten(2)
+        if self.mode == "dot product":
+            weights = scores / scores.shape[-1]
+        else:
+            weights = (scores * self.scale if self.mode == "embedded" else scores).softmax(-1)
+        return (weights @ values.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, clip.shape[2:])
+
+
 class QueryDecoder(nn.TransformerDecoder):
     """Learned queries on the tokens of a clip, two classifiers: see `coequal.reference.decoder`."""
 
@@ -336,6 +397,17 @@ def _(layer: decoder.QueryDecoder) -> nn.Module:
         layer.d_model, layer.nhead, layer.dim_feedforward, 0.0, act, layer.layer_norm_eps, batch_first=True
     )
     return QueryDecoder(inner, layer.num_layers, layer.queries, layer.classes)
+
+
+plainly(
+    {NonLocal: nn.Identity},
+    always("every position sees all frames of the clip", "leave it out, or attend to frames before"),
+)
+
+
+@makes
+def _(layer: non_local.NonLocal) -> nn.Module:
+    return NonLocal(layer.channels, layer.inner, layer.mode, layer.pooled)
 
 
 @makes

@@ -10,10 +10,12 @@ from coequal.reference.activation import Activation
 from coequal.reference.compose import Residual, Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer
+from coequal.reference.non_local import NonLocal
 from coequal.reference.norm import BatchNorm
 from coequal.reference.window import Ints
 
 RELU = Activation("ReLU")
+UNSEEN = "non-local blocks see the whole clip: not streamable"
 
 
 def conv(inputs: int, outputs: int, kernel: Ints, stride: Ints = (1, 1, 1), groups: int = 1, bias: bool = False) -> Conv:
@@ -33,6 +35,36 @@ def residual(main: Sequential, inputs: int, outputs: int, stride: Ints) -> Seque
     return Sequential((Residual(main, shortcut), RELU))
 
 
+def non_local(channels: int, mode: str) -> Residual:
+    """`x + norm(W y)`, y being the non-local operation to half of the channels, keys and values pooled.
+
+    Every position sees the whole clip: a network that has one does not stream. Source: Wang, Girshick, Gupta & He,
+    "Non-local neural networks", CVPR 2018, equation 6; open-mmlab/mmcv (`cnn/bricks/non_local.py`).
+    """
+    inner = channels // 2
+    return Residual(Sequential((NonLocal(channels, inner, mode), *normed(conv(inner, channels, (1, 1, 1))))))
+
+
+def beyond(depth: int, channels: int, stage: int, chosen: tuple[str, int] | None) -> dict[int, Residual]:
+    """The non-local blocks of a stage, by the block that they follow: every other one of the second and the third stage.
+
+    `chosen`: the mode, and the first block that one follows; None: there are none.
+    """
+    if chosen is None or stage not in (1, 2):
+        return {}
+    mode, first = chosen
+    return dict.fromkeys(range(first, depth, 2), non_local(channels, mode))
+
+
 def classifier(features: int, classes: int) -> Conv:
     """The last linear map of clips `(B, C, T, 1, 1)`: the same numbers as torch.nn.Linear, as a 1 x 1 x 1 convolution."""
     return Conv(features, classes, (1, 1, 1))
+
+
+def noted(notes: str, classes: int) -> str:
+    """Notes that tell how many classes there are, where they are not the 400 of Kinetics.
+
+    >>> noted("", 400), noted("", 101), noted("padded", 101)
+    ('', '101 classes', 'padded; 101 classes')
+    """
+    return notes if classes == 400 else "; ".join(filter(None, (notes, f"{classes} classes")))

@@ -34,7 +34,7 @@ from coequal.systems.system import System
 
 PAPER = "Wang et al., ICCV 2021, arXiv 2106.11149"
 CONTINUAL = "Hedegaard, Bakhtiarnia & Iosifidis, ICLR 2023, arXiv 2201.06268"
-WINDOW, CLASSES = 64, 22
+WINDOW, CLASSES, TVSERIES = 64, 22, 31  # of THUMOS and of TVSeries
 
 # name of the features: their number
 FEATURES = {"A.Net": 3072, "Kin.": 4096, "A.Net+AudioSet": 7168, "Kin.+AudioSet": 8192}
@@ -107,7 +107,17 @@ def step_system(name: str, blocks: int) -> System:
     )  # fmt: skip
 
 
+def tvseries(blocks: int) -> System:
+    """CoOadTR of `blocks` blocks with the classes of TVSeries."""
+    features = FEATURES["Kin."]
+    layer = continual(features, blocks, classes=TVSERIES)
+    return System(
+        f"CoOadTR-b{blocks} [Kin. TVSeries]", "CoOadTR", layer, (1, WINDOW, features), CONTINUAL,
+        f"{TVSERIES} classes", layer, (1, 1, features),
+    )  # fmt: skip
+
+
 def systems() -> list[System]:
     """Every variant on features of every kind."""
     clips = [system for name in FEATURES for system in clip_systems(name)]
-    return [*clips, *(step_system(name, blocks) for name in FEATURES for blocks in (1, 2))]
+    return [*clips, *(step_system(name, blocks) for name in FEATURES for blocks in (1, 2)), tvseries(1), tvseries(2)]

@@ -9,65 +9,131 @@
 takes M from the N and C of each convolution; torchvision takes it once a block, from the N of the block, and so does co3d:
 fewer channels in the first block of a stage. Both are here; the paper's is called VMZ, after its code.
 
+mmaction2 takes apart the convolutions of stem and shortcuts as well, by the same rule, and pools after the stem. Deeper
+networks have bottlenecks: conv 1x1x1; the pair, C -> C; conv 1x1x1, C -> 4 C. R(2+1)D-152 is the paper's; R(2+1)D-R50 of
+pytorchvideo is another network of that name, with time before space, C channels between, and stride 2 in space in every
+stage.
+
 Source: Tran et al., "A closer look at spatiotemporal convolutions for action recognition", CVPR 2018, section 3.5 and
-table 1; layers as in torchvision (`models/video/resnet.py`), of which LukasHedegaard/co3d (`models/r2plus1d`) builds it.
+table 1; layers as in torchvision (`models/video/resnet.py`), of which LukasHedegaard/co3d (`models/r2plus1d`) builds it; in
+facebookresearch/VMZ (`pt/vmz/models`), open-mmlab/mmaction2 (`models/common/conv2plus1d.py`, `backbones/resnet2plus1d.py`)
+and facebookresearch/pytorchvideo (`models/r2plus1d.py`).
 """
 
 from __future__ import annotations
 
-from coequal.reference.compose import Sequential
+from collections.abc import Callable
+
+from coequal.reference.compose import Residual, Sequential
 from coequal.reference.layer import Layer
-from coequal.reference.pool import GlobalAvgPool
+from coequal.reference.pool import GlobalAvgPool, MaxPool
 from coequal.systems.blocks import RELU, classifier, conv, normed, residual
 from coequal.systems.system import System
 
 PAPER = "Tran et al., CVPR 2018, arXiv 1711.11248"
 SIZE = 112
+BLOCKS = (3, 4, 6, 3)
+POINT = (1, 1, 1)
+Builder = Callable[[int, int, int], Sequential]
 
 
-def middle(inputs: int, outputs: int) -> int:
-    """Channels between space and time.
+def middle(inputs: int, outputs: int, kernel: int = 3) -> int:
+    """Channels between space, of a square `kernel`, and three frames of time.
 
     >>> middle(64, 64), middle(64, 128), middle(128, 128)
     (144, 230, 288)
     """
-    return 27 * inputs * outputs // (9 * inputs + 3 * outputs)
+    area = kernel**2
+    return 3 * area * inputs * outputs // (area * inputs + 3 * outputs)
 
 
-def apart(inputs: int, between: int, outputs: int, stride: int, kernel: int = 3) -> tuple[Layer, ...]:
+def apart(inputs: int, between: int, outputs: int, stride: int, kernel: int = 3, frames: int = 3) -> tuple[Layer, ...]:
     """A convolution over space, then one over time, with its norm."""
     space = conv(inputs, between, (1, kernel, kernel), (1, stride, stride))
-    return (*normed(space, RELU), *normed(conv(between, outputs, (3, 1, 1), (stride, 1, 1))))
+    return (*normed(space, RELU), *normed(conv(between, outputs, (frames, 1, 1), (stride, 1, 1))))
 
 
-def block(inputs: int, outputs: int, stride: int, own: bool = False) -> Sequential:
-    """Two convolutions taken apart, around a shortcut; `own`: the second has channels between of its own (the paper)."""
+def block(inputs: int, outputs: int, stride: int, own: bool = False, all_apart: bool = False) -> Sequential:
+    """Two convolutions taken apart, around a shortcut.
+
+    `own`: the second has channels between of its own (the paper); `all_apart`: so is that of the shortcut (mmaction2).
+    """
     between = middle(inputs, outputs)
     second = middle(outputs, outputs) if own else between
-    layers = (*apart(inputs, between, outputs, stride), RELU, *apart(outputs, second, outputs, 1))
-    return residual(Sequential(layers), inputs, outputs, (stride,) * 3)
+    main = Sequential((*apart(inputs, between, outputs, stride), RELU, *apart(outputs, second, outputs, 1)))
+    if not all_apart or (inputs == outputs and stride == 1):
+        return residual(main, inputs, outputs, (stride,) * 3)
+    shortcut = apart(inputs, middle(inputs, outputs, 1), outputs, stride, kernel=1, frames=1)
+    return Sequential((Residual(main, Sequential(shortcut)), RELU))
 
 
-def stem(width: int, between: int = 45) -> Sequential:
-    """Stride 2 in space only."""
-    return Sequential(
-        (*normed(conv(3, between, (1, 7, 7), (1, 2, 2)), RELU), *normed(conv(between, width, (3, 1, 1)), RELU))
+def bottleneck(inputs: int, inner: int, stride: int) -> Sequential:
+    """The pair between two 1 x 1 x 1 convolutions, around a shortcut."""
+    pair = (*apart(inner, middle(inner, inner), inner, stride), RELU)
+    layers = (*normed(conv(inputs, inner, POINT), RELU), *pair, *normed(conv(inner, 4 * inner, POINT)))
+    return residual(Sequential(layers), inputs, 4 * inner, (stride,) * 3)
+
+
+def time_first(inputs: int, inner: int, strides: tuple[int, int, int]) -> Sequential:
+    """The bottleneck of pytorchvideo: time, then space, of `inner` channels each."""
+    layers = (
+        *normed(conv(inputs, inner, POINT), RELU),
+        *normed(conv(inner, inner, (3, 1, 1), (strides[0], 1, 1)), RELU),
+        *normed(conv(inner, inner, (1, 3, 3), (1, *strides[1:])), RELU),
+        *normed(conv(inner, 4 * inner, POINT)),
     )
+    return residual(Sequential(layers), inputs, 4 * inner, strides)
+
+
+def stem(width: int, between: int = 45, pooled: bool = False) -> Sequential:
+    """Stride 2 in space only, and once more where it is `pooled`."""
+    space, time = conv(3, between, (1, 7, 7), (1, 2, 2)), conv(between, width, (3, 1, 1))
+    pool = (MaxPool((1, 3, 3), (1, 2, 2), (0, 1, 1)),) if pooled else ()
+    return Sequential((*normed(space, RELU), *normed(time, RELU), *pool))
 
 
 def r2plus1d(
     frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = (2, 2, 2, 2), own: bool = False
 ) -> Sequential:
     """The network on clips of `frames` frames, of which the head sees an eighth."""
-    layers: list[Layer] = [stem(width)]
+    return _network([stem(width)], lambda n, c, s: block(n, c, s, own), frames, width, classes, blocks)
+
+
+def of_mmaction2(frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = BLOCKS) -> Sequential:
+    """The same with stem and shortcuts taken apart by the rule, and a pool after the stem."""
+    first = stem(width, middle(3, width, 7), pooled=True)
+    return _network([first], lambda n, c, s: block(n, c, s, True, all_apart=True), frames, width, classes, blocks)
+
+
+def _network(
+    layers: list[Layer], build: Builder, frames: int, width: int, classes: int, blocks: tuple[int, ...], wider: int = 1
+) -> Sequential:
+    """Stem, stages, head; `build(inputs, inner, stride)` makes a block of `wider` times the inner channels."""
     inputs = width
     for i, depth in enumerate(blocks):
-        outputs = width * 2**i
-        first = block(inputs, outputs, 1 if i == 0 else 2, own)
-        layers.append(Sequential((first, *[block(outputs, outputs, 1)] * (depth - 1))))
-        inputs = outputs
+        inner, stride = width * 2**i, 1 if i == 0 else 2
+        rest = [build(wider * inner, inner, 1)] * (depth - 1)
+        layers.append(Sequential((build(inputs, inner, stride), *rest)))
+        inputs = wider * inner
     pooled = -(-frames // 2 ** (len(blocks) - 1))
     return Sequential((*layers, GlobalAvgPool(3, pooled), classifier(inputs, classes)))
+
+
+def deep(frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = (3, 8, 36, 3)) -> Sequential:
+    """R(2+1)D of bottlenecks, by the paper's rule."""
+    return _network([stem(width)], bottleneck, frames, width, classes, blocks, 4)
+
+
+def of_pytorchvideo(frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = BLOCKS) -> Sequential:
+    """Bottlenecks with time first; stride 2 in space in every stage, in time in the last two."""
+    layers: list[Layer] = [Sequential(normed(conv(3, width, (1, 7, 7), (1, 2, 2)), RELU))]
+    inputs, left = width, frames
+    for i, depth in enumerate(blocks):
+        inner, stride = width * 2**i, 2 if i >= 2 else 1
+        rest = [time_first(4 * inner, inner, POINT)] * (depth - 1)
+        layers.append(Sequential((time_first(inputs, inner, (stride, 2, 2)), *rest)))
+        inputs, left = 4 * inner, -(-left // stride)
+    return Sequential((*layers, GlobalAvgPool(3, left), classifier(inputs, classes)))
 
 
 def system(frames: int, own: bool) -> System:
@@ -76,12 +142,21 @@ def system(frames: int, own: bool) -> System:
     return System(name, "R(2+1)D", r2plus1d(frames, own=own), (1, 3, frames, SIZE, SIZE), PAPER)
 
 
-def deep(frames: int, size: int = SIZE) -> System:
-    """R(2+1)D-34, by the paper's rule."""
-    layer = r2plus1d(frames, blocks=(3, 4, 6, 3), own=True)
-    return System(f"R(2+1)D-34_{frames}", "R(2+1)D", layer, (1, 3, frames, size, size), PAPER)
+def larger() -> list[System]:
+    """R(2+1)D-34 of the paper and of mmaction2, R(2+1)D-152 of the paper, R(2+1)D-R50 of pytorchvideo."""
+    networks = {
+        "R(2+1)D-34_8": (r2plus1d(8, blocks=BLOCKS, own=True), 8, SIZE),
+        "R(2+1)D-34_32": (r2plus1d(32, blocks=BLOCKS, own=True), 32, SIZE),
+        "R(2+1)D-34_8 mmaction2": (of_mmaction2(8), 8, 224),
+        "R(2+1)D-34_32 mmaction2": (of_mmaction2(32), 32, 224),
+        "R(2+1)D-152_32": (deep(32), 32, SIZE),
+        "R(2+1)D-R50_16": (of_pytorchvideo(16), 16, 256),
+    }
+    return [
+        System(name, "R(2+1)D", layer, (1, 3, frames, size, size), PAPER) for name, (layer, frames, size) in networks.items()
+    ]
 
 
 def systems() -> list[System]:
-    """R(2+1)D-18 on clips of 8 and of 16 frames, by either rule; R(2+1)D-34 on clips of 8 and of 32."""
-    return [*(system(frames, own) for own in (False, True) for frames in (8, 16)), deep(8), deep(32)]
+    """R(2+1)D-18 on clips of 8 and of 16 frames, by either rule; the larger ones as they were published."""
+    return [*(system(frames, own) for own in (False, True) for frames in (8, 16)), *larger()]

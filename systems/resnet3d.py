@@ -9,6 +9,10 @@
     I3D                   5      3;  3, 1;  3, 1;  1, 3                      max pool of 2 frames, stride 2
     Slow                  1      1;  1;  3;  3                               max pool of 1 frame: x itself, but counted
     C2D                   1      1;  1;  1;  1                               max pool of 2 frames, stride 2
+    I3D heavy             5      3;  3;  3;  3                               max pool of 2 frames, stride 2
+
+I3D of clips of 32 frames, in mmaction2, has stride 2 in time in convolution and pool of the stem too; the heavy one has not.
+Networks called NL have non-local blocks after every other block of the second and the third stage.
 
 CoI3D and CoSlow are the same layers a frame at a time: same weights, same function of one endless clip. With the pool of I3D
 only every other frame reaches the later stages.
@@ -16,15 +20,18 @@ only every other frame reaches the later stages.
 Sources: Feichtenhofer, Fan, Malik & He, "SlowFast networks for video recognition", ICCV 2019, table 1 (Slow); Carreira &
 Zisserman, "Quo vadis, action recognition?", CVPR 2017, and Wang et al., "Non-local neural networks", CVPR 2018, table 1
 (I3D); layers as in facebookresearch/SlowFast (`video_model_builder.py`, `resnet_helper.py`); Hedegaard & Iosifidis, ECCV
-2022, and LukasHedegaard/co3d (`models/common/coresnet.py`).
+2022, and LukasHedegaard/co3d (`models/common/coresnet.py`); open-mmlab/mmaction2 (`configs/recognition/i3d`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from coequal.reference.compose import Sequential
 from coequal.reference.layer import Layer
 from coequal.reference.pool import GlobalAvgPool, MaxPool
-from coequal.systems.blocks import RELU, classifier, conv, normed, residual
+from coequal.systems.blocks import RELU, UNSEEN, beyond, classifier, conv, normed, noted, residual
 from coequal.systems.system import System
 
 SLOWFAST = "Feichtenhofer, Fan, Malik & He, ICCV 2019, arXiv 1812.03982"
@@ -36,13 +43,15 @@ ARCHITECTURES: dict[str, tuple[tuple[tuple[int, ...], ...], int]] = {
     "I3D": (((5,), (3,), (3, 1), (3, 1), (1, 3)), 2),
     "Slow": (((1,), (1,), (1,), (3,), (3,)), 1),
     "C2D": (((1,), (1,), (1,), (1,), (1,)), 2),
+    "I3D heavy": (((5,), (3,), (3,), (3,), (3,)), 2),
 }
 
 
-def stem(outputs: int, kernel: int, inputs: int = 3) -> Sequential:
-    """Convolution and pooling, each of stride 2 in space."""
-    first = normed(conv(inputs, outputs, (kernel, 7, 7), (1, 2, 2)), RELU)
-    return Sequential((*first, MaxPool((1, 3, 3), (1, 2, 2), (0, 1, 1))))
+def stem(outputs: int, kernel: int, inputs: int = 3, stride: int = 1) -> Sequential:
+    """Convolution and pooling, each of stride 2 in space, and of `stride` in time."""
+    strides = (stride, 2, 2)
+    first = normed(conv(inputs, outputs, (kernel, 7, 7), strides), RELU)
+    return Sequential((*first, MaxPool((1, 3, 3), strides, (0, 1, 1))))
 
 
 def bottleneck(inputs: int, inner: int, outputs: int, kernel: int, stride: int) -> Sequential:
@@ -56,47 +65,88 @@ def bottleneck(inputs: int, inner: int, outputs: int, kernel: int, stride: int) 
     return residual(Sequential(layers), inputs, outputs, strides)
 
 
-def stage(inputs: int, inner: int, blocks: int, kernels: tuple[int, ...], stride: int) -> Sequential:
-    """`blocks` bottlenecks to `4 inner` channels; kernels in time alternate, the first block has the stride."""
+def stage(
+    inputs: int, inner: int, blocks: int, kernels: tuple[int, ...], stride: int, after: Mapping[int, Layer] | None = None
+) -> Sequential:
+    """`blocks` bottlenecks to `4 inner` channels; kernels in time alternate, the first block has the stride.
+
+    `after`: what follows a block, by its index.
+    """
     outputs = 4 * inner
-    sizes = [(outputs, 1)] * blocks
-    sizes[0] = (inputs, stride)
-    return Sequential(tuple(bottleneck(n, inner, outputs, kernels[i % len(kernels)], s) for i, (n, s) in enumerate(sizes)))
+    layers: list[Layer] = []
+    for i in range(blocks):
+        size, step = (inputs, stride) if i == 0 else (outputs, 1)
+        layers.append(bottleneck(size, inner, outputs, kernels[i % len(kernels)], step))
+        layers += [after[i]] if after and i in after else []
+    return Sequential(tuple(layers))
 
 
-def resnet(name: str, frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = BLOCKS) -> Sequential:
-    """The network `name` of `frames` frames, with `width` channels at the stem."""
+def resnet(
+    name: str,
+    frames: int,
+    width: int = 64,
+    classes: int = 400,
+    blocks: tuple[int, ...] = BLOCKS,
+    stride: int = 1,
+    chosen: tuple[str, int] | None = None,
+) -> Sequential:
+    """The network `name` of `frames` frames, with `width` channels and `stride` in time at the stem.
+
+    `chosen`: mode and place of its non-local blocks (`systems/blocks.py`).
+    """
     (first, *kernels), pooled = ARCHITECTURES[name]
-    layers: list[Layer] = [stem(width, *first)]
+    layers: list[Layer] = [stem(width, first[0], stride=stride)]
     inputs = width
     for i, (depth, kernel) in enumerate(zip(blocks, kernels, strict=True)):
         inner = width * 2**i
-        layers.append(stage(inputs, inner, depth, kernel, 1 if i == 0 else 2))
+        after = beyond(depth, 4 * inner, i, chosen)
+        layers.append(stage(inputs, inner, depth, kernel, 1 if i == 0 else 2, after))
         inputs = 4 * inner
         if i == 0:
             layers.append(MaxPool((pooled, 1, 1)))
-    return Sequential((*layers, GlobalAvgPool(3, frames // pooled), classifier(inputs, classes)))
+    return Sequential((*layers, GlobalAvgPool(3, frames // pooled // stride**2), classifier(inputs, classes)))
 
 
-# name of the clip network: architecture, frames, crop
+@dataclass(frozen=True)
+class Clip:
+    """A network as published: frames, crop, classes, stride in time of the stem's layers, non-local blocks."""
+
+    architecture: str
+    frames: int
+    size: int
+    classes: int = 400
+    stride: int = 1
+    chosen: tuple[str, int] | None = None
+
+
 CLIPS = {
-    "I3D-R50": ("I3D", 8, 224),
-    "Slow-8x8-R50": ("Slow", 8, 256),
-    "Slow-4x16-R50": ("Slow", 4, 256),
-    "C2D-R50": ("C2D", 8, 256),
+    "I3D-R50": Clip("I3D", 8, 224),
+    "I3D-R50 32x2": Clip("I3D", 32, 224, stride=2),
+    "I3D-R50 heavy 32x2": Clip("I3D heavy", 32, 224),
+    "I3D-R50 NL dot 32x2": Clip("I3D", 32, 224, stride=2, chosen=("dot product", 1)),
+    "I3D-R50 NL gauss 32x2": Clip("I3D", 32, 224, stride=2, chosen=("gaussian", 1)),
+    "Slow-8x8-R50": Clip("Slow", 8, 256),
+    "Slow-8x8-R50 NL": Clip("Slow", 8, 256, chosen=("embedded", 0)),
+    "Slow-8x8-R50 SSv2": Clip("Slow", 8, 256, 174),
+    "Slow-8x8-R50 Charades": Clip("Slow", 8, 256, 157),
+    "Slow-4x16-R50": Clip("Slow", 4, 256),
+    "Slow-4x16-R50 NL": Clip("Slow", 4, 256, chosen=("embedded", 0)),
+    "C2D-R50": Clip("C2D", 8, 256),
 }
 CONTINUAL_OF = ("I3D-R50", "Slow-8x8-R50")
 
 
 def clip_system(name: str) -> System:
     """One of these, as published."""
-    architecture, frames, size = CLIPS[name]
-    return System(name, architecture, resnet(architecture, frames), (1, 3, frames, size, size), SLOWFAST)
+    clip = CLIPS[name]
+    layer = resnet(clip.architecture, clip.frames, classes=clip.classes, stride=clip.stride, chosen=clip.chosen)
+    shape, notes = (1, 3, clip.frames, clip.size, clip.size), "" if clip.chosen is None else UNSEEN
+    return System(name, clip.architecture.partition(" ")[0], layer, shape, SLOWFAST, noted(notes, clip.classes))
 
 
 def step_system(original: str, frames: int) -> System:
     """CoI3D or CoSlow, whose head pools what `frames` frames have become."""
-    architecture, _, size = CLIPS[original]
+    architecture, size = CLIPS[original].architecture, CLIPS[original].size
     layer = resnet(architecture, frames)
     return System(
         f"Co{architecture}_{frames}", "Co3D", layer, (1, 3, frames, size, size), CONTINUAL,

@@ -1,12 +1,15 @@
-"""SlowFast-R50: a slow pathway of few frames, and a fast one of all frames and an eighth of the channels.
+"""SlowFast: a slow pathway of few frames, and a fast one of all frames and an eighth of the channels.
 
-Both are ResNet-50 (`systems/resnet3d.py`), with kernels in time
+Both are ResNet-50 or ResNet-101 (`systems/resnet3d.py`), with kernels in time
 
     slow    1 (stem)   1   1   3   3                      64 channels at the stem
     fast    5 (stem)   3   3   3   3                       8 channels at the stem
 
+SlowFast-16x8-R101 has kernels of 3 in the first six blocks of the third stage only, and of 1 in its other 17.
+
 After the stem and every stage but the last, the fast pathway's C channels go to the slow one: conv k x 1 x 1 of stride
-alpha, C -> 2 C; norm; relu. Head: both pathways' means over everything, one after the other; 2048 + 256 -> 400.
+alpha, C -> 2 C; norm; relu. Head: both pathways' means over everything, one after the other; 2048 + 256 -> 400, or as many
+classes as Something-Something V2 (174) and Charades (157) have.
 
 Before the second stage the code has a max pool of one element in both pathways: x itself, but counters count it.
 
@@ -14,25 +17,54 @@ The slow pathway takes `T / alpha` frames spread over the clip by `linspace`: ot
 far apart, so the network as published cannot be streamed (`reference/pathways.py`).
 
 Source: Feichtenhofer, Fan, Malik & He, "SlowFast networks for video recognition", ICCV 2019, table 1; hyper-parameters as
-in facebookresearch/SlowFast (`configs/Kinetics/SLOWFAST_4x16_R50.yaml`, `SLOWFAST_8x8_R50.yaml`, `video_model_builder.py`).
+in facebookresearch/SlowFast (`configs/Kinetics/SLOWFAST_4x16_R50.yaml`, `SLOWFAST_8x8_R50.yaml`, `video_model_builder.py`),
+of ResNet-101 in facebookresearch/pytorchvideo (`models/hub/slowfast.py`), of both in open-mmlab/mmaction2
+(`configs/recognition/slowfast`).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from coequal.reference.compose import Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer
 from coequal.reference.pathways import Pathways
 from coequal.reference.pool import GlobalAvgPool, MaxPool
-from coequal.systems.blocks import RELU, classifier, normed
+from coequal.systems.blocks import RELU, classifier, normed, noted
 from coequal.systems.resnet3d import BLOCKS, SLOWFAST, stage, stem
 from coequal.systems.system import System
 
-KERNELS = {"slow": (1, 1, 1, 3, 3), "fast": (5, 3, 3, 3, 3)}
+Kernels = tuple[tuple[int, ...], ...]
+SLOW: Kernels = ((1,), (1,), (1,), (3,), (3,))
+FAST: Kernels = ((5,), (3,), (3,), (3,), (3,))
+SOME = (3,) * 6 + (1,) * 17  # kernels of the third stage of SlowFast-16x8-R101
+R50, R101 = BLOCKS, (3, 4, 23, 3)
 FRAMES, SIZE = 32, 256
 
-# name: alpha, kernel of the lateral connections
-VARIANTS = {"SlowFast-4x16-R50": (8, 5), "SlowFast-8x8-R50": (4, 7)}
+
+@dataclass(frozen=True)
+class Variant:
+    """One slow frame for `alpha` fast ones, a lateral `kernel`; blocks of both pathways, kernels of their third stage."""
+
+    alpha: int
+    kernel: int
+    slow: tuple[int, ...] = R50
+    fast: tuple[int, ...] = R50
+    third: tuple[int, ...] = (3,)
+    frames: int = FRAMES
+    classes: int = 400
+
+
+VARIANTS = {
+    "SlowFast-4x16-R50": Variant(8, 5),
+    "SlowFast-8x8-R50": Variant(4, 7),
+    "SlowFast-8x8-R50 SSv2": Variant(4, 7, classes=174),
+    "SlowFast-8x8-R50 Charades": Variant(4, 7, classes=157),
+    "SlowFast-8x8-R101": Variant(4, 5, R101, R101),
+    "SlowFast-16x8-R101": Variant(4, 5, R101, R101, SOME, frames=64),
+    "SlowFast-4x16-R101+R50": Variant(8, 5, R101, R50),
+}
 
 
 def lateral(channels: int, kernel: int, alpha: int) -> Sequential:
@@ -42,37 +74,37 @@ def lateral(channels: int, kernel: int, alpha: int) -> Sequential:
     )
 
 
-def pathway(name: str, width: int, extra: int, blocks: tuple[int, ...]) -> tuple[Layer, ...]:
+def pathway(kernels: Kernels, width: int, extra: int, blocks: tuple[int, ...]) -> tuple[Layer, ...]:
     """Stem, stages, mean; every stage takes `extra / width` of its input's channels from the lateral connection besides."""
-    first, *kernels = KERNELS[name]
-    stages: list[Layer] = [stem(width, first)]
+    stages: list[Layer] = [stem(width, *kernels[0])]
     inputs = width
-    for i, (depth, kernel) in enumerate(zip(blocks, kernels, strict=True)):
+    for i, (depth, kernel) in enumerate(zip(blocks, kernels[1:], strict=True)):
         inner = width * 2**i
-        blocks_of = stage(inputs + inputs * extra // width, inner, depth, (kernel,), 1 if i == 0 else 2)
+        blocks_of = stage(inputs + inputs * extra // width, inner, depth, kernel, 1 if i == 0 else 2)
         stages.append(Sequential((MaxPool((1, 1, 1)), *blocks_of.layers)) if i == 1 else blocks_of)
         inputs = 4 * inner
     return (*stages[:-1], Sequential((stages[-1], GlobalAvgPool(3))))
 
 
-def slowfast(alpha: int, kernel: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = BLOCKS) -> Sequential:
+def slowfast(variant: Variant, width: int = 64) -> Sequential:
     """The network; the fast pathway has `width / 8` channels at the stem."""
-    narrow = width // 8
-    channels = [narrow, *(4 * narrow * 2**i for i in range(len(blocks) - 1))]
+    narrow, depth = width // 8, len(variant.fast)
+    slow, fast = ((*kernels[:3], variant.third, *kernels[4:]) for kernels in (SLOW, FAST))
+    channels = [narrow, *(4 * narrow * 2**i for i in range(depth - 1))]
     both = Pathways(
-        alpha,
-        pathway("slow", width, 2 * narrow, blocks),
-        pathway("fast", narrow, 0, blocks),
-        tuple(lateral(c, kernel, alpha) for c in channels),
+        variant.alpha,
+        pathway(slow, width, 2 * narrow, variant.slow),
+        pathway(fast, narrow, 0, variant.fast),
+        tuple(lateral(c, variant.kernel, variant.alpha) for c in channels),
     )
-    features = 4 * (width + narrow) * 2 ** (len(blocks) - 1)
-    return Sequential((both, classifier(features, classes)))
+    features = 4 * (width + narrow) * 2 ** (depth - 1)
+    return Sequential((both, classifier(features, variant.classes)))
 
 
 def systems() -> list[System]:
-    """SlowFast-4x16-R50 and 8x8-R50 on clips of 32 frames."""
+    """SlowFast of ResNet-50 and ResNet-101, on clips of 32 or 64 frames."""
     notes = "the frames of the slow pathway depend on the window: not streamable"
     return [
-        System(name, "SlowFast", slowfast(*variant), (1, 3, FRAMES, SIZE, SIZE), SLOWFAST, notes)
-        for name, variant in VARIANTS.items()
+        System(name, "SlowFast", slowfast(v), (1, 3, v.frames, SIZE, SIZE), SLOWFAST, noted(notes, v.classes))
+        for name, v in VARIANTS.items()
     ]

@@ -1,10 +1,11 @@
 """X3D and CoX3D: a small network, expanded one axis at a time; clips `(B, 3, T, H, W)`.
 
     stem    conv 1x3x3 stride (1, 2, 2), 3 -> 24; depthwise conv 5x1x1; norm; relu
-    stages  3, 5, 11, 7 residual blocks (L: 5, 10, 25, 15) of 24, 48, 96, 192 channels C, the first of each with stride 2
+    stages  3, 5, 11, 7 residual blocks (L, XL: 5, 10, 25, 15) of 24, 48, 96, 192 channels C (XL: 32, 72, 136, 280), the
+            first of each with stride 2
     block   conv 1x1x1, C -> 2.25 C; norm; relu; depthwise conv 3x3x3; norm; squeeze-and-excite in every other block, from
             the first; swish; conv 1x1x1, 2.25 C -> C; norm
-    head    conv 1x1x1, 192 -> 432; norm; relu; mean over everything; conv 1x1x1, 432 -> 2048; relu; 2048 -> 400
+    head    conv 1x1x1, C -> 2.25 C; norm; relu; mean over everything; conv 1x1x1, 2.25 C -> 2048; relu; 2048 -> 400
 
 The gate of X3D is a mean over the whole clip, so no frame can be computed before the last has come. CoX3D gates every
 frame by its own mean, and pools over the last T frames: another function of the same weights, which streams. The output is
@@ -13,6 +14,7 @@ logits; papers do not count the softmax.
 Sources: Feichtenhofer, "X3D: Expanding architectures for efficient video recognition", CVPR 2020, table 1; hyper-parameters
 as in facebookresearch/SlowFast (`configs/Kinetics/X3D_*.yaml`, `video_model_builder.py`); Hedegaard & Iosifidis, "Continual
 3D convolutional neural networks for real-time processing of videos", ECCV 2022, and LukasHedegaard/co3d (`models/cox3d`).
+The official code has no X3D-XL: its widths are those of fcogidi/X3D-tf (`configs/kinetics/X3D_XL.yaml`).
 """
 
 from __future__ import annotations
@@ -30,13 +32,16 @@ from coequal.systems.system import System
 PAPER = "Feichtenhofer, CVPR 2020, arXiv 2004.04730"
 CONTINUAL = "Hedegaard & Iosifidis, ECCV 2022, arXiv 2106.00050"
 
-# name: frames, height and width of the crop, depth factor
-SIZES: dict[str, tuple[int, int, float]] = {
-    "XS": (4, 160, 2.2),
-    "S": (13, 160, 2.2),
-    "M": (16, 224, 2.2),
-    "L": (16, 312, 5.0),
+# name: frames, height and width of the crop, depth factor, width factor
+SIZES: dict[str, tuple[int, int, float, float]] = {
+    "XS": (4, 160, 2.2, 2.0),
+    "S": (13, 160, 2.2, 2.0),
+    "M": (16, 224, 2.2, 2.0),
+    "L": (16, 312, 5.0, 2.0),
+    "XL": (16, 312, 5.0, 2.9),
 }
+WIDTH = 12  # channels at the stem, times the width factor
+WINDOWS = {"S": (13, 16, 32, 64, 96), "M": (16, 32, 64, 96), "L": (16, 32, 64, 96)}  # of CoX3D, in frames
 BLOCKS = (1, 2, 5, 3)  # of a stage, times the depth factor
 POINT = (1, 1, 1)
 
@@ -84,13 +89,16 @@ def head(inputs: int, features: int, classes: int, window: int) -> tuple[Layer, 
 
 
 def x3d(
-    window: int, depth: float = 2.2, scope: str = "clip", width: int = 24, features: int = 2048, classes: int = 400
+    window: int, depth: float = 2.2, scope: str = "clip", width: float = 24, features: int = 2048, classes: int = 400
 ) -> Sequential:
-    """The network; `window` frames are pooled, `scope` "clip" is X3D and "frame" CoX3D, `width` channels at the stem."""
-    layers: list[Layer] = [stem(width)]
-    inputs = width
+    """The network; `window` frames are pooled, `scope` "clip" is X3D and "frame" CoX3D, `width` channels at the stem.
+
+    The width doubles from stage to stage, and is rounded in each.
+    """
+    inputs = rounded(width)
+    layers: list[Layer] = [stem(inputs)]
     for i, blocks in enumerate(BLOCKS):
-        outputs = width * 2**i
+        outputs = rounded(width * 2**i)
         layers.append(stage(inputs, outputs, math.ceil(blocks * depth), scope))
         inputs = outputs
     return Sequential((*layers, *head(inputs, features, classes, window)))
@@ -98,15 +106,16 @@ def x3d(
 
 def clip_system(name: str) -> System:
     """X3D of a size, as published."""
-    frames, size, depth = SIZES[name]
+    frames, size, depth, width = SIZES[name]
     notes = "squeeze-and-excite over the whole clip: not streamable"
-    return System(f"X3D-{name}", "X3D", x3d(frames, depth), (1, 3, frames, size, size), PAPER, notes)
+    layer = x3d(frames, depth, width=WIDTH * width)
+    return System(f"X3D-{name}", "X3D", layer, (1, 3, frames, size, size), PAPER, notes)
 
 
 def step_system(name: str, window: int) -> System:
     """CoX3D of a size, pooling over `window` frames."""
-    _, size, depth = SIZES[name]
-    layer = x3d(window, depth, "frame")
+    _, size, depth, width = SIZES[name]
+    layer = x3d(window, depth, "frame", WIDTH * width)
     return System(
         f"CoX3D-{name}_{window}", "Co3D", layer, (1, 3, window, size, size), CONTINUAL,
         "squeeze-and-excite frame by frame, where the original takes the whole clip: same weights, another function",
@@ -115,6 +124,5 @@ def step_system(name: str, window: int) -> System:
 
 
 def systems() -> list[System]:
-    """X3D-XS, S, M, L in clip mode; CoX3D-S, M, L with the pool window of the original, and of 64 frames."""
-    steps = [step_system(name, window) for name in ("S", "M", "L") for window in (SIZES[name][0], 64)]
-    return [*map(clip_system, SIZES), *steps]
+    """X3D-XS, S, M, L, XL in clip mode; CoX3D-S, M, L with the pool window of the original, and with longer ones."""
+    return [*map(clip_system, SIZES), *(step_system(name, window) for name in WINDOWS for window in WINDOWS[name])]

@@ -23,14 +23,17 @@ from coequal.continual.module import Stream
 from coequal.equivalence.campaigns import architectures, contents
 from coequal.equivalence.campaigns.contents import Architecture
 from coequal.equivalence.compare import rounding
-from coequal.reference import compose, conv, linear, pad, pool, shift
+from coequal.reference import channels, compose, conv, frame_difference, linear, pad, pool, shift
 from coequal.subjects.errors import BadSubject, nearest
 
 Tensor = torch.Tensor
 Progress = Callable[[str, int, int], None]
 
 
-EXACT = (conv.Conv, linear.Linear, linear.Embedding, pad.Pad, pool.MaxPool, shift.TemporalShift, compose.Identity)
+EXACT = (
+    *(conv.Conv, linear.Linear, linear.Embedding, pad.Pad, pool.MaxPool, shift.TemporalShift),
+    *(channels.ZeroChannels, channels.SelectChannels, frame_difference.FrameDifference, compose.Identity),
+)
 
 
 class Disagreement(AssertionError):

@@ -31,11 +31,14 @@ from coequal.reference import (
     activation,
     adaptive_pool,
     attention,
+    channels,
     class_token,
     compose,
     conv,
     decoder,
+    frame_difference,
     linear,
+    non_local,
     norm,
     pad,
     pathways,
@@ -276,6 +279,34 @@ def squeezes(draw: Draw) -> Architecture:
     window = draw(st.sampled_from([None, 1, 2, 4]))
     layer = squeeze_excite.SqueezeExcite(3, 2, "frame" if window is None else "window", window)
     return Architecture(layer, _clip_shape(draw, 3, _extent(draw, (3, 2))))
+
+
+@strategy("non_local")
+@st.composite
+def non_locals(draw: Draw) -> Architecture:
+    """Of every mode, with keys pooled or not."""
+    layer = non_local.NonLocal(3, draw(st.integers(1, 3)), draw(st.sampled_from(non_local.MODES)), draw(st.booleans()))
+    extent = draw(st.integers(1, 3)), draw(st.integers(2, 4)), draw(st.integers(2, 4))
+    return Architecture(layer, (draw(st.integers(1, 2)), 3, *extent))
+
+
+@strategy("frame_difference")
+@st.composite
+def differences(draw: Draw) -> Architecture:
+    """Of the two halves of the channels."""
+    count = draw(st.integers(1, 3))
+    return Architecture(frame_difference.FrameDifference(count), _clip_shape(draw, 2 * count, _extent(draw, (1, 1))))
+
+
+@strategy("channels")
+@st.composite
+def channel_moves(draw: Draw) -> Architecture:
+    """Zeros after the channels, or some of the channels."""
+    count = draw(st.integers(1, 5))
+    start = draw(st.integers(0, count - 1))
+    zeros = channels.ZeroChannels(count, count + draw(st.integers(0, 3)))
+    layer = draw(st.sampled_from([zeros, channels.SelectChannels(start, draw(st.integers(start + 1, count)))]))
+    return Architecture(layer, _clip_shape(draw, count, _extent(draw, (1, 1))))
 
 
 @strategy("shift")

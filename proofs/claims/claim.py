@@ -2,7 +2,8 @@
 
 system, model     whose number it is, as printed
 mode              clip (one forward pass) or step (one frame)
-input             the shape it was measured at, as printed
+input             the shape it was measured at, as printed; `3x8x224x224` (channels, frames, height, width), or
+                  `30x3x8x224x224` with the number of views before it, is the clip that is counted
 quantity          flops, params, memory or reduction
 published, unit   the number as printed (its digits say how precise it is), and G, M, MiB or x
 convention        what the source says it counts

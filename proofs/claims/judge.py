@@ -5,8 +5,9 @@
     does not hold             a number follows, and it is another one
     not derivable             nothing follows: the network is not known here, or the number is a measurement
 
-The counters that a claim names are tried in order; the first that gives the printed digits decides. Derived numbers are
-exact integers, or ratios of them, and are rounded once, to the digits of the published number, halves up.
+The counters that a claim names are tried in order; the first that gives the printed digits decides, and where none does, the
+one that comes nearest is told. Derived numbers are exact integers, or ratios of them, and are rounded once, to the digits of
+the published number, halves up.
 
 A reduction `A / B` is a clip's count over a step's:
 
@@ -116,7 +117,8 @@ def _judge(claim: Claim, cells: Mapping[str, Claim]) -> Judgement:
         if rounded(derived[name], _exponent(claim.value)) == claim.value:
             verdict = HOLDS if name in PLAIN else UNDER
             return Judgement(claim, verdict, derived[name], name, _why(claim, name, derived))
-    return Judgement(claim, FAILS, derived[name], name, _why(claim, name, derived))
+    nearest = min(derived, key=lambda name: abs(derived[name] - Fraction(claim.value)))
+    return Judgement(claim, FAILS, derived[nearest], nearest, _why(claim, nearest, derived))
 
 
 def _why(claim: Claim, name: str, derived: Mapping[str, Fraction]) -> str:
@@ -147,8 +149,11 @@ def _flops(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
 
 
 def _shape(claim: Claim) -> Shape | None:
-    """The clip that a claim names, if it names one: `3x8x224x224` without the batch."""
-    return (1, *map(int, claim.input.split("x"))) if re.fullmatch(r"\d+(x\d+){3}", claim.input) else None
+    """The clip that a claim names, if it names one: `3x8x224x224`, or `30x3x8x224x224` where views are counted together."""
+    if not re.fullmatch(r"\d+(x\d+){3,4}", claim.input):
+        return None
+    sizes = tuple(map(int, claim.input.split("x")))
+    return sizes if len(sizes) == 5 else (1, *sizes)
 
 
 @functools.cache

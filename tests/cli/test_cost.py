@@ -84,7 +84,8 @@ def test_an_operator_of_the_catalogue(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "16x" in said
 
 
-MOVES, WHOLE = ("class_token", "pad", "pathways", "shift"), ("class_token", "decoder", "pathways")
+MOVES = ("channels", "class_token", "frame_difference", "pad", "pathways", "shift")
+WHOLE = ("class_token", "decoder", "non_local", "pathways")
 
 
 def test_every_operator_of_the_catalogue_is_counted(tmp_path: Path) -> None:

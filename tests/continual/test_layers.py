@@ -102,6 +102,16 @@ def test_shift(bidirectional, length, emitted, same_frames):
     assert convert(original).timing.delay == bidirectional
 
 
+@pytest.mark.parametrize("original", [plain.ZeroChannels(4, 6), plain.SelectChannels(1, 3), plain.FrameDifference(2)])
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_channels_and_differences(original, length, emitted, same_frames):
+    clip = torch.randn(2, 4, length, 3)
+    same_frames(emitted(convert(original), clip), original(clip))
+    stream = Stream(convert(original))
+    frames = [frame for step in clip.unbind(2) for frame in [stream.push(step)] if frame is not None]
+    same_frames([*frames, *stream.flush()], original(clip))
+
+
 @pytest.mark.parametrize(("scope", "window"), [("frame", None), ("window", 1), ("window", 3)])
 def test_squeeze_excite(scope, window, emitted, within, error_bound):
     from coequal.reference.squeeze_excite import SqueezeExcite

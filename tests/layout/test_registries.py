@@ -38,6 +38,7 @@ NO_STREAM = {
     **dict.fromkeys(("activation", "linear", "norm", "softmax"), FRAMEWISE),
     "class_token": "a token of the whole clip: clip mode only",
     "decoder": "queries that attend to the whole clip: clip mode only",
+    "non_local": "every position sees the whole clip: clip mode only",
     "pathways": "two rates at once: its stages are streamed one by one",
 }
 OPERATOR_FILES = sorted(name for name in modules_of(reference, "__name__") if name not in NO_OPERATOR)

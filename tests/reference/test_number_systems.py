@@ -10,11 +10,14 @@ import pytest
 from coequal.reference.activation import TABLE, Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
 from coequal.reference.attention import MultiheadAttention
+from coequal.reference.channels import SelectChannels, ZeroChannels
 from coequal.reference.class_token import AppendToken
 from coequal.reference.compose import Identity, Parallel, Residual, Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
+from coequal.reference.frame_difference import FrameDifference
 from coequal.reference.linear import Linear
+from coequal.reference.non_local import MODES, NonLocal
 from coequal.reference.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from coequal.reference.pad import Pad
 from coequal.reference.pathways import Pathways, SelectFrames
@@ -70,7 +73,7 @@ def wrapped(x):
     return Foreign(x) if isinstance(x, np.ndarray) else x
 
 
-TOKENS, VIDEO = (2, 5, 4), (2, 4, 5, 3)
+TOKENS, VIDEO, FRAMES = (2, 5, 4), (2, 4, 5, 3), (2, 4, 2, 3, 2)
 LAYERS = {
     TOKENS: [
         *(MultiheadAttention(4, 2, mode=mode) for mode in ("full", "causal", "single")),
@@ -98,6 +101,7 @@ LAYERS = {
         QueryDecoder(4, 2, 3, 2, 2, 3),
         Parallel((Identity(), RNN(4, 3)), "concatenate"),
     ],
+    FRAMES: [NonLocal(4, 2, mode, pooled) for mode in MODES for pooled in (False, True)],
     VIDEO: [
         *(Conv(4, 2, (3, 2), padding=1, padding_mode=mode) for mode in ("zeros", "replicate", "reflect", "circular")),
         Conv(4, 4, (3, 2), 2, 1, groups=2),
@@ -115,6 +119,9 @@ LAYERS = {
         *(Activation(name) for name in TABLE),
         TemporalShift(2),
         TemporalShift(4, bidirectional=False),
+        ZeroChannels(4, 7),
+        SelectChannels(1, 3),
+        FrameDifference(2),
         SqueezeExcite(4, 2),
         SqueezeExcite(4, 2, "clip"),
         SqueezeExcite(4, 2, "window", 3),

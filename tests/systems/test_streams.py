@@ -11,20 +11,37 @@ from coequal.continual.to_torch import regular
 from coequal.equivalence.campaigns import agree as campaign
 from coequal.equivalence.campaigns.contents import Architecture
 from coequal.reference.compose import Sequential
-from coequal.systems import audio, c3d, oadtr, r2plus1d, r3d, resnet3d, slowfast, x3d
+from coequal.systems import audio, c3d, csn, hara, oadtr, r2plus1d, r3d, resnet3d, s3d, slowfast, tada, tea, tsm, x3d
 
 ONE = (1, 1, 1, 1)
+UNEVEN = slowfast.Variant(8, 5, (1, 1, 2, 1), ONE, (3, 1), classes=5)
 SMALL = {
     "CoX3D": (x3d.x3d(3, 1.0, "frame", 8, 16, 5), (1, 3, 33, 32, 32)),
     "CoI3D": (resnet3d.resnet("I3D", 8, 4, 5, ONE), (1, 3, 38, 32, 32)),
     "CoSlow": (resnet3d.resnet("Slow", 4, 4, 5, (1, 1, 2, 2)), (2, 3, 16, 32, 32)),
     "R(2+1)D": (r2plus1d.r2plus1d(16, 2, 5, ONE), (1, 3, 72, 16, 16)),
     "R(2+1)D VMZ": (r2plus1d.r2plus1d(16, 2, 5, ONE, own=True), (1, 3, 72, 16, 16)),
+    "R(2+1)D deep": (r2plus1d.deep(16, 2, 5, ONE), (1, 3, 32, 16, 16)),
+    "R(2+1)D mmaction2": (r2plus1d.of_mmaction2(8, 2, 5, ONE), (1, 3, 56, 16, 16)),
+    "R(2+1)D pytorchvideo": (r2plus1d.of_pytorchvideo(8, 2, 5, ONE), (1, 3, 20, 16, 16)),
+    "ir-CSN": (csn.csn(16, ONE, False, 2, 5), (1, 3, 32, 16, 16)),
+    "ip-CSN": (csn.csn(16, ONE, True, 2, 5), (1, 3, 32, 16, 16)),
+    "I3D mmaction2": (resnet3d.resnet("I3D heavy", 16, 2, 5, ONE, 2), (1, 3, 80, 16, 16)),
+    "3D ResNet, shortcut A": (hara.resnet(32, ONE, width=2, classes=5), (1, 3, 96, 32, 32)),
+    "3D ResNet, shortcut B": (hara.resnet(16, ONE, hara.bottleneck, 2, 5), (1, 3, 80, 32, 32)),
+    "3D ResNeXt": (hara.resnet(16, ONE, hara.next_bottleneck, 16, 5), (1, 3, 64, 16, 16)),
     "R3D": (r3d.r3d(16, r3d.before(6), width=2, classes=5, blocks=1), (1, 3, 72, 16, 16)),
     "MC3": (r3d.r3d(4, r3d.before(3), width=2, classes=5, blocks=1), (1, 3, 16, 16, 16)),
     "rMC4": (r3d.r3d(16, r3d.since(4), width=2, classes=5, blocks=1), (1, 3, 40, 16, 16)),
     "fR2D": (r3d.r3d(3, r3d.before(1), width=2, classes=5, blocks=1), (1, 3, 6, 16, 16)),
     "C3D": (c3d.c3d(5, norms=True, width=1, wide=3), (1, 3, 96, 96, 96)),
+    "TEA": (tea.tea(2, 10, 5, (1, 2, 1, 1)), (1, 3, 16, 48, 48)),
+    "TSM": (tsm.resnet(2, (1, 1, 2, 1), 5, width=8), (2, 3, 13, 32, 32)),
+    "TSM of every other block": (tsm.resnet(None, (1, 1, 23, 1), 5, width=8), (1, 3, 40, 8, 8)),
+    "TSM-MobileNetV2": (tsm.mobilenet(2, 5, width=16, wide=8), (1, 3, 24, 32, 32)),
+    "TSM-MobileNetV2 online": (tsm.mobilenet(None, 5, False, 16, 8), (1, 3, 14, 32, 32)),
+    "TAda2D, local": (tada.tada2d(2, False, 4, 5, ONE), (1, 3, 27, 32, 32)),
+    "S3D": (s3d.s3d(16, False, 5, 1, 16), (1, 3, 112, 32, 32)),
     "CoOadTR-b1": (oadtr.continual(6, 1, 5, 8, 2, 3), (2, 17, 6)),
     "CoOadTR-b2": (oadtr.continual(6, 2, 5, 8, 2, 3), (1, 17, 6)),
     "GTZAN-b1": (audio.audio(1, 7, 5, 8, 2), (1, 21, 5)),
@@ -32,7 +49,13 @@ SMALL = {
 }
 CLIPS = {
     "X3D": (x3d.x3d(5, 1.0, "clip", 8, 16, 5), (2, 3, 5, 32, 32)),
-    "SlowFast": (slowfast.slowfast(4, 7, 16, 5, ONE), (1, 3, 16, 32, 32)),
+    "SlowFast": (slowfast.slowfast(slowfast.Variant(4, 7, ONE, ONE, classes=5), 16), (1, 3, 16, 32, 32)),
+    "SlowFast, two depths": (slowfast.slowfast(UNEVEN, 16), (1, 3, 16, 32, 32)),
+    "TAda2D": (tada.tada2d(5, True, 4, 5, ONE), (2, 3, 5, 32, 32)),
+    "I3D NL": (resnet3d.resnet("I3D", 4, 4, 5, (1, 2, 2, 1), chosen=("dot product", 1)), (1, 3, 4, 64, 64)),
+    "Slow NL": (resnet3d.resnet("Slow", 3, 4, 5, (1, 1, 3, 1), chosen=("embedded", 0)), (2, 3, 3, 64, 64)),
+    "TSM NL": (tsm.resnet(3, (1, 1, 1, 1), 5, width=8, chosen=("gaussian", 0)), (1, 3, 3, 64, 64)),
+    "S3D-G": (s3d.s3d(16, True, 5, 1, 16), (2, 3, 16, 32, 32)),
     "OadTR": (oadtr.oadtr(6, 5, 8, 4, 3, 2, 2, 3), (2, 5, 6)),
     "OadTR-b2": (oadtr.oadtr_b(6, 2, 5, 8, 2, 3), (2, 5, 6)),
 }
@@ -62,6 +85,9 @@ def test_clips_are_torchs(layer: Sequential, shape: tuple[int, ...]) -> None:
     [
         ("X3D", r"1\.0\.0\.main\.5 \(SqueezeExcite\) cannot be streamed: its gates come from the whole clip"),
         ("SlowFast", r"0 \(Pathways\) cannot be streamed: its slow frames are spread over the whole clip"),
+        ("TAda2D", r"1\.0\.0\.main\.3\.main\.main\.0\.1\.0 \(GlobalPool\) cannot be streamed: it needs the whole clip"),
+        ("TSM NL", r"2\.1\.main\.0 \(NonLocal\) cannot be streamed: every position sees all frames of the clip"),
+        ("S3D-G", r"16\.main\.0 \(GlobalPool\) cannot be streamed: it needs the whole clip"),
         ("OadTR", r"1 \(AppendToken\) cannot be streamed: it stands at the end of the clip"),
     ],
 )

@@ -7,8 +7,12 @@ channels, G groups, E input and F output features:
     counter        convolution             linear map             norm   ReLU   pool   attention
     macs           y K C / G               y E                    -      -      -      four projections, both products
     fvcore         macs                    macs                   5 x    -      -      macs
+    mmengine       macs                    macs                   2 x    -      below  macs
     ptflops        macs, + y if biased     x F, + F if biased     2 x    y      x      below
     ptflops-step   the same, of one frame  the same; see below    4 x    2 y    x      below
+
+`mmengine` counts `adaptive_avg_pool2d`, of frames: x; no pool over time. It looks at a network in eval mode, where a batch
+norm is an affine map.
 
 A squeeze-and-excite is a pool, two biased convolutions and a ReLU between them. Nothing else is counted by any of them: sums
 of shortcuts, gates, swish, sigmoid, softmax, layer norm, GELU.
@@ -31,6 +35,7 @@ the axis of time, of length 1, for the features.
 
 Sources: sovrasov/flops-counter.pytorch 0.6; LukasHedegaard/CoOadTR, `transformer_models/Transformer.py` (its hook takes axis
 0, the batch, for the tokens); LukasHedegaard/continual-transformers, `co_re_mha.py`, `co_si_mha.py`; facebookresearch/fvcore
+(norms as in its first years); open-mmlab/mmengine, `analysis/complexity_analysis.py`, `jit_handles.py`
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from coequal.proofs.cost.conventions.hooks import NotCounted, fvcore, macs, ptflops
+from coequal.proofs.cost.conventions.hooks import NotCounted, fvcore, macs, mmengine, ptflops
 from coequal.proofs.cost.conventions.leaves import Leaf
 from coequal.reference.activation import Activation
 from coequal.reference.conv import Conv
@@ -117,6 +122,7 @@ class Counter:
 COUNTERS: dict[str, Counter] = {
     "macs": Counter("multiply-adds of convolutions, linear maps and attention", macs),
     "fvcore": Counter("multiply-adds, and 5 for each element of a batch norm", fvcore),
+    "mmengine": Counter("multiply-adds, and 2 for each element of a batch norm", mmengine),
     "ptflops": Counter("multiply-adds and biases, 2 for each element of a batch norm, 1 of a ReLU or pool", ptflops),
     "ptflops-step": Counter(
         "ptflops of one frame, where norms and ReLUs are seen twice and strides in time never", ptflops_step

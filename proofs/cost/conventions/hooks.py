@@ -6,22 +6,31 @@ import functools
 import math
 
 from coequal.proofs.cost.conventions.leaves import Leaf
+from coequal.proofs.cost.formulas.non_local import positions
 from coequal.reference.activation import Activation
-from coequal.reference.adaptive_pool import GlobalAvgPool
+from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
+from coequal.reference.channels import SelectChannels, ZeroChannels
 from coequal.reference.class_token import AppendToken
 from coequal.reference.compose import Identity
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
+from coequal.reference.frame_difference import FrameDifference
 from coequal.reference.layer import Layer
 from coequal.reference.linear import Linear
+from coequal.reference.non_local import NonLocal
 from coequal.reference.norm import BatchNorm, LayerNorm
 from coequal.reference.pathways import SelectFrames
-from coequal.reference.pool import MaxPool
+from coequal.reference.pool import AvgPool, MaxPool
 from coequal.reference.position import LearnedEncoding, RecyclingEncoding
+from coequal.reference.shift import TemporalShift
 from coequal.reference.squeeze_excite import SqueezeExcite
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
-FREE = (Identity, SelectFrames, LearnedEncoding, RecyclingEncoding, AppendToken, LayerNorm)
+FREE = (
+    *(Identity, SelectFrames, TemporalShift, ZeroChannels, SelectChannels, FrameDifference),
+    *(LearnedEncoding, RecyclingEncoding, AppendToken, LayerNorm),
+)
+POOLS = (MaxPool, AvgPool, AdaptiveAvgPool, GlobalAvgPool)
 
 
 class NotCounted(ValueError):
@@ -43,7 +52,7 @@ def tokens(leaf: Leaf) -> int:
 
 @functools.singledispatch
 def _macs(layer: Layer, leaf: Leaf) -> int:
-    if isinstance(layer, (*FREE, Activation, BatchNorm, MaxPool, GlobalAvgPool)):
+    if isinstance(layer, (*FREE, *POOLS, Activation, BatchNorm)):
         return 0
     raise NotCounted(f"macs: nothing is known of {type(layer).__name__}")
 
@@ -91,9 +100,29 @@ def _(layer: QueryDecoder, leaf: Leaf) -> int:
     return layer.num_layers * (mixed + perceptron) + batch * (2 + queries) * size * layer.classes
 
 
+@_macs.register
+def _(layer: NonLocal, leaf: Leaf) -> int:
+    linear = len(layer.maps) * elements(leaf.outputs) * layer.channels
+    queries, keys = positions(layer, leaf.inputs)
+    width = layer.channels if layer.mode == "gaussian" else layer.inner
+    return linear + leaf.inputs[0] * queries * keys * (width + layer.inner)
+
+
 def fvcore(leaf: Leaf) -> int:
     """Multiply-adds, and 5 for each element of a batch norm."""
     return 5 * elements(leaf.inputs) if isinstance(leaf.layer, BatchNorm) else macs(leaf)
+
+
+def mmengine(leaf: Leaf) -> int:
+    """Multiply-adds, 2 for each element of a batch norm, 5 of a layer norm, 1 of a pool of frames to a given size."""
+    match leaf.layer:
+        case BatchNorm():
+            return 2 * elements(leaf.inputs)
+        case LayerNorm():
+            return 5 * elements(leaf.inputs)
+        case AdaptiveAvgPool(output_size=(None, *_)):
+            return elements(leaf.inputs)
+    return macs(leaf)
 
 
 # -- ptflops -------------------------------------------------------------------------------------------------------------
@@ -132,8 +161,10 @@ def _(layer: Activation, leaf: Leaf) -> int:
 
 
 @_ptflops.register(MaxPool)
+@_ptflops.register(AvgPool)
+@_ptflops.register(AdaptiveAvgPool)
 @_ptflops.register(GlobalAvgPool)
-def _(layer: MaxPool | GlobalAvgPool, leaf: Leaf) -> int:
+def _(layer: MaxPool | AvgPool | AdaptiveAvgPool | GlobalAvgPool, leaf: Leaf) -> int:
     return elements(leaf.inputs)
 
 

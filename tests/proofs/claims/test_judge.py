@@ -1,12 +1,13 @@
 """The verdicts, and what they are for the tables of two papers."""
 
 import dataclasses
+import re
 from fractions import Fraction
 
 import pytest
 
 from coequal.proofs.claims.claim import BadClaims, Claim, published
-from coequal.proofs.claims.judge import FAILS, HOLDS, UNDER, UNKNOWN, Judgement, count, judge
+from coequal.proofs.claims.judge import FAILS, HOLDS, UNDER, UNKNOWN, Judgement, count, judge, rounded
 from coequal.systems.catalogue import SYSTEMS
 
 CLAIM = Claim(
@@ -64,6 +65,8 @@ def test_other_inputs_other_numbers() -> None:
     """The published clip is 3x4x160x160; at a larger crop it costs more."""
     assert one(input="3x4x182x182").derived != one().derived
     assert one(input="4 frames").derived == one().derived
+    views, view = (one(input=shape, counters="macs").derived for shape in ("30x3x4x160x160", "3x4x160x160"))
+    assert views == 30 * view
 
 
 def test_parameters() -> None:
@@ -96,7 +99,7 @@ def test_a_reduction_of_cells_divides_what_is_printed() -> None:
     ("changes", "message"),
     [
         ({"network": "I4D"}, "net: network 'I4D' is not in the catalogue; `coequal systems` lists it"),
-        ({"counters": "guess"}, "counter 'guess' is not known; expected one of macs, fvcore, ptflops"),
+        ({"counters": "guess"}, "counter 'guess' is not known; expected one of macs, fvcore, mmengine, ptflops"),
         (
             {"quantity": "params", "unit": "M", "counters": "guess"},
             "counter 'guess' is not known; expected one of trainable",
@@ -174,6 +177,33 @@ def test_why_63_5_is_a_ratio_with_a_wrong_cell() -> None:
     assert found.derived == Fraction(6730, 106)
     assert "counted: 63.20" in found.why
     assert "673.0 of OadTR-b1 [Kin.] does not follow" in found.why
+
+
+def test_clips_that_a_reason_names_have_the_printed_number() -> None:
+    """Where a zoo prints one size of the clip and counts another: the other one is counted."""
+    said = [(j, re.search(r"clips of (\d+) x \1 have this many", j.why)) for j in JUDGED]
+    found = {(j.claim.model, int(size[1])): j for j, size in said if size}
+    assert {model for model, _ in found} == {"R(2+1)D-34", "R(2+1)D-152", "ir-CSN-152", "ip-CSN-152"}
+    for (_, side), j in found.items():
+        assert j.verdict == FAILS
+        system = SYSTEMS[j.claim.network]
+        there = count(system, "macs", "clip", (*system.shape[:3], side, side)) / j.claim.scale
+        assert rounded(there, j.claim.value.as_tuple().exponent) == j.claim.value
+
+
+def test_the_nearest_counter_is_told_where_none_holds() -> None:
+    assert one(published="0.62").convention == "macs"  # 0.605 and 0.636
+    assert one(published="0.63").convention == "ptflops"
+
+
+def test_a_window_of_cox3d_costs_its_log_432_a_frame() -> None:
+    """What the data file says of the counts that do not hold."""
+    logged = {j.claim.model: j for j in JUDGED if j.claim.model.startswith("CoX3D-") and "432, the channels" in j.why}
+    assert len(logged) == 10
+    for name, j in logged.items():
+        size, _, window = name.removeprefix("CoX3D-").partition("_")
+        trained = {"S": 13}.get(size, 16)
+        assert j.claim.value * 10**9 - 432 * (int(window) - trained) == j.derived * 10**9
 
 
 def test_every_reason_says_what_was_counted() -> None:

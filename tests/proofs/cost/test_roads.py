@@ -177,7 +177,7 @@ def test_torch_with_letters_gives_our_expression(operator: str) -> None:
     check()
 
 
-WHOLE = {"class_token", "decoder", "pathways"}  # they need the whole clip
+WHOLE = {"class_token", "decoder", "non_local", "pathways"}  # they need the whole clip
 
 
 @pytest.mark.parametrize("operator", sorted(WHOLE))

@@ -9,15 +9,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from coequal.continual.to_torch import regular
 from coequal.proofs.cost import clip_cost, step_cost
 from coequal.proofs.cost.conventions.counters import COUNTERS, ptflops_step, ptflops_step_gelu
-from coequal.proofs.cost.conventions.hooks import NotCounted, fvcore, macs, ptflops
+from coequal.proofs.cost.conventions.hooks import NotCounted, fvcore, macs, mmengine, ptflops
 from coequal.proofs.cost.conventions.leaves import Leaf, leaves
 from coequal.reference.activation import Activation
+from coequal.reference.adaptive_pool import AdaptiveAvgPool
 from coequal.reference.compose import Parallel, Residual, Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
 from coequal.reference.linear import Linear
-from coequal.reference.norm import BatchNorm
-from coequal.reference.pool import GlobalAvgPool, MaxPool
+from coequal.reference.norm import BatchNorm, LayerNorm
+from coequal.reference.pool import AvgPool, GlobalAvgPool, MaxPool
 from coequal.reference.recurrent import LSTM
 from coequal.reference.shift import TemporalShift
 from coequal.reference.squeeze_excite import SqueezeExcite
@@ -28,6 +29,7 @@ from coequal.systems.system import System
 
 CLIPS = [s for s in SYSTEMS.values() if s.family not in ("CoOadTR", "GTZAN")]  # those count window by window
 STEPS = [s for s in CLIPS if s.streams]
+ONE = (1, 1, 1, 1)
 
 
 @pytest.mark.parametrize("system", CLIPS, ids=[s.name for s in CLIPS])
@@ -46,7 +48,7 @@ def test_operators_at_their_rate_give_the_mean_cost_of_a_step(system: System) ->
 @pytest.mark.parametrize(
     ("layer", "shape"),
     [
-        (slowfast.slowfast(4, 7, 16, 5, (1, 1, 1, 1)), (2, 3, 8, 32, 32)),
+        (slowfast.slowfast(slowfast.Variant(4, 7, ONE, ONE, classes=5), 16), (2, 3, 8, 32, 32)),
         (oadtr.oadtr_b(6, 2, 5, 8, 2, 3), (2, 5, 6)),
         (oadtr.oadtr(6, 5, 8, 4, 3, 2, 2, 3), (2, 5, 6)),
     ],
@@ -160,7 +162,21 @@ def test_what_needs_the_whole_clip_has_no_step():
 
 
 def test_fvcore_counts_norms_by_their_elements():
-    shift = Leaf("", BatchNorm(2), (1, 2, 3), (1, 2, 3))
-    assert fvcore(shift) == 30
-    with pytest.raises(NotCounted, match="TemporalShift"):
-        fvcore(Leaf("", TemporalShift(2), (1, 2, 3), (1, 2, 3)))
+    norm = Leaf("", BatchNorm(2), (1, 2, 3), (1, 2, 3))
+    assert fvcore(norm) == 30
+    with pytest.raises(NotCounted, match="LSTM"):
+        fvcore(one(LSTM(2, 3), (1, 4, 2)))
+
+
+def test_mmengine_counts_norms_of_eval_mode_and_pools_of_frames():
+    assert mmengine(one(BatchNorm(2), (1, 2, 3))) == 2 * 6
+    assert mmengine(one(LayerNorm(4), (1, 3, 4))) == 5 * 12
+    assert mmengine(one(AdaptiveAvgPool((None, 1, 1)), (1, 2, 3, 4, 5))) == 120
+    assert mmengine(one(AdaptiveAvgPool((1, 1, 1)), (1, 2, 3, 4, 5))) == 0
+    assert mmengine(one(Conv(2, 3, (1,)), (1, 2, 4))) == 24
+
+
+def test_a_shift_is_free_and_pools_are_not_for_ptflops():
+    assert macs(one(TemporalShift(2), (1, 2, 3))) == ptflops(one(TemporalShift(2), (1, 2, 3))) == 0
+    pools = (AvgPool((2, 1, 1)), AdaptiveAvgPool((None, 1, 1)))
+    assert [ptflops(one(pool, (1, 2, 4, 3, 3))) for pool in pools] == [72, 72]

@@ -91,7 +91,9 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
 def _answered_by_a_fork(request: dict[str, Any], timeout: float, *, quiet: bool = False) -> Any:
     with tempfile.TemporaryDirectory(prefix="coequal-") as name:
         folder = Path(name)
-        (folder / parent.REQUEST).write_bytes(pickle.dumps({**request, "deadline": time.time() + timeout}))
+        (folder / parent.REQUEST).write_bytes(
+            pickle.dumps({**request, "deadline": time.time() + timeout, "parent": os.getpid()})
+        )
         sys.stdout.flush()
         sys.stderr.flush()
         forked = os.fork()

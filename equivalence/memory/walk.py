@@ -112,6 +112,8 @@ def memory_of(stream: Any, declared: Callable[[Any], Any] | None = None) -> Memo
         walk = _Walk(names)
         walk.visit(stream, "stream", None)
         names |= walk.read
+    if {"id", "next_id", "*"} & names and any(name.startswith("register_") and name.endswith("hook") for name in names):
+        raise Unobservable("hooks are registered, and their numbers read: torch counts them")
     return walk.found
 
 
@@ -169,6 +171,8 @@ class _Walk:
             raise Unobservable(f"{path} carries a graph of gradients")
         if tensor.requires_grad or isinstance(tensor, nn.Parameter):
             self.found.cells.append(Cell(f"{path}.requires_grad", tensor.requires_grad, None))
+        if tensor._backward_hooks or getattr(tensor, "_post_accumulate_grad_hooks", None):
+            raise Unobservable(f"{path} has hooks: how many, and what they remember, cannot be seen")
         for name, value in vars(tensor).items():
             self.visit(value, f"{path}.{name}", _onto(tensor, name))
         if tensor.is_leaf and tensor.grad is not None:
@@ -190,7 +194,7 @@ class _Walk:
             yield ".__func__", thing.__func__, None
             yield ".__self__", getattr(thing, "__self__", None), None
         elif kind is functools.partial:
-            yield from ((f".{name}", getattr(thing, name), None) for name in ("func", "args", "keywords"))
+            yield from ((f".{name}", getattr(thing, name), None) for name in ("func", "args", "keywords", "__dict__"))
         elif kind is functools._lru_cache_wrapper:
             yield ".__wrapped__", thing.__wrapped__, None
             yield from ((f".cache[{i}]", value, None) for i, value in enumerate(_remembered_results(thing)))

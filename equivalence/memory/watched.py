@@ -44,6 +44,8 @@ class Uses:
 class Counter:
     """A whole number that grows for ever; no subclass of int, so that no use of it goes unseen."""
 
+    bits = 64  # of the format that it is kept in: one of fewer begins anew while somebody may still be there
+
     def __init__(self, value: int, uses: Uses, growth: int = 1, each: int = 1) -> None:
         self.value, self.uses, self.growth = value, uses, growth  # growth: in a period
         self.each = each  # steps of the number that was put in place, for one of this: it was divided
@@ -69,7 +71,7 @@ class Counter:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
-        if type(other) is type(self) and other.growth == self.growth:
+        if type(other) is type(self) and other.growth == self.growth and min(self.bits, other.bits) == 64:
             return self.value - other.value  # the same for ever
         return self._moved(other, operator.sub)
 
@@ -79,7 +81,9 @@ class Counter:
         return by(self._escape("arithmetic"), other)
 
     def _alike(self, value: int) -> Any:
-        return type(self)(value, self.uses, self.growth, self.each)
+        counter = type(self)(value, self.uses, self.growth, self.each)
+        counter.bits = self.bits
+        return counter
 
     def __floordiv__(self, divisor: Any) -> Any:
         """A counter, too, where a whole number of them passes in a period."""
@@ -97,9 +101,14 @@ class Counter:
         return self // divisor, self % divisor
 
     def _comes_back(self, modulus: int) -> None:
+        if self.bits < 64 and (1 << self.bits) % (modulus * self.each):
+            self._begins_anew()
         self.uses.moduli.add(modulus * self.each)
         if self.growth % modulus:
             self.uses.misfits.add(f"{modulus}, though it grows by {self.growth} in a period")
+
+    def _begins_anew(self) -> None:
+        self.uses.escapes.add(f"a number of {self.bits} bits, which begins anew")
 
     def __mod__(self, modulus: Any) -> Any:
         if type(modulus) is not int or modulus < 1:
@@ -119,7 +128,7 @@ class Counter:
     # comparisons with what has been passed are decided once and for all
     def _compared(self, other: Any, how: Callable[[Any, Any], Any]) -> Any:
         if type(other) in (Counter, TensorCounter):
-            if other.growth != self.growth:
+            if other.growth != self.growth or min(self.bits, other.bits) < 64:
                 self.uses.escapes.add("compared with another counter")
             return self._shown(how(self.value, other.value))
         if other is None or isinstance(other, str):
@@ -136,6 +145,8 @@ class Counter:
 
     def _met(self, other: Any) -> int:
         """A number that it is compared with is noted: passed, or ahead."""
+        if self.bits < 64:
+            self._begins_anew()
         number = (math.floor(other) + 1) * self.each - 1 if math.isfinite(other) else FAR
         (self.uses.ahead if self.value <= other else self.uses.passed).add(number)
         return self.value
@@ -265,11 +276,11 @@ class TensorCounter(Counter):
     def of(cls, tensor: Tensor, uses: Uses, growth: int) -> TensorCounter:
         """In place of this tensor."""
         counter = cls(int(tensor), uses, growth)
-        counter.like = tensor.clone()
+        counter.like, counter.bits = tensor.clone(), torch.iinfo(tensor.dtype).bits
         return counter
 
     def _alike(self, value: int) -> TensorCounter:
-        counter = TensorCounter(value, self.uses, self.growth, self.each)
+        counter = super()._alike(value)
         counter.like = self.like
         return counter
 
@@ -282,7 +293,9 @@ class TensorCounter(Counter):
 
     def item(self) -> Counter:
         """The number, watched further."""
-        return Counter(self.value, self.uses, self.growth, self.each)
+        counter = Counter(self.value, self.uses, self.growth, self.each)
+        counter.bits = self.bits
+        return counter
 
     def clone(self) -> TensorCounter:
         """Another one that counts on by itself."""

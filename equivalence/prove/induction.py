@@ -25,7 +25,6 @@ from coequal.equivalence.prove.field_reach import field_reach
 from coequal.equivalence.prove.premises import LONGEST, Fails, Induction, Premises, growth_of, passed, same_structure
 from coequal.equivalence.prove.remembered import Kept, Remembered, same
 from coequal.equivalence.run.budget import Budget
-from coequal.equivalence.run.player import Player
 from coequal.subjects.inputs import Tree
 
 Tensor = torch.Tensor
@@ -149,6 +148,7 @@ class _Search(Premises):
         self._is_warm(start)
         first = self._after(start, 0)
         self._same_after_another_beginning(first, start)
+        self._same_in_other_chunks(start)
         self._responds(first, start)
         uses = self._repeats(first, start, period)
         passed(uses)
@@ -190,10 +190,9 @@ class _Search(Premises):
 
     # -- memories --------------------------------------------------------------------------------------------------------
 
-    def _fed(self, length: int, beginning: int) -> Player:
-        """A stream that has seen so many frames: a beginning of its own, then the last frames that all have."""
-        frames = self.exact.layout.join(self._frames(length - self.span, 3 + beginning), self.last)
-        return self.exact.player().feed(frames, self.exact.plan_chunks(frames))
+    def _seen(self, length: int, beginning: int) -> Tree:
+        """A beginning of its own, then the last frames that all have."""
+        return self.exact.layout.join(self._frames(length - self.span, 3 + beginning), self.last)
 
     @functools.cached_property
     def last(self) -> Tree:

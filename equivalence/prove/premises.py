@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -19,11 +19,12 @@ from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.memory.walk import Memory, Unobservable, memory_of
 from coequal.equivalence.memory.watched import Counter, TensorCounter, Uses
-from coequal.equivalence.prove.remembered import Kept, Remembered, remember, same
+from coequal.equivalence.prove.remembered import Kept, Remembered, remember, same, same_value
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import Player
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
+from coequal.subjects.chunks import Chunks
 from coequal.subjects.inputs import Tree, leaves_of, with_leaves
 
 Tensor = torch.Tensor
@@ -35,6 +36,10 @@ DECLARED = "the stream's memory is what the subject's `memory` says: {name}"
 
 class Fails(Exception):
     """A premise does not hold, or cannot be checked; the text says which."""
+
+
+# last chunks, after the smallest ones, in units: of one row the last of all is the same, since a stream may hold it
+ENDS = (((1,), (2, 1), (1, 2, 1), (3, 1)), ((2,), (2, 1, 2), (1, 3, 2)), ((3,), (2, 3), (1, 2, 3)))
 
 
 class Differs(Exception):
@@ -120,9 +125,41 @@ class Premises:
         x = leaves_of(self.exact.inputs(self._legal(1), self.exact.batch, self.exact.seed + 13))
         return {name: leaf for name, leaf in x.items() if self.exact.layout.time[name] is None}
 
-    def _fed(self, length: int, beginning: int) -> Player:
-        """A stream that has seen so many frames; `beginning` chooses them."""
+    def _seen(self, length: int, beginning: int) -> Tree:
+        """So many frames; `beginning` chooses them."""
         raise NotImplementedError
+
+    def _player(self, frames: Tree, chunks: Chunks | None = None) -> Player:
+        """A stream that has seen these frames, one after the other if that is legal."""
+        return self.exact.player().feed(frames, chunks or self.exact.plan_chunks(frames))
+
+    def _fed(self, length: int, beginning: int) -> Player:
+        return self._player(self._seen(length, beginning))
+
+    def _same_in_other_chunks(self, start: int) -> None:
+        """Fails where the memory tells how frames were cut, but for the last chunk: not all orders of chunks were fed."""
+        if not self.exact.has("chunk"):
+            return
+        frames = self._seen(start, 0)
+        for ends in ENDS:
+            first = None
+            for chunks in filter(self.exact.plan.allows, self._cut(start, ends)):
+                self._in_time()
+                memory = self._remembered(self._player(frames, chunks))
+                first = first or memory
+                if memory.paths != first.paths:
+                    raise Fails("what is remembered has other parts in other chunks: only some orders were fed")
+                for a, b in zip(first.cells, memory.cells, strict=True):
+                    if not same_value(self.exact, a.content, b.content):
+                        raise Fails(f"{a.path} depends on the chunks in which frames came: only some orders were fed")
+
+    def _cut(self, length: int, ends: Iterable[Chunks]) -> Iterator[Chunks]:
+        """So many frames in the smallest chunks, and these at the end."""
+        unit = self.exact.plan.unit
+        for end in ends:
+            smallest, left = divmod(length - unit * sum(end), unit)
+            if smallest >= 0 and not left:
+                yield (*[unit] * smallest, *(unit * size for size in end))
 
     def _memory(self, stream: Any) -> Memory:
         memory = memory_of(stream, self.exact.subject.memory)

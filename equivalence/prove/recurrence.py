@@ -81,6 +81,7 @@ class Recurrence(Premises):
         self._continues(start + period)
         first = self._after(start, 0)
         data = self._from_frames(first, start)
+        self._same_in_other_chunks(start)
         passed(self._uses(first, start, period, data))
         self._every_length(start + period)
         places = self._places(start, 0, data)
@@ -152,12 +153,8 @@ class Recurrence(Premises):
 
     # -- the memory ------------------------------------------------------------------------------------------------------
 
-    def _player(self, length: int, beginning: int) -> tuple[Tree, Player]:
-        frames = self._frames(length, 31 + beginning)
-        return frames, self.exact.player().feed(frames, self.exact.plan_chunks(frames))
-
-    def _fed(self, length: int, beginning: int) -> Player:
-        return self._player(length, beginning)[1]
+    def _seen(self, length: int, beginning: int) -> Tree:
+        return self._frames(length, 31 + beginning)
 
     def _from_frames(self, first: Remembered, start: int) -> list[int]:
         """Places whose content depends on frames."""
@@ -168,8 +165,8 @@ class Recurrence(Premises):
 
     def _places(self, length: int, beginning: int, data: list[int]) -> Found:
         """Which leaf of the clip function's state each of these places holds, after the same frames."""
-        frames, player = self._player(length, beginning)
-        memory = self._memory(player.stream)
+        frames = self._seen(length, beginning)
+        memory = self._memory(self._player(frames).stream)
         state = [leaf for _, leaf in leaves(self._continuation(frames)[1])]
         return {i: self._place(memory.cells[i].path, memory.cells[i].content, state) for i in data}
 
@@ -210,7 +207,7 @@ class Recurrence(Premises):
     def _step(self, length: int, places: Found) -> None:
         """(R) from frame `length` on: one step from a state of fresh variables, and then the end."""
         exact, unit = self.exact, self.unit
-        frames, player = self._player(length, 3)
+        player = self._player(frames := self._seen(length, 3))
         x = self._frames(unit, 41)
         state = self._fresh(self._continuation(frames)[1])
         parts = [leaf for _, leaf in leaves(state)]

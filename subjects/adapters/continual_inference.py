@@ -111,7 +111,9 @@ class LibraryStream:
 
     def _follow(self, frames: Tensor | None, emitted: int) -> None:
         """The session that lags behind takes what was pending."""
-        if self.late is not None and self.pending is not None:
+        if self.late is None:
+            return
+        if self.pending is not None:
             self.late.enter().forward_steps(self.pending)
         self.pending, self.emitted = frames, emitted
 

@@ -1,11 +1,13 @@
 """All lengths at once: who gets it, with which period, and who does not, and why."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+import coequal
 from coequal.equivalence.compare.field import Draw, over_field
 from coequal.equivalence.compare.floats import Floats
 from coequal.equivalence.prove.decide import Exactly, decide
@@ -142,3 +144,42 @@ def test_what_one_draw_did_not_check_is_not_claimed_after_several():
     assert late.outcome == "not decided"  # of one length nothing follows for shorter ones
     assert late.horizon == 0
     assert in_time.horizon == "all"
+
+
+class Cut:
+    """Sums of two frames; remembers the sizes of its last chunks, and may be wrong after some."""
+
+    def __init__(self, count: int, wrong: tuple[int, ...] = ()) -> None:
+        self.last, self.sizes, self.count, self.wrong = None, (), count, wrong
+
+    def chunk(self, x: Tensor) -> Tensor:
+        before = torch.zeros_like(x[:, :, :1]) if self.last is None else self.last
+        x = torch.cat([before, x], 2)
+        self.last = x[:, :, -1:]  # a view of all of the chunk: where it lies is not what it is
+        self.sizes = (*self.sizes, x.shape[2] - 1)[-self.count :] if self.count else ()
+        y = x[:, :, 1:] + x[:, :, :-1]
+        return y * 2 if self.wrong and self.sizes == self.wrong else y
+
+    def step(self, frame: Tensor) -> Tensor:
+        return self.chunk(frame[:, :, None])[:, :, 0]
+
+
+def of_chunks(*arguments: Any) -> coequal.Report:
+    subject = Subject(
+        clip=lambda x: x + nn.functional.pad(x, (1, 0))[:, :, :-1],
+        stream=lambda: Cut(*arguments),
+        example=torch.randn(2, 3, 10),
+    )
+    return coequal.verify(subject, checks=["values", "exact"], effort="quick")
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_memory_may_hold_the_last_chunk(count):
+    assert of_chunks(count).horizon == "all"
+
+
+@pytest.mark.parametrize("arguments", [(2,), (3, (2, 1, 2)), (4, (1, 3, 1, 3))])
+def test_a_memory_of_more_chunks_is_not_followed(arguments):
+    report = of_chunks(*arguments)
+    assert report.verdict == "proved"
+    assert report.horizon != "all"

@@ -20,6 +20,8 @@ import torch
 
 Tensor = torch.Tensor
 FAR = 1 << 62
+MOST = 4096  # numbers that the counters of one run may be compared with
+MANY = f"what is compared with more than {MOST} numbers"
 COMPARISONS: dict[Any, Callable] = {
     **{Tensor.__lt__: operator.lt, Tensor.__le__: operator.le, Tensor.__gt__: operator.gt, Tensor.__ge__: operator.ge},
     **{Tensor.__eq__: operator.eq, Tensor.__ne__: operator.ne},
@@ -28,6 +30,10 @@ COMPARISONS: dict[Any, Callable] = {
     **{torch.lt: operator.lt, torch.le: operator.le, torch.gt: operator.gt, torch.ge: operator.ge},
     **{torch.eq: operator.eq, torch.ne: operator.ne},
 }
+
+
+class TooMany(Exception):
+    """A counter is compared with more numbers than are noted, as by `n in range(1500, 10**9)`, which tries each."""
 
 
 @dataclass
@@ -144,11 +150,14 @@ class Counter:
         return how(self.value, other)
 
     def _met(self, other: Any) -> int:
-        """A number that it is compared with is noted: passed, or ahead."""
+        """A number that it is compared with is noted: passed, or ahead. There is an end to that."""
         if self.bits < 64:
             self._begins_anew()
         number = (math.floor(other) + 1) * self.each - 1 if math.isfinite(other) else FAR
         (self.uses.ahead if self.value <= other else self.uses.passed).add(number)
+        if len(self.uses.ahead) + len(self.uses.passed) > MOST:
+            self.uses.escapes.add(MANY)
+            raise TooMany(MANY)
         return self.value
 
     def __lt__(self, other: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -160,10 +161,13 @@ class Graph:
         if graph.sparse_initializer:
             raise BadSubject("sparse initializers have no meaning here")
         self.nodes: list[tuple[Node, dict[str, Graph]]] = []
+        read = _read(graph)
         for proto in graph.node:
             graphs = {a.name: Graph(a.g, opset, formats) for a in proto.attribute if a.HasField("g")}
             given = {a.name: _attribute(a, formats) for a in proto.attribute}
-            node = Node(proto.op_type, proto.name, tuple(proto.input), tuple(proto.output), given, opset, formats)
+            inputs, outputs = tuple(proto.input), tuple(proto.output)
+            unread = frozenset(outputs) - read
+            node = Node(proto.op_type, proto.name, inputs, outputs, given, opset, formats, unread=unread)
             check(node, proto.domain)
             self.nodes.append((node, graphs))
 
@@ -178,6 +182,12 @@ class Graph:
             results = result if isinstance(result, (tuple, list)) else (result,)
             known.update((name, value) for name, value in zip(node.outputs, results, strict=False) if name)
         return tuple(known[name] for name in self.outputs)
+
+
+def _read(graph: Any) -> set[str]:
+    """The names that nodes read, also those in graphs inside, and the graph's outputs."""
+    inside = [_read(a.g) for node in graph.node for a in node.attribute if a.HasField("g")]
+    return {o.name for o in graph.output}.union(*(node.input for node in graph.node), *inside)
 
 
 def _applied(node: Node, inputs: list[Any]) -> Any:
@@ -196,7 +206,7 @@ class NodeRaised(ValueError):
 
 
 def _with(node: Node, bodies: dict[str, Any]) -> Node:
-    return Node(node.kind, node.name, node.inputs, node.outputs, node.attributes, node.opset, node.formats, bodies)
+    return dataclasses.replace(node, bodies=bodies)
 
 
 def _body(graph: Graph, around: dict[str, Any], *tensors: Tensor) -> tuple[Tensor, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from coequal.subjects.artefacts.operators.table import Node, operator, refuse
+from coequal.subjects.artefacts.operators.table import Node, only, operator, refuse
 
 Tensor = torch.Tensor
 
@@ -52,7 +52,7 @@ def selu(node: Node, x: Tensor) -> Tensor:
     return gamma * F.elu(x, alpha)
 
 
-@operator("Gelu", attributes="approximate")
+@operator("Gelu", attributes="approximate", refused=only(approximate=("none", "tanh")))
 def gelu(node: Node, x: Tensor) -> Tensor:
     return F.gelu(x, approximate=node.get("approximate", "none"))
 

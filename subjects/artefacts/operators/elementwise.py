@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from coequal.subjects.artefacts.operators.table import Node, operator, refuse
+from coequal.subjects.artefacts.operators.table import Node, only, operator
 
 Tensor = torch.Tensor
 UNARY: dict[str, Any] = {
@@ -54,10 +54,8 @@ def mod(node: Node, a: Tensor, b: Tensor) -> Tensor:
     return torch.fmod(a, b) if node.get("fmod", 0) else torch.remainder(a, b)
 
 
-@operator("IsInf", attributes="detect_negative detect_positive")
+@operator("IsInf", attributes="detect_negative detect_positive", refused=only(detect_negative=(1,), detect_positive=(1,)))
 def is_inf(node: Node, x: Tensor) -> Tensor:
-    if not (node.get("detect_negative", 1) and node.get("detect_positive", 1)):
-        raise refuse(node, "infinity of one sign")
     return torch.isinf(x)
 
 
@@ -79,6 +77,6 @@ def where(node: Node, condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return torch.where(condition, a, b)
 
 
-@operator("BitShift", attributes="direction")
+@operator("BitShift", attributes="direction", refused=only(direction=("LEFT", "RIGHT")))
 def shift(node: Node, a: Tensor, b: Tensor) -> Tensor:
     return torch.bitwise_left_shift(a, b) if node.get("direction") == "LEFT" else torch.bitwise_right_shift(a, b)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from coequal.subjects.artefacts.operators.table import Node, operator, refuse, whole
+from coequal.subjects.artefacts.operators.table import Node, only, operator, refuse, whole
 
 Tensor = torch.Tensor
 FAR = (1 << 31) - 1
@@ -73,10 +73,22 @@ def concat(node: Node, *tensors: Tensor) -> Tensor:
 
 @operator("Split", attributes="axis num_outputs")
 def split(node: Node, x: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, ...]:
-    """Into parts of these sizes, or into equal ones, of which the last may be smaller."""
+    """Into parts of these sizes, or into equal ones, of which the last may be smaller, or empty."""
     axis, count = node.get("axis", 0), len(node.outputs)
-    parts = -(-x.shape[axis] // count) if sizes is None else whole(sizes)
+    parts = _equal(node, x.shape[axis], count) if sizes is None else whole(sizes)
+    if len(parts) != count:
+        raise refuse(node, f"{len(parts)} parts, and {count} outputs")
     return torch.split(x, parts, axis)
+
+
+def _equal(node: Node, size: int, count: int) -> list[int]:
+    each = -(-size // count)
+    last = size - each * (count - 1)
+    if node.get("num_outputs", count) != count:
+        raise refuse(node, f"num_outputs {node.get('num_outputs')}, and {count} outputs")
+    if last < 0 or (last != each and node.opset < 18):
+        raise refuse(node, f"{size} elements in {count} parts, all but the last of {each}")
+    return [each] * (count - 1) + [last]
 
 
 @operator("Slice")
@@ -116,31 +128,25 @@ def gather_elements(node: Node, x: Tensor, indices: Tensor) -> Tensor:
     return torch.gather(x, axis, torch.where(places < 0, places + x.shape[axis], places))
 
 
-@operator("GatherND", attributes="batch_dims")
+@operator("GatherND", attributes="batch_dims", refused=only(batch_dims=(0,)))
 def gather_nd(node: Node, x: Tensor, indices: Tensor) -> Tensor:
-    if node.get("batch_dims", 0):
-        raise refuse(node, "batch_dims")
     return x[tuple(indices.to(torch.int64).unbind(-1))]
 
 
-@operator("ScatterND", attributes="reduction")
+@operator("ScatterND", attributes="reduction", refused=only(reduction=("none",)))
 def scatter_nd(node: Node, x: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
-    if node.get("reduction", "none") != "none":
-        raise refuse(node, f"reduction {node.get('reduction')!r}")
     return x.index_put(tuple(indices.to(torch.int64).unbind(-1)), updates)
 
 
-@operator("ScatterElements", attributes="axis reduction")
+@operator("ScatterElements", attributes="axis reduction", refused=only(reduction=("none", "add")))
 def scatter_elements(node: Node, x: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
     axis = node.get("axis", 0)
-    if node.get("reduction", "none") not in ("none", "add"):
-        raise refuse(node, f"reduction {node.get('reduction')!r}")
     places = indices.to(torch.int64)
     places = torch.where(places < 0, places + x.shape[axis], places)
     return (torch.scatter if node.get("reduction", "none") == "none" else torch.scatter_add)(x, axis, places, updates)
 
 
-@operator("Pad", attributes="mode")
+@operator("Pad", attributes="mode", refused=only(mode=("constant", "reflect", "edge", "wrap")))
 def pad(node: Node, x: Tensor, pads: Tensor, value: Tensor | None = None, axes: Tensor | None = None) -> Tensor:
     """Constant, reflected, or the elements at the edge; negative numbers cut off."""
     numbers, mode = whole(pads), node.get("mode", "constant")
@@ -151,11 +157,11 @@ def pad(node: Node, x: Tensor, pads: Tensor, value: Tensor | None = None, axes: 
         filler = 0 if value is None else value.reshape(()).item()
         return F.pad(x, flat, value=filler) if any(flat) else x
     for axis, (before, after) in both.items():
-        x = _extended(node, x, axis, before, after, mode)
+        x = _extended(x, axis, before, after, mode)
     return x
 
 
-def _extended(node: Node, x: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
+def _extended(x: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
     size = x.shape[axis]
     places = torch.arange(-before, size + after)
     if mode == "edge":
@@ -164,10 +170,8 @@ def _extended(node: Node, x: Tensor, axis: int, before: int, after: int, mode: s
         period = max(1, 2 * (size - 1))
         places = places.remainder(period)
         places = torch.where(places >= size, period - places, places)
-    elif mode == "wrap":
-        places = places.remainder(size)
     else:
-        raise refuse(node, f"mode {mode!r}")
+        places = places.remainder(size)
     return x.index_select(axis, places.to(x.device))
 
 
@@ -177,7 +181,7 @@ def trilu(node: Node, x: Tensor, k: Tensor | None = None) -> Tensor:
     return torch.triu(x, diagonal) if node.get("upper", 1) else torch.tril(x, diagonal)
 
 
-@operator("DepthToSpace", attributes="blocksize mode")
+@operator("DepthToSpace", attributes="blocksize mode", refused=only(mode=("DCR", "CRD")))
 def depth_to_space(node: Node, x: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, C / b^2, H b, W b); the channels of a block come first, or last (CRD)."""
     rows, channels, high, wide = x.shape

@@ -5,15 +5,17 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from coequal.subjects.artefacts.operators.table import Node, operator, refuse
+from coequal.subjects.artefacts.operators.table import Node, operator
 
 Tensor = torch.Tensor
 
 
-@operator("BatchNormalization", attributes="epsilon momentum training_mode")
+@operator(
+    "BatchNormalization",
+    attributes="epsilon momentum training_mode",
+    refused=lambda node: "it is in training mode: rows would depend on one another" if node.get("training_mode") else None,
+)
 def batch_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor, var: Tensor) -> Tensor:
-    if node.get("training_mode", 0):
-        raise refuse(node, "it is in training mode: rows would depend on one another")
     return F.batch_norm(x, mean, var, scale, bias, False, 0.0, node.get("epsilon", 1e-5))
 
 

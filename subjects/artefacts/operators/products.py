@@ -7,10 +7,11 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from coequal.subjects.artefacts.operators.table import Node, operator, refuse
+from coequal.subjects.artefacts.operators.table import Node, only, operator, refuse
 
 Tensor = torch.Tensor
 WINDOW = "auto_pad dilations group kernel_shape pads strides"
+PADS = ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
 
 
 @operator("MatMul")
@@ -39,13 +40,11 @@ def windows(node: Node, sizes: list[int], kernel: list[int]) -> tuple[list[int],
     pads, how = node.get("pads") or [0] * 2 * axes, node.get("auto_pad", "NOTSET")
     if how == "VALID":
         pads = [0] * 2 * axes
-    elif how in ("SAME_UPPER", "SAME_LOWER"):
+    elif how != "NOTSET":
         steps = zip(sizes, kernel, strides, dilations, strict=True)
         whole = [max(0, (-(-n // s) - 1) * s + (k - 1) * d + 1 - n) for n, k, s, d in steps]
         small, large = [n // 2 for n in whole], [n - n // 2 for n in whole]
         pads = [*small, *large] if how == "SAME_UPPER" else [*large, *small]
-    elif how != "NOTSET":
-        raise refuse(node, f"auto_pad {how!r}")
     return list(strides), list(dilations), list(pads[:axes]), list(pads[axes:])
 
 
@@ -64,7 +63,7 @@ def _checked(node: Node, weight: Tensor) -> list[int]:
     return kernel
 
 
-@operator("Conv", attributes=WINDOW)
+@operator("Conv", attributes=WINDOW, refused=only(auto_pad=PADS))
 def conv(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y[o, t] = sum_{c, k} w[o, c, k] x[c, s t + d k - p] + b[o]."""
     kernel = _checked(node, weight)
@@ -74,13 +73,15 @@ def conv(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> T
     return function(x, weight, bias, strides, pads, dilations, node.get("group", 1))
 
 
-@operator("ConvTranspose", attributes=f"{WINDOW} output_padding output_shape")
+@operator(
+    "ConvTranspose",
+    attributes=f"{WINDOW} output_padding output_shape",
+    refused=only(auto_pad=("NOTSET", "VALID"), output_shape=()),
+)
 def conv_transpose(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The transpose of a convolution; what `pads` names is cut off both ends."""
     kernel = _checked(node, weight)
     axes = len(kernel)
-    if node.get("output_shape") is not None or node.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
-        raise refuse(node, "output_shape and auto_pad of a transposed convolution")
     strides, dilations, before, after = windows(node, list(x.shape[2:]), kernel)
     more = list(node.get("output_padding") or [0] * axes)
     function: Any = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[axes - 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from coequal.subjects.artefacts.operators.table import Node, operator, refuse
+from coequal.subjects.artefacts.operators.table import Node, only, operator, refuse
 
 Tensor = torch.Tensor
 
@@ -13,13 +13,13 @@ def _along(node: Node, x: Tensor, part: Tensor) -> Tensor:
     """One number for all, or one for each place of the axis."""
     if part.numel() == 1:
         return part.reshape(())
-    if part.dim() != 1 or node.get("block_size", 0):
+    if part.dim() != 1:
         raise refuse(node, "scales of blocks")
     axis = node.get("axis", 1) % x.dim()
     return part.reshape([-1 if i == axis else 1 for i in range(x.dim())])
 
 
-@operator("QuantizeLinear", attributes="axis block_size output_dtype precision saturate")
+@operator("QuantizeLinear", attributes="axis block_size output_dtype precision saturate", refused=only(block_size=(0,)))
 def quantise(node: Node, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
     """round(x / scale) + zero point, halves to even, cut to what the format holds."""
     kind = torch.uint8 if zero is None else zero.dtype
@@ -31,7 +31,7 @@ def quantise(node: Node, x: Tensor, scale: Tensor, zero: Tensor | None = None) -
     return level.clamp(limits.min, limits.max).to(kind)
 
 
-@operator("DequantizeLinear", attributes="axis block_size output_dtype")
+@operator("DequantizeLinear", attributes="axis block_size output_dtype", refused=only(block_size=(0,)))
 def dequantise(node: Node, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
     """(x - zero point) * scale."""
     level = x.to(torch.int32) if zero is None else x.to(torch.int32) - _along(node, x, zero).to(torch.int32)

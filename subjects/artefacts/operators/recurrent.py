@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from coequal.subjects.artefacts.operators.table import Node, operator, refuse, whole
+from coequal.subjects.artefacts.operators.table import Node, only, operator, refuse, whole
 
 Tensor = torch.Tensor
 ATTRIBUTES = "activation_alpha activation_beta activations clip direction hidden_size layout"
@@ -18,13 +18,19 @@ State = tuple[Tensor, ...]
 Cell = Callable[[Tensor, State], State]
 
 
+def _unmeant(node: Node) -> str | None:
+    if node.get("clip") is not None or node.get("activation_alpha") or node.get("activation_beta"):
+        return "clip, activation_alpha and activation_beta have no meaning here"
+    if any(name.lower() not in FUNCTIONS for name in node.get("activations") or ()):
+        return f"activations {', '.join(node.get('activations'))} have no meaning here"
+    if any(node.inputs[7:]):
+        return "peepholes have no meaning here"
+    return only(direction=("forward", "reverse", "bidirectional"), input_forget=(0,))(node)
+
+
 def _functions(node: Node, defaults: list[str], direction: int) -> list[Callable[[Tensor], Tensor]]:
     names = node.get("activations") or defaults * 2
     names = names[direction * len(defaults) : (direction + 1) * len(defaults)]
-    if node.get("clip") is not None or node.get("activation_alpha") or node.get("activation_beta"):
-        raise refuse(node, "clip, activation_alpha and activation_beta")
-    if any(name.lower() not in FUNCTIONS for name in names):
-        raise refuse(node, f"activations {', '.join(names)}")
     return [FUNCTIONS[name.lower()] for name in names]
 
 
@@ -74,7 +80,7 @@ def _linear(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
     return torch.matmul(x, w.T) + b
 
 
-@operator("RNN", attributes=ATTRIBUTES)
+@operator("RNN", attributes=ATTRIBUTES, refused=_unmeant)
 def rnn(node: Node, x: Tensor, w: Tensor, r: Tensor, b: Tensor | None = None, lengths: Tensor | None = None,
         h: Tensor | None = None) -> tuple[Tensor, ...]:  # fmt: skip
     """h' = f(W x + wb + R h + rb)."""
@@ -88,7 +94,7 @@ def rnn(node: Node, x: Tensor, w: Tensor, r: Tensor, b: Tensor | None = None, le
     return _run(node, x, lengths, (h,), cells, r.shape[-1])
 
 
-@operator("GRU", attributes=f"{ATTRIBUTES} linear_before_reset")
+@operator("GRU", attributes=f"{ATTRIBUTES} linear_before_reset", refused=_unmeant)
 def gru(node: Node, x: Tensor, w: Tensor, r: Tensor, b: Tensor | None = None, lengths: Tensor | None = None,
         h: Tensor | None = None) -> tuple[Tensor, ...]:  # fmt: skip
     """z, reset = f(...); n = g(W x + wb + reset (R h + rb)) where linear_before_reset is 1, as in torch; otherwise
@@ -114,12 +120,10 @@ def gru(node: Node, x: Tensor, w: Tensor, r: Tensor, b: Tensor | None = None, le
     return _run(node, x, lengths, (h,), cells, r.shape[-1])
 
 
-@operator("LSTM", attributes=f"{ATTRIBUTES} input_forget")
+@operator("LSTM", attributes=f"{ATTRIBUTES} input_forget", refused=_unmeant)
 def lstm(node: Node, x: Tensor, w: Tensor, r: Tensor, b: Tensor | None = None, lengths: Tensor | None = None,
-         h: Tensor | None = None, c: Tensor | None = None, p: Tensor | None = None) -> tuple[Tensor, ...]:  # fmt: skip
+         h: Tensor | None = None, c: Tensor | None = None, _: None = None) -> tuple[Tensor, ...]:  # fmt: skip
     """c' = forget c + input g(...); h' = output k(c'). Gates stand in the order input, output, forget, cell."""
-    if p is not None or node.get("input_forget", 0):
-        raise refuse(node, "peepholes and input_forget")
 
     def cell(number: int, parts: tuple[list[Tensor], ...]) -> Cell:
         f, g, k = _functions(node, ["Sigmoid", "Tanh", "Tanh"], number)

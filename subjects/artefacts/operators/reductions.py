@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from coequal.subjects.artefacts.operators.table import Node, operator, refuse, whole
+from coequal.subjects.artefacts.operators.table import Node, only, operator, refuse, whole
 
 Tensor = torch.Tensor
 
@@ -13,6 +13,7 @@ Tensor = torch.Tensor
     *("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2"),
     *("ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp"),
     attributes="axes keepdims noop_with_empty_axes",
+    refused=lambda node: None if node.inputs[1:] or node.get("axes") else _unmeant(node),
 )
 def reduce(node: Node, x: Tensor, axes: Tensor | None = None) -> Tensor:
     """Over the axes that an attribute or an input names; over all where none does."""
@@ -23,10 +24,16 @@ def reduce(node: Node, x: Tensor, axes: Tensor | None = None) -> Tensor:
     return _reduced(node.kind, x, over, keep)
 
 
+def _unmeant(node: Node) -> str | None:
+    """Without axes."""
+    same = node.kind in ("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd")
+    return "no axes, with noop_with_empty_axes" if node.get("noop_with_empty_axes", 0) and not same else None
+
+
 def _each(node: Node, x: Tensor) -> Tensor:
-    if node.kind in ("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"):
-        return x
-    raise refuse(node, "no axes, with noop_with_empty_axes")
+    if why := _unmeant(node):
+        raise refuse(node, why)
+    return x
 
 
 def _reduced(kind: str, x: Tensor, axes: list[int], keep: bool) -> Tensor:
@@ -56,14 +63,16 @@ def cumsum(node: Node, x: Tensor, axis: Tensor) -> Tensor:
     return total.flip(along) if node.get("reverse", 0) else total
 
 
-@operator("ArgMax", "ArgMin", attributes="axis keepdims select_last_index")
+@operator("ArgMax", "ArgMin", attributes="axis keepdims select_last_index", refused=only(select_last_index=(0,)))
 def argument(node: Node, x: Tensor) -> Tensor:
-    if node.get("select_last_index", 0):
-        raise refuse(node, "select_last_index")
     return (torch.argmax if node.kind == "ArgMax" else torch.argmin)(x, node.get("axis", 0), bool(node.get("keepdims", 1)))
 
 
 @operator("TopK", attributes="axis largest sorted")
 def topk(node: Node, x: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-    values, places = torch.topk(x, int(k.reshape(()).item()), node.get("axis", -1), bool(node.get("largest", 1)))
+    """Of equal numbers the one with the lower index comes first; torch.topk promises no order among them."""
+    count, axis, largest = int(k.reshape(()).item()), node.get("axis", -1), bool(node.get("largest", 1))
+    values, places = torch.topk(x, count, axis, largest)
+    if node.outputs[1:] and node.outputs[1] not in ("", *node.unread):  # a sort costs more than the values need
+        places = torch.sort(x, dim=axis, descending=largest, stable=True).indices.narrow(axis, 0, count)
     return values, places

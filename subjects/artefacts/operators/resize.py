@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from coequal.subjects.artefacts.operators.table import Node, operator, refuse, whole
+from coequal.subjects.artefacts.operators.table import Node, only, operator, whole
 
 Tensor = torch.Tensor
 
@@ -15,17 +15,19 @@ Tensor = torch.Tensor
     "Resize",
     attributes="antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value"
     " keep_aspect_ratio_policy mode nearest_mode",
+    refused=only(
+        mode=("nearest", "linear"),
+        antialias=(0,),
+        exclude_outside=(0,),
+        keep_aspect_ratio_policy=("stretch",),
+        coordinate_transformation_mode=("asymmetric", "align_corners", "half_pixel", "pytorch_half_pixel"),
+        nearest_mode=("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"),
+    ),
 )
 def resize(
     node: Node, x: Tensor, roi: Tensor | None = None, scales: Tensor | None = None, sizes: Tensor | None = None
 ) -> Tensor:
     mode = node.get("mode", "nearest")
-    if mode not in ("nearest", "linear") or node.get("antialias", 0) or node.get("exclude_outside", 0):
-        raise refuse(
-            node, f"mode {mode!r}, antialias {node.get('antialias', 0)}, exclude_outside {node.get('exclude_outside', 0)}"
-        )
-    if node.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-        raise refuse(node, "keep_aspect_ratio_policy")
     axes = [a % x.dim() for a in node.get("axes") or range(x.dim())]
     if sizes is not None and sizes.numel():
         wanted = whole(sizes)
@@ -62,11 +64,7 @@ def _place(node: Node, i: int, size: int, before: int, scale: float) -> float:
         return i / scale
     if how == "align_corners":
         return i * (before - 1) / (size - 1) if size > 1 else 0.0
-    if how == "half_pixel" or (how == "pytorch_half_pixel" and size > 1):
-        return (i + 0.5) / scale - 0.5
-    if how == "pytorch_half_pixel":
-        return 0.0
-    raise refuse(node, f"coordinate_transformation_mode {how!r}")
+    return (i + 0.5) / scale - 0.5 if how == "half_pixel" or size > 1 else 0.0
 
 
 def _nearest(node: Node, place: float) -> int:
@@ -75,6 +73,4 @@ def _nearest(node: Node, place: float) -> int:
         return math.ceil(place - 0.5)
     if how == "round_prefer_ceil":
         return math.floor(place + 0.5)
-    if how not in ("floor", "ceil"):
-        raise refuse(node, f"nearest_mode {how!r}")
     return math.floor(place) if how == "floor" else math.ceil(place)

@@ -64,9 +64,10 @@ def nonzero(node: Node, x: Tensor) -> Tensor:
 
 @operator("OneHot", attributes="axis")
 def one_hot(node: Node, indices: Tensor, depth: Tensor, values: Tensor) -> Tensor:
-    """Off and on values: where an index says so."""
+    """Off and on values: where an index says so. Negative ones count from the end; those beyond either end are nowhere."""
     count, axis = int(depth.reshape(()).item()), node.get("axis", -1)
-    places = indices.to(torch.int64).remainder(count).unsqueeze(axis)
+    places = indices.to(torch.int64)
+    places = torch.where(places < 0, places + count, places).unsqueeze(axis)
     axis = axis % places.dim()
     line = torch.arange(count).reshape([-1 if i == axis else 1 for i in range(places.dim())])
     return torch.where(places == line, values[1], values[0])

@@ -1,7 +1,8 @@
 """The table of ONNX operators that have a meaning here: a function of torch each, registered by decorator.
 
 A meaning takes the node and its inputs (None for an optional one that is not given) and returns tensors. It names the
-attributes that it honours: a node with another one is refused, as is an operator without a meaning. Nothing is guessed.
+attributes that it honours: a node with another one is refused, as is one with a value that it does not honour, and an
+operator without a meaning. Nothing is guessed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from coequal.subjects.errors import BadSubject, nearest
 
 Tensor = torch.Tensor
 Rule = Callable[..., Any]
+Why = Callable[["Node"], "str | None"]  # what of a node has no meaning, in words
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Meaning:
     rule: Rule
     attributes: frozenset[str]
     newest: int  # the opset whose definition was read; later ones may mean something else
+    refused: Why | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Node:
     opset: int = 13
     formats: Formats = field(default_factory=Formats)
     bodies: dict[str, Callable[..., tuple[Tensor, ...]]] = field(default_factory=dict)  # graphs among the attributes
+    unread: frozenset[str] = frozenset()  # outputs that nothing reads
 
     def get(self, name: str, default: Any = None) -> Any:
         """An attribute."""
@@ -57,15 +61,28 @@ OPERATORS: dict[str, Meaning] = {}
 NEWEST = 26
 
 
-def operator(*names: str, attributes: str = "", newest: int = NEWEST) -> Callable[[Rule], Rule]:
-    """Register the meaning of operators; `attributes` are those that it honours, with blanks between them."""
+def operator(*names: str, attributes: str = "", newest: int = NEWEST, refused: Why | None = None) -> Callable[[Rule], Rule]:
+    """Register the meaning of operators; `attributes` are those that it honours, with blanks between them.
+
+    `refused` says what of a node, without its inputs' contents, has no meaning.
+    """
 
     def register(rule: Rule) -> Rule:
         for name in names:
-            OPERATORS[name] = Meaning(rule, frozenset(attributes.split()), newest)
+            OPERATORS[name] = Meaning(rule, frozenset(attributes.split()), newest, refused)
         return rule
 
     return register
+
+
+def only(**allowed: tuple) -> Why:
+    """Attributes that may have these values alone, or none."""
+
+    def why(node: Node) -> str | None:
+        wrong = [f"{name} {node.get(name)!r}" for name, values in allowed.items() if node.get(name) not in (None, *values)]
+        return f"{', '.join(wrong)} has no meaning here" if wrong else None
+
+    return why
 
 
 def check(node: Node, domain: str) -> None:
@@ -87,6 +104,8 @@ def check(node: Node, domain: str) -> None:
     for name in node.attributes:
         if name not in meaning.attributes:
             raise Refused(f"{node}: the attribute {name!r} has no meaning here")
+    if meaning.refused is not None and (why := meaning.refused(node)) is not None:
+        raise refuse(node, why)
 
 
 def refuse(node: Node, why: str) -> Refused:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coequal.equivalence.memory.watched import Counter, Uses
+from coequal.equivalence.memory.watched import MANY, MOST, Counter, TooMany, Uses
 
 
 def watched(value: int = 20, growth: int = 12) -> tuple[Counter, Uses]:
@@ -53,6 +53,17 @@ def test_comparisons_with_what_lies_ahead_are_noted(compare):
     counter, uses = watched()
     compare(counter)
     assert uses.ahead == {1000}
+
+
+def test_it_is_compared_with_so_many_numbers_and_no_more():
+    """`in` tries each number of a range, since it is no int."""
+    counter, uses = watched()
+    assert counter not in range(21, 21 + MOST)
+    assert not uses.escapes
+    with pytest.raises(TooMany):
+        assert counter in range(1500, 10**9)
+    assert uses.escapes == {MANY}
+    assert len(uses.ahead) == MOST + 1
 
 
 def test_it_stays_a_counter_when_it_is_moved():

@@ -35,6 +35,8 @@ class Mean:
             frame = frame * 2
         if self.variant == "wrong from frame 5000 on" and self.t >= 5000:
             frame = frame * 2
+        if self.variant.startswith("searches") and self.t in range(1500, 10**9):
+            frame = frame * 2
         if self.variant == "indexes by its count":
             torch.zeros(10_000)[self.t]
         self.ring[slot] = frame.clone()
@@ -82,6 +84,13 @@ def test_a_threshold_that_is_far_is_named():
     found = of(lambda: Mean("wrong from frame 5000 on"))
     assert not found.holds
     assert "compares its frame number with 5000" in found.says
+
+
+def test_a_count_that_is_searched_for_in_a_long_range_is_no_search_for_ever():
+    """Python tries each number of the range for whatever is no int: nothing is concluded, soon."""
+    found = of(lambda: Mean("searches a range"))
+    assert not found.holds
+    assert "the stream uses its frame number itself: as what is compared with more than 4096 numbers" in found.says
 
 
 def test_a_count_that_is_used_itself_is_named():

@@ -24,7 +24,10 @@ Tensor = torch.Tensor
 class FrameDifference(Streaming, clip_modules.FrameDifference):
     """`coequal.continual.clip_modules.FrameDifference`: what is subtracted waits for the next frame."""
 
-    timing = Timing(2, 1, 0, 1)
+    @property
+    def timing(self) -> Timing:
+        """Two frames, the later of which comes a frame later."""
+        return Timing(2, 1, 0, 1)
 
     def begin(self, frame: Tensor) -> State:
         """No frame yet."""

@@ -22,14 +22,17 @@ from typing import Any
 from coequal.reference.activation import Activation
 from coequal.reference.compose import Residual, Sequential
 from coequal.reference.layer import Layer, Shape
+from coequal.reference.pool import AvgPool
+from coequal.systems.streamability import operators
 from coequal.systems.system import System
 
 CHANNELS = {
-    *("in_channels", "out_channels", "num_features", "num_channels", "channels", "squeeze_channels", "groups"),
+    *("in_channels", "out_channels", "num_features", "num_channels", "channels", "inner", "squeeze_channels", "groups"),
     *("in_features", "out_features", "normalized_shape", "embed_dim", "d_model", "dim_feedforward", "classes"),
 }
 PARTS = {"nhead", "num_heads", "fold_div"}
-SHARE = {2: 16, 1: 256}  # of what is published, by the axis of time: video, tokens
+SELECTED = {"start", "stop"}  # channels by their number
+SHARES = {2: (16, 13), 1: (256,)}  # of what is published, by the axis of time, video or tokens: the first that fits
 LEAST = {2: 1, 1: 4}  # channels; a norm of one or two features knows nothing but signs
 WINDOW = {2: 2, 1: 3}  # frames
 SIDES = (2, 3, 4, 8, 16)  # of a frame, in pixels
@@ -42,12 +45,15 @@ def small(system: System) -> tuple[Any, Shape]:
     """The network and the smallest clip that it takes; ValueError where none of at most LONGEST frames does."""
     time = system.layer.time
     assert time is not None
-    layer = _once(_sized(_changed(system.layer, _smaller(time, system.shape[time]))), set())
-    channels = _narrow(system.shape[3 - time], time)
-    for side, length in itertools.product(SIDES, range(WINDOW[time], LONGEST)):
-        shape = (1, channels, length, *[side] * (len(system.shape) - 3)) if time == 2 else (1, length, channels)
-        if _takes(layer, shape):
-            return layer, shape
+    for share in SHARES[time]:
+        layer = _once(_sized(_changed(system.layer, _smaller(time, system.shape[time], share))), set())
+        channels = _narrow(system.shape[3 - time], time, share)
+        pools = [operator.kernel_size for _, operator in operators(layer) if isinstance(operator, AvgPool)]
+        least = max((max(kernel[1:]) for kernel in pools if len(kernel) == 3), default=1)  # torch refuses smaller frames
+        for side, length in itertools.product([side for side in SIDES if side >= least], range(WINDOW[time], LONGEST)):
+            shape = (1, channels, length, *[side] * (len(system.shape) - 3)) if time == 2 else (1, length, channels)
+            if _takes(layer, shape):
+                return layer, shape
     raise ValueError(f"{system.name}: its small network takes no clip of up to {LONGEST} frames")
 
 
@@ -60,15 +66,15 @@ def _at_most_two(size: int) -> int:
     return min(size, 2)
 
 
-def _narrow(channels: int, time: int) -> int:
-    return max(min(channels, LEAST[time]), -(-channels // SHARE[time]))
+def _narrow(channels: int, time: int, share: int) -> int:
+    return max(min(channels, LEAST[time]), -(-channels // share))
 
 
-def _smaller(time: int, frames: int) -> Changes:
+def _smaller(time: int, frames: int, share: int) -> Changes:
     """What becomes of the numbers of a network that was published with clips of so many frames."""
     window = WINDOW[time]
     return {
-        **dict.fromkeys(CHANNELS, lambda size: _narrow(size, time)),
+        **dict.fromkeys(CHANNELS | SELECTED, lambda size: _narrow(size, time, share)),
         **dict.fromkeys(PARTS, _at_most_two),
         "window": lambda size: window,
         "length": lambda size: size - frames + window,

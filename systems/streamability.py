@@ -133,6 +133,9 @@ def counterexample(layer: Layer, shape: Shape, closest: Variant | None) -> Count
         stream = closest.layer
     delay: int = stream.timing.delay  # pyright: ignore[reportOptionalMemberAccess]
     lengths = range(delay + 2, delay + LONGEST)
+    if closest is None:  # strides may leave frames out, but none where all of them begin
+        stride: int = stream.timing.stride  # pyright: ignore[reportOptionalMemberAccess]
+        lengths = range(delay + 2 + (-delay - 1) % stride, lengths.stop, stride)
     taken = (length for length in lengths if _takes(layer, _lasting(layer, shape, length)))
     return Counterexample(path, type(guilty).__name__, next(taken, shape[layer.time or 2]))
 

@@ -41,10 +41,11 @@ def test_it_fits(width: int, capsys: pytest.CaptureFixture[str], monkeypatch: py
             assert (whole in found[name]) == (width >= 100)
 
 
-def test_the_whole_list_takes_less_than_five_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_list_takes_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    entry.cache_clear()
     begin = time.process_time()
     assert main(["systems"]) == 0
-    assert time.process_time() - begin < 5
+    assert time.process_time() - begin < 60  # four on a machine that has nothing else to do
 
 
 @pytest.mark.parametrize("name", ["CoI3D_8", "CoX3D-S_13", "CoOadTR-b2 [Kin.]", "MC4-18_8"])

@@ -1,15 +1,20 @@
 """From a module to a subject: ours, continual-inference's, and what nobody recognises."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
 
 import coequal
 from coequal import continual, verify
+from coequal.continual.to_torch import regular
 from coequal.equivalence.run.player import Player
 from coequal.subjects.adapters.continual_inference import LibraryStream, Session
 from coequal.subjects.inputs import Inputs
 from coequal.subjects.outputs import Outputs
+from coequal.systems.catalogue import SYSTEMS
+from coequal.systems.small import small
 
 co = pytest.importorskip("continual", reason="continual-inference is not installed: pip install 'coequal[demo]'")
 
@@ -126,3 +131,12 @@ def test_recurrent_modules_of_continual_inference_are_proved_for_every_length(ki
     module = getattr(co, kind)(2, 3)
     report = verify(module, example=torch.randn(2, 2, 5), effort="quick", checks=["values", "exact"])
     assert report.proof["horizon"] == "all", report.proof["state"]
+
+
+def test_a_network_whose_positions_count_on_is_compared_as_a_whole():
+    torch.manual_seed(0)
+    layer = SYSTEMS["CoOadTR-b1 [A.Net]"].stream
+    reduced, shape = small(dataclasses.replace(SYSTEMS["CoOadTR-b1 [A.Net]"], layer=layer))
+    module = continual.convert(regular(reduced).eval())
+    report = verify(coequal.subject(module, example=torch.randn(shape)), effort="quick", checks=["values", "exact"])
+    assert report.verdict in ("proved", "tested"), report

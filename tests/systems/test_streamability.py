@@ -159,7 +159,7 @@ def test_what_does_not_stream_is_refuted(layer: Any, shape: Shape) -> None:
     found = verdict.counterexample
     assert verdict.kind == NOT
     assert found is not None
-    assert difference(layer, shape, found) > 1e-6
+    assert difference(layer, shape, found) > 1e-10  # far beyond roundings
     with pytest.raises(NotStreamable) as refused:
         convert(regular(layer).eval())
     assert refused.value.path == found.path

@@ -6,6 +6,7 @@ Everything is derived when it is asked for, from the network: nothing is stored 
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -113,6 +114,7 @@ def _family(name: str | None) -> Iterable[System]:
     return [system for system in SYSTEMS.values() if system.family.lower() == name.lower()]
 
 
+@functools.cache
 def entry(system: System) -> Entry:
     """Derive it: the verdict from the timings of the operators, costs from their formulas."""
     from coequal.proofs.cost import clip_cost, state_size, step_cost

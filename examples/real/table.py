@@ -1,4 +1,4 @@
-"""The table of `docs/packages.md`: every subject of this folder, verified by the command line, one after the other.
+"""A table of real models: every subject of this folder, verified by the command line, one after the other.
 
 `python -P examples/real/table.py` prints it, in ten minutes; what is not installed says so.
 """

@@ -96,10 +96,12 @@ class _Scan:
         self.copied: set[Chain] = set()  # what is below it once more
         self.module: set[Chain] = set()  # from which names are imported
         self.constants: list[Any] = []
+        self.outer: tuple[str, ...] = ()  # names of enclosing functions
         self.before = ""
 
     def through(self, code: types.CodeType) -> None:
         """All of them, in order."""
+        self.outer = code.co_freevars
         for step in dis.get_instructions(code):
             if step.opname not in SILENT:
                 self._step(step)
@@ -108,7 +110,7 @@ class _Scan:
     def _step(self, step: dis.Instruction) -> None:
         name, kinds = step.opname, LOCAL.findall(step.opname)
         if name in ("LOAD_GLOBAL", "LOAD_NAME"):
-            self._load({(str(step.argval),)})
+            self._load({(str(step.argval),)} | self.bound.get(str(step.argval), set()))  # of a class body, say
         elif kinds and ("FAST" in name or "DEREF" in name):
             locals_ = step.argval if isinstance(step.argval, tuple) else (step.argval,)
             for kind, local in zip(kinds, locals_, strict=False):
@@ -122,13 +124,16 @@ class _Scan:
             self._extend(self.chains or self.module, str(step.argval))
         elif name in ("COPY", "DUP_TOP"):
             self.copied = self.chains
-        elif name in ("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_NAME"):
-            if name != "STORE_NAME":
-                self.found.rebinds.add(str(step.argval))
-            self._store(None if name == "DELETE_GLOBAL" else str(step.argval))
+        elif name == "STORE_NAME":  # an attribute of the class whose body this is
+            self.found.ends |= self.chains
+            self._store(str(step.argval))
+        elif name in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+            self.found.rebinds.add(str(step.argval))
+            self._store(str(step.argval))
+        elif name == "IS_OP":
+            self.found.identities |= self.before not in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_ATTR")
+            self._load(set())
         elif name not in ("SWAP", "ROT_TWO", "ROT_THREE", "POP_TOP"):
-            if name == "IS_OP":
-                self.found.identities |= self.before not in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_ATTR")
             if name.startswith("LOAD_CONST") or name == "LOAD_SMALL_INT":
                 self.constants.append(step.argval)
             self._load(set())
@@ -143,9 +148,10 @@ class _Scan:
         self.chains = {(*chain, name) for chain in chains}
         self.found.chains |= self.chains
 
-    def _store(self, local: str | None) -> None:
-        if local is not None:
-            self.bound.setdefault(local, set()).update(self.chains or self.copied)
+    def _store(self, local: str) -> None:
+        if local in self.outer:
+            self.found.ends |= self.chains
+        self.bound.setdefault(local, set()).update(self.chains or self.copied)
         self.chains, self.copied = self.copied, set()
 
     def _import(self, path: str) -> None:

@@ -20,6 +20,7 @@ AFTER = 3000  # frames, after which the stream is wrong
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch):
+    beside.n = beside.inner.n = 0
     monkeypatch.setitem(sys.modules, "a_module_of_ones_own", beside)
     monkeypatch.setitem(sys.modules, "a_module_of_ones_own.inner", beside.inner)
 
@@ -61,6 +62,38 @@ def bound_twice() -> bool:
     first = second = a_module_of_ones_own
     first.n += 1
     return second.n > AFTER
+
+
+def in_the_body_of_a_class() -> bool:
+    class Body:
+        import a_module_of_ones_own as own
+
+        own.n += 1
+        late = own.n > AFTER
+
+    return Body.late
+
+
+def an_attribute_of_a_class() -> bool:
+    class Body:
+        import a_module_of_ones_own as own
+
+    Body.own.n += 1
+    return Body.own.n > AFTER
+
+
+def bound_by_an_inner_function() -> bool:
+    own = None
+
+    def load() -> None:
+        nonlocal own
+        import a_module_of_ones_own
+
+        own = a_module_of_ones_own
+
+    load()
+    own.n += 1
+    return own.n > AFTER
 
 
 def used_above() -> bool:
@@ -122,7 +155,18 @@ def _getenv(library: types.ModuleType) -> bool:
 
 
 BY_IMPORT = [
-    *(a_module, under_another_name, a_part_of_it, in_an_inner_function, bound_twice, used_above, handed_on),
+    *(
+        a_module,
+        under_another_name,
+        a_part_of_it,
+        in_an_inner_function,
+        bound_twice,
+        used_above,
+        handed_on,
+        in_the_body_of_a_class,
+        an_attribute_of_a_class,
+        bound_by_an_inner_function,
+    ),
     *(of_the_standard_library, the_clock, the_environment, by_way_of_torch, by_way_of_a_name_for_torch, torch_handed_on),
 ]
 

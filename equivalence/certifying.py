@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import warnings
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from coequal.subjects.artefacts.pair import Wanted
 from coequal.subjects.artefacts.states import paired
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.exporting.onnx_graph import MISSING, model_of
+from coequal.subjects.exporting.program import traced
 from coequal.subjects.subject import Subject
 
 Tensor = torch.Tensor
@@ -163,16 +163,7 @@ def _graph(clip: Subject, x: Tensor, time: int) -> bytes:
         if not isinstance(program, OnnxProgram) or (isinstance(size, int) and size != x.shape[time]):
             raise BadSubject(f"{program.name} is for {size} frames, or no file of ONNX")
         return Path(program.name).read_bytes()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, of its own code
-            program = torch.export.export(_Clip(clip), (x,)).run_decompositions()
-            program.graph.eliminate_dead_code()
-            return model_of(program, ["output"], {}).SerializeToString(deterministic=True)
-    except BadSubject:
-        raise
-    except Exception as error:
-        raise BadSubject(f"torch.export: {(str(error).strip().splitlines() or [type(error).__name__])[0]}") from None
+    return model_of(traced(_Clip(clip), (x,)), ["output"], {}).SerializeToString(deterministic=True)
 
 
 class _Clip(nn.Module):

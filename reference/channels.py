@@ -32,19 +32,8 @@ def zero_channels(clip: Array, channels: int) -> Array:
     return np.concatenate([clip, *[zero] * (channels - clip.shape[1])], axis=1)
 
 
-@dataclass(frozen=True)
-class ZeroChannels:
-    """Clips of `in_channels` channels become clips of `out_channels`, frame by frame."""
-
-    in_channels: int
-    out_channels: int
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.in_channels <= self.out_channels:
-            raise ValueError(
-                f"ZeroChannels: out_channels are at least in_channels, and those at least 1, got {self.in_channels}"
-                f" and {self.out_channels}"
-            )
+class _OtherChannels:
+    """What both share: clips `(B, C, T, ...)` become clips of other channels, frame by frame."""
 
     @property
     def time(self) -> int:
@@ -59,6 +48,21 @@ class ZeroChannels:
     def parameters(self) -> dict[str, Shape]:
         """None."""
         return {}
+
+
+@dataclass(frozen=True)
+class ZeroChannels(_OtherChannels):
+    """Clips of `in_channels` channels become clips of `out_channels`, frame by frame."""
+
+    in_channels: int
+    out_channels: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.in_channels <= self.out_channels:
+            raise ValueError(
+                f"ZeroChannels: out_channels are at least in_channels, and those at least 1, got {self.in_channels}"
+                f" and {self.out_channels}"
+            )
 
     def output_shape(self, shape: Shape) -> Shape:
         """`(B, C', T, ...)`; ValueError for other channels than C."""
@@ -86,7 +90,7 @@ def select_channels(clip: Array, start: int, stop: int) -> Array:
 
 
 @dataclass(frozen=True)
-class SelectChannels:
+class SelectChannels(_OtherChannels):
     """The channels `start` to `stop - 1` of clips `(B, C, T, ...)`."""
 
     start: int
@@ -95,20 +99,6 @@ class SelectChannels:
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.stop:
             raise ValueError(f"SelectChannels: start is at least 0 and before stop, got {self.start} and {self.stop}")
-
-    @property
-    def time(self) -> int:
-        """Axis 2 of `(B, C, T, ...)`."""
-        return 2
-
-    @property
-    def timing(self) -> Timing:
-        """Frame by frame."""
-        return Timing()
-
-    def parameters(self) -> dict[str, Shape]:
-        """None."""
-        return {}
 
     def output_shape(self, shape: Shape) -> Shape:
         """`(B, stop - start, T, ...)`; ValueError where there are fewer channels."""

@@ -1,7 +1,8 @@
-"""Lists in words, the same in every message."""
+"""Lists and numbers in words, the same in every message."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,3 +25,8 @@ def numbers(sizes: Iterable[int], most: int | None = None) -> str:
     return listed(
         words if most is None or len(words) <= most else [*words[: most - 1], f"{len(words) - most + 1} other sizes"]
     )
+
+
+def power(probability: float) -> str:
+    """`2^-76`, rounded up."""
+    return f"2^{math.ceil(math.log2(max(probability, 1e-300)))}"

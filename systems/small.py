@@ -23,7 +23,7 @@ from coequal.reference.activation import Activation
 from coequal.reference.compose import Residual, Sequential
 from coequal.reference.layer import Layer, Shape
 from coequal.reference.pool import AvgPool
-from coequal.systems.streamability import operators
+from coequal.systems.streamability import operators, takes
 from coequal.systems.system import System
 
 CHANNELS = {
@@ -52,7 +52,7 @@ def small(system: System) -> tuple[Any, Shape]:
         least = max((max(kernel[1:]) for kernel in pools if len(kernel) == 3), default=1)  # torch refuses smaller frames
         for side, length in itertools.product([side for side in SIDES if side >= least], range(WINDOW[time], LONGEST)):
             shape = (1, channels, length, *[side] * (len(system.shape) - 3)) if time == 2 else (1, length, channels)
-            if _takes(layer, shape):
+            if takes(layer, shape):
                 return layer, shape
     raise ValueError(f"{system.name}: its small network takes no clip of up to {LONGEST} frames")
 
@@ -135,10 +135,3 @@ def _around(block: Any) -> bool:
     if isinstance(block, Sequential):
         return any(map(_around, block.layers)) and all(isinstance(p, Activation) or _around(p) for p in block.layers)
     return isinstance(block, Residual) and block.shortcut is None
-
-
-def _takes(layer: Layer, shape: Shape) -> bool:
-    try:
-        return min(layer.output_shape(shape)) > 0
-    except ValueError:
-        return False

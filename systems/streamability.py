@@ -136,7 +136,7 @@ def counterexample(layer: Layer, shape: Shape, closest: Variant | None) -> Count
     if closest is None:  # strides may leave frames out, but none where all of them begin
         stride: int = stream.timing.stride  # pyright: ignore[reportOptionalMemberAccess]
         lengths = range(delay + 2 + (-delay - 1) % stride, lengths.stop, stride)
-    taken = (length for length in lengths if _takes(layer, _lasting(layer, shape, length)))
+    taken = (length for length in lengths if takes(layer, lasting(layer, shape, length)))
     return Counterexample(path, type(guilty).__name__, next(taken, shape[layer.time or 2]))
 
 
@@ -150,7 +150,7 @@ def _rebuilt(layer: Layer, shape: Shape, change: Callable[[Layer, Shape], Layer]
         return Sequential(tuple(children))
     if isinstance(layer, (Parallel, Residual)):
         one = (
-            shape if layer.reduce == "concatenate" else _lasting(layer, shape, 1)
+            shape if layer.reduce == "concatenate" else lasting(layer, shape, 1)
         )  # as a summary of the clip is for each frame
         branches = {
             name: _rebuilt(branch, one if branch.timing is None else shape, change)
@@ -162,12 +162,14 @@ def _rebuilt(layer: Layer, shape: Shape, change: Callable[[Layer, Shape], Layer]
     return change(layer, shape)
 
 
-def _lasting(layer: Layer, shape: Shape, length: int) -> Shape:
+def lasting(layer: Layer, shape: Shape, length: int) -> Shape:
+    """The shape with so many frames."""
     assert layer.time is not None
     return (*shape[: layer.time], length, *shape[layer.time + 1 :])
 
 
-def _takes(layer: Layer, shape: Shape) -> bool:
+def takes(layer: Layer, shape: Shape) -> bool:
+    """Whether a network gives anything for clips of a shape."""
     try:
         return min(layer.output_shape(shape)) > 0
     except ValueError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from coequal.equivalence.checks import CHECKS, Finer, Skip, run_once
@@ -15,6 +14,7 @@ from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.report import Check, Finding
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
+from coequal.subjects.wording import power
 
 EXACT = "exact"
 UNKNOWN = "not decided"  # how the check begins where exact arithmetic could not look
@@ -125,11 +125,6 @@ def horizon_in_words(horizon: int | str, lengths: list[int]) -> str:
     if horizon == "all":
         return "at every length"
     return f"for streams of {'' if len(lengths) == 1 else 'up to '}{horizon} frames"
-
-
-def power(probability: float) -> str:
-    """`2^-76`, rounded up."""
-    return f"2^{math.ceil(math.log2(max(probability, 1e-300)))}"
 
 
 def witness(session: Session, example: Example, noted: Noted | None = None) -> tuple[Example, Mismatch, bool] | None:

@@ -8,10 +8,8 @@ weights are larger than transformers begins with, so that what is wrong does not
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import runpy
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -22,19 +20,9 @@ import coequal
 SCALE = 6.0  # times the standard deviation of 0.02 that most begin with
 
 
-def _beside(name: str) -> ModuleType:
-    """A file of this folder."""
-    spec = importlib.util.spec_from_file_location(f"real_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_decoders = _beside("decoders")
-LLAMA = {**_decoders.SMALL, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+BESIDE = runpy.run_path(str(Path(__file__).with_name("decoders.py")))
+decoder, SMALL = BESIDE["decoder"], BESIDE["SMALL"]
+LLAMA = {**SMALL, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 HEADS = {**LLAMA, "head_dim": 4}
 GPT = {"vocab_size": 11, "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 2048, "bos_token_id": 1, "eos_token_id": 2}
 PLAIN = {"vocab_size": 11, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -104,5 +92,5 @@ def decoders(architecture: str, cache: str) -> coequal.Subject:
             if weight.dim() > 1:
                 weight.mul_(SCALE)
     if cache == "dynamic":
-        return _decoders.decoder(model)
-    return _decoders.decoder(model, lambda: transformers.StaticCache(config=config, max_cache_len=CAPACITY))
+        return decoder(model)
+    return decoder(model, lambda: transformers.StaticCache(config=config, max_cache_len=CAPACITY))

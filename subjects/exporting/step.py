@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from torch import nn
 from torch.utils import _pytree as pytree
 
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.exporting.program import traced
 from coequal.subjects.exporting.steady import Part, Steady, steady
 
 Tensor = torch.Tensor
@@ -93,17 +93,7 @@ def _traced(found: Steady, live: Sequence[Part], frame: Tensor) -> Any:
     varies: list[Any] = [{0: ROWS}] + [{} if part.rows is None else {part.rows: ROWS} for part in live]
     counted = [torch.zeros(1, dtype=torch.int64)] * _waits(live)
     two = frame[:1].expand(2, *frame.shape[1:]).clone()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, of its own code
-            given = (two, *states, *counted)
-            program = torch.export.export(step, given, dynamic_shapes=[*varies, *[{}] * len(counted)])
-            program = program.run_decompositions()
-            program.graph.eliminate_dead_code()
-            return program
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise BadSubject(f"torch.export: {type(error).__name__}: {first}") from None
+    return traced(step, (two, *states, *counted), [*varies, *[{}] * len(counted)])
 
 
 def _spelled(program: Any) -> str:

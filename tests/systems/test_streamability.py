@@ -19,14 +19,14 @@ from coequal.equivalence.campaigns.prove import prove
 from coequal.equivalence.prove.decide import BOUND
 from coequal.reference.compose import Sequential
 from coequal.reference.conv import Conv
-from coequal.reference.layer import Layer, Shape
+from coequal.reference.layer import Shape
 from coequal.reference.pad import Pad
 from coequal.reference.pool import GlobalAvgPool
 from coequal.reference.shift import TemporalShift
 from coequal.reference.transformer import TransformerEncoderLayer
 from coequal.systems.catalogue import SYSTEMS
 from coequal.systems.small import small, up_to_channels
-from coequal.systems.streamability import KINDS, LAST, NOT, Counterexample, streamability, variant
+from coequal.systems.streamability import KINDS, LAST, NOT, Counterexample, lasting, streamability, variant
 from coequal.systems.system import System
 
 ALL = pytest.mark.parametrize("system", SYSTEMS.values(), ids=list(SYSTEMS))
@@ -62,12 +62,6 @@ HAND: dict[str, Network] = {
 
 def networks(of: dict[str, Network]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("layer", "shape"), of.values(), ids=list(of))
-
-
-def lasting(layer: Layer, shape: Shape, length: int) -> Shape:
-    """The shape with so many frames."""
-    time = layer.time or 2
-    return (*shape[:time], length, *shape[time + 1 :])
 
 
 def emitted(layer: Any, shape: Shape, length: int) -> list[int]:

@@ -130,9 +130,9 @@ def _verify(commands: Any) -> None:
     )
     add("--window", type=positive, metavar="N", help="compare with the clip of the last N frames")
     add("--within", type=distance, metavar="D", help="accept a distance (absolute): `within` and exit code 0, never equal")
-    add("--example", type=shape, metavar="SHAPE", help="clip for a module that brings none, like 1,3,16,32,32 (random)")
+    _example(command)
     add("--allow", action="append", default=[], metavar="NAME", help="waive a check or finding; may be repeated")
-    add("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
+    _seed(command)
     add("--effort", choices=["quick", "normal"], help="how many lengths, weights, schedules (normal; of a family's, quick)")
     add("--bound", type=probability, default=2.0**-40, metavar="P", help="greatest probability of a wrong proof (2^-40)")
     add("--literal-constants", action="store_true", help="constants are the floats that they are, not what they stand for")
@@ -199,9 +199,9 @@ def _export(commands: Any) -> None:
     )
     add("--to", choices=["onnx", "pt2"], required=True, help="an ONNX file, or a program of torch.export")
     add("--output", metavar="FILE", help="where it is written (NAME.onnx, NAME.pt2)")
-    add("--example", type=shape, metavar="SHAPE", help="clip for a module that brings none, like 1,3,16,32,32 (random)")
-    add("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
-    add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
+    _example(command)
+    _seed(command)
+    _timeout(command)
     _formats(command)
 
 
@@ -214,7 +214,7 @@ def _recheck(commands: Any) -> None:
     add("--step", metavar="FILE", help="the file that it is about (where it was)")
     add("--clip", metavar="CLIP", help="the clip network (the one that it names)")
     add("--alone", action="store_true", help="take the graphs in the certificate for the clip network, and run no code")
-    add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
+    _timeout(command)
     _formats(command)
 
 
@@ -233,7 +233,7 @@ def _write(commands: Any) -> None:
         metavar="SHAPE",
         help="clip that the module accepts, like 1,3,16,32,32 (read from its layers)",
     )
-    add("--timeout", type=seconds, default=600.0, metavar="SECONDS", help="time limit, enforced from outside (600)")
+    _timeout(command)
     _formats(command)
 
 
@@ -244,7 +244,7 @@ def _check(commands: Any) -> None:
         "--exact", action="store_true", help="prove it over prime fields, with a bound, where it is tested else"
     )
     command.add_argument("--max-examples", type=positive, metavar="N", help="random configurations for each operator")
-    command.add_argument("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
+    _seed(command)
     _formats(command)
 
 
@@ -294,6 +294,20 @@ def _systems(commands: Any) -> None:
     add("--family", metavar="NAME", help="those of a family or paper alone: Co3D, X3D, R3D, OadTR ...")
     add("--sort", choices=ORDERS, help="by this, largest numbers first (as they are published)")
     _formats(command)
+
+
+def _example(command: argparse.ArgumentParser) -> None:
+    text = "clip for a module that brings none, like 1,3,16,32,32 (random)"
+    command.add_argument("--example", type=shape, metavar="SHAPE", help=text)
+
+
+def _seed(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--seed", type=natural, default=0, metavar="S", help="seed of everything random (0)")
+
+
+def _timeout(command: argparse.ArgumentParser) -> None:
+    text = "time limit, enforced from outside (600)"
+    command.add_argument("--timeout", type=seconds, default=600.0, metavar="SECONDS", help=text)
 
 
 def _formats(command: argparse.ArgumentParser) -> None:

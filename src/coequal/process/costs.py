@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
-from coequal.process.target import called, named
+from coequal.process.target import called, named, random_clip
 from coequal.proofs.cost.algebra.counts import CostError
 from coequal.proofs.cost.targets.code import of_value
 from coequal.subjects.errors import BadSubject
@@ -16,7 +14,7 @@ def of_target(target: str, options: dict[str, Any]) -> dict[str, Any]:
     """Facts and counts of a target; BadSubject where it cannot be loaded or counted."""
     value = called(target, named(target))
     example = options["example"]
-    clip = None if example is None else torch.randn(example, generator=torch.Generator().manual_seed(0))
+    clip = None if example is None else random_clip(example)
     try:
         return of_value(target, value, clip, options)
     except CostError as error:

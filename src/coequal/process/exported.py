@@ -88,8 +88,7 @@ def _loaded(
 ) -> Subject:
     if device is not None:
         raise BadSubject("--device: exported files run where they are")
-    drawn = None if example is None else torch.randn(example, generator=torch.Generator().manual_seed(seed))
-    other, known = _clip(clip, drawn)
+    other, known = _clip(clip, None if example is None else targets.random_clip(example, seed))
     step = wrapped(program_of(target))
     subject = subject_of_pair(step, other, wanted, time_known=known)
     given = {"window": window, "within": within}

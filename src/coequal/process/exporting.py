@@ -6,7 +6,7 @@ import torch
 
 from coequal.equivalence.exporting import Written, export
 from coequal.equivalence.options import Options
-from coequal.process.target import called, named
+from coequal.process.target import called, named, random_clip
 from coequal.subjects.errors import BadSubject
 
 WANTED = "a torch.nn.Module, a pair of module and example clip, or a function without arguments that returns one of them"
@@ -19,7 +19,7 @@ def of_target(target: str, to: str, output: str | None, example: tuple[int, ...]
     if not isinstance(module, torch.nn.Module):
         raise BadSubject(f"{target} is of type {type(module).__name__}; expected {WANTED}")
     if example is not None:
-        clip = torch.randn(example, generator=torch.Generator().manual_seed(options.seed))
+        clip = random_clip(example, options.seed)
     if not isinstance(clip, torch.Tensor):
         raise BadSubject(f"{target} needs an example clip: add --example SHAPE (like --example 1,3,16,32,32)")
     own = target.rpartition(":")[2].rpartition(".")[2]

@@ -11,7 +11,7 @@ import inspect
 import os
 import random
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -52,6 +52,11 @@ def load(
     return prepared(
         target, loaded(target, seed), example=example, window=window, within=within, allow=allow, seed=seed, device=device
     )
+
+
+def random_clip(shape: Sequence[int], seed: int = 0) -> torch.Tensor:
+    """The clip that a module gets which brings none."""
+    return torch.randn(tuple(shape), generator=torch.Generator().manual_seed(seed))
 
 
 def seed_all(seed: int) -> None:
@@ -96,7 +101,7 @@ def prepared(
     device: str | None = None,
 ) -> Subject:
     """The subject that a value is, with what the user says of it; as in `load`."""
-    clip = None if example is None else torch.randn(example, generator=torch.Generator().manual_seed(seed))
+    clip = None if example is None else random_clip(example, seed)
     given = {"window": window, "within": within}
     overrides = {name: value for name, value in given.items() if value is not None}
     subject = subject_from(target, value, clip, **overrides)
@@ -156,7 +161,7 @@ def _system(name: str) -> Subject:
         why = SYSTEMS[name].notes or "its paper runs it on clips"
         raise BadSubject(f"{name} has no stream to compare: {why}")
     clip = regular(layer).eval()
-    example = torch.randn(SYSTEMS[name].shape, generator=torch.Generator().manual_seed(0))
+    example = random_clip(SYSTEMS[name].shape)
     options: dict[str, Any] = {"time": layer.time, "modules": clip, "name": name}
     return Subject(clip=clip, stream=lambda: Stream(convert(clip)), example=example, **options)
 

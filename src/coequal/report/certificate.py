@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 from coequal.report.document import Case, Document, Facts, Notes, Section
+from coequal.subjects.wording import power
 
 
 def written(document: Document, path: str, said: dict[str, Any]) -> Document:
@@ -15,7 +15,7 @@ def written(document: Document, path: str, said: dict[str, Any]) -> Document:
         ("file", path),
         ("step", f"SHA-256 {said['step']['sha256']}"),
         ("frames", ", ".join(map(str, said["lengths"]))),
-        ("bound", f"wrong with probability below {_power(said['bound'])}"),
+        ("bound", f"wrong with probability below {power(said['bound'])}"),
     )
     return dataclasses.replace(document, parts=(*document.parts, Section("certificate", (Facts(rows),), "good")))
 
@@ -39,13 +39,9 @@ def checked(path: str, found: Any) -> Document:
     rows = (
         ("frames", ", ".join(map(str, found.lengths))),
         ("clip", found.clip or "the graphs in the certificate: that they are your network is not checked"),
-        ("bound", f"wrong with probability below {_power(found.bound)}"),
+        ("bound", f"wrong with probability below {power(found.bound)}"),
     )
     data = {"certificate": path, "holds": True, "lengths": list(found.lengths), "bound": found.bound, "clip": found.clip}
     meaning = "step and clip network agree at the point that follows from their hashes"
     case = Case("certificate", "passed", meaning)
     return Document("recheck", path, "holds", "good", meaning=meaning, parts=(Facts(rows),), cases=(case,), data=data)
-
-
-def _power(bound: float) -> str:
-    return f"2^{math.ceil(math.log2(bound))}"

@@ -56,3 +56,11 @@ def test_bad_input_is_one_line(tmp_path: Path, capfd) -> None:
         err = capfd.readouterr().err
         assert said in err
         assert err.count("\n") == 1
+
+
+def test_what_cannot_be_read_is_one_line(tmp_path: Path, capfd) -> None:
+    (tmp_path / "torn.json").write_text("{")
+    for name, says in (("none.json", "cannot read"), ("torn.json", "is no certificate")):
+        assert main(["recheck", str(tmp_path / name)]) == 2
+        (line,) = capfd.readouterr().err.splitlines()
+        assert says in line

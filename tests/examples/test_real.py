@@ -90,7 +90,7 @@ def test_rows_that_a_step_mixes_are_found():
     assert report.verdict == "different"
 
 
-@pytest.mark.parametrize("name", ["cells", "decoders", "recurrences", "signals", "streamers"])
+@pytest.mark.parametrize("name", ["architectures", "cells", "decoders", "recurrences", "signals", "streamers"])
 def test_the_files_load_without_the_packages(name):
     assert loaded(name).__doc__
 
@@ -102,3 +102,18 @@ def test_a_scan_in_the_logarithm_is_tested():
     report = coequal.verify(loaded("cells").min_gru(), effort="quick")
     assert (report.verdict, report.exit_code()) == ("tested", 0), report
     assert "it compares data" in report.reasons[0]
+
+
+ARCHITECTURES = [  # of transformers, with its growing cache: the check that finds it different, None: proved
+    *[("Bamba", "values"), ("MiniMax", "values"), ("Jamba", "chunking"), ("Moshi", "values")],
+    *[("Bloom", None), ("OPT", None), ("Qwen3", None)],
+]
+
+
+@pytest.mark.parametrize(("architecture", "check"), ARCHITECTURES)
+def test_decoders_of_the_family(architecture: str, check: str | None) -> None:
+    pytest.importorskip("transformers")
+    subject = loaded("architectures").decoders.subject({"architecture": architecture, "cache": "dynamic"})
+    report = coequal.verify(subject, checks=["values", "chunking", "exact"], effort="quick")
+    assert report.verdict == ("proved" if check is None else "different"), report
+    assert (None if report.counterexample is None else report.counterexample.check) == check

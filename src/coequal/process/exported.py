@@ -127,8 +127,10 @@ def checked(path: str, step: str | None = None, clip: str | None = None, alone: 
         file = Path(step or said["step"]["file"]).read_bytes()
         name, shape = clip or said["clip"]["target"], list(said["clip"]["frame"])
         shape.insert(said["time"], max(said["lengths"]))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise BadSubject(f"{path}: {type(error).__name__}: {error}") from None
+    except OSError as error:
+        raise BadSubject(f"{path}: cannot read {error.filename}: {error.strerror}") from None
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BadSubject(f"{path} is no certificate: {type(error).__name__}: {error}") from None
     try:
         found = again(said, file, None if alone else _clip(name, torch.zeros(shape))[0])
     except DoesNotHold as refused:

@@ -255,6 +255,8 @@ class TransformerEncoderLayer(nn.TransformerEncoderLayer):
     ) -> None:  # fmt: skip
         super().__init__(*args, **{"batch_first": True, **kwargs})
         self.mode, self.frames = mode, window
+        if getattr(self.activation, "approximate", "none") != "none":
+            self.activation_relu_or_gelu = 0  # torch's fused layer would take the exact GELU for any other
         if attention_bias is not None:
             size, heads = self.self_attn.embed_dim, self.self_attn.num_heads
             self.self_attn = nn.MultiheadAttention(size, heads, bias=attention_bias[0], batch_first=True)
@@ -335,6 +337,74 @@ class AppendToken(nn.Module):
         return torch.cat([clip, self.weight.expand(clip.shape[0], 1, -1)], 1)
 
 
+class PrependToken(nn.Module):
+    """A learned token before the first: see `coequal.reference.class_token`."""
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(embed_dim))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, T, E) -> (B, 1 + T, E)`."""
+        return torch.cat([self.weight.expand(clip.shape[0], 1, -1), clip], 1)
+
+
+class FirstToken(nn.Module):
+    """The first token alone."""
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, T, E) -> (B, 1, E)`."""
+        return clip[:, :1]
+
+
+class Tokens(nn.Module):
+    """A layer of tokens inside a clip `(B, E, T, ...)`: see `coequal.reference.tokens`; `over` "space", "time" or "all"."""
+
+    def __init__(self, inner: nn.Module, over: str) -> None:
+        super().__init__()
+        self.inner, self.over = inner, over
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Clip mode."""
+        (batch, size, frames), space = clip.shape[:3], clip.shape[3:]
+        grid = clip.reshape(batch, size, frames, -1)  # (B, E, T, N)
+        positions = grid.shape[3]
+        if self.over == "time":
+            y = self.inner(grid.permute(0, 3, 2, 1).reshape(batch * positions, frames, size))
+            y = y.reshape(batch, positions, *y.shape[1:]).permute(0, 3, 2, 1)
+            return y.reshape(*y.shape[:3], *space)
+        rows = grid.permute(0, 2, 3, 1)  # (B, T, N, E)
+        if self.over == "all":
+            return self.inner(rows.reshape(batch, frames * positions, size)).transpose(1, 2)
+        y = self.inner(rows.reshape(batch * frames, positions, size))
+        y = y.reshape(batch, frames, *y.shape[1:]).permute(0, 3, 1, 2)
+        return y.reshape(*y.shape[:3], *space) if y.shape[3] == positions else y
+
+
+class QKVAttention(nn.Module):
+    """Attention of given queries, keys and values: see `coequal.reference.qkv_attention`; `mode` "full" or "causal"."""
+
+    def __init__(self, embed_dim: int, num_heads: int, mode: str = "full") -> None:
+        super().__init__()
+        self.embed_dim, self.num_heads, self.mode = embed_dim, num_heads, mode
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, T, 3 E) -> (B, T, E)`."""
+        q, k, v = self.heads(clip).unbind(0)
+        return self.attended(q, k, v, hidden(clip.shape[1], self.mode, None, clip.device))
+
+    def heads(self, tokens: Tensor) -> Tensor:
+        """`(B, T, 3 E) -> (3, B, A, T, E / A)`."""
+        return tokens.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+
+    def attended(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """`(B, A, L, D), (B, A, S, D), (B, A, S, D) -> (B, L, E)`."""
+        scores = q @ k.transpose(2, 3) * q.shape[3] ** -0.5
+        if mask is not None:
+            scores = scores.masked_fill(mask, -torch.inf)
+        return (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
+
+
 class NonLocal(nn.Module):
     """Every position sees all others: see `coequal.reference.non_local`."""
 
@@ -388,6 +458,23 @@ plainly(
     {AppendToken: nn.Identity, QueryDecoder: nn.Identity},
     always("it stands at the end of the clip, and starts anew for every window", "read the newest token of an encoder"),
 )
+
+
+plainly(
+    {PrependToken: nn.Identity},
+    always("it comes first, and sees the whole clip, for every window anew", "read the newest token of an encoder"),
+)
+plainly({FirstToken: nn.Identity}, always("it stands for the whole clip", "read the newest token"))
+
+
+@makes
+def _(layer: class_token.PrependToken) -> nn.Module:
+    return PrependToken(layer.embed_dim)
+
+
+@makes
+def _(layer: class_token.FirstToken) -> nn.Module:
+    return FirstToken()
 
 
 @makes

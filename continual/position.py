@@ -4,6 +4,7 @@
     learned      y[t] = x[t] + W[t]          parameter `weight (length, E)`, then the stream must end
     recycling    y[t] = x[t] + W[(t + offset) mod M]      parameter `pe.weight (M, E)`, or a fixed smooth cycle; never ends
     rotary       every pair of features rotated by the angle t / base^(2i / D)        never ends
+    grid         y[t, n] = x[t, n] + W[t N + n], of clips `(B, E, T, ...)`; recycled or not
 
 Clips `(B, T, E)`, frames `(B, E)`; `t` counts from the first frame of the stream. Fixed rows and angles are computed in
 float64, whatever the dtype of the module, and rounded once to that of the tokens: token 10^5 is as exact as token 0.
@@ -25,7 +26,7 @@ from coequal.reference import position as layers
 from coequal.reference.position import DOUBLE, frequencies, recycling_table, sinusoidal_table
 from coequal.reference.timing import Timing
 
-__all__ = ["LearnedEncoding", "RecyclingEncoding", "RotaryEncoding", "SinusoidalEncoding"]
+__all__ = ["GridEncoding", "LearnedEncoding", "RecyclingEncoding", "RotaryEncoding", "SinusoidalEncoding"]
 
 Tensor = torch.Tensor
 
@@ -117,6 +118,45 @@ class RecyclingEncoding(_Encoding):
         return tokens + (self.table[rows].to(tokens) if self.pe is None else self.pe(rows))
 
 
+class GridEncoding(torch.nn.Module):
+    """Adds a learned row for each position of each frame `(B, E, ...)`; parameter `weight (length positions, E)`."""
+
+    time = 2
+    timing = Timing()
+
+    def __init__(self, embed_dim: int, length: int, positions: int, recycled: bool = False) -> None:
+        super().__init__()
+        self.length, self.positions, self.recycled = length, positions, recycled
+        self.weight = torch.nn.Parameter(torch.nn.init.normal_(torch.empty(length * positions, embed_dim)))
+
+    def encode(self, clip: Tensor, first: int) -> Tensor:
+        """Frames `(B, E, T, ...)` that stand at places `first, first + 1, ...`."""
+        if not self.recycled and first + clip.shape[2] > self.length:
+            raise ValueError(
+                f"GridEncoding: frame {self.length} (counted from 0) is beyond the table of {self.length} frames;"
+                " start a new stream, or use recycled=True for endless ones"
+            )
+        frames = [(first + t) % self.length for t in range(clip.shape[2])]
+        seen = self.weight.unflatten(0, (self.length, self.positions))[frames, : clip.shape[3:].numel()]  # (T, N, E)
+        return clip + seen.permute(2, 0, 1).reshape(clip.shape[1:])
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Clip mode, the first frame at place 0."""
+        return self.encode(clip, 0)
+
+    def start(self, frame: Tensor) -> int:
+        """Nothing seen."""
+        return 0
+
+    def step(self, frame: Tensor, state: int) -> tuple[Tensor, int]:
+        """Frame `(B, E, ...)` in, the same frame encoded out."""
+        return self.encode(frame.unsqueeze(2), state).squeeze(2), state + 1
+
+    def flush(self, state: int) -> list[Tensor]:
+        """Nothing is ever owed."""
+        return []
+
+
 class RotaryEncoding(_Encoding):
     """Rotates pairs of features of each head by the angle of the position; tokens `(B, T, A head_dim)`.
 
@@ -148,7 +188,7 @@ class RotaryEncoding(_Encoding):
 
 # -- how torch modules become these, and layers of the reference torch modules ----------------------------------------
 
-for _encoding in (SinusoidalEncoding, LearnedEncoding, RecyclingEncoding, RotaryEncoding):
+for _encoding in (SinusoidalEncoding, LearnedEncoding, RecyclingEncoding, GridEncoding, RotaryEncoding):
     plainly({_encoding: _encoding})  # the same class serves clips and streams
 
 
@@ -165,6 +205,11 @@ def _(layer: layers.LearnedEncoding) -> nn.Module:
 @makes
 def _(layer: layers.RecyclingEncoding) -> nn.Module:
     return RecyclingEncoding(layer.embed_dim, layer.num_embeds, layer.learned, layer.offset)
+
+
+@makes
+def _(layer: layers.GridEncoding) -> nn.Module:
+    return GridEncoding(layer.embed_dim, layer.length, layer.positions, layer.recycled)
 
 
 @makes

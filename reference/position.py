@@ -3,10 +3,12 @@
     sinusoidal   y[t] = x[t] + P[t],   P[t, 2i] = sin(t / 10000^(2i / E)),  P[t, 2i + 1] = cos(t / 10000^(2i / E))
     learned      y[t] = x[t] + W[t]
     recycling    y[t] = x[t] + W[t mod M]
+    grid         y[t, n] = x[t, n] + W[t N + n], or W[(t mod M) N + n]             of N positions a frame
     rotary       (y[t, 2i], y[t, 2i + 1]) = (x[t, 2i], x[t, 2i + 1]) rotated by the angle t / base^(2i / E)
 
 A sinusoidal or learned table has `length` rows and a stream must end with it. Recycling never ends: a window of `N` tokens
-sees distinct rows as long as `M >= N`, and `M = 2 N - 1` keeps distances within a window apart as well.
+sees distinct rows as long as `M >= N`, and `M = 2 N - 1` keeps distances within a window apart as well. A grid is for clips
+`(B, E, T, ...)`, whose axes after T are N positions in space.
 
 Sources: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.5; Su et al., "RoFormer", 2021, equation 34;
 Hedegaard, Bakhtiarnia & Iosifidis, "Continual Transformers", ICLR 2023, section 3.4 (recycling positional encoding); the
@@ -219,6 +221,70 @@ class RecyclingEncoding(_Encoding):
         """`x[t] + W[(t + offset) mod M]`."""
         self.output_shape(clip.shape)
         return clip + self.table(parameters, clip)[(np.arange(clip.shape[1]) + self.offset) % self.num_embeds]
+
+
+@dataclass(frozen=True)
+class GridEncoding:
+    """Adds a learned row for each position of each frame of clips `(B, E, T, ...)`; parameter `weight (M N, E)`.
+
+    `length` M frames of `positions` N rows each; smaller frames meet the first of them. `recycled`: frame M has the rows of
+    frame 0 again, else the stream must end. Source: Arnab et al., "ViViT", ICCV 2021, section 3.1 (a row for each token).
+    """
+
+    embed_dim: int
+    length: int
+    positions: int
+    recycled: bool = False
+
+    @property
+    def time(self) -> int:
+        """Axis 2 of `(B, E, T, ...)`."""
+        return 2
+
+    @property
+    def timing(self) -> Timing:
+        """One frame in, one frame out; which rows it meets depends on how many frames came before."""
+        return Timing()
+
+    @property
+    def longest(self) -> int | None:
+        """Frames that it can tell apart before it ends; None: it never ends."""
+        return None if self.recycled else self.length
+
+    def parameters(self) -> dict[str, Shape]:
+        """`weight (M N, E)`."""
+        return {"weight": (self.length * self.positions, self.embed_dim)}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape itself; ValueError where features, positions or frames do not fit."""
+        if len(shape) < 3 or shape[1] != self.embed_dim or math.prod(shape[3:]) > self.positions:
+            raise ValueError(
+                f"GridEncoding: expected a clip (B, E, T, ...) with E = embed_dim = {self.embed_dim} and at most"
+                f" {self.positions} positions, got shape {tuple(shape)}"
+            )
+        if self.longest is not None and shape[2] > self.longest:
+            raise ValueError(
+                f"GridEncoding: a clip of {shape[2]} frames is longer than the table of {self.longest};"
+                " use recycled=True for endless streams"
+            )
+        return tuple(shape)
+
+    def __call__(self, parameters: Parameters, clip: Array) -> Array:
+        """`x[t, n] + W[(t mod M) N + n]`."""
+        self.output_shape(clip.shape)
+        rows = parameters["weight"].reshape(self.length, self.positions, self.embed_dim)
+        seen = rows[np.arange(clip.shape[2]) % self.length, : math.prod(clip.shape[3:])]  # (T, N, E)
+        seen = np.swapaxes(np.swapaxes(seen, 1, 2), 0, 1)  # (E, T, N)
+        return clip + seen.reshape(clip.shape[1:])
+
+
+def grid_loops(clip: Array, weight: Array, length: int, positions: int) -> Array:
+    """Naive form of the grid, recycled or not: one token at a time."""
+    flat = clip.reshape(*clip.shape[:3], -1).copy()
+    for t in range(flat.shape[2]):
+        for n in range(flat.shape[3]):
+            flat[:, :, t, n] = flat[:, :, t, n] + weight[t % length * positions + n]
+    return flat.reshape(clip.shape)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ What it does with time is that of the network, but for how often blocks repeat a
 streams is proved in seconds.
 
     channels, features        an equal share of the published ones, so that what is put side by side still fits
-    heads, folds of a shift   two
+    heads, folds of a shift   two; as many blocks that are one operator
     windows, tables of rows   two frames of video or three tokens, and as many more rows as the published table has; rows are
                               learned: any rows
     blocks                    one around an identity shortcut is left out where one like it, up to channels, has been
     space                     no strides, and windows without padding are of one pixel: both would only make frames smaller
-    frames                    as few and as small as the network takes
+    frames                    as few and as small as the network takes, two tubelets at least
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 
 from coequal.reference.activation import Activation
 from coequal.reference.compose import Residual, Sequential
+from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer, Shape
 from coequal.reference.pool import AvgPool
 from coequal.systems.streamability import operators, takes
@@ -30,11 +31,12 @@ CHANNELS = {
     *("in_channels", "out_channels", "num_features", "num_channels", "channels", "inner", "squeeze_channels", "groups"),
     *("in_features", "out_features", "normalized_shape", "embed_dim", "d_model", "dim_feedforward", "classes"),
 }
-PARTS = {"nhead", "num_heads", "fold_div"}
+PARTS = {"nhead", "num_heads", "fold_div", "num_layers"}
 SELECTED = {"start", "stop"}  # channels by their number
 SHARES = {2: (16, 13), 1: (256,)}  # of what is published, by the axis of time, video or tokens: the first that fits
 LEAST = {2: 1, 1: 4}  # channels; a norm of one or two features knows nothing but signs
 WINDOW = {2: 2, 1: 3}  # frames
+ROWS = 16  # of a table of positions in video
 SIDES = (2, 3, 4, 8, 16)  # of a frame, in pixels
 LONGEST = 256  # frames
 
@@ -50,11 +52,19 @@ def small(system: System) -> tuple[Any, Shape]:
         channels = _narrow(system.shape[3 - time], time, share)
         pools = [operator.kernel_size for _, operator in operators(layer) if isinstance(operator, AvgPool)]
         least = max((max(kernel[1:]) for kernel in pools if len(kernel) == 3), default=1)  # torch refuses smaller frames
-        for side, length in itertools.product([side for side in SIDES if side >= least], range(WINDOW[time], LONGEST)):
+        for side, length in itertools.product(
+            [side for side in SIDES if side >= least], range(WINDOW[time] * _tubelet(layer), LONGEST)
+        ):
             shape = (1, channels, length, *[side] * (len(system.shape) - 3)) if time == 2 else (1, length, channels)
             if takes(layer, shape):
                 return layer, shape
     raise ValueError(f"{system.name}: its small network takes no clip of up to {LONGEST} frames")
+
+
+def _tubelet(layer: Any) -> int:
+    """Frames that are one for all that follows: a first convolution whose kernels do not overlap."""
+    _, first = next(operators(layer))
+    return first.kernel_size[0] if isinstance(first, Conv) and first.kernel_size[0] == first.strides[0] else 1
 
 
 def up_to_channels(layer: Layer) -> Any:
@@ -77,7 +87,8 @@ def _smaller(time: int, frames: int, share: int) -> Changes:
         **dict.fromkeys(CHANNELS | SELECTED, lambda size: _narrow(size, time, share)),
         **dict.fromkeys(PARTS, _at_most_two),
         "window": lambda size: window,
-        "length": lambda size: size - frames + window,
+        "length": lambda size: size - frames + window if time == 1 else min(size, ROWS),
+        "positions": lambda size: min(size, ROWS),
         "num_embeds": lambda size: max(window, size - 2 * (frames - window)),
         "learned": lambda size: True,
     }

@@ -23,12 +23,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from coequal.reference.attention import MultiheadAttention
+from coequal.reference.class_token import FirstToken, PrependToken
 from coequal.reference.compose import Identity, Parallel, Residual, Sequential
 from coequal.reference.layer import Layer, Shape
 from coequal.reference.pathways import Pathways, joined_shape
 from coequal.reference.pool import GlobalAvgPool, GlobalMaxPool, MaxPool
-from coequal.reference.position import LearnedEncoding, RecyclingEncoding, SinusoidalEncoding
+from coequal.reference.position import GridEncoding, LearnedEncoding, RecyclingEncoding, SinusoidalEncoding
+from coequal.reference.qkv_attention import QKVAttention
 from coequal.reference.squeeze_excite import SqueezeExcite
+from coequal.reference.timing import Timing
+from coequal.reference.tokens import Tokens, split
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
 KINDS = EXACTLY, DELAYED, PHASED, LAST, NOT = (
@@ -108,11 +113,13 @@ def streamability(layer: Layer, shape: Shape) -> Streamability:
 
 
 def operators(layer: Layer, path: str = "") -> Iterator[tuple[str, Layer]]:
-    """What a tree is made of, with its path: all but the containers of `reference/compose.py`."""
+    """What a tree is made of, with its path: all but the containers of `reference/compose.py`, and layers over time."""
     if isinstance(layer, Sequential):
         inside = {str(i): child for i, child in enumerate(layer.layers)}
     elif isinstance(layer, (Parallel, Residual)):
         inside = layer.branches
+    elif isinstance(layer, Tokens) and layer.over == "time":
+        inside = {"inner": layer.inner}
     else:
         yield path, layer
         return
@@ -132,12 +139,34 @@ def counterexample(layer: Layer, shape: Shape, closest: Variant | None) -> Count
     else:
         stream = closest.layer
     delay: int = stream.timing.delay  # pyright: ignore[reportOptionalMemberAccess]
-    lengths = range(delay + 2, delay + LONGEST)
+    before = _before(layer, path)
+    taken = [n for n in range(delay + 2, delay + LONGEST) if _reaches(before, n) and takes(layer, lasting(layer, shape, n))]
     if closest is None:  # strides may leave frames out, but none where all of them begin
         stride: int = stream.timing.stride  # pyright: ignore[reportOptionalMemberAccess]
-        lengths = range(delay + 2 + (-delay - 1) % stride, lengths.stop, stride)
-    taken = (length for length in lengths if takes(layer, lasting(layer, shape, length)))
-    return Counterexample(path, type(guilty).__name__, next(taken, shape[layer.time or 2]))
+        taken = [n for n in taken if (n - 1) % stride == 0] or taken
+    return Counterexample(path, type(guilty).__name__, next(iter(taken), shape[layer.time or 2]))
+
+
+def _before(layer: Layer, path: str) -> Timing:
+    """The timing of all layers before the operator at a path."""
+    timing, places = Timing(), path.split(".") if path else []
+    while places:
+        place = places.pop(0)
+        if isinstance(layer, Sequential):
+            for earlier in layer.layers[: int(place)]:
+                timing = timing.then(earlier.timing)  # type: ignore[arg-type]
+            layer = layer.layers[int(place)]
+        elif isinstance(layer, (Parallel, Residual)):
+            layer = layer.branches[place]
+        else:
+            layer = layer.inner  # type: ignore[attr-defined]
+    return timing
+
+
+def _reaches(before: Timing, length: int) -> bool:
+    """Whether the last of so many frames is seen: strides without padding may leave it out."""
+    last = (before.output_length(length) - 1) * before.stride
+    return last - before.pad_start + before.receptive_field >= length
 
 
 def _rebuilt(layer: Layer, shape: Shape, change: Callable[[Layer, Shape], Layer]) -> Any:
@@ -146,8 +175,11 @@ def _rebuilt(layer: Layer, shape: Shape, change: Callable[[Layer, Shape], Layer]
         children = []
         for child in layer.layers:
             children.append(_rebuilt(child, shape, change))
-            shape = child.output_shape(shape)
+            if not (isinstance(child, PrependToken) and isinstance(children[-1], Identity)):  # it is left out
+                shape = child.output_shape(shape)
         return Sequential(tuple(children))
+    if isinstance(layer, Tokens) and layer.over == "time":
+        return dataclasses.replace(layer, inner=_rebuilt(layer.inner, split("time", shape), change))
     if isinstance(layer, (Parallel, Residual)):
         one = (
             shape if layer.reduce == "concatenate" else lasting(layer, shape, 1)
@@ -231,6 +263,19 @@ def _newest_of_encoder(layer: TransformerEncoder, shape: Shape) -> Substitute:
     return dataclasses.replace(layer, layer=last), "newest output"
 
 
+def _causal(layer: Any, shape: Shape) -> Substitute:
+    return dataclasses.replace(layer, mode="causal"), "causal attention"
+
+
+def _newest_token(layer: Layer, shape: Shape) -> Substitute:
+    """The newest token sees as much of a window as a class token does."""
+    return Identity(layer.time), "newest token for class token"
+
+
+def _grid_in_turn(layer: GridEncoding, shape: Shape) -> Substitute:
+    return dataclasses.replace(layer, recycled=True), "recycled positions"
+
+
 def _in_turn(layer: Any, shape: Shape) -> Substitute:
     """With as many rows as tell distances within a window apart (`reference/position.py`)."""
     return RecyclingEncoding(layer.embed_dim, 2 * shape[1] - 1, isinstance(layer, LearnedEncoding)), "recycled positions"
@@ -264,5 +309,10 @@ SUBSTITUTES: dict[type, Callable[[Any, Shape], Substitute]] = {
     TransformerEncoderLayer: _newest,
     TransformerEncoder: _newest_of_encoder,
     LearnedEncoding: _in_turn,
+    GridEncoding: _grid_in_turn,
+    MultiheadAttention: _causal,
+    QKVAttention: _causal,
+    PrependToken: _newest_token,
+    FirstToken: _newest_token,
     SinusoidalEncoding: _in_turn,
 }

@@ -47,6 +47,7 @@ from coequal.reference import (
     recurrent,
     shift,
     squeeze_excite,
+    tokens,
     transformer,
 )
 from coequal.reference.layer import Layer, Shape
@@ -217,12 +218,28 @@ def transformers(draw: Draw) -> Architecture:
 @strategy("class_token")
 @st.composite
 def class_tokens(draw: Draw) -> Architecture:
-    """A token at the end, alone and read by a layer of attention."""
+    """A token at the end or at the start, alone and read by a layer of attention, of which the first token is told."""
     width = draw(st.integers(1, 4))
-    layer: Layer = class_token.AppendToken(width)
+    layer: Layer = draw(st.sampled_from([class_token.AppendToken, class_token.PrependToken]))(width)
     if draw(st.booleans()):
         layer = compose.Sequential((layer, attention.MultiheadAttention(width, 1)))
+    if draw(st.booleans()):
+        layer = compose.Sequential((layer, class_token.FirstToken()))
     return Architecture(layer, (draw(st.integers(1, 2)), draw(st.integers(1, 5)), width))
+
+
+@strategy("tokens")
+@st.composite
+def tokens_of_clips(draw: Draw) -> Architecture:
+    """Linear maps and attention over space, time or all tokens; a class token of each frame."""
+    over, heads = draw(st.sampled_from(tokens.OVER)), draw(st.integers(1, 2))
+    width = heads * draw(st.integers(1, 2))
+    mode = draw(st.sampled_from(["causal", "full"])) if over != "time" else "causal"
+    inner: Layer = draw(st.sampled_from([linear.Linear(width, 2), attention.MultiheadAttention(width, heads, mode=mode)]))
+    if over == "space" and draw(st.booleans()):
+        inner = compose.Sequential((class_token.PrependToken(width), inner, class_token.FirstToken()))
+    space = tuple(draw(st.lists(st.integers(1, 3), max_size=2)))
+    return Architecture(tokens.Tokens(inner, over), (draw(st.integers(1, 2)), width, draw(st.integers(2, 5)), *space))
 
 
 @strategy("decoder")
@@ -261,8 +278,11 @@ def two_pathways(draw: Draw) -> Architecture:
 @strategy("position")
 @st.composite
 def positions(draw: Draw) -> Architecture:
-    """Sinusoidal, learned, recycling and rotary encodings."""
+    """Sinusoidal, learned, recycling and rotary encodings, and those of a grid."""
     width, length = 2 * draw(st.integers(1, 3)), draw(st.integers(1, 8))
+    if draw(st.booleans()):
+        space, recycled = tuple(draw(st.lists(st.integers(1, 2), max_size=2))), draw(st.booleans())
+        return Architecture(position.GridEncoding(width, 3 if recycled else 8, 4, recycled), (2, width, length, *space))
     layers: list[Layer] = [
         position.SinusoidalEncoding(width, 8),
         position.LearnedEncoding(width, 8),

@@ -28,7 +28,9 @@ from typing import Any
 
 from coequal.proofs.claims.claim import BadClaims, Claim
 from coequal.proofs.cost import clip_cost, step_cost
+from coequal.proofs.cost.algebra.counts import Cost
 from coequal.proofs.cost.conventions.counters import COUNTERS
+from coequal.proofs.cost.conventions.hooks import half_of_hlo
 from coequal.proofs.cost.conventions.leaves import leaves
 from coequal.reference.layer import Shape
 from coequal.systems.catalogue import SYSTEMS
@@ -46,6 +48,9 @@ RATIOS = {
     "counted": "ptflops of the clip over ptflops-step of a frame",
     "cells": "the rounded cells of the paper's table, divided",
 }
+
+
+WHOLE: dict[str, Callable[[Cost], Any]] = {"macs": Cost.macs, "xla": half_of_hlo}  # what also counts sums of branches
 
 
 @dataclass(frozen=True)
@@ -172,8 +177,8 @@ def count(system: System, counter: str, mode: str, shape: Shape | None = None) -
     rule = COUNTERS[counter].count
     if mode == "clip":
         clip = shape or system.shape
-        if counter == "macs":
-            return Fraction(clip_cost(system.layer, clip).macs())
+        if counter in WHOLE:
+            return Fraction(WHOLE[counter](clip_cost(system.layer, clip)))
         return Fraction(sum(rule(leaf) for leaf in leaves(system.layer, clip)))
     if system.step_layer is None or system.step_shape is None:
         raise BadClaims(f"{system.name} has no step: {system.notes or 'its paper runs it on clips'}")

@@ -86,6 +86,12 @@ REFUSED = [
     (plain.SelectFrames(2), "its slow frames are spread over the whole clip, others in every window; take every alpha-th"),
     (plain.Pathways(2, [nn.Identity()], [nn.Identity()], []), "its slow frames are spread over the whole clip"),
     (plain.AppendToken(2), "it stands at the end of the clip, and starts anew for every window; read the newest token"),
+    (plain.PrependToken(2), "it comes first, and sees the whole clip, for every window anew; read the newest token"),
+    (plain.FirstToken(), "it stands for the whole clip; read the newest token"),
+    (plain.Tokens(nn.Identity(), "all"), "every token sees all frames of the clip; let it see frames before"),
+    (plain.Tokens(nn.Dropout(0.5), "space"), "in train mode its output is random; call .eval() first"),
+    (plain.Tokens(nn.Dropout(0.5), "time"), "inner (Dropout) cannot be streamed: in train mode its output is random"),
+    (plain.QKVAttention(4, 2), "every token attends to all tokens of the clip; use mode 'causal'"),
     (nn.Flatten(), "Flatten cannot be streamed: it is of a class without a converter; register one with coequal.continual"),
     (
         plain.Parallel(nn.Conv1d(1, 1, 1, stride=2), nn.Conv1d(1, 1, 1)),

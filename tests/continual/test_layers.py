@@ -10,8 +10,15 @@ from coequal.continual.conversion import convert
 from coequal.continual.module import Stream
 from coequal.continual.streaming import Streaming
 from coequal.continual.to_torch import regular
+from coequal.equivalence.campaigns.agree import agree
+from coequal.equivalence.campaigns.contents import Architecture
+from coequal.equivalence.campaigns.prove import prove
 from coequal.reference import conv, norm, pool
+from coequal.reference.attention import MultiheadAttention
 from coequal.reference.layer import Layer
+from coequal.reference.position import GridEncoding
+from coequal.reference.qkv_attention import QKVAttention
+from coequal.reference.tokens import Tokens
 
 BITWISE = [name for name in framewise.ELEMENTWISE if name not in ("Threshold",)] + ["Identity"]
 
@@ -206,3 +213,28 @@ def test_circular_padding_has_a_regular_twin():
 
     layer, clip = Pad(((1, 2),), "circular"), torch.randn(1, 2, 5, dtype=torch.float64)
     assert (regular(layer)(clip).numpy() == layer({}, clip.numpy())).all()
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (QKVAttention(4, 2, "causal"), (2, 7, 12)),
+        (Tokens(QKVAttention(4, 2), "space"), (2, 12, 5, 2, 2)),
+        (Tokens(QKVAttention(4, 2, "causal"), "time"), (2, 12, 5, 2, 2)),
+        (Tokens(MultiheadAttention(4, 2, mode="single", window=3), "time"), (1, 4, 6, 2)),
+        (GridEncoding(4, 2, 6, recycled=True), (1, 4, 5, 2, 3)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_tokens_of_a_frame_stream(layer, shape):
+    """Reference, torch and stream; over a field, too."""
+    assert prove(Architecture(layer, shape), seed=3).wrong < 1e-9
+    agree(Architecture(layer, shape), seed=3)
+
+
+def test_a_grid_ends_with_its_table():
+    stream = Stream(regular(GridEncoding(4, 2, 6)))
+    for _ in range(2):
+        stream.push(torch.zeros(1, 4, 3))
+    with pytest.raises(ValueError, match=r"frame 2 \(counted from 0\) is beyond the table of 2 frames; start a new stream"):
+        stream.push(torch.zeros(1, 4, 3))

@@ -11,7 +11,7 @@ from coequal.reference.activation import TABLE, Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
 from coequal.reference.attention import MultiheadAttention
 from coequal.reference.channels import SelectChannels, ZeroChannels
-from coequal.reference.class_token import AppendToken
+from coequal.reference.class_token import AppendToken, FirstToken, PrependToken
 from coequal.reference.compose import Identity, Parallel, Residual, Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
@@ -22,11 +22,19 @@ from coequal.reference.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm
 from coequal.reference.pad import Pad
 from coequal.reference.pathways import Pathways, SelectFrames
 from coequal.reference.pool import AvgPool, MaxPool
-from coequal.reference.position import LearnedEncoding, RecyclingEncoding, RotaryEncoding, SinusoidalEncoding
+from coequal.reference.position import (
+    GridEncoding,
+    LearnedEncoding,
+    RecyclingEncoding,
+    RotaryEncoding,
+    SinusoidalEncoding,
+)
+from coequal.reference.qkv_attention import QKVAttention
 from coequal.reference.recurrent import GRU, LSTM, RNN
 from coequal.reference.shift import TemporalShift
 from coequal.reference.softmax import Softmax
 from coequal.reference.squeeze_excite import SqueezeExcite
+from coequal.reference.tokens import Tokens
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
 
@@ -98,6 +106,8 @@ LAYERS = {
         MultiheadAttention(4, 2, bias=False, out_bias=True),
         TransformerEncoderLayer(4, 2, 3, attention_bias=(False, True)),
         AppendToken(4),
+        PrependToken(4),
+        FirstToken(),
         QueryDecoder(4, 2, 3, 2, 2, 3),
         Parallel((Identity(), RNN(4, 3)), "concatenate"),
     ],
@@ -127,6 +137,10 @@ LAYERS = {
         SqueezeExcite(4, 2, "window", 3),
         Sequential((Residual(TemporalShift(2)), Residual(SqueezeExcite(4, 2), reduce="product"))),
         Parallel((TemporalShift(2), Identity(), TemporalShift(3)), "concatenate"),
+        *(Tokens(MultiheadAttention(4, 2), over) for over in ("space", "time", "all")),
+        Tokens(Sequential((Linear(4, 6), QKVAttention(2, 1))), "time"),
+        GridEncoding(4, 9, 9),
+        GridEncoding(4, 2, 9, recycled=True),
         SelectFrames(2),
         Pathways(2, (Softmax(1),), (MaxPool((2, 1)),), ()),
     ],

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from coequal.reference.layer import Layer
 from coequal.reference.position import (
+    GridEncoding,
     LearnedEncoding,
     RecyclingEncoding,
     RotaryEncoding,
     SinusoidalEncoding,
+    grid_loops,
     recycling_table,
     rotary,
     rotary_loops,
@@ -204,3 +206,30 @@ def test_errors():
         RotaryEncoding(3)
     with pytest.raises(ValueError, match=r"with E a multiple of head_dim = 4, got \(1, 5, 6\)"):
         RotaryEncoding(4)({}, np.zeros((1, 5, 6)))
+
+
+@given(st.integers(1, 4), st.integers(1, 3), st.booleans(), st.lists(st.integers(1, 3), max_size=2), SEEDS)
+def test_grid_is_its_loops(length, rows, recycled, space, seed):
+    """One addition: exact."""
+    positions, embed_dim = 9, 3
+    layer = GridEncoding(embed_dim, rows if recycled else length, positions, recycled)
+    clip = clips(seed, (2, embed_dim, length, *space))
+    weight = clips(seed + 1, layer.parameters()["weight"])
+    got = layer({"weight": weight}, clip)
+    np.testing.assert_array_equal(got, grid_loops(clip, weight, layer.length, positions))
+    assert layer.longest == (None if recycled else length)
+    assert layer.output_shape(clip.shape) == got.shape
+    event("recycled" if recycled else "ends")
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 2, 3), (1, 3, 2, 5, 2), (1, 3)])
+def test_what_does_not_fit_a_grid_is_named(shape):
+    with pytest.raises(
+        ValueError, match=r"GridEncoding: expected a clip \(B, E, T, ...\) with E = embed_dim = 3 and at most 9"
+    ):
+        GridEncoding(3, 4, 9).output_shape(shape)
+
+
+def test_a_grid_ends():
+    with pytest.raises(ValueError, match="a clip of 5 frames is longer than the table of 4; use recycled=True for endless"):
+        GridEncoding(3, 4, 9).output_shape((1, 3, 5, 3))

@@ -65,6 +65,19 @@ CONVENTIONS: dict[str, Convention] = {
         "facebookresearch/fvcore, nn/jit_handles.py: norm_flop_counter, as used before batchnorm_flop_jit",
         {**PRODUCT_RULES, "norm": {"writes": 5}, "norm without affine": {"writes": 4}, "token norm": {"writes": 5}},
     ),
+    "hlo": Convention(
+        "two for each multiply-add, one for each other multiplication, addition, division and comparison; scores are not"
+        " scaled, transcendental functions are free",
+        "openxla/xla, xla/service/hlo_cost_analysis.cc: HandleDot, HandleElementwiseOp, HandleReduce",
+        {
+            **{kind: {"mul": 2} for kind in PRODUCTS},
+            **{
+                kind: {"mul": 1, "add": 1, "div": 1, "compare": 1}
+                for kind in KINDS
+                if kind not in (*PRODUCTS, "scale", "move")
+            },
+        },
+    ),
     "operations": Convention(
         "every multiplication, addition, division, transcendental and comparison of the equations counts one",
         "the equations in coequal.reference, as they stand",

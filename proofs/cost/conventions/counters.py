@@ -17,6 +17,10 @@ norm is an affine map.
 A squeeze-and-excite is a pool, two biased convolutions and a ReLU between them. Nothing else is counted by any of them: sums
 of shortcuts, gates, swish, sigmoid, softmax, layer norm, GELU.
 
+`fvcore` counts 5 for each element of a layer norm too. `xla` is half of what XLA's analysis counts of a program, in which a
+multiply-add is two operations, and exponentials, square roots and tanh are none: what Scenic, in which ViViT is written,
+logs as FLOPs. It is counted of the equations in `coequal.reference`, but for the scaling of queries, which is left out.
+
 `ptflops-step` is what ptflops 0.6 said of a step of continual-inference. Batch norms and ReLUs are seen twice there; a
 linear map's hook takes the last axis of the output for its features, so that of a frame `(B, C, 1, 1)` the classifier counts
 for `C + 1`, whatever the number of classes; strides in time are not looked at: every layer is taken to run in every step.
@@ -35,7 +39,8 @@ the axis of time, of length 1, for the features.
 
 Sources: sovrasov/flops-counter.pytorch 0.6; LukasHedegaard/CoOadTR, `transformer_models/Transformer.py` (its hook takes axis
 0, the batch, for the tokens); LukasHedegaard/continual-transformers, `co_re_mha.py`, `co_si_mha.py`; facebookresearch/fvcore
-(norms as in its first years); open-mmlab/mmengine, `analysis/complexity_analysis.py`, `jit_handles.py`
+(norms as in its first years); google-research/scenic, `common_lib/debug_utils.py` (`compute_flops`, `fuse_multiply_add`),
+openxla/xla, `hlo_cost_analysis.cc`; open-mmlab/mmengine, `analysis/complexity_analysis.py`, `jit_handles.py`
 """
 
 from __future__ import annotations
@@ -43,8 +48,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
-from coequal.proofs.cost.conventions.hooks import NotCounted, fvcore, macs, mmengine, ptflops
+from coequal.proofs.cost.conventions.hooks import NotCounted, fvcore, macs, mmengine, ptflops, xla
 from coequal.proofs.cost.conventions.leaves import Leaf
 from coequal.reference.activation import Activation
 from coequal.reference.conv import Conv
@@ -116,16 +122,17 @@ class Counter:
     """A rule and what it means, in a few words."""
 
     meaning: str
-    count: Callable[[Leaf], int]
+    count: Callable[[Leaf], int | Fraction]
 
 
 COUNTERS: dict[str, Counter] = {
     "macs": Counter("multiply-adds of convolutions, linear maps and attention", macs),
-    "fvcore": Counter("multiply-adds, and 5 for each element of a batch norm", fvcore),
+    "fvcore": Counter("multiply-adds, and 5 for each element of a batch or layer norm", fvcore),
     "mmengine": Counter("multiply-adds, and 2 for each element of a batch norm", mmengine),
     "ptflops": Counter("multiply-adds and biases, 2 for each element of a batch norm, 1 of a ReLU or pool", ptflops),
     "ptflops-step": Counter(
         "ptflops of one frame, where norms and ReLUs are seen twice and strides in time never", ptflops_step
     ),
     "ptflops-step-gelu": Counter("ptflops-step, and 2 for each element of a GELU", ptflops_step_gelu),
+    "xla": Counter("multiply-adds, and half of every other operation but transcendental functions", xla),
 }

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 import math
+from fractions import Fraction
 
+from coequal.proofs.cost.algebra.counts import Cost
 from coequal.proofs.cost.conventions.leaves import Leaf
+from coequal.proofs.cost.formulas.dispatch import clip_cost
 from coequal.proofs.cost.formulas.non_local import positions
 from coequal.reference.activation import Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
+from coequal.reference.attention import MultiheadAttention
 from coequal.reference.channels import SelectChannels, ZeroChannels
-from coequal.reference.class_token import AppendToken
+from coequal.reference.class_token import AppendToken, FirstToken, PrependToken
 from coequal.reference.compose import Identity
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
@@ -21,14 +25,15 @@ from coequal.reference.non_local import NonLocal
 from coequal.reference.norm import BatchNorm, LayerNorm
 from coequal.reference.pathways import SelectFrames
 from coequal.reference.pool import AvgPool, MaxPool
-from coequal.reference.position import LearnedEncoding, RecyclingEncoding
+from coequal.reference.position import GridEncoding, LearnedEncoding, RecyclingEncoding
+from coequal.reference.qkv_attention import QKVAttention
 from coequal.reference.shift import TemporalShift
 from coequal.reference.squeeze_excite import SqueezeExcite
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
 FREE = (
     *(Identity, SelectFrames, TemporalShift, ZeroChannels, SelectChannels, FrameDifference),
-    *(LearnedEncoding, RecyclingEncoding, AppendToken, LayerNorm),
+    *(LearnedEncoding, RecyclingEncoding, GridEncoding, AppendToken, PrependToken, FirstToken, LayerNorm),
 )
 POOLS = (MaxPool, AvgPool, AdaptiveAvgPool, GlobalAvgPool)
 
@@ -84,6 +89,20 @@ def attention_macs(size: int, queries: int, keys: int, batch: int) -> int:
 
 
 @_macs.register
+def _(layer: MultiheadAttention, leaf: Leaf) -> int:
+    if layer.mode == "single":
+        raise NotCounted("macs: of a MultiheadAttention in mode 'single' the clip counts window by window")
+    batch, length, size = leaf.inputs
+    return attention_macs(size, length, length, batch)
+
+
+@_macs.register
+def _(layer: QKVAttention, leaf: Leaf) -> int:
+    batch, length, _ = leaf.inputs
+    return 2 * batch * length**2 * layer.embed_dim
+
+
+@_macs.register
 def _(layer: TransformerEncoder, leaf: Leaf) -> int:
     inner, (batch, length, size) = layer.layer, leaf.inputs
     if inner.mode != "full":
@@ -109,8 +128,23 @@ def _(layer: NonLocal, leaf: Leaf) -> int:
 
 
 def fvcore(leaf: Leaf) -> int:
-    """Multiply-adds, and 5 for each element of a batch norm."""
-    return 5 * elements(leaf.inputs) if isinstance(leaf.layer, BatchNorm) else macs(leaf)
+    """Multiply-adds, and 5 for each element of a batch or layer norm."""
+    match leaf.layer:
+        case BatchNorm() | LayerNorm():
+            return 5 * elements(leaf.inputs)
+        case TransformerEncoder(num_layers=blocks, norm=last):
+            return macs(leaf) + 5 * (2 * blocks + last) * elements(leaf.inputs)
+    return macs(leaf)
+
+
+def xla(leaf: Leaf) -> Fraction:
+    """Half of what XLA's analysis counts."""
+    return half_of_hlo(clip_cost(leaf.layer, leaf.inputs))
+
+
+def half_of_hlo(cost: Cost) -> Fraction:
+    """A multiply-add is one, any other operation one half."""
+    return Fraction(int(cost.flops("hlo")), 2)
 
 
 def mmengine(leaf: Leaf) -> int:

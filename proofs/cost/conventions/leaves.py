@@ -15,6 +15,7 @@ from fractions import Fraction
 from coequal.reference.compose import Parallel, Residual, Sequential
 from coequal.reference.layer import Layer, Shape
 from coequal.reference.pathways import Pathways, joined_shape
+from coequal.reference.tokens import Tokens, joined, split
 
 
 @dataclass(frozen=True)
@@ -89,3 +90,13 @@ def _(layer: Pathways, path: str, walk: Walk, found: list[Leaf]) -> Walk:
         return Walk(joined_shape(a.shape, b.shape), walk.step, walk.rate)
 
     return layer.run(lambda name, w: _take_apart(stages[name], _at(path, name), w, found), join, walk)
+
+
+@_take_apart.register
+def _(layer: Tokens, path: str, walk: Walk, found: list[Leaf]) -> Walk:
+    """Over space the inner layer sees whole sequences, whatever the mode."""
+    if walk.step and layer.timing is None:
+        raise ValueError("Tokens: needs the whole clip, so it has no step")
+    inside = Walk(split(layer.over, walk.shape), walk.step and layer.over == "time", walk.rate)
+    after = _take_apart(layer.inner, _at(path, "inner"), inside, found)
+    return Walk(joined(layer.over, walk.shape, after.shape), walk.step, after.rate)

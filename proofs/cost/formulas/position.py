@@ -15,7 +15,7 @@ from coequal.proofs.cost.formulas.dispatch import Sizes, clip_formula, shape_for
 from coequal.proofs.cost.formulas.scale import Scale
 from coequal.reference import position
 from coequal.reference.layer import Layer, Shape
-from coequal.reference.position import LearnedEncoding, RecyclingEncoding, RotaryEncoding, SinusoidalEncoding
+from coequal.reference.position import GridEncoding, LearnedEncoding, RecyclingEncoding, RotaryEncoding, SinusoidalEncoding
 
 
 def _shape(layer: Any, shape: Sizes) -> Sizes:
@@ -28,6 +28,10 @@ def _added(layer: Any, shape: Sizes, padding: str) -> Cost:
     return Cost.of("position", add=numel(shape), reads=numel(shape), writes=numel(shape), weights=rows)
 
 
+def _grid(layer: GridEncoding, shape: Sizes, padding: str) -> Cost:
+    return Cost.of("position", add=numel(shape), reads=numel(shape), writes=numel(shape), weights=numel(shape[1:]))
+
+
 def _rotated(layer: Any, shape: Sizes, padding: str) -> Cost:
     size = numel(shape)
     return Cost.of("position", mul=2 * size, add=size, reads=size, writes=size)
@@ -37,6 +41,7 @@ for _kind, _formula in {
     SinusoidalEncoding: _added,
     LearnedEncoding: _added,
     RecyclingEncoding: _added,
+    GridEncoding: _grid,
     RotaryEncoding: _rotated,
 }.items():
     shape_formula.register(_kind, _shape)

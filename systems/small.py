@@ -24,6 +24,7 @@ from coequal.reference.compose import Residual, Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer, Shape
 from coequal.reference.pool import AvgPool
+from coequal.reference.pooling_attention import PoolingBlock
 from coequal.systems.streamability import operators, takes
 from coequal.systems.system import System
 
@@ -145,4 +146,6 @@ def _around(block: Any) -> bool:
     """Whether it is a shortcut that is the identity, and what is elementwise."""
     if isinstance(block, Sequential):
         return any(map(_around, block.layers)) and all(isinstance(p, Activation) or _around(p) for p in block.layers)
+    if isinstance(block, PoolingBlock):
+        return block.in_features == block.out_features
     return isinstance(block, Residual) and block.shortcut is None

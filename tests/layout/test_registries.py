@@ -39,6 +39,7 @@ NO_STREAM = {
     "class_token": "a token of the whole clip: clip mode only",
     "decoder": "queries that attend to the whole clip: clip mode only",
     "non_local": "every position sees the whole clip: clip mode only",
+    "pooling_attention": "every token sees the whole clip: `continual/pooling_encoder.py`, clip mode only",
     "pathways": "two rates at once: its stages are streamed one by one",
 }
 OPERATOR_FILES = sorted(name for name in modules_of(reference, "__name__") if name not in NO_OPERATOR)

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from coequal.proofs.cost.algebra.counts import Cost
 from coequal.proofs.cost.conventions.leaves import Leaf
-from coequal.proofs.cost.formulas.dispatch import clip_cost
+from coequal.proofs.cost.formulas.dispatch import clip_cost, domains
 from coequal.proofs.cost.formulas.non_local import positions
 from coequal.reference.activation import Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
@@ -25,6 +25,7 @@ from coequal.reference.non_local import NonLocal
 from coequal.reference.norm import BatchNorm, LayerNorm
 from coequal.reference.pathways import SelectFrames
 from coequal.reference.pool import AvgPool, MaxPool
+from coequal.reference.pooling_attention import PoolingEncoder
 from coequal.reference.position import GridEncoding, LearnedEncoding, RecyclingEncoding
 from coequal.reference.qkv_attention import QKVAttention
 from coequal.reference.shift import TemporalShift
@@ -125,6 +126,12 @@ def _(layer: NonLocal, leaf: Leaf) -> int:
     queries, keys = positions(layer, leaf.inputs)
     width = layer.channels if layer.mode == "gaussian" else layer.inner
     return linear + leaf.inputs[0] * queries * keys * (width + layer.inner)
+
+
+@_macs.register
+def _(layer: PoolingEncoder, leaf: Leaf) -> int:
+    """Products of attention alone: its layers are leaves of their own."""
+    return sum(domain.count() for domain in domains(layer, leaf.inputs).values())
 
 
 def fvcore(leaf: Leaf) -> int:

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from coequal.proofs.cost.formulas.dispatch import parts
 from coequal.reference.compose import Parallel, Residual, Sequential
 from coequal.reference.layer import Layer, Shape
 from coequal.reference.pathways import Pathways, joined_shape
+from coequal.reference.pooling_attention import PoolingEncoder
 from coequal.reference.tokens import Tokens, joined, split
 
 
@@ -100,3 +102,13 @@ def _(layer: Tokens, path: str, walk: Walk, found: list[Leaf]) -> Walk:
     inside = Walk(split(layer.over, walk.shape), walk.step and layer.over == "time", walk.rate)
     after = _take_apart(layer.inner, _at(path, "inner"), inside, found)
     return Walk(joined(layer.over, walk.shape, after.shape), walk.step, after.rate)
+
+
+@_take_apart.register
+def _(layer: PoolingEncoder, path: str, walk: Walk, found: list[Leaf]) -> Walk:
+    """The layers inside, and itself for the products of attention that none of them does."""
+    after = walk.through(layer)
+    found.append(Leaf(path, layer, walk.shape, after.shape, after.rate))
+    for part in parts(layer, walk.shape):
+        found.append(Leaf(_at(path, part.name), part.layer, part.shape, part.layer.output_shape(part.shape), walk.rate))
+    return after

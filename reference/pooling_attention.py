@@ -24,6 +24,7 @@ SlowFast (`models/attention.py`).
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -34,11 +35,11 @@ from coequal.reference.attention import attend, inverse_sqrt
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Array, Layer, Parameters, Shape, scope
 from coequal.reference.linear import Linear
-from coequal.reference.norm import LayerNorm, layer_norm
+from coequal.reference.norm import LayerNorm
 from coequal.reference.pool import MaxPool
 from coequal.reference.window import Ints
 
-EPS = 1e-6
+EPS, POOLED_EPS = 1e-6, 1e-5  # of norms; of what is pooled, in blocks of the first kind
 GELU = Activation("GELU")
 ONES = (1, 1, 1)
 Grid = tuple[int, ...]  # frames, height, width
@@ -118,14 +119,14 @@ class PoolingBlock:
         """Features of a head."""
         return self.inner // self.num_heads
 
-    @property
+    @functools.cached_property
     def children(self) -> dict[str, Layer]:
         """The layers inside, by the name that prefixes their parameters."""
         inner, wide = self.inner, 4 * self.inner
         layers: dict[str, Layer] = {"norm1": _norm(self.in_features), "attn.qkv": Linear(self.in_features, 3 * inner)}
         for name, kernel, stride in self.pools:
             layers[f"attn.pool_{name}"] = _depthwise(self.size, kernel, stride)
-            layers[f"attn.norm_{name}"] = _norm(self.size)
+            layers[f"attn.norm_{name}"] = _norm(self.size, EPS if self.improved else POOLED_EPS)
         layers |= {"attn.proj": Linear(inner, inner), "norm2": _norm(inner)}
         layers |= {"mlp.fc1": Linear(inner, wide), "mlp.act": GELU, "mlp.fc2": Linear(wide, self.out_features)}
         if self.in_features != self.out_features:
@@ -201,8 +202,8 @@ class PoolingBlock:
         for name, _, _ in self.pools:
             conv, inner = self.children[f"attn.pool_{name}"], scope(parameters, f"attn.pool_{name}")
             parts[name], grids[name] = _pooled(parts[name], grid, conv, inner)
-            norm = scope(parameters, f"attn.norm_{name}")
-            parts[name] = layer_norm(parts[name], norm["weight"], norm["bias"], EPS)
+            norm, given = self.children[f"attn.norm_{name}"], scope(parameters, f"attn.norm_{name}")
+            parts[name] = norm(given, parts[name].reshape(batch * self.num_heads, -1, self.size)).reshape(parts[name].shape)
         q, k, v = (parts[name] for name in "qkv")
         y = attend(q, k, v, self._relative(parameters, q, grids), inverse_sqrt(self.size, q))
         if self.improved:
@@ -219,8 +220,8 @@ class PoolingBlock:
         return np.concatenate([np.zeros_like(scores[..., :1]), scores], axis=3)
 
 
-def _norm(features: int) -> LayerNorm:
-    return LayerNorm((features,), EPS)
+def _norm(features: int, eps: float = EPS) -> LayerNorm:
+    return LayerNorm((features,), eps)
 
 
 def _depthwise(features: int, kernel: Ints, stride: Ints) -> Conv:

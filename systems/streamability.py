@@ -140,11 +140,12 @@ def counterexample(layer: Layer, shape: Shape, closest: Variant | None) -> Count
         stream = closest.layer
     delay: int = stream.timing.delay  # pyright: ignore[reportOptionalMemberAccess]
     before = _before(layer, path)
-    taken = [n for n in range(delay + 2, delay + LONGEST) if _reaches(before, n) and takes(layer, lasting(layer, shape, n))]
+    lengths = [n for n in range(delay + 2, delay + LONGEST) if _reaches(before, n)]
     if closest is None:  # strides may leave frames out, but none where all of them begin
         stride: int = stream.timing.stride  # pyright: ignore[reportOptionalMemberAccess]
-        taken = [n for n in taken if (n - 1) % stride == 0] or taken
-    return Counterexample(path, type(guilty).__name__, next(iter(taken), shape[layer.time or 2]))
+        lengths = [n for n in lengths if (n - 1) % stride == 0] or lengths
+    taken = (n for n in lengths if takes(layer, lasting(layer, shape, n)))
+    return Counterexample(path, type(guilty).__name__, next(taken, shape[layer.time or 2]))
 
 
 def _before(layer: Layer, path: str) -> Timing:

@@ -77,6 +77,10 @@ def _at_most_two(size: int) -> int:
     return min(size, 2)
 
 
+def _at_most_one(layer: int) -> int:
+    return min(layer, 1)
+
+
 def _narrow(channels: int, time: int, share: int) -> int:
     return max(min(channels, LEAST[time]), -(-channels // share))
 
@@ -90,6 +94,8 @@ def _smaller(time: int, frames: int, share: int) -> Changes:
         "window": lambda size: window,
         "length": lambda size: size - frames + window if time == 1 else min(size, ROWS),
         "positions": lambda size: min(size, ROWS),
+        "patch": lambda size: 1,
+        "fusion": _at_most_one,
         "num_embeds": lambda size: max(window, size - 2 * (frames - window)),
         "learned": lambda size: True,
     }

@@ -38,6 +38,7 @@ NO_STREAM = {
     **dict.fromkeys(("activation", "linear", "norm", "softmax"), FRAMEWISE),
     "class_token": "a token of the whole clip: clip mode only",
     "decoder": "queries that attend to the whole clip: clip mode only",
+    "multiview": "class tokens of places in the whole clip: `continual/multiview_encoder.py`, clip mode only",
     "non_local": "every position sees the whole clip: clip mode only",
     "pooling_attention": "every token sees the whole clip: `continual/pooling_encoder.py`, clip mode only",
     "pathways": "two rates at once: its stages are streamed one by one",

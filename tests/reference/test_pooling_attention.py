@@ -1,4 +1,4 @@
-"""Pooling attention: relative positions against loops, blocks against attention without pools, grids and what does not fit."""
+"""Pooling attention: relative positions against loops, blocks without pools, grids, what does not fit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_distances_are_their_loops(queries, keys, more):
     reach = max(queries, keys) + more
     rows = distances(queries, keys, reach)
     np.testing.assert_array_equal(rows, distances_loops(queries, keys, reach))
-    assert 0 <= rows.min()
+    assert rows.min() >= 0
     assert rows.max() < 2 * reach - 1
 
 
@@ -57,7 +57,13 @@ def test_without_pools_a_block_is_one_of_a_transformer(within):
     block = PoolingBlock(6, 6, 2, None, None)
     plain = TransformerEncoderLayer(6, 2, 24, "gelu", 1e-6, norm_first=True)
     parameters, tokens = weights(block, 3), np.random.default_rng(3).standard_normal((2, 9, 6))
-    names = {"norm1": "norm1", "norm2": "norm2", "attn.proj": "self_attn.out_proj", "mlp.fc1": "linear1", "mlp.fc2": "linear2"}
+    names = {
+        "norm1": "norm1",
+        "norm2": "norm2",
+        "attn.proj": "self_attn.out_proj",
+        "mlp.fc1": "linear1",
+        "mlp.fc2": "linear2",
+    }
     given_ = {f"{b}.{kind}": parameters[f"{a}.{kind}"] for a, b in names.items() for kind in ("weight", "bias")}
     given_ |= {f"self_attn.in_proj_{kind}": parameters[f"attn.qkv.{kind}"] for kind in ("weight", "bias")}
     y, grid = block(parameters, tokens, (2, 2, 2))

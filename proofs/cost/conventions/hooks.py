@@ -9,6 +9,7 @@ from fractions import Fraction
 from coequal.proofs.cost.algebra.counts import Cost
 from coequal.proofs.cost.conventions.leaves import Leaf
 from coequal.proofs.cost.formulas.dispatch import clip_cost, domains
+from coequal.proofs.cost.formulas.multiview import crossed
 from coequal.proofs.cost.formulas.non_local import positions
 from coequal.reference.activation import Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
@@ -21,6 +22,7 @@ from coequal.reference.decoder import QueryDecoder
 from coequal.reference.frame_difference import FrameDifference
 from coequal.reference.layer import Layer
 from coequal.reference.linear import Linear
+from coequal.reference.multiview import MultiviewEncoder
 from coequal.reference.non_local import NonLocal
 from coequal.reference.norm import BatchNorm, LayerNorm
 from coequal.reference.pathways import SelectFrames
@@ -132,6 +134,17 @@ def _(layer: NonLocal, leaf: Leaf) -> int:
 def _(layer: PoolingEncoder, leaf: Leaf) -> int:
     """Products of attention alone: its layers are leaves of their own."""
     return sum(domain.count() for domain in domains(layer, leaf.inputs).values())
+
+
+@_macs.register
+def _(layer: MultiviewEncoder, leaf: Leaf) -> int:
+    """Attention between views alone."""
+    return int(crossed(layer, leaf.inputs).macs())
+
+
+@_macs.register
+def _(layer: TransformerEncoderLayer, leaf: Leaf) -> int:
+    return _macs(TransformerEncoder(layer, 1), leaf)
 
 
 def fvcore(leaf: Leaf) -> int:

@@ -15,6 +15,7 @@ from fractions import Fraction
 from coequal.proofs.cost.formulas.dispatch import parts
 from coequal.reference.compose import Parallel, Residual, Sequential
 from coequal.reference.layer import Layer, Shape
+from coequal.reference.multiview import MultiviewEncoder
 from coequal.reference.pathways import Pathways, joined_shape
 from coequal.reference.pooling_attention import PoolingEncoder
 from coequal.reference.tokens import Tokens, joined, split
@@ -104,8 +105,9 @@ def _(layer: Tokens, path: str, walk: Walk, found: list[Leaf]) -> Walk:
     return Walk(joined(layer.over, walk.shape, after.shape), walk.step, after.rate)
 
 
-@_take_apart.register
-def _(layer: PoolingEncoder, path: str, walk: Walk, found: list[Leaf]) -> Walk:
+@_take_apart.register(MultiviewEncoder)
+@_take_apart.register(PoolingEncoder)
+def _(layer: PoolingEncoder | MultiviewEncoder, path: str, walk: Walk, found: list[Leaf]) -> Walk:
     """The layers inside, and itself for the products of attention that none of them does."""
     after = walk.through(layer)
     found.append(Leaf(path, layer, walk.shape, after.shape, after.rate))

@@ -7,21 +7,25 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from coequal.continual.to_torch import regular
+from coequal.proofs.claims.judge import count
 from coequal.proofs.cost import clip_cost, step_cost
 from coequal.proofs.cost.conventions.counters import COUNTERS, ptflops_step, ptflops_step_gelu
-from coequal.proofs.cost.conventions.hooks import NotCounted, fvcore, macs, mmengine, ptflops
+from coequal.proofs.cost.conventions.hooks import NotCounted, fvcore, macs, mmengine, ptflops, xla
 from coequal.proofs.cost.conventions.leaves import Leaf, leaves
 from coequal.reference.activation import Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool
+from coequal.reference.attention import MultiheadAttention
 from coequal.reference.compose import Parallel, Residual, Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
 from coequal.reference.linear import Linear
 from coequal.reference.norm import BatchNorm, LayerNorm
 from coequal.reference.pool import AvgPool, GlobalAvgPool, MaxPool
+from coequal.reference.qkv_attention import QKVAttention
 from coequal.reference.recurrent import LSTM
 from coequal.reference.shift import TemporalShift
 from coequal.reference.squeeze_excite import SqueezeExcite
+from coequal.reference.tokens import Tokens
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 from coequal.systems import oadtr, slowfast
 from coequal.systems.catalogue import SYSTEMS
@@ -164,6 +168,9 @@ def test_what_needs_the_whole_clip_has_no_step():
 def test_fvcore_counts_norms_by_their_elements():
     norm = Leaf("", BatchNorm(2), (1, 2, 3), (1, 2, 3))
     assert fvcore(norm) == 30
+    assert fvcore(one(LayerNorm(4), (1, 3, 4))) == 5 * 12
+    encoder = one(TransformerEncoder(TransformerEncoderLayer(4, 2, 4), 2, norm=True), (1, 3, 4))
+    assert fvcore(encoder) == macs(encoder) + 5 * 5 * 12
     with pytest.raises(NotCounted, match="LSTM"):
         fvcore(one(LSTM(2, 3), (1, 4, 2)))
 
@@ -174,6 +181,36 @@ def test_mmengine_counts_norms_of_eval_mode_and_pools_of_frames():
     assert mmengine(one(AdaptiveAvgPool((None, 1, 1)), (1, 2, 3, 4, 5))) == 120
     assert mmengine(one(AdaptiveAvgPool((1, 1, 1)), (1, 2, 3, 4, 5))) == 0
     assert mmengine(one(Conv(2, 3, (1,)), (1, 2, 4))) == 24
+
+
+def test_xla_counts_half_of_every_operation_by_hand():
+    """A biased map, the exact GELU of each element, a softmax: four operations an element but for the ends of its sums."""
+    assert xla(one(Linear(3, 2), (2, 5, 3))) == 60 + Fraction(20, 2)
+    assert xla(one(Activation("GELU"), (1, 3, 4))) == Fraction(4 * 12, 2)
+    assert xla(one(Activation("GELU", (("approximate", "tanh"),)), (1, 3, 4))) == Fraction(8 * 12, 2)
+    scores, rows = 2 * 5 * 5, 2 * 5
+    assert xla(one(QKVAttention(4, 2), (1, 5, 12))) == 2 * 5 * 5 * 4 + Fraction(4 * scores - 2 * rows, 2)
+    mean, variance, rest = 3 + 1, 4 + 4 + 3 + 1, 1 + 4 + 4 + 4  # of a token of 4 features
+    assert xla(one(LayerNorm(4), (1, 3, 4))) == Fraction(3 * (mean + variance + rest), 2)
+
+
+def test_sums_of_branches_count_for_xla_alone():
+    layer = Sequential((Residual(Linear(3, 3)),))
+    system = System("s", "f", layer, (1, 5, 3), "a test")
+    assert count(system, "macs", "clip") == 45
+    assert count(system, "xla", "clip") == 45 + Fraction(15 + 15, 2)
+
+
+def test_attention_inside_a_clip_is_counted_where_it_is():
+    """Over space of 4 positions and over time of 5 frames."""
+    for over, (batch, length) in {"space": (5, 4), "time": (4, 5), "all": (1, 20)}.items():
+        (leaf,) = leaves(Tokens(MultiheadAttention(4, 2), over), (1, 4, 5, 2, 2))
+        assert (leaf.path, leaf.inputs) == ("inner", (batch, length, 4))
+        assert macs(leaf) == batch * (4 * length * 16 + 2 * length**2 * 4)
+    with pytest.raises(NotCounted, match="of a MultiheadAttention in mode 'single' the clip counts window by window"):
+        macs(one(MultiheadAttention(4, 2, mode="single", window=2), (1, 3, 4)))
+    (frame,) = leaves(Tokens(Linear(4, 3), "space"), (1, 4, 1, 2), step=True)
+    assert (frame.inputs, frame.outputs) == ((1, 2, 4), (1, 2, 3))
 
 
 def test_a_shift_is_free_and_pools_are_not_for_ptflops():

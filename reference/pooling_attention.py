@@ -166,7 +166,11 @@ class PoolingBlock:
         return found | self.tables
 
     def check(self, grid: Grid) -> None:
-        """ValueError for a grid that is larger than its tables."""
+        """ValueError for features that are no whole heads, and for a grid that is larger than its tables."""
+        if self.inner % self.num_heads:
+            raise ValueError(
+                f"PoolingBlock: {self.inner} features of attention must be a multiple of num_heads, got {self.num_heads}"
+            )
         queries, keys = self.grids(grid)
         far = [max(a, b) for a, b in zip(queries, keys, strict=True)]
         if self.reach is not None and (far[0] > self.reach[0] or max(far[1:]) > self.reach[1]):

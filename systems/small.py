@@ -34,7 +34,7 @@ CHANNELS = {
 }
 PARTS = {"nhead", "num_heads", "fold_div", "num_layers"}
 SELECTED = {"start", "stop"}  # channels by their number
-SHARES = {2: (16, 13), 1: (256,)}  # of what is published, by the axis of time, video or tokens: the first that fits
+SHARES = {2: (16, 13, 12), 1: (256,)}  # of what is published, by the axis of time, video or tokens: the first that fits
 LEAST = {2: 1, 1: 4}  # channels; a norm of one or two features knows nothing but signs
 WINDOW = {2: 2, 1: 3}  # frames
 ROWS = 16  # of a table of positions in video

@@ -107,6 +107,10 @@ def test_every_frame_is_seen():
             r"a grid of \(4, 4, 4\) is too large for relative positions of 3 frames and 4 places; give it a larger reach",
         ),
         (
+            lambda: PoolingEncoder((PoolingBlock(3, 3, 2),), 3, 4).output_shape((1, 3, 3, 2, 2)),
+            "3 features of attention must be a multiple of num_heads, got 2",
+        ),
+        (
             lambda: PoolingEncoder((BLOCK,)).output_shape((1, 3, 3, 4, 4)),
             r"expected a clip \(B, E, T, H, W\) with E = 4 and tokens, got shape \(1, 3, 3, 4, 4\)",
         ),

@@ -29,10 +29,12 @@ if TYPE_CHECKING:  # for type checkers, which list no folders; written by docs/t
     from coequal.continual.module import *
     from coequal.continual.pool import *
     from coequal.continual.position import *
+    from coequal.continual.qkv_attention import *
     from coequal.continual.recurrent import *
     from coequal.continual.shift import *
     from coequal.continual.squeeze_excite import *
     from coequal.continual.to_torch import *
+    from coequal.continual.tokens import *
     from coequal.continual.transformer import *
     # <!-- end -->
 

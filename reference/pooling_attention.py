@@ -31,12 +31,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from coequal.reference.activation import Activation
-from coequal.reference.attention import attend, inverse_sqrt
+from coequal.reference.attention import inverse_sqrt
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Array, Layer, Parameters, Shape, scope
 from coequal.reference.linear import Linear
 from coequal.reference.norm import LayerNorm
 from coequal.reference.pool import MaxPool
+from coequal.reference.softmax import softmax
 from coequal.reference.window import Ints
 
 EPS, POOLED_EPS = 1e-6, 1e-5  # of norms; of what is pooled, in blocks of the first kind
@@ -74,7 +75,7 @@ def relative_scores_loops(q: Array, grid: Grid, seen: Grid, tables: list[Array])
 def relative_scores(q: Array, grid: Grid, seen: Grid, tables: list[Array]) -> Array:
     """Vectorised form: queries `(B, A, T H W, d)` to `(B, A, T H W, T' H' W')`; tables `(2 reach - 1, d)` of t, h and w."""
     (batch, heads, _, size), (t, h, w) = q.shape, grid
-    rows = [distances(a, b, (len(table) + 1) // 2) for a, b, table in zip(grid, seen, tables, strict=True)]
+    rows = [distances(a, b, (table.shape[0] + 1) // 2) for a, b, table in zip(grid, seen, tables, strict=True)]
     of_t, of_h, of_w = (np.swapaxes(table[row], 1, 2) for table, row in zip(tables, rows, strict=True))  # (., d, .')
     places = q.reshape(batch, heads, t, h, w, size)
     by_t = q.reshape(batch, heads, t, h * w, size) @ of_t  # (B, A, T, H W, T')
@@ -209,15 +210,16 @@ class PoolingBlock:
             norm, given = self.children[f"attn.norm_{name}"], scope(parameters, f"attn.norm_{name}")
             parts[name] = norm(given, parts[name].reshape(batch * self.num_heads, -1, self.size)).reshape(parts[name].shape)
         q, k, v = (parts[name] for name in "qkv")
-        y = attend(q, k, v, self._relative(parameters, q, grids), inverse_sqrt(self.size, q))
+        scores = q @ np.swapaxes(k, 2, 3) * inverse_sqrt(self.size, q)
+        if self.improved:
+            scores = scores + self._relative(parameters, q, grids)
+        y = softmax(scores, -1) @ v
         if self.improved:
             y = np.concatenate([y[:, :, :1], y[:, :, 1:] + q[:, :, 1:]], axis=2)
         return np.swapaxes(y, 1, 2).reshape(batch, -1, self.inner), grids["q"]
 
-    def _relative(self, parameters: Parameters, q: Array, grids: dict[str, Grid]) -> Array | None:
+    def _relative(self, parameters: Parameters, q: Array, grids: dict[str, Grid]) -> Array:
         """What is added to the scores: nothing for the class token."""
-        if not self.improved:
-            return None
         tables = [parameters[f"attn.rel_pos_{axis}"] for axis in "thw"]
         scores = relative_scores(q[:, :, 1:], grids["q"], grids["k"], tables)
         scores = np.concatenate([np.zeros_like(scores[:, :, :1]), scores], axis=2)

@@ -17,11 +17,13 @@ from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
 from coequal.reference.frame_difference import FrameDifference
 from coequal.reference.linear import Linear
+from coequal.reference.multiview import MultiviewEncoder, View
 from coequal.reference.non_local import MODES, NonLocal
 from coequal.reference.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from coequal.reference.pad import Pad
 from coequal.reference.pathways import Pathways, SelectFrames
 from coequal.reference.pool import AvgPool, MaxPool
+from coequal.reference.pooling_attention import PoolingBlock, PoolingEncoder
 from coequal.reference.position import (
     GridEncoding,
     LearnedEncoding,
@@ -111,7 +113,12 @@ LAYERS = {
         QueryDecoder(4, 2, 3, 2, 2, 3),
         Parallel((Identity(), RNN(4, 3)), "concatenate"),
     ],
-    FRAMES: [NonLocal(4, 2, mode, pooled) for mode in MODES for pooled in (False, True)],
+    FRAMES: [
+        *(NonLocal(4, 2, mode, pooled) for mode in MODES for pooled in (False, True)),
+        PoolingEncoder((PoolingBlock(4, 8, 2, (3, 3, 3), reach=(2, 3)), PoolingBlock(8, 8, 2, reach=(2, 3)))),
+        PoolingEncoder((PoolingBlock(4, 8, 2, (3, 3, 3), stride_q=(1, 2, 2)), PoolingBlock(8, 8, 2)), 2, 6),
+        MultiviewEncoder((View(4, 2, 3, 2, 1), View(2, 1, 3, 1, 1)), 1, (0,), 2, 6, 4),
+    ],
     VIDEO: [
         *(Conv(4, 2, (3, 2), padding=1, padding_mode=mode) for mode in ("zeros", "replicate", "reflect", "circular")),
         Conv(4, 4, (3, 2), 2, 1, groups=2),

@@ -26,7 +26,7 @@ def _(layer: MultiviewEncoder, shape: Sizes) -> Sizes:
     return (shape[0], sum(view.embed_dim for view in layer.views), floor_div(shape[2], layer.views[-1].tubelet))
 
 
-def _tokens(layer: MultiviewEncoder, shape: Sizes) -> list[Sizes]:
+def tokens(layer: MultiviewEncoder, shape: Sizes) -> list[Sizes]:
     """Of each view: groups, tokens of a group, features."""
     groups = shape[0] * floor_div(shape[2], layer.group)
     found = []
@@ -39,20 +39,20 @@ def _tokens(layer: MultiviewEncoder, shape: Sizes) -> list[Sizes]:
 @parts.register
 def _(layer: MultiviewEncoder, shape: Sizes) -> list[Part]:
     """All but attention between views, which no layer of one clip does."""
-    tokens, found = _tokens(layer, shape), []
+    given, found = tokens(layer, shape), []
     for name, child in layer.children.items():
         if not isinstance(child, MultiheadAttention):
             view = int(name.rpartition("view")[2])
-            found.append(Part(name, child, shape if name.startswith("embedding") else tokens[view]))
+            found.append(Part(name, child, shape if name.startswith("embedding") else given[view]))
     return found
 
 
 def crossed(layer: MultiviewEncoder, shape: Sizes) -> Cost:
     """Attention between views, in all fusion layers."""
-    tokens, total = _tokens(layer, shape), Cost({})
+    given, total = tokens(layer, shape), Cost({})
     for i in layer.asked:
         attention: MultiheadAttention = layer.cross(i)
-        (groups, queries, size), (_, keys, other) = tokens[i - 1], tokens[i]
+        (groups, queries, size), (_, keys, other) = given[i - 1], given[i]
         maps = [
             product_cost("projection", groups * queries, size, size, True),
             *[product_cost("projection", groups * keys, other, size, True)] * 2,
@@ -66,7 +66,7 @@ def crossed(layer: MultiviewEncoder, shape: Sizes) -> Cost:
 
 @clip_formula.register
 def _(layer: MultiviewEncoder, shape: Sizes, padding: str) -> Cost:
-    positions = sum((numel(tokens) for tokens in _tokens(layer, shape)), start=0)
+    positions = sum(map(numel, tokens(layer, shape)))
     inside = [clip_formula(part.layer, part.shape, padding) for part in parts(layer, shape)]
     return Cost.total(
         [*inside, crossed(layer, shape), Cost.of("position", add=positions, reads=positions, writes=positions)]

@@ -28,7 +28,7 @@ def _(layer: PoolingEncoder, shape: Sizes) -> Sizes:
     return (shape[0], layer.blocks[-1].out_features, 1)
 
 
-def _grid(block: PoolingBlock, name: str, grid: Sizes) -> Sizes:
+def pooled(block: PoolingBlock, name: str, grid: Sizes) -> Sizes:
     """Of one of its parts, `q` or `k`."""
     pool: Any = block.children.get(f"attn.pool_{name}")
     return grid if pool is None else output_shape(pool, (1, block.size, *grid))[2:]
@@ -36,7 +36,7 @@ def _grid(block: PoolingBlock, name: str, grid: Sizes) -> Sizes:
 
 def _of_block(block: PoolingBlock, batch: Size, grid: Sizes) -> list[Part]:
     """The layers of a block with the clips that they get."""
-    tokens, after = 1 + product(grid), 1 + product(_grid(block, "q", grid))
+    tokens, after = 1 + product(grid), 1 + product(pooled(block, "q", grid))
     inner, children = block.inner, block.children
     shapes: dict[str, Sizes] = {
         "norm1": (batch, tokens, block.in_features),
@@ -52,16 +52,16 @@ def _of_block(block: PoolingBlock, batch: Size, grid: Sizes) -> list[Part]:
     heads = batch * block.num_heads
     for name, _, _ in block.pools:
         shapes[f"attn.pool_{name}"] = (heads, block.size, *grid)
-        shapes[f"attn.norm_{name}"] = (heads, 1 + product(_grid(block, name, grid)), block.size)
+        shapes[f"attn.norm_{name}"] = (heads, 1 + product(pooled(block, name, grid)), block.size)
     return [Part(name, child, shapes[name]) for name, child in children.items()]
 
 
-def _walk(layer: PoolingEncoder, shape: Sizes) -> list[tuple[str, PoolingBlock, Sizes]]:
+def walk(layer: PoolingEncoder, shape: Sizes) -> list[tuple[str, PoolingBlock, Sizes]]:
     """The blocks with the grids that they get."""
     found, grid = [], tuple(shape[2:])
     for i, block in enumerate(layer.blocks):
         found.append((f"blocks.{i}", block, grid))
-        grid = _grid(block, "q", grid)
+        grid = pooled(block, "q", grid)
     return found
 
 
@@ -69,16 +69,16 @@ def _walk(layer: PoolingEncoder, shape: Sizes) -> list[tuple[str, PoolingBlock, 
 def _(layer: PoolingEncoder, shape: Sizes) -> list[Part]:
     found = [
         Part(f"{path}.{part.name}", part.layer, part.shape)
-        for path, block, grid in _walk(layer, shape)
+        for path, block, grid in walk(layer, shape)
         for part in _of_block(block, shape[0], grid)
     ]
-    _, last, grid = _walk(layer, shape)[-1]
-    return [*found, Part("norm", layer.norm, (shape[0], 1 + product(_grid(last, "q", grid)), last.out_features))]
+    _, last, grid = walk(layer, shape)[-1]
+    return [*found, Part("norm", layer.norm, (shape[0], 1 + product(pooled(last, "q", grid)), last.out_features))]
 
 
 def attention(block: PoolingBlock, batch: Size, grid: Sizes) -> Cost:
     """Both products, softmax, relative positions, sums of shortcuts: what no layer inside does."""
-    queries, keys = _grid(block, "q", grid), _grid(block, "k", grid)
+    queries, keys = pooled(block, "q", grid), pooled(block, "k", grid)
     N, M, heads = 1 + product(queries), 1 + product(keys), batch * block.num_heads
     pairs, size = heads * N * M, block.size
     cost = Cost.of("attention", mul=2 * pairs * size, add=pairs * (size - 1) + heads * N * (M - 1) * size)
@@ -100,8 +100,8 @@ def attention(block: PoolingBlock, batch: Size, grid: Sizes) -> Cost:
 def _(layer: PoolingEncoder, shape: Sizes, padding: str = "nominal") -> Mapping[str, Domain]:
     """Those of its blocks' attention; of layers inside they are theirs."""
     found: dict[str, Domain] = {}
-    for path, block, grid in _walk(layer, shape):
-        queries, keys = _grid(block, "q", grid), _grid(block, "k", grid)
+    for path, block, grid in walk(layer, shape):
+        queries, keys = pooled(block, "q", grid), pooled(block, "k", grid)
         heads = (*ranges(shape[0], block.num_heads), *ranges(1 + product(queries), 1 + product(keys), block.size))
         found |= {f"{path}.q k": Domain(heads), f"{path}.weights v": Domain(heads)}
         if block.improved:
@@ -113,9 +113,9 @@ def _(layer: PoolingEncoder, shape: Sizes, padding: str = "nominal") -> Mapping[
 @clip_formula.register
 def _(layer: PoolingEncoder, shape: Sizes, padding: str) -> Cost:
     size = numel((shape[0], 1 + product(shape[2:]), shape[1]))
-    added = Cost.of("position", add=size * layer.absolute, reads=size, writes=size)
+    added = Cost.of("position", add=size * int(layer.absolute), reads=size, writes=size)
     inside = [clip_formula(part.layer, part.shape, padding) for part in parts(layer, shape)]
-    return Cost.total([added, *inside, *(attention(block, shape[0], grid) for _, block, grid in _walk(layer, shape))])
+    return Cost.total([added, *inside, *(attention(block, shape[0], grid) for _, block, grid in walk(layer, shape))])
 
 
 def example(scale: Scale) -> tuple[Layer, Shape]:

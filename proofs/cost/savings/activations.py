@@ -4,6 +4,7 @@ operator      its input and its output
 in sequence   one after the other, each of which frees its input
 shortcut      what branches start from stays until the last of them has had it, and their outputs until the sum
 attention     tokens, keys and values of all, queries and scores of those that are returned
+views         the tokens of all of them, while one is worked on
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from coequal.proofs.cost.algebra.counts import Size
-from coequal.proofs.cost.algebra.symbols import numel
+from coequal.proofs.cost.algebra.symbols import numel, product
+from coequal.proofs.cost.formulas import multiview, pooling_attention
 from coequal.proofs.cost.formulas.compose import SideBySide
 from coequal.proofs.cost.formulas.dispatch import Sizes, endless, output_shape, parts, time_axis
 from coequal.reference.attention import MultiheadAttention
 from coequal.reference.compose import Identity
 from coequal.reference.decoder import QueryDecoder
 from coequal.reference.layer import Layer
+from coequal.reference.multiview import MultiviewEncoder
 from coequal.reference.pathways import Pathways
+from coequal.reference.pooling_attention import PoolingEncoder
+from coequal.reference.tokens import Tokens, split
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
 # numbers held besides; what runs, None: a sum of what is held; its input; whether somebody needs the input afterwards
@@ -34,6 +39,8 @@ def peak_activation(layer: Layer, shape: Sizes, keep: bool = False) -> Size:
 def _peak(layer: Layer, shape: Sizes, keep: bool, size: Measure) -> Size:
     if size is not numel and (window := _of_window(layer)):
         return _peak(layer, (shape[0], window, shape[2]), keep, numel)
+    if isinstance(layer, Tokens):
+        return _of_tokens(layer, shape, keep, size)
     moments = MOMENTS.get(type(layer), _in_sequence)(layer, shape, keep, size)
     inside = [held if at is None else held + _peak(at, clip, kept, size) for held, at, clip, kept in moments]
     return largest(inside) if inside else _running(layer, shape, size)
@@ -49,6 +56,15 @@ def _running(layer: Layer, shape: Sizes, size: Measure) -> Size:
         batch, length, features = shape
         return batch * (3 * length * features + layer.queries * (2 * features + layer.nhead * length))
     return size(shape) + size(output_shape(layer, shape))
+
+
+def _of_tokens(layer: Tokens, shape: Sizes, keep: bool, size: Measure) -> Size:
+    """The inner layer, on all tokens or, in a step, on those of a frame."""
+    if size is numel:
+        return _peak(layer.inner, split(layer.over, shape), keep, numel)
+    if layer.over == "space":
+        return _peak(layer.inner, split("space", (*shape[:2], 1, *shape[3:])), keep, numel)
+    return _peak(layer.inner, split(layer.over, shape), keep, lambda sizes: numel((sizes[0], *sizes[2:])))
 
 
 def scores(layer: MultiheadAttention, shape: Sizes) -> Sizes:
@@ -103,10 +119,37 @@ def _block(layer: TransformerEncoderLayer, shape: Sizes, keep: bool, size: Measu
     yield 3 * rows + (tokens if keep else 0), None, shape, keep
 
 
+def _pooling(layer: PoolingEncoder, shape: Sizes, keep: bool, size: Measure) -> Iterator[Moment]:
+    """Projections, attention and perceptron of each block, around which the tokens wait for the sum."""
+    clip = size(shape) if keep else 0
+    for _, block, grid in pooling_attention.walk(layer, shape):
+        queries, keys = (1 + product(pooling_attention.pooled(block, name, grid)) for name in "qk")
+        tokens, heads = 1 + product(grid), block.num_heads
+        before, rows = shape[0] * tokens * block.in_features, shape[0] * queries * block.inner
+        yield clip + 2 * before + 3 * shape[0] * tokens * block.inner, None, shape, keep
+        seen = shape[0] * (2 * keys * block.inner + heads * queries * keys)
+        yield clip + before + 2 * rows + seen, None, shape, keep
+        yield clip + 2 * rows + 4 * rows, None, shape, keep
+
+
+def _views(layer: MultiviewEncoder, shape: Sizes, keep: bool, size: Measure) -> Iterator[Moment]:
+    """A block of one view while the others wait; between views, the norms of all of them."""
+    tokens, clip = multiview.tokens(layer, shape), size(shape) if keep else 0
+    total = sum(map(numel, tokens))
+    for view, own in zip(layer.views, tokens, strict=True):
+        yield clip + total - numel(own), view.block, own, False
+    for i in layer.asked:
+        (groups, queries, width), (_, keys, _) = tokens[i - 1], tokens[i]
+        asked = groups * (2 * queries * width + 2 * keys * width + layer.views[i - 1].num_heads * queries * keys)
+        yield clip + 2 * total + asked, None, shape, keep
+
+
 MOMENTS: dict[type, Callable[..., Iterator[Moment]]] = {
     **dict.fromkeys(SideBySide.__args__, _side_by_side),
     Pathways: _pathways,
     TransformerEncoderLayer: _block,
+    PoolingEncoder: _pooling,
+    MultiviewEncoder: _views,
 }
 
 

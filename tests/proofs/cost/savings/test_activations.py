@@ -13,8 +13,12 @@ from coequal.reference.compose import Identity, Parallel, Residual, Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
 from coequal.reference.layer import Layer
+from coequal.reference.linear import Linear
+from coequal.reference.multiview import MultiviewEncoder, View
 from coequal.reference.pathways import Pathways
 from coequal.reference.pool import AvgPool
+from coequal.reference.pooling_attention import PoolingBlock, PoolingEncoder
+from coequal.reference.tokens import Tokens
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
 RELU, FRAME = Activation("ReLU"), 8 * 7 * 7
@@ -88,3 +92,31 @@ def test_a_decoder_holds_the_tokens_and_what_they_are_projected_to() -> None:
 def test_peaks_in_letters() -> None:
     assert peak_activation(CONV, (1, 8, T, H, W)) == 16 * T * H * W
     assert step_activation(Sequential((CONV, AvgPool((1, 2, 2)))), (1, 8, T, H, W)) == 16 * H * W
+
+
+def test_tokens_are_those_of_their_layer() -> None:
+    """A linear map of 4 to 6 features, over 3 frames of 5 positions; a step has one of them."""
+    inner = Linear(4, 6)
+    for over in ("space", "time", "all"):
+        assert peak_activation(Tokens(inner, over), (1, 4, 3, 5)) == 3 * 5 * (4 + 6)
+    for over in ("space", "time"):
+        assert step_activation(Tokens(inner, over), (1, 4, 3, 5)) == 5 * (4 + 6)
+
+
+def test_pooling_attention_holds_its_scores() -> None:
+    """Of 1 + 8 tokens of 4 features, in two heads, between the shortcut and two sets of rows."""
+    layer = PoolingEncoder((PoolingBlock(4, 4, 2, None, None),), 2, 4)
+    tokens = 9 * 4
+    attention = tokens + 2 * tokens + 2 * tokens + 2 * 9 * 9
+    perceptron = 6 * tokens
+    assert peak_activation(layer, (1, 4, 2, 2, 2)) == max(attention, perceptron)
+
+
+def test_views_wait_for_each_other() -> None:
+    """Tokens of a group: 2 of 2 features; 4 of 3 features."""
+    views = (View(2, 1, 2, 2, 1), View(3, 1, 3, 1, 1))
+    layer = MultiviewEncoder(views, 1, (0,), 2, 1, 1)
+    coarse, fine = 2 * 2, 4 * 3
+    between = 2 * (coarse + fine) + 2 * 2 * 2 + 2 * 4 * 2 + 2 * 4
+    block = peak_activation(views[1].block, (1, 4, 3))
+    assert peak_activation(layer, (1, 1, 2, 1, 1)) == max(between, coarse + block)

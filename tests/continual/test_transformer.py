@@ -12,6 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from coequal.continual.module import Continual
 from coequal.continual.sliding_softmax import CHUNK
 from coequal.continual.transformer import TransformerEncoder, TransformerEncoderLayer
+from coequal.equivalence.campaigns.agree import agree
+from coequal.equivalence.campaigns.contents import Architecture
 from coequal.reference import transformer as reference
 from coequal.reference.activation import Activation
 
@@ -243,3 +245,13 @@ def test_dropout_in_train_mode_and_modes_that_do_not_exist():
         TransformerEncoderLayer(E, A, F, mode="whole", window=3)
     with pytest.raises(ValueError, match="its window is not given; give a window"):
         TransformerEncoderLayer(E, A, F, mode="single")
+
+
+def test_a_gelu_by_tanh_is_one_in_clip_mode_too():
+    """torch's fused layer, in eval mode without gradients, takes the exact GELU for it."""
+    gelu = Activation("GELU", (("approximate", "tanh"),))
+    for layer in (
+        reference.TransformerEncoderLayer(4, 2, 6, gelu, norm_first=True),
+        reference.TransformerEncoderLayer(4, 2, 6, gelu, mode="single", window=3),
+    ):
+        agree(Architecture(layer, (2, 5, 4), 3), seed=3)

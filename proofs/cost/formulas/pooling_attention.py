@@ -121,10 +121,6 @@ def _(layer: PoolingEncoder, shape: Sizes, padding: str) -> Cost:
 def example(scale: Scale) -> tuple[Layer, Shape]:
     """A layer of this kind, and a clip for it."""
     width, side = scale.channels * scale.heads, max(2, scale.side // 8)
-    blocks = (
-        pooling_attention.PoolingBlock(
-            width, 2 * width, scale.heads, (3, 3, 3), stride_q=(1, 2, 2), reach=(scale.frames, side)
-        ),
-        pooling_attention.PoolingBlock(2 * width, 2 * width, scale.heads, None, None, reach=(scale.frames, side)),
-    )
-    return pooling_attention.PoolingEncoder(blocks), (1, width, scale.frames, side, side)
+    reach = (scale.frames, side)
+    block = pooling_attention.PoolingBlock(width, 2 * width, scale.heads, (3, 3, 3), stride_q=(1, 2, 2), reach=reach)
+    return pooling_attention.PoolingEncoder((block,)), (1, width, scale.frames, side, side)

@@ -5,6 +5,7 @@ write by hand. `coequal.continual.convert` knows them; their parameters are name
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -399,7 +400,7 @@ class QKVAttention(nn.Module):
 
     def attended(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """`(B, A, L, D), (B, A, S, D), (B, A, S, D) -> (B, L, E)`."""
-        scores = q @ k.transpose(2, 3) * q.shape[3] ** -0.5
+        scores = q @ k.transpose(2, 3) * (1 / math.sqrt(q.shape[3]))
         if mask is not None:
             scores = scores.masked_fill(mask, -torch.inf)
         return (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)

@@ -5,6 +5,7 @@ Sources: Fan et al., "Multiscale vision transformers", ICCV 2021; Li et al., "MV
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -54,7 +55,7 @@ class PoolingAttention(nn.Module):
             parts[name], grids[name] = pooled(parts[name], grid, modules[f"pool_{name}"])
             parts[name] = modules[f"norm_{name}"](parts[name])
         q, k, v = parts.values()
-        scores = q @ k.transpose(2, 3) * self.size**-0.5
+        scores = q @ k.transpose(2, 3) * (1 / math.sqrt(self.size))
         if self.improved:
             scores = torch.cat([scores[..., :1], scores[..., 1:] + self.relative(q, grids["q"], grids["k"])], 3)
         y = scores.softmax(3) @ v

@@ -251,7 +251,7 @@ def test_the_table_of_submodules(theirs: str, capsys: pytest.CaptureFixture) -> 
     assert said.index("\n0 ") < said.index("\n1 ")
 
 
-CONVENTIONS = "there are macs, flops, conv-linear, ptflops-0.6, fvcore-old, operations"
+CONVENTIONS = "there are macs, flops, conv-linear, ptflops-0.6, fvcore-old, hlo, operations"
 WRONG = {
     "konv": "'konv' is not in the catalogue",
     "conv --example 1,3,16,8,8": "Conv: axis 1 (C) of the clip (B, C, T, H, W) must have 64 channels, got 3",

@@ -231,7 +231,7 @@ def clamp(f: Field, operation: Any, a: Value, low: Any = None, high: Any = None,
         return a
     if high is None and low == 0:
         return relu(f, a) if f.sets and not a.masked else f.free("relu", a, at_zero=0.0)
-    if high is None and f.sets and not a.masked:
+    if low is not None and high is None and f.sets and not a.masked:
         return maximum(f, a, f.scalar(low, a.planes.device))
     bounds = (None if low is None else float(low), None if high is None else float(high))
     at_zero = 0.0 if (low is None or low <= 0) and (high is None or high >= 0) else None

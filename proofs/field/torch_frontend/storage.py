@@ -170,7 +170,7 @@ class Store:
             return
         lower = all(v.lower for v in (held, value) if v.names is not None) and not held.masked and not value.masked
         before = Value(held.planes, names=held.names, masked=held.masked, lower=held.lower)
-        held.names, held.lower = names_of(self.field, before, lower=lower).contiguous(), lower
+        held.names, held.lower = names_of(self.field, before, lower=lower).clone(), lower
         new = names_of(self.field, value, lower=lower)
         members = max(new.shape[1], held.names.shape[1])
         held.names = widened(held.names, members).contiguous()

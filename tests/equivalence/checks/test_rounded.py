@@ -72,6 +72,7 @@ def windowed(scale: float) -> Subject:
         pytest.param(pointwise(lambda x: sum(x * tap.to(x.dtype) for tap in GAUSS), torch.clone), id="kernel"),
         pytest.param(pointwise(lambda x: x * DECAY[1].to(x) * DECAY[3].to(x), lambda f: f * math.exp(-1)), id="decay"),
         pytest.param(windowed(1.0), id="buffer"),
+        pytest.param(pointwise(torch.exp, lambda f: torch.exp2(f * 1.44269504)), id="written"),
     ],
 )
 def test_rounded_constants_are_no_difference(subject):

@@ -35,7 +35,7 @@ STATEFUL = {
     *("get_default_dtype", "set_printoptions", "set_grad_enabled", "library", "ops", "jit", "from_dlpack"),
     *("to_dlpack", "utils", "cuda", "memory_allocated", "memory_stats", "hub", "save", "load"),
     *("getLogger", "getcontext", "setcontext", "localcontext", "filters", "simplefilter", "filterwarnings", "seterr"),
-    *("setbufsize", "use_deterministic_algorithms", "__dict__", "cache_info"),
+    *("setbufsize", "use_deterministic_algorithms", "__dict__", "cache_info", "fields"),
 }
 CONSTANTS = (bool, type(None), type(Ellipsis), type(NotImplemented))
 # ways round everything that is looked at here
@@ -49,8 +49,12 @@ LOOPHOLES = {
 # attributes that lead round it: the sizes of memory, frames, and what functions, classes and modules keep for Python
 ROUNDABOUT = {
     *("__sizeof__", "__globals__", "__builtins__", "__subclasses__", "__loader__", "__spec__", "__traceback__"),
+    *("__slots__", "__match_args__", "__dataclass_fields__", "__orig_bases__", "__parameters__", "__abstractmethods__"),
     *("f_back", "f_locals", "f_globals", "f_builtins", "f_lasti", "f_lineno", "gi_frame", "cr_frame", "ag_frame", "tb_frame"),
 }
+
+
+BY_TEXT = {"getattr", "vars", "attrgetter", "methodcaller", "__dict__", "__getattribute__", "getattr_static"}
 
 
 class Hidden(Exception):
@@ -73,6 +77,11 @@ class Reads:
     ends: set[Chain] = field(default_factory=set)  # those that are used as they are: handed on, called, computed with
     rebinds: set[str] = field(default_factory=set)  # globals that are assigned
     identities: bool = False  # two objects are compared by `is`
+
+    @property
+    def by_text(self) -> bool:
+        """Whether attributes may be read whose names are no names in the code."""
+        return not BY_TEXT.isdisjoint(self.names | {name for chain in self.chains for name in chain})
 
 
 @functools.lru_cache(maxsize=10_000)

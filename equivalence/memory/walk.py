@@ -140,7 +140,7 @@ class _Walk:
         kind = type(thing)
         if kind is Label:
             self.found.cells.append(Cell(path, thing.content, None))
-        elif kind in (*PLAIN, Counter, TensorCounter) or isinstance(thing, np.generic) or _is_bare_member(thing):
+        elif kind in (*PLAIN, Counter, TensorCounter) or _is_number_of_numpy(thing) or _is_bare_member(thing):
             self.found.cells.append(Cell(path, thing, put))
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)
@@ -199,6 +199,8 @@ class _Walk:
         elif isinstance(thing, (types.MethodType, staticmethod, classmethod)):
             yield ".__func__", thing.__func__, None
             yield ".__self__", getattr(thing, "__self__", None), None
+            if not isinstance(thing, types.MethodType):  # whose attributes are those of its function
+                yield from ((f".{name}", value, None) for name, value in vars(thing).items())
         elif kind is functools.partial:
             yield from ((f".{name}", getattr(thing, name), None) for name in ("func", "args", "keywords", "__dict__"))
         elif kind is functools._lru_cache_wrapper:
@@ -236,7 +238,7 @@ class _Walk:
         reads = reads_of(function.__code__)
         if "cache_info" in reads.names:
             raise Unobservable(f"{path} asks how often a cache was used")
-        self.read |= reads.names | ({"*"} if ("getattr",) in reads.chains else set())
+        self.read |= reads.names | ({"*"} if reads.by_text else set())
         self.found.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
         try:
             for name, value in globals_read(function):
@@ -399,6 +401,10 @@ def _transparent(base: type) -> bool:
         return issubclass(base, nn.Module) and base.__module__.startswith(("torch.nn.", "torch.ao.nn", "torch.fx"))
     written_in_python = base.__dictoffset__ != 0 or "__slots__" in vars(base)
     return written_in_python and not is_known(base.__module__)
+
+
+def _is_number_of_numpy(thing: Any) -> bool:
+    return isinstance(thing, np.generic) and is_known(type(thing).__module__)
 
 
 def _is_bare_member(thing: Any) -> bool:

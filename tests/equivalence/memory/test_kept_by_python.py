@@ -227,6 +227,36 @@ def attributes_of_a_cached_property() -> Tick:
     return tick
 
 
+def attributes_of_a_static_method() -> Tick:
+    class Box:
+        @staticmethod
+        def nothing() -> None:
+            pass
+
+    Box.__dict__["nothing"].n = 0
+
+    def tick() -> bool:
+        Box.__dict__["nothing"].n += 1
+        return Box.__dict__["nothing"].n > LATE
+
+    return tick
+
+
+def a_number_with_attributes() -> Tick:
+    return attribute(type("Float", (np.float64,), {}))
+
+
+def slots_of_a_class() -> Tick:
+    class Box:
+        __slots__: typing.ClassVar = []
+
+    def tick() -> bool:
+        Box.__slots__.append("x")
+        return len(Box.__slots__) > LATE
+
+    return tick
+
+
 def attributes_of_an_alias() -> Tick:
     alias = typing.List[int]  # noqa: UP006
     alias.__count__ = 0
@@ -243,7 +273,8 @@ HIDDEN = (
     *(a_slot_without_a_name, attributes_behind_a_property, attributes_behind_a_class_attribute, a_path_of_ones_own),
     *(metadata_of_a_dtype, names_of_buffers, held_by_a_module("_parameters"), held_by_a_module("_modules")),
     *(flags_of_a_module, builtins_of_its_own, among_the_builtins, globals_of_a_function, text_of_a_property),
-    *(attributes_of_a_cached_property, attributes_of_an_alias),
+    *(attributes_of_a_cached_property, attributes_of_an_alias, attributes_of_a_static_method, a_number_with_attributes),
+    *(slots_of_a_class,),
 )
 
 

@@ -138,9 +138,9 @@ def csn_ir() -> coequal.Subject:
 def r2plus1d_bottleneck() -> coequal.Subject:
     """R(2+1)D of bottlenecks, time before space."""
     net = theirs("r2plus1d").create_r2plus1d(
-        stem_dim_out=WIDTH, head_pool_kernel_size=(2, 1, 1), head_activation=None, **HEAD
+        stem_dim_out=WIDTH, head_pool_kernel_size=(1, 1, 1), head_activation=None, **HEAD
     )
-    layer = r2plus1d.of_pytorchvideo(8, WIDTH, CLASSES, (1, 1, 1, 1))
+    layer = r2plus1d.of_pytorchvideo(4, WIDTH, CLASSES, (1, 1, 1, 1))
     return whole(short(net, 1, 1, 1, 1), layer, 8)
 
 

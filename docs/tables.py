@@ -153,6 +153,28 @@ def verdicts(networks: Iterable | None = None) -> str:
     return table(("network", "verdict", "delay", "phase", "warm-up", *counted), rows)
 
 
+def edges() -> str:
+    """Of each family, the first network that streams: how much of its clip sees neither end of it."""
+    from coequal.reference.compose import Sequential
+    from coequal.reference.pool import GlobalAvgPool
+    from coequal.systems.catalogue import families as files
+    from coequal.systems.catalogue import networks_of
+
+    rows = {}
+    for file in files():
+        for system in networks_of(file):
+            if system.layer.time != 2 or system.layer.timing is None:
+                continue
+            layers = system.layer.layers
+            heads = [i for i, layer in enumerate(layers) if isinstance(layer, GlobalAvgPool)]
+            timing, frames = Sequential(layers[: heads[-1]] if heads else layers).timing, system.shape[2]
+            whole = (frames - timing.receptive_field + timing.pad_start) // timing.stride + 1
+            inside = max(0, whole + -timing.pad_start // timing.stride)
+            seen = (timing.receptive_field, frames, timing.pad_start, f"{inside} of {timing.output_length(frames)}")
+            rows.setdefault((file, system.family), (system.name, *map(str, seen)))
+    return table(("network", "R", "T", "P", "frames that see no padding"), list(rows.values()))
+
+
 def refuted(networks: Iterable | None = None) -> str:
     """The networks that do not stream, of all or of those given, each with its counterexample and the closest that does."""
     from coequal.cli.systems import entry
@@ -241,6 +263,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "families": families,
     "verdicts": verdicts,
     "refuted": refuted,
+    "edges": edges,
     "meanings": meanings,
     "refused": refused,
     "claims": lambda: options("claims"),

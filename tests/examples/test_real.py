@@ -91,8 +91,8 @@ def test_rows_that_a_step_mixes_are_found():
     assert report.verdict == "different"
 
 
-# of pytorchvideo against ours with the same weights: subject, verdict; of the last three a proof takes too long, or there is no
-# clip of one frame
+# of pytorchvideo against ours with the same weights: subject, verdict; of the last three a proof takes too long, or is of no
+# single frame
 PUBLISHED = [
     *[("slow", "proved"), ("csn_ir", "proved"), ("r2plus1d_bottleneck", "proved")],
     *[("i3d", "tested"), ("x3d_clip", "tested"), ("slowfast_clip", "tested")],

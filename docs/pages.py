@@ -9,6 +9,7 @@ time is told that few others have, or that has most of the weights. Verdicts, co
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import re
@@ -22,10 +23,10 @@ from typing import Any
 from coequal import systems
 from coequal.cli.systems import entry, scaled
 from coequal.proofs.claims.claim import Claim
+from coequal.reference.compose import Parallel, Residual, Sequential
 from coequal.reference.layer import Layer
 from coequal.reference.timing import Timing
 from coequal.systems.catalogue import SYSTEMS, networks_of
-from coequal.systems.streamability import operators
 from coequal.systems.system import System, trainable
 
 DOCS = Path(__file__).resolve().parent
@@ -88,25 +89,34 @@ def _equation(family: str, said: str, networks: Sequence[System]) -> Iterator[st
     if any(OWN.search(block) for block in BLOCK.findall(f"{said}\n")):
         return
     operator = characteristic(networks)
-    module = import_module(operator.__module__)
-    text = inspect.getdoc(module) or ""
-    name = module.__name__.rpartition(".")[2]
+    name = operator.__module__.rpartition(".")[2]
     yield f"### {operator.__name__}\n"
-    yield f"{' '.join(text.partition(chr(10) * 2)[0].split())}\n"
-    yield next((block for block in BLOCK.findall(text) if " = " in block), "")
+    yield f"{' '.join(_text(operator).partition(chr(10) * 2)[0].split())}\n"
+    yield _block(operator)
     yield f"([`reference/{name}.py`](../../reference/{name}.py), or `coequal explain {name}`.)\n"
 
 
 def characteristic(networks: Sequence[System]) -> type[Layer]:
     """Of the operators of half of its networks at least, one of which looks at other frames: see above."""
     mine = [_kinds(system) for system in networks]
-    over_time = {kind for kinds in mine for kind, looks in kinds.items() if looks}
+    over_time = {kind for kinds in mine for kind, looks in kinds.items() if looks and _block(kind)}
     common = [kind for kind in over_time if 2 * sum(kind in kinds for kinds in mine) >= len(mine)]
-    return min(common, key=lambda kind: (min(_families_with(kind), MANY), -_weights(kind, networks[0]), kind.__name__))
+    having = {kind: _families_with(kind) for kind in common}
+    weights = {kind: _weights(kind, networks[0]) for kind in common}
+    return min(common, key=lambda kind: (min(having[kind], MANY), -weights[kind], having[kind], kind.__name__))
+
+
+def _text(operator: type[Layer]) -> str:
+    return inspect.getdoc(import_module(operator.__module__)) or ""
+
+
+def _block(operator: type[Layer]) -> str:
+    """The equation of an operator's file; empty where there is none."""
+    return next((block for block in BLOCK.findall(_text(operator)) if " = " in block), "")
 
 
 def _weights(kind: type[Layer], system: System) -> int:
-    return sum(trainable(layer) for _, layer in operators(system.layer) if type(layer) is kind)
+    return sum(trainable(layer) for layer in _inside(system.layer) if type(layer) is kind)
 
 
 def _families_with(kind: type[Layer]) -> int:
@@ -117,9 +127,21 @@ def _families_with(kind: type[Layer]) -> int:
 def _kinds(system: System) -> dict[type[Layer], bool]:
     """The operators of a network, and whether one of a kind looks at other frames."""
     found: dict[type[Layer], bool] = {}
-    for _, layer in operators(system.layer):
+    for layer in _inside(system.layer):
         found[type(layer)] = found.get(type(layer), False) or layer.timing != Timing()
     return found
+
+
+def _inside(value: Any) -> Iterator[Layer]:
+    """Every layer of a tree, those in the fields of others among them, but for containers."""
+    if isinstance(value, tuple):
+        for each in value:
+            yield from _inside(each)
+    elif isinstance(value, Layer) and dataclasses.is_dataclass(value):
+        if not isinstance(value, (Sequential, Parallel, Residual)):
+            yield value
+        for field in dataclasses.fields(value):
+            yield from _inside(getattr(value, field.name))
 
 
 # -- how it streams ----------------------------------------------------------------------------------------------------

@@ -51,8 +51,10 @@ def page(
     parts = [
         f"# {title}\n",
         f"{lead}\n",
+        f"Published by {'; '.join(dict.fromkeys(system.source for system in listed))}.\n",
         f"{NOTE.format(family=family)}\n",
         "## What a step computes anew, and what it keeps\n",
+        f"{READ}\n",
         *_pictures(family),
         "## What it computes\n",
         f"{rest}\n",
@@ -75,6 +77,10 @@ def described(family: str) -> tuple[str, str, str]:
 
 
 NOTE = "(Written by `docs/pages.py` from [`systems/{family}.py`](../../systems/{family}.py).)"
+READ = (
+    "Time runs to the right, the network upwards; beside a row stands the operator that it comes out of. Orange is computed when\n"
+    "the newest frame has come, blue is kept from before. Where a network does not stream, the clip ends with this frame."
+)
 COUNTED = (
     "Delay, phase and warm-up in frames; clip and step in multiply-adds of batch 1, a step's the mean over a period of the\n"
     "stream; the state in bytes of float32. Same numbers, same words: [published systems](../systems.md)."
@@ -163,7 +169,7 @@ def _said(listed: Any) -> Iterator[str]:
         yield f"A step takes {scaled(listed.step)} multiply-adds and the clip {scaled(listed.clip)}: {saved} times as many."
         yield f"The stream keeps {kept}B (float32). Its newest output"
         yield f"comes {verdict.delay} frames late," if verdict.delay else "is there at once,"
-        yield f"its first with frame {verdict.warm_up + 1}{f', then one for every {verdict.phase}' * (verdict.phase > 1)}."
+        yield f"its first with frame {verdict.warm_up + 1}{f', then one in {verdict.phase} frames' * (verdict.phase > 1)}."
     else:
         found, closest = verdict.counterexample, listed.closest
         yield f"`{found.operator}` (`{found.path}`) needs the whole clip. The shortest counterexample: {found}."

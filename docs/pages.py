@@ -78,8 +78,9 @@ def described(family: str) -> tuple[str, str, str]:
 
 NOTE = "(Written by `docs/pages.py` from [`systems/{family}.py`](../../systems/{family}.py).)"
 READ = (
-    "Time runs to the right, the network upwards; beside a row stands the operator that it comes out of. Orange is computed\n"
-    "when the newest frame has come, blue is kept from before. Where a network does not stream, the clip ends with this frame."
+    "Time runs to the right, the network upwards; beside a row stands the operator that it comes out of. Orange is\n"
+    "computed when the newest frame has come, blue is kept from before. Of a network that does not stream, a clip is\n"
+    "drawn that ends with this frame."
 )
 COUNTED = (
     "Delay, phase and warm-up in frames; clip and step in multiply-adds of batch 1, a step's the mean over a period of the\n"

@@ -284,8 +284,14 @@ def squeezes(draw: Draw) -> Architecture:
 @strategy("non_local")
 @st.composite
 def non_locals(draw: Draw) -> Architecture:
-    """Of every mode, with keys pooled or not."""
-    layer = non_local.NonLocal(3, draw(st.integers(1, 3)), draw(st.sampled_from(non_local.MODES)), draw(st.booleans()))
+    """Of every mode, with keys pooled or not; alone, or in a block between convolutions."""
+    inner, mode = draw(st.integers(1, 3)), draw(st.sampled_from(non_local.MODES))
+    layer: Layer = non_local.NonLocal(3, inner, mode, draw(st.booleans()))
+    if draw(st.booleans()):
+        point, time = (1, 1, 1), (3, 1, 1)
+        block = compose.Sequential((layer, conv.Conv(layer.output_shape((1, 3, 1, 2, 2))[1], 3, point), norm.BatchNorm(3)))
+        before, after = conv.Conv(3, 3, time, 1, (1, 0, 0)), conv.Conv(3, 2, time, 1, (1, 0, 0))
+        layer = compose.Sequential((before, compose.Residual(block), after))
     extent = draw(st.integers(1, 3)), draw(st.integers(2, 4)), draw(st.integers(2, 4))
     return Architecture(layer, (draw(st.integers(1, 2)), 3, *extent))
 

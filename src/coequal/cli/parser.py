@@ -282,6 +282,8 @@ def _claims(commands: Any) -> None:
     command = commands.add_parser("claims", help="published numbers of operations and parameters, judged")
     command.add_argument("systems", nargs="*", metavar="SYSTEM", help="a paper, a model or a network; none: all of them")
     command.add_argument("--data", metavar="FILE", help="judge the numbers of this CSV file instead of the published ones")
+    text = "time limit for each network that is code of yours (600)"
+    command.add_argument("--timeout", type=seconds, default=600.0, metavar="SECONDS", help=text)
     _formats(command)
 
 

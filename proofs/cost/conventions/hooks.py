@@ -8,9 +8,11 @@ import math
 from coequal.proofs.cost.conventions.leaves import Leaf
 from coequal.proofs.cost.formulas.non_local import positions
 from coequal.reference.activation import Activation
+from coequal.reference.adaptive_kernel import AdaptiveKernel
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
 from coequal.reference.channels import SelectChannels, ZeroChannels
 from coequal.reference.class_token import AppendToken
+from coequal.reference.clip_attention import ClipAttention
 from coequal.reference.compose import Identity
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
@@ -18,17 +20,20 @@ from coequal.reference.frame_difference import FrameDifference
 from coequal.reference.layer import Layer
 from coequal.reference.linear import Linear
 from coequal.reference.non_local import NonLocal
-from coequal.reference.norm import BatchNorm, LayerNorm
+from coequal.reference.norm import BatchNorm, ChannelLayerNorm, LayerNorm
 from coequal.reference.pathways import SelectFrames
 from coequal.reference.pool import AvgPool, MaxPool
 from coequal.reference.position import LearnedEncoding, RecyclingEncoding
+from coequal.reference.rescale import ChannelScale, Rescale
 from coequal.reference.shift import TemporalShift
 from coequal.reference.squeeze_excite import SqueezeExcite
+from coequal.reference.tokens import FirstToken, PositionTable, PrependToken, TokenGrid
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
 FREE = (
     *(Identity, SelectFrames, TemporalShift, ZeroChannels, SelectChannels, FrameDifference),
-    *(LearnedEncoding, RecyclingEncoding, AppendToken, LayerNorm),
+    *(LearnedEncoding, RecyclingEncoding, AppendToken, LayerNorm, ChannelLayerNorm, ChannelScale, Rescale),
+    *(PrependToken, TokenGrid, FirstToken, PositionTable),
 )
 POOLS = (MaxPool, AvgPool, AdaptiveAvgPool, GlobalAvgPool)
 
@@ -108,6 +113,18 @@ def _(layer: NonLocal, leaf: Leaf) -> int:
     return linear + leaf.inputs[0] * queries * keys * (width + layer.inner)
 
 
+@_macs.register
+def _(layer: ClipAttention, leaf: Leaf) -> int:
+    rows = leaf.inputs[2] if layer.over == "time" else elements(leaf.inputs[3:])
+    return elements(leaf.inputs) * (4 * layer.channels + 2 * rows)
+
+
+@_macs.register
+def _(layer: AdaptiveKernel, leaf: Leaf) -> int:
+    rows = leaf.inputs[0] * layer.channels
+    return rows * layer.hidden * (layer.window + layer.taps) + elements(leaf.outputs) * layer.taps
+
+
 def fvcore(leaf: Leaf) -> int:
     """Multiply-adds, and 5 for each element of a batch norm."""
     return 5 * elements(leaf.inputs) if isinstance(leaf.layer, BatchNorm) else macs(leaf)
@@ -116,6 +133,10 @@ def fvcore(leaf: Leaf) -> int:
 def mmengine(leaf: Leaf) -> int:
     """Multiply-adds, 2 for each element of a batch norm, 5 of a layer norm, 1 of a pool of frames to a given size."""
     match leaf.layer:
+        case SqueezeExcite(scope="frame"):
+            return macs(leaf) + elements(leaf.inputs)
+        case AdaptiveKernel(channels=channels, hidden=hidden):
+            return macs(leaf) + 2 * leaf.inputs[0] * channels * hidden
         case BatchNorm():
             return 2 * elements(leaf.inputs)
         case LayerNorm():

@@ -101,8 +101,10 @@ def _parts(layer: SideBySide, shape: Sizes) -> list[Part]:
 def _combined(layer: SideBySide, shapes: list[Sizes]) -> Sizes:
     """As the layer does, for letters."""
     first, *others = shapes
+    axis = len(first) - 1 if layer.time == 1 else 1
+    if layer.reduce == "affine":
+        others = [(*shape[:axis], first[axis], *shape[axis + 1 :]) for shape in others]
     if layer.reduce == "concatenate":
-        axis = len(first) - 1 if layer.time == 1 else 1
         return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
     for other in others:
         for letter, a, b in zip("BCTHW", first, other, strict=False):
@@ -118,10 +120,13 @@ def _shape(layer: SideBySide, shape: Sizes) -> Sizes:
 
 
 def _joined(layer: SideBySide, shapes: list[Sizes]) -> Cost:
-    """One addition or multiplication for each element of each branch but the first; concatenation only moves."""
+    """One addition or multiplication (or both) for each element of each branch but the first; concatenation only moves."""
     if layer.reduce == "concatenate":
         size = sum(map(numel, shapes))
         return Cost.of("move", reads=size, writes=size)
+    if layer.reduce == "affine":
+        size = numel(_combined(layer, shapes))
+        return Cost.of("gate", mul=size, add=size, reads=sum(map(numel, shapes)), writes=size)
     cost, total = Cost({}), shapes[0]
     kind, operation = ("residual", "add") if layer.reduce == "sum" else ("gate", "mul")
     for shape in shapes[1:]:

@@ -481,6 +481,44 @@ class PositionTable(nn.Module):
         return clip + self.weight.unsqueeze(1)
 
 
+class RelationalSelfAttention(nn.Module):
+    """Weights and values that look at relations: see `coequal.reference.relational`."""
+
+    def __init__(self, channels: int, heads: int, frames: int = 5, side: int = 7) -> None:
+        super().__init__()
+        size, kernel = channels // heads, (frames, side, side)
+        self.size, self.frames = size, frames
+        self.projection = nn.Conv3d(channels, channels + 2 * size, 1, bias=False)
+        self.H1 = nn.Conv3d(size, size * size, kernel, groups=size, bias=False)
+        self.H2, self.G = (nn.Conv3d(1, size, kernel, bias=False) for _ in range(2))
+        self.P1 = nn.Parameter(torch.randn(1, size, size) * (size * frames * side**2) ** -0.5)
+        self.I = nn.Parameter(torch.eye(size).unsqueeze(0))
+
+    def projected(self, clip: Tensor) -> Sequence[Tensor]:
+        """Queries, keys and values, of length 1."""
+        vectors = self.projection(clip).unflatten(1, (-1, self.size))
+        units = (vectors / (vectors.square().sum(2, keepdim=True) + 1e-6).sqrt()).flatten(1, 2)
+        return units.split([units.shape[1] - 2 * self.size, self.size, self.size], 1)
+
+    def related(self, q: Tensor, k: Tensor, v: Tensor, padding: int) -> Tensor:
+        """The output of the frames of the queries; keys and values have as many more as the window, less the padding."""
+        shape, size, pads = q.shape, self.size, (padding, *(n // 2 for n in self.H1.kernel_size[1:]))
+        each = v.flatten(0, 1).unsqueeze(1)
+        keys = nn.functional.conv3d(k, self.H1.weight, padding=pads, groups=size).unflatten(1, (size, size))
+        context, values = (
+            nn.functional.conv3d(each, conv.weight, padding=pads).unflatten(0, (-1, size)) for conv in (self.H2, self.G)
+        )
+        queries, keys, context, values = (
+            x.movedim((1, 2), (-2, -1)) for x in (q.unflatten(1, (-1, size)), keys, context, values)
+        )
+        mixed = (values + self.I[0]).transpose(-1, -2) @ context
+        return ((queries @ (keys + self.P1[0])) @ mixed.transpose(-1, -2)).movedim((-2, -1), (1, 2)).reshape(shape)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, C, T, H, W) -> (B, C, T, H, W)`."""
+        return self.related(*self.projected(clip), self.frames // 2)
+
+
 class AdaptiveKernel(nn.Module):
     """Convolution over time with kernels that clips make: see `coequal.reference.adaptive_kernel`."""
 

@@ -82,6 +82,7 @@ def _smaller(time: int, frames: int, share: int) -> Changes:
         "length": lambda size: size - frames + window,
         "num_embeds": lambda size: max(window, size - 2 * (frames - window)),
         "positions": lambda size: TOKENS,
+        "side": lambda size: 3,
         "learned": lambda given: given if time == 2 else True,
     }
 

@@ -6,6 +6,7 @@ import functools
 import math
 
 from coequal.proofs.cost.conventions.leaves import Leaf
+from coequal.proofs.cost.formulas.dispatch import domains
 from coequal.proofs.cost.formulas.non_local import positions
 from coequal.reference.activation import Activation
 from coequal.reference.adaptive_kernel import AdaptiveKernel
@@ -24,6 +25,7 @@ from coequal.reference.norm import BatchNorm, ChannelLayerNorm, LayerNorm
 from coequal.reference.pathways import SelectFrames
 from coequal.reference.pool import AvgPool, MaxPool
 from coequal.reference.position import LearnedEncoding, RecyclingEncoding
+from coequal.reference.relational import RelationalSelfAttention
 from coequal.reference.rescale import ChannelScale, Rescale
 from coequal.reference.shift import TemporalShift
 from coequal.reference.squeeze_excite import SqueezeExcite
@@ -117,6 +119,11 @@ def _(layer: NonLocal, leaf: Leaf) -> int:
 def _(layer: ClipAttention, leaf: Leaf) -> int:
     rows = leaf.inputs[2] if layer.over == "time" else elements(leaf.inputs[3:])
     return elements(leaf.inputs) * (4 * layer.channels + 2 * rows)
+
+
+@_macs.register
+def _(layer: RelationalSelfAttention, leaf: Leaf) -> int:
+    return sum(domain.count() for domain in domains(layer, leaf.inputs).values())
 
 
 @_macs.register

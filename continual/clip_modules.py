@@ -519,6 +519,34 @@ class RelationalSelfAttention(nn.Module):
         return self.related(*self.projected(clip), self.frames // 2)
 
 
+class JointMixing(nn.Module):
+    """Joints mixed along learned edges: see `coequal.reference.skeleton`."""
+
+    adjacency: Tensor
+
+    def __init__(self, joints: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(joints, joints))
+        self.register_buffer("adjacency", torch.ones(joints, joints))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(..., V, M) -> (..., V, M)`."""
+        return (clip.transpose(-1, -2) @ (self.adjacency * self.weight)).transpose(-1, -2)
+
+
+class JointNorm(nn.BatchNorm1d):
+    """Batch norm of each channel of each joint of each person."""
+
+    def __init__(self, channels: int, joints: int, persons: int, eps: float = 1e-5) -> None:
+        super().__init__(channels * joints * persons, eps)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, C, T, V, M) -> (B, C, T, V, M)`."""
+        batch, channels, length, joints, persons = clip.shape
+        features = clip.permute(0, 4, 3, 1, 2).reshape(batch, -1, length)
+        return super().forward(features).reshape(batch, persons, joints, channels, length).permute(0, 3, 4, 2, 1)
+
+
 class AdaptiveKernel(nn.Module):
     """Convolution over time with kernels that clips make: see `coequal.reference.adaptive_kernel`."""
 

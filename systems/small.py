@@ -83,6 +83,7 @@ def _smaller(time: int, frames: int, share: int) -> Changes:
         "num_embeds": lambda size: max(window, size - 2 * (frames - window)),
         "positions": lambda size: TOKENS,
         "side": lambda size: 3,
+        **dict.fromkeys(("joints", "persons"), _at_most_two),
         "learned": lambda given: given if time == 2 else True,
     }
 

@@ -28,6 +28,7 @@ from coequal.reference.position import LearnedEncoding, RecyclingEncoding
 from coequal.reference.relational import RelationalSelfAttention
 from coequal.reference.rescale import ChannelScale, Rescale
 from coequal.reference.shift import TemporalShift
+from coequal.reference.skeleton import JointMixing, JointNorm
 from coequal.reference.squeeze_excite import SqueezeExcite
 from coequal.reference.tokens import FirstToken, PositionTable, PrependToken, TokenGrid
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
@@ -59,7 +60,7 @@ def tokens(leaf: Leaf) -> int:
 
 @functools.singledispatch
 def _macs(layer: Layer, leaf: Leaf) -> int:
-    if isinstance(layer, (*FREE, *POOLS, Activation, BatchNorm)):
+    if isinstance(layer, (*FREE, *POOLS, Activation, BatchNorm, JointNorm)):
         return 0
     raise NotCounted(f"macs: nothing is known of {type(layer).__name__}")
 
@@ -127,6 +128,11 @@ def _(layer: RelationalSelfAttention, leaf: Leaf) -> int:
 
 
 @_macs.register
+def _(layer: JointMixing, leaf: Leaf) -> int:
+    return elements(leaf.outputs) * layer.joints
+
+
+@_macs.register
 def _(layer: AdaptiveKernel, leaf: Leaf) -> int:
     rows = leaf.inputs[0] * layer.channels
     return rows * layer.hidden * (layer.window + layer.taps) + elements(leaf.outputs) * layer.taps
@@ -178,9 +184,16 @@ def _(layer: Linear, leaf: Leaf) -> int:
     return macs(leaf) + layer.out_features * layer.bias
 
 
-@_ptflops.register
-def _(layer: BatchNorm, leaf: Leaf) -> int:
+@_ptflops.register(BatchNorm)
+@_ptflops.register(JointNorm)
+def _(layer: BatchNorm | JointNorm, leaf: Leaf) -> int:
     return 2 * elements(leaf.inputs)
+
+
+@_ptflops.register
+def _(layer: JointMixing, leaf: Leaf) -> int:
+    """A matrix product that no hook sees."""
+    return 0
 
 
 @_ptflops.register

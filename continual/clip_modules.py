@@ -412,7 +412,7 @@ class ClipAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.heads, self.over, self.frames = heads, over, window
-        self.scale = (channels // heads if scaled is None else scaled) ** -0.5
+        self.scale = 1 / math.sqrt(channels // heads if scaled is None else scaled)
         self.in_proj_weight = nn.Parameter(torch.randn(3 * channels, channels) * channels**-0.5)
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * channels))
         self.out_proj = nn.Linear(channels, channels)

@@ -61,11 +61,15 @@ def small(system: System) -> tuple[Any, Shape]:
 
 def up_to_channels(layer: Layer) -> Any:
     """The same network with one channel or two, whatever it has: equal for networks that differ in channels alone."""
-    return _changed(layer, dict.fromkeys(CHANNELS, _at_most_two))
+    return _changed(layer, {**dict.fromkeys(CHANNELS, _at_most_two), "start": _at_most_one, "stop": _at_most_two})
 
 
 def _at_most_two(size: int) -> int:
     return min(size, 2)
+
+
+def _at_most_one(size: int) -> int:
+    return min(size, 1)
 
 
 def _narrow(channels: int, time: int, share: int) -> int:
@@ -142,7 +146,7 @@ def _again(block: Any, seen: set[Any]) -> bool:
 
 
 def _unchanging(block: Any) -> bool:
-    """Whether clips have the same shape behind it, of one of the numbers of channels that it mentions."""
+    """Whether clips have the same shape behind it, of the least of the numbers of channels that it mentions and takes."""
     mentioned = {
         getattr(operator, field.name)
         for _, operator in operators(block)
@@ -150,8 +154,9 @@ def _unchanging(block: Any) -> bool:
         if field.name in CHANNELS | SELECTED
     }
     for channels in sorted({size for size in mentioned if isinstance(size, int)}):
-        video = (1, channels, LONGEST)
-        shapes = ((*video, 4, 4), (*video, TOKENS)) if block.time == 2 else ((1, LONGEST, channels),)
-        if any(takes(block, shape) and block.output_shape(shape) == shape for shape in shapes):
-            return True
+        space = ((4, 4), (2, 2), (TOKENS,)) if block.time == 2 else ((),)
+        for length, extent in itertools.product((LONGEST, WINDOW[2]), space):
+            shape = (1, channels, length, *extent) if block.time == 2 else (1, length, channels)
+            if takes(block, shape):
+                return block.output_shape(shape) == shape
     return False

@@ -24,7 +24,7 @@ REDUCTIONS: dict[str, Callable[[Sequence[Tensor], int], Tensor]] = {
     "sum": lambda branches, axis: functools.reduce(operator.add, branches),
     "product": lambda branches, axis: functools.reduce(operator.mul, branches),
     "concatenate": lambda branches, axis: torch.cat(list(branches), axis),
-    "affine": lambda branches, axis: _affine(*branches, axis),
+    "affine": lambda branches, axis: _affine(branches[0], branches[1], axis),
 }
 
 
@@ -516,7 +516,8 @@ class RelationalSelfAttention(nn.Module):
 
     def forward(self, clip: Tensor) -> Tensor:
         """`(B, C, T, H, W) -> (B, C, T, H, W)`."""
-        return self.related(*self.projected(clip), self.frames // 2)
+        q, k, v = self.projected(clip)
+        return self.related(q, k, v, self.frames // 2)
 
 
 class JointMixing(nn.Module):

@@ -111,7 +111,8 @@ class ClipAttention:
         """The shape itself; ValueError for other channels than C."""
         if len(shape) < 3 or shape[1] != self.channels:
             raise ValueError(
-                f"ClipAttention: expected a clip (B, C, T, ...) with C = channels = {self.channels}, got shape {tuple(shape)}"
+                f"ClipAttention: expected a clip (B, C, T, ...) with C = channels = {self.channels},"
+                f" got shape {tuple(shape)}"
             )
         return tuple(shape)
 

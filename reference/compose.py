@@ -8,8 +8,9 @@
 The outputs of side-by-side branches are combined frame by frame, so they must have the same number of frames: a branch
 that shortens the clip must be padded. Parameters of a child carry its name as a prefix, as in torch.nn.
 
-Sources: He, Zhang, Ren & Sun, "Deep residual learning for image recognition", CVPR 2016, equation 1 (residual); Perez, Strub,
-de Vries, Dumoulin & Courville, "FiLM: Visual reasoning with a general conditioning layer", AAAI 2018, equation 2 (affine).
+Sources: He, Zhang, Ren & Sun, "Deep residual learning for image recognition", CVPR 2016, equation 1 (residual); Perez,
+Strub, de Vries, Dumoulin & Courville, "FiLM: Visual reasoning with a general conditioning layer", AAAI 2018, equation 2
+(affine).
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ REDUCTIONS: dict[str, Callable[[Sequence[Array], int], Array]] = {
     "sum": lambda branches, axis: functools.reduce(operator.add, branches),
     "product": lambda branches, axis: functools.reduce(operator.mul, branches),
     "concatenate": concatenate,
-    "affine": lambda branches, axis: affine(*branches, axis),
+    "affine": lambda branches, axis: affine(branches[0], branches[1], axis),
 }
 
 
@@ -284,11 +285,12 @@ def _channel_axis(time: int | None) -> int:
 
 def _modulated(what: str, shapes: dict[str, Shape], axis: int) -> dict[str, Shape]:
     """The shapes of what is scaled and of its factors; ValueError unless there are two branches, of C and 2 C channels."""
-    if len(shapes) != 2 or (second := [*shapes.values()][1])[axis] != 2 * [*shapes.values()][0][axis]:
+    first, *others = shapes.values()
+    if len(others) != 1 or others[0][axis] != 2 * first[axis]:
         raise ValueError(f"{what}: affine needs two branches, of C and of 2 C channels, got {_listed(shapes)}")
-    first, name = list(shapes)
-    place = axis % len(second)
-    return {first: shapes[first], name: (*second[:place], second[place] // 2, *second[place + 1 :])}
+    place = axis % len(first)
+    halved = (*others[0][:place], first[place], *others[0][place + 1 :])
+    return dict(zip(shapes, (first, halved), strict=True))
 
 
 def _concatenated_shape(where: str, shapes: dict[str, Shape], axis: int) -> Shape:

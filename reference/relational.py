@@ -8,8 +8,8 @@ Queries (of each head), keys and values are linear maps of each position, divide
     values     F[b, e] = sum_a (I[a, b] + sum_m G[b, m] v[n + m, a]) V[a, e]               basic and relational
     output     y[h D + b] = sum_e K[h, e] F[b, e]
 
-It is a polynomial in queries, keys and values, and local: all windows are convolutions of what each frame gives by itself. So
-it streams, `frames // 2` frames late, from the keys and values of the last frames.
+It is a polynomial in queries, keys and values, and local: all windows are convolutions of what each frame gives by itself.
+So it streams, `frames // 2` frames late, from the keys and values of the last frames.
 
 Shapes: x and y `(B, C, T, H, W)`; weights `projection.weight (C + 2 D, C, 1, 1, 1)`, `H1.weight (D D, 1, ...)`,
 `H2.weight (D, 1, ...)`, `G.weight (D, 1, ...)`, `P1 (1, D, D)`, `I (1, D, D)`.

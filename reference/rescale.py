@@ -4,7 +4,7 @@
     rescale    y = factor x + offset
 
 Shapes: x and y `(B, C, T, ...)`.
-Sources: Touvron, Cord, Sablayrolles, Synnaeve & Jegou, "Going deeper with image transformers", ICCV 2021, section 2.2 (scale,
+Source: Touvron, Cord, Sablayrolles, Synnaeve & Jegou, "Going deeper with image transformers", ICCV 2021, section 2.2 (scale,
 as layer scale).
 """
 

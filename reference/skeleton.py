@@ -1,7 +1,7 @@
 """Skeletons: clips `(B, C, T, V, M)` of V joints of M persons, mixed along the bones, normed joint by joint.
 
-    mixing     y[..., v, m] = sum_u x[..., u, m] A[u, v] W[u, v]               A says which joints are neighbours, W is learned
-    norm       y[c, t, v, m] = batch norm of the feature (m V + v) C + c       running statistics, eval mode
+    mixing     y[..., v, m] = sum_u x[..., u, m] A[u, v] W[u, v]             A: which joints are neighbours; W is learned
+    norm       y[c, t, v, m] = batch norm of the feature (m V + v) C + c     running statistics, eval mode
 
 Both look at one frame at a time.
 Source: Yan, Xiong & Lin, "Spatial temporal graph convolutional networks for skeleton-based action recognition", AAAI 2018,
@@ -93,7 +93,8 @@ class JointNorm(_Skeleton):
         """The shape itself; ValueError for other channels, joints or persons."""
         if len(shape) != 5 or (shape[1], *shape[3:]) != (self.channels, self.joints, self.persons):
             raise ValueError(
-                f"JointNorm: expected a clip (B, {self.channels}, T, {self.joints}, {self.persons}), got shape {tuple(shape)}"
+                f"JointNorm: expected a clip (B, {self.channels}, T, {self.joints}, {self.persons}),"
+                f" got shape {tuple(shape)}"
             )
         return tuple(shape)
 

@@ -1,12 +1,14 @@
 """Frames as tokens inside clips: positions in a row, a first one that is no pixel, a number for each of them.
 
-    prepend    y[:, :, t, 0] = w, or zero;  y[:, :, t, 1 + h W + w] = x[:, :, t, h, w]      (B, C, T, H, W) -> (B, C, T, 1 + H W)
-    grid       y[:, :, t, h, w] = x[:, :, t, 1 + h S + w]                                   the way back, of S x S positions
-    first      y[:, :, t, 0] = x[:, :, t, 0]                                                -> (B, C, T, 1)
-    positions  y[:, c, t, n] = x[:, c, t, n] + P[c, n]                                      the same in every frame
+    prepend      y[:, :, t, 0] = u, or zero                     (B, C, T, H, W) -> (B, C, T, 1 + H W)
+                 y[:, :, t, 1 + h W + w] = x[:, :, t, h, w]
+    grid         y[:, :, t, h, w] = x[:, :, t, 1 + h S + w]     the way back, of S x S positions
+    first        y[:, :, t, 0] = x[:, :, t, 0]                  -> (B, C, T, 1)
+    positions    y[:, c, t, n] = x[:, c, t, n] + P[c, n]        the same in every frame
 
 All of it frame by frame.
-Source: Dosovitskiy et al., "An image is worth 16x16 words: Transformers for image recognition at scale", ICLR 2021, equation 1.
+Source: Dosovitskiy et al., "An image is worth 16x16 words: Transformers for image recognition at scale", ICLR 2021,
+equation 1.
 """
 
 from __future__ import annotations

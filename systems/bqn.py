@@ -5,9 +5,9 @@ The motion band-pass module takes the second difference over time of what a band
     s[c, t] = K[c] * x[c, t]                 K of k x k elements, on a frame mirrored at its edges
     y[c, t] = sum_j w[c, j] s[c, t + j]      j = -1, 0, 1
 
-K begins as a Laplacian of a Gaussian that sums to one, w as (-1, 2, -1) / 3; both are learned, channel by channel. The first
-module takes three frames for one and no padding, so that triples are whole: output t sees frames 3 t, 3 t + 1, 3 t + 2. Later
-ones keep the number of frames, and repeat the first and the last.
+K begins as a Laplacian of a Gaussian that sums to one, w as (-1, 2, -1) / 3; both are learned, channel by channel. The
+first module takes three frames for one and no padding, so that triples are whole: output t sees frames 3 t, 3 t + 1 and
+3 t + 2. Later ones keep the number of frames, and repeat the first and the last.
 
     input    busy: the first frame of each triple; quiet: the first module, k = 9
     stem     of each path: conv 1x7x7 stride (1, 2, 2), 3 -> 64; norm; relu; max pool 1x3x3 stride (1, 2, 2)

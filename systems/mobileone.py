@@ -71,7 +71,7 @@ def mobileone(
     width: int = STEM,
     stages: tuple[tuple[int, int, int], ...] = STAGES,
 ) -> Sequential:
-    """The network with `width` channels at the stem; `frames`: how many predictions are averaged, None for each by itself."""
+    """The network, `width` channels at the stem; `frames`: how many predictions are averaged, None for each by itself."""
     shift = TemporalShift(DIVISOR)
     layers: list[Layer] = [block(3, width, SPACE, 2, False)]
     inputs = width

@@ -6,8 +6,8 @@
     head     mean over space, 2048 -> 174 for every frame; mean over the frames
 
 In block 2 of the first stage, 1 and 3 of the second, 1, 3 and 5 of the third and 1 of the fourth, counted from 0, relational
-self-attention of 8 heads and windows of 5 x 7 x 7 stands for the convolution 1x3x3 (`reference/relational.py`). Each waits for
-two frames, 14 in all: the network streams, and what it says of a frame is what one endless clip gives.
+self-attention of 8 heads and windows of 5 x 7 x 7 stands for the convolution 1x3x3 (`reference/relational.py`). Each waits
+for two frames, 14 in all: the network streams, and what it says of a frame is what one endless clip gives.
 
 Source: Kim, Kwon, Wang, Kwak & Cho, "Relational self-attention: What's missing in attention for video understanding",
 NeurIPS 2021, sections 4 and 5; layers as in KimManjin/RSA (`ops/ResNet.py`, `scripts/test_Something_v1.sh`).

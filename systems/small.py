@@ -20,7 +20,6 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from coequal.reference.activation import Activation
 from coequal.reference.compose import Residual, Sequential
 from coequal.reference.layer import Layer, Shape
 from coequal.reference.pool import AvgPool
@@ -28,7 +27,8 @@ from coequal.systems.streamability import operators, takes
 from coequal.systems.system import System
 
 CHANNELS = {
-    *("in_channels", "out_channels", "num_features", "num_channels", "channels", "inner", "squeeze_channels", "groups", "scaled"),
+    *("in_channels", "out_channels", "num_features", "num_channels", "channels", "inner", "squeeze_channels", "groups"),
+    "scaled",
     *("in_features", "out_features", "normalized_shape", "embed_dim", "d_model", "dim_feedforward", "classes"),
 }
 PARTS = {"nhead", "num_heads", "heads", "fold_div"}
@@ -116,8 +116,9 @@ def _sized(value: Any) -> Any:
     layer: Any = _with_fields(value, lambda _, field: _sized(field))
     if not isinstance(getattr(layer, "kernel_size", None), tuple) or not isinstance(layer.padding, tuple):
         return layer
-    space = [min(3, k) if 2 * p == k - 1 else k if p else 1 for k, p in zip(layer.kernel_size[1:], layer.padding[1:], strict=True)]
-    padding = [k // 2 if p else 0 for k, p in zip(space, layer.padding[1:], strict=True)]
+    sides = list(zip(layer.kernel_size[1:], layer.padding[1:], strict=True))
+    space = [1 if p == 0 else min(3, k) for k, p in sides]
+    padding = [0 if p == 0 else k // 2 for k, (_, p) in zip(space, sides, strict=True)]
     return dataclasses.replace(
         layer,
         kernel_size=(layer.kernel_size[0], *space),
@@ -147,9 +148,10 @@ def _again(block: Any, seen: set[Any]) -> bool:
 
 def _unchanging(block: Any) -> bool:
     """Whether clips have the same shape behind it, of the least of the numbers of channels that it mentions and takes."""
+    parts: list[Any] = [operator for _, operator in operators(block)]
     mentioned = {
         getattr(operator, field.name)
-        for _, operator in operators(block)
+        for operator in parts
         for field in dataclasses.fields(operator)
         if field.name in CHANNELS | SELECTED
     }

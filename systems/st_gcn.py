@@ -9,13 +9,13 @@
 `mixing` is along the edges of the skeleton, once for each of three kinds of neighbours (`reference/skeleton.py`). Every
 convolution has a bias. Where C or s is another one than before, the shortcut is a convolution 1x1x1 with norm.
 
-CoST-GCN* has no strides, and the mean over as many frames as an unpadded network of 300 frames has, 220; the authors leave out
-padding as well. Of a frame that sees neither end of the clip, both say the same: the stream here pads its beginning with
+CoST-GCN* has no strides, and the mean over as many frames as an unpadded network of 300 frames has, 220; the authors leave
+out padding as well. Of a frame that sees neither end of the clip, both say the same: the stream here pads its beginning with
 zeros. It is another function of the same weights than ST-GCN.
 
 Sources: Yan, Xiong & Lin, "Spatial temporal graph convolutional networks for skeleton-based action recognition", AAAI 2018;
-Hedegaard, Heidari & Iosifidis, "Continual spatio-temporal graph convolutional networks", Pattern Recognition 2023; layers as in
-LukasHedegaard/continual-skeletons (`models/base.py`, `models/st_gcn`, `models/cost_gcn_mod`, `datasets/datasets.py`).
+Hedegaard, Heidari & Iosifidis, "Continual spatio-temporal graph convolutional networks", Pattern Recognition 2023; layers as
+in LukasHedegaard/continual-skeletons (`models/base.py`, `models/st_gcn`, `models/cost_gcn_mod`, `datasets/datasets.py`).
 """
 
 from __future__ import annotations

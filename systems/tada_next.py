@@ -85,7 +85,11 @@ def calibrated(channels: int, kernel: tuple[int, ...], route: tuple[Layer, ...])
 def perceptron(channels: int, rank: int = 3) -> tuple[Layer, ...]:
     """Two linear maps of each position."""
     point = (1,) * rank
-    return conv(channels, 4 * channels, point, point, bias=True), QUICK_GELU, conv(4 * channels, channels, point, point, bias=True)
+    return (
+        conv(channels, 4 * channels, point, point, bias=True),
+        QUICK_GELU,
+        conv(4 * channels, channels, point, point, bias=True),
+    )
 
 
 def block(channels: int, head: int, window: int | None) -> Residual:

@@ -53,7 +53,10 @@ class Size:
 SIZES = {"B/16": Size(16, 768, 12, 12), "L/14": Size(14, 1024, 24, 16)}
 
 # data set: classes, whether calibrated convolutions are twice in a block, frames of the clips of each size
-SETS = {"K400": (400, False, {"B/16": (16,), "L/14": (16, 32, 64)}), "SSv2": (174, True, {"B/16": (16, 32), "L/14": (16, 32)})}
+SETS: dict[str, tuple[int, bool, dict[str, tuple[int, ...]]]] = {
+    "K400": (400, False, {"B/16": (16,), "L/14": (16, 32, 64)}),
+    "SSv2": (174, True, {"B/16": (16, 32), "L/14": (16, 32)}),
+}
 
 
 def calibration(channels: int, around: bool, window: int | None) -> Residual:

@@ -12,8 +12,8 @@ The module gates every channel of every frame, and then mixes each frame with it
     y[c, t] = sum_k w[c, k] z[c, t + k]                                 k = -1, 0, 1
     w[c]    = softmax(W2 relu(norm(W1 m[c])))                           T -> 2 T -> 3, the same W for all channels
 
-The gate looks at three frames. The kernel w is made of all T frames, in every block: as published, nothing streams, and clips
-of another length are not taken. With one kernel for all clips it would.
+The gate looks at three frames. The kernel w is made of all T frames, in every block: as published, nothing streams, and
+clips of another length are not taken. With one kernel for all clips it would.
 
 Source: Liu, Wang, Wu, Qian & Lu, "TAM: Temporal adaptive module for video recognition", ICCV 2021, section 3; layers as in
 open-mmlab/mmaction2 (`models/common/tam.py`, `models/backbones/tanet.py`, `configs/recognition/tanet`).

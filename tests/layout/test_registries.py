@@ -36,6 +36,7 @@ NO_OPERATOR = {"layer": "what layers have in common", "timing": "arithmetic of t
 FRAMEWISE = "looks at one frame alone: `continual/framewise.py`"
 NO_STREAM = {
     **dict.fromkeys(("activation", "linear", "norm", "softmax"), FRAMEWISE),
+    "adaptive_kernel": "kernels made of the whole clip: clip mode only",
     "class_token": "a token of the whole clip: clip mode only",
     "decoder": "queries that attend to the whole clip: clip mode only",
     "non_local": "every position sees the whole clip: clip mode only",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import functools
 import re
+import runpy
 import subprocess
 import sys
 from collections import Counter
@@ -197,6 +198,12 @@ def energy() -> str:
     return table(heads, rows)
 
 
+def efficiency() -> str:
+    """What every network of the catalogue costs."""
+    script = runpy.run_path(str(DOCS / "efficiency.py"))
+    return table(script["HEADS"], [row.cells() for row in script["rows"]()])
+
+
 def typed_names() -> str:
     """What a type checker imports for the public names of the operators, a line a file."""
     from coequal.continual.operators import public_names
@@ -229,6 +236,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "cost": lambda: options("cost"),
     "conventions": conventions,
     "energy": energy,
+    "efficiency": efficiency,
 }
 
 

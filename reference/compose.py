@@ -101,7 +101,7 @@ class Sequential:
         object.__setattr__(self, "layers", tuple(self.layers))
         _common_time("Sequential", self.layers)
 
-    @property
+    @functools.cached_property
     def time(self) -> int | None:
         """The time axis that the layers agree on."""
         return _common_time("Sequential", self.layers)
@@ -124,8 +124,12 @@ class Sequential:
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape after the last layer; an error names the layer it comes from."""
+        known: dict[tuple[int, Shape], Shape] = {}  # a block is often many times in a network
         for i, layer in enumerate(self.layers):
-            shape = _at(f"Sequential: layer {i} ({type(layer).__name__})", layer, shape)
+            seen = id(layer), tuple(shape)
+            if seen not in known:
+                known[seen] = _at(f"Sequential: layer {i} ({type(layer).__name__})", layer, shape)
+            shape = known[seen]
         return tuple(shape)
 
     def __call__(self, parameters: Parameters, clip: Array) -> Array:
@@ -153,7 +157,7 @@ class _SideBySide:
         if len(set(strides.values())) > 1:
             raise ValueError(f"{_name(self)}: branches must have the same stride in time, got {_listed(strides)}")
 
-    @property
+    @functools.cached_property
     def time(self) -> int | None:
         """The time axis that the branches agree on."""
         return _common_time(_name(self), self.branches.values())

@@ -147,10 +147,12 @@ def counterexample(layer: Layer, shape: Shape, closest: Variant | None) -> Count
 def _rebuilt(layer: Layer, shape: Shape, change: Callable[[Layer, Shape], Layer]) -> Any:
     """The tree with every operator changed; it is told the shape of the clip that it gets."""
     if isinstance(layer, Sequential):
-        children = []
+        children, known = [], dict[tuple[int, Shape], tuple[Any, Shape]]()  # a block is often many times in a network
         for child in layer.layers:
-            children.append(_rebuilt(child, shape, change))
-            shape = child.output_shape(shape)
+            if (seen := (id(child), shape)) not in known:
+                known[seen] = _rebuilt(child, shape, change), child.output_shape(shape)
+            rebuilt, shape = known[seen]
+            children.append(rebuilt)
         return Sequential(tuple(children))
     if isinstance(layer, (Parallel, Residual)):
         branches = {

@@ -163,6 +163,19 @@ def refuted() -> str:
     return table(("network", "operator", "counterexample", "closest that streams"), rows)
 
 
+def abstracts() -> str:
+    """What follows from abstracts, operator by operator."""
+    from coequal.systems.abstracts import ABSTRACTS, SHAPE
+    from coequal.systems.streamability import streamability
+
+    rows = [
+        (paper.name, said, str(streamability(operator, SHAPE)), paper.notes, paper.source)
+        for paper in ABSTRACTS
+        for said, operator in paper.operators.items()
+    ]
+    return table(("system", "its abstract says", "that operator streams", "open", "source"), rows)
+
+
 def conventions() -> str:
     """What each convention counts, and where it was read."""
     from coequal.proofs.cost import CONVENTIONS
@@ -237,6 +250,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "conventions": conventions,
     "energy": energy,
     "efficiency": efficiency,
+    "abstracts": abstracts,
 }
 
 

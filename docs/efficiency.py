@@ -2,11 +2,11 @@
 
 python -P docs/efficiency.py         rewrites the figure; a test compares it
 
-The cost metrics are those of Sze, Chen, Yang & Emer, "Efficient processing of deep neural networks: a tutorial and survey",
-Proc. IEEE 105, 2017, section V: multiply-adds, numbers that must move (inputs, weights, outputs of every layer once each, and
-what a stream reads and writes of its state), and energy. Energies are relative, a multiply-add being 1 and a number from DRAM
-200: Chen, Emer & Sze, "Eyeriss", ISCA 2016, table IV (65 nm, 16 bit). Every number is taken to come from DRAM, and weights to
-be loaded anew for every step: the worst case for a stream.
+The cost metrics are those of Sze, Chen, Yang & Emer, "Efficient processing of deep neural networks: a tutorial and
+survey", Proc. IEEE 105, 2017, section V: multiply-adds, numbers that must move (inputs, weights, outputs of every layer
+once each, and what a stream reads and writes of its state), and energy. Energies are relative, a multiply-add being 1 and a
+number from DRAM 200: Chen, Emer & Sze, "Eyeriss", ISCA 2016, table IV (65 nm, 16 bit). Every number is taken to come from
+DRAM, and weights to be loaded anew for every step: the worst case for a stream.
 
 Drawn is, for each network that streams, how many times less a step costs than a clip: across in multiply-adds, upwards in
 energy. On the line both are the same.
@@ -26,7 +26,17 @@ from coequal.proofs.cost.savings.machine import energy
 from coequal.systems.catalogue import SYSTEMS
 
 FIGURE = Path(__file__).resolve().parent / "efficiency.svg"
-HEADS = ("network", "clip, multiply-adds", "moved", "energy", "step, multiply-adds", "moved", "energy", "fewer", "less energy")
+HEADS = (
+    "network",
+    "clip, multiply-adds",
+    "moved",
+    "energy",
+    "step, multiply-adds",
+    "moved",
+    "energy",
+    "fewer",
+    "less energy",
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,9 @@ def drawn() -> str:
     for row in rows():
         if row.fewer is not None and row.less is not None:
             told = f"{row.name}: {row.fewer:.3g}x fewer multiply-adds, {row.less:.3g}x less energy"
-            parts.append(f'<circle cx="{across(row.fewer):.1f}" cy="{down(row.less):.1f}" r="4"><title>{told}</title></circle>')
+            parts.append(
+                f'<circle cx="{across(row.fewer):.1f}" cy="{down(row.less):.1f}" r="4"><title>{told}</title></circle>'
+            )
     for power in range(low, high + 1):
         parts.append(f'<text x="{across(10.0**power):.1f}" y="{HEIGHT + 18}">{10.0**power:g}x</text>')
         parts.append(f'<text x="{LEFT - 24}" y="{down(10.0**power) + 4:.1f}">{10.0**power:g}x</text>')

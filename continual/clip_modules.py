@@ -535,6 +535,28 @@ class JointMixing(nn.Module):
         return (clip.transpose(-1, -2) @ (self.adjacency * self.weight)).transpose(-1, -2)
 
 
+class AdaptiveJointMixing(nn.Module):
+    """Joints mixed along edges that clips or frames make: see `coequal.reference.skeleton`."""
+
+    adjacency: Tensor
+
+    def __init__(self, channels: int, inner: int, joints: int, scope: str = "clip") -> None:
+        super().__init__()
+        self.scope = scope
+        self.weight = nn.Parameter(torch.ones(joints, joints))
+        self.register_buffer("adjacency", torch.ones(joints, joints))
+        self.a, self.b = nn.Conv3d(channels, inner, 1), nn.Conv3d(channels, inner, 1)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, C, T, V, M) -> (B, C, T, V, M)`."""
+        q, k = (linear(clip).permute(0, 2, 4, 3, 1) for linear in (self.a, self.b))
+        scores = q @ k.transpose(-1, -2) / q.shape[-1]
+        if self.scope == "clip":
+            scores = scores.mean(1, keepdim=True)
+        edges = scores.softmax(-2) + (self.adjacency + self.weight)
+        return (clip.permute(0, 2, 4, 1, 3) @ edges).permute(0, 3, 1, 4, 2)
+
+
 class JointNorm(nn.BatchNorm1d):
     """Batch norm of each channel of each joint of each person."""
 

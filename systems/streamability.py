@@ -32,6 +32,7 @@ from coequal.reference.layer import Layer, Shape
 from coequal.reference.pathways import Pathways, joined_shape
 from coequal.reference.pool import GlobalAvgPool, GlobalMaxPool, MaxPool
 from coequal.reference.position import LearnedEncoding, RecyclingEncoding, SinusoidalEncoding
+from coequal.reference.skeleton import AdaptiveJointMixing
 from coequal.reference.squeeze_excite import SqueezeExcite
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
@@ -230,6 +231,10 @@ def _pooled(layer: Any, shape: Shape) -> Substitute:
     return dataclasses.replace(layer, window=frames), f"{layer.reduce} {'of each frame' if frames == 1 else 'that slides'}"
 
 
+def _edges_of_frames(layer: AdaptiveJointMixing, shape: Shape) -> Substitute:
+    return dataclasses.replace(layer, scope="frame"), "edges of each frame"
+
+
 def _looking_back(layer: ClipAttention, shape: Shape) -> Substitute:
     """To as many frames as the clip has."""
     return dataclasses.replace(layer, window=shape[2]), "attends to frames before"
@@ -280,6 +285,7 @@ def _one_kernel(layer: AdaptiveKernel, shape: Shape) -> Substitute:
 SUBSTITUTES: dict[type, Callable[[Any, Shape], Substitute]] = {
     Pathways: _thinned,
     AdaptiveKernel: _one_kernel,
+    AdaptiveJointMixing: _edges_of_frames,
     ClipAttention: _looking_back,
     SqueezeExcite: _gated,
     GlobalAvgPool: _pooled,

@@ -28,7 +28,7 @@ from coequal.reference.position import LearnedEncoding, RecyclingEncoding
 from coequal.reference.relational import RelationalSelfAttention
 from coequal.reference.rescale import ChannelScale, Rescale
 from coequal.reference.shift import TemporalShift
-from coequal.reference.skeleton import JointMixing, JointNorm
+from coequal.reference.skeleton import AdaptiveJointMixing, JointMixing, JointNorm
 from coequal.reference.squeeze_excite import SqueezeExcite
 from coequal.reference.tokens import FirstToken, PositionTable, PrependToken, TokenGrid
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
@@ -122,8 +122,9 @@ def _(layer: ClipAttention, leaf: Leaf) -> int:
     return elements(leaf.inputs) * (4 * layer.channels + 2 * rows)
 
 
-@_macs.register
-def _(layer: RelationalSelfAttention, leaf: Leaf) -> int:
+@_macs.register(AdaptiveJointMixing)
+@_macs.register(RelationalSelfAttention)
+def _(layer: AdaptiveJointMixing | RelationalSelfAttention, leaf: Leaf) -> int:
     return sum(domain.count() for domain in domains(layer, leaf.inputs).values())
 
 
@@ -194,6 +195,12 @@ def _(layer: BatchNorm | JointNorm, leaf: Leaf) -> int:
 def _(layer: JointMixing, leaf: Leaf) -> int:
     """A matrix product that no hook sees."""
     return 0
+
+
+@_ptflops.register
+def _(layer: AdaptiveJointMixing, leaf: Leaf) -> int:
+    """Two biased convolutions: no hook sees the products."""
+    return 2 * elements((leaf.inputs[0], layer.inner, *leaf.inputs[2:])) * (layer.channels + 1)
 
 
 @_ptflops.register

@@ -39,7 +39,7 @@ def _(layer: AdaptiveKernel, shape: Sizes, padding: str) -> Cost:
             clip_formula(layer.norm, (rows, layer.hidden, 1), padding),
             Cost.of("rectifier", compare=rows * layer.hidden, reads=rows * layer.hidden, writes=rows * layer.hidden),
             product_cost("linear", rows, layer.hidden, layer.taps, False),
-            softmax.rows("kernel softmax", rows * layer.taps, rows),
+            softmax.rows("softmax", rows * layer.taps, rows),
             Cost.of("conv", mul=products, add=products - elements, reads=elements, writes=elements),
         ]
     )

@@ -40,8 +40,8 @@ def attending(layer: ClipAttention, tokens: Size, seen: Size) -> Cost:
     products = Cost.of("attention", mul=2 * pairs * size, add=pairs * (size - layer.heads) + tokens * size * (seen - 1))
     scaling = Cost.of("scale", mul=pairs * layer.heads)
     weights = softmax.rows("attention softmax", pairs * layer.heads, tokens * layer.heads)
-    inputs = product_cost("attention", tokens, size, 3 * size, True)
-    outputs = product_cost("attention", tokens, size, size, True)
+    inputs = product_cost("projection", tokens, size, 3 * size, True)
+    outputs = product_cost("projection", tokens, size, size, True)
     return Cost.total([inputs, products, scaling, weights, outputs, Cost.of("attention", reads=tokens * size)])
 
 

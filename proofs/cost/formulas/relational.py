@@ -68,7 +68,7 @@ def clip(layer: RelationalSelfAttention, shape: Sizes, padding: str) -> Cost:
             Cost.of("conv", mul=counts["projection"], add=counts["projection"] - positions * sums["projection"]),
             Cost.of("norm", mul=vectors * size, add=vectors * size, exp=vectors, div=vectors * size),
             Cost.of("conv", mul=counts["windows"], add=counts["windows"] - positions * sums["windows"], weights=weights),
-            Cost.of("attention bias", add=2 * positions * size * size, weights=2 * size * size),
+            Cost.of("elementwise", add=2 * positions * size * size, weights=2 * size * size),
             *(
                 Cost.of("attention", mul=counts[name], add=counts[name] - positions * sums[name])
                 for name in ("kernels", "values", "outputs")

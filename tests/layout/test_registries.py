@@ -74,7 +74,7 @@ def test_every_layer_has_a_formula_and_a_torch_module(kind: type) -> None:
 
 @pytest.mark.parametrize("name", OPERATOR_FILES)
 def test_every_convention_knows_what_an_operator_counts_for(name: str) -> None:
-    layer, shape = modules_of(formulas, "example")[name].example(Scale(4, 4, 4, 4, 4, 2, 4))
+    layer, shape = modules_of(formulas, "example")[name].example(Scale(8, 4, 4, 4, 4, 2, 4))
     cost = clip_cost(layer, shape)
     for convention in CONVENTIONS:
         assert cost.flops(convention) >= 0

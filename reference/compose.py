@@ -101,9 +101,13 @@ class Sequential:
         object.__setattr__(self, "layers", tuple(self.layers))
         _common_time("Sequential", self.layers)
 
-    @functools.cached_property
+    @property
     def time(self) -> int | None:
         """The time axis that the layers agree on."""
+        return self._axis
+
+    @functools.cached_property
+    def _axis(self) -> int | None:
         return _common_time("Sequential", self.layers)
 
     @property
@@ -157,9 +161,13 @@ class _SideBySide:
         if len(set(strides.values())) > 1:
             raise ValueError(f"{_name(self)}: branches must have the same stride in time, got {_listed(strides)}")
 
-    @functools.cached_property
+    @property
     def time(self) -> int | None:
         """The time axis that the branches agree on."""
+        return self._axis
+
+    @functools.cached_property
+    def _axis(self) -> int | None:
         return _common_time(_name(self), self.branches.values())
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import functools
 import re
+import runpy
 import subprocess
 import sys
 from collections import Counter
@@ -205,6 +206,19 @@ def families() -> str:
     return table(("page", "families", "verdicts"), rows)
 
 
+def abstracts() -> str:
+    """What follows from abstracts, operator by operator."""
+    from coequal.systems.abstracts import ABSTRACTS, SHAPE
+    from coequal.systems.streamability import streamability
+
+    rows = [
+        (paper.name, said, str(streamability(operator, SHAPE)), paper.notes, paper.source)
+        for paper in ABSTRACTS
+        for said, operator in paper.operators.items()
+    ]
+    return table(("system", "its abstract says", "that operator streams", "open", "source"), rows)
+
+
 def conventions() -> str:
     """What each convention counts, and where it was read."""
     from coequal.proofs.cost import CONVENTIONS
@@ -238,6 +252,12 @@ def energy() -> str:
         rows.append((name, *per_byte, *("never" if load is None else f"{float(load):.2g}" for load in loads)))
     heads = ("layer", "MACs per byte, clip", "step", *(f"F, a prediction every {n} frames" for n in (1, 2, 4, 8)))
     return table(heads, rows)
+
+
+def efficiency() -> str:
+    """What every network of the catalogue costs."""
+    script = runpy.run_path(str(DOCS / "efficiency.py"))
+    return table(script["HEADS"], [row.cells() for row in script["rows"]()])
 
 
 def typed_names() -> str:
@@ -274,6 +294,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "cost": lambda: options("cost"),
     "conventions": conventions,
     "energy": energy,
+    "efficiency": efficiency,
+    "abstracts": abstracts,
 }
 
 

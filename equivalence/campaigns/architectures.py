@@ -33,6 +33,7 @@ from coequal.reference import (
     attention,
     channels,
     class_token,
+    clip_attention,
     compose,
     conv,
     decoder,
@@ -45,6 +46,7 @@ from coequal.reference import (
     pool,
     position,
     recurrent,
+    relational,
     shift,
     squeeze_excite,
     transformer,
@@ -313,6 +315,26 @@ def channel_moves(draw: Draw) -> Architecture:
     zeros = channels.ZeroChannels(count, count + draw(st.integers(0, 3)))
     layer = draw(st.sampled_from([zeros, channels.SelectChannels(start, draw(st.integers(start + 1, count)))]))
     return Architecture(layer, _clip_shape(draw, count, _extent(draw, (1, 1))))
+
+
+@strategy("relational")
+@st.composite
+def relations(draw: Draw) -> Architecture:
+    """Of a few heads and features; windows may be longer than the clip, and larger than its frames."""
+    heads, features = draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    frames, side = (draw(st.sampled_from([1, 3, 5])) for _ in range(2))
+    layer = relational.RelationalSelfAttention(heads * features, heads, frames, side)
+    return Architecture(layer, _clip_shape(draw, heads * features, _extent(draw, (1, 1, 1))))
+
+
+@strategy("clip_attention")
+@st.composite
+def attentions_inside_clips(draw: Draw) -> Architecture:
+    """Over space, over time, and over the frames of a window."""
+    heads, features = draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    over, window = draw(st.sampled_from([("space", None), ("time", None), ("time", 1), ("time", 3)]))
+    layer = clip_attention.ClipAttention(heads * features, heads, over, window)
+    return Architecture(layer, _clip_shape(draw, heads * features, _extent(draw, (1, 1))))
 
 
 @strategy("shift")

@@ -16,6 +16,7 @@ A reduction `A / B` is a clip's count over a step's:
 
     macs     multiply-adds of the clip over those of a mean step: what a stream must do
     counted  what the papers' counters say of either (`ptflops`, `ptflops-step`)
+    ptflops  what ptflops says of either
     cells    the rounded cells of the papers' tables, divided
 """
 
@@ -47,6 +48,7 @@ PARAMS = {
 RATIOS = {
     "macs": "multiply-adds of a clip over those of a mean step",
     "counted": "ptflops of the clip over ptflops-step of a frame",
+    "ptflops": "ptflops of the clip over ptflops of a frame",
     "cells": "the rounded cells of the paper's table, divided",
 }
 
@@ -231,7 +233,7 @@ def _reduction(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fracti
         for name in [name for name in (clip, step) if name not in cells]:
             raise BadClaims(f"{claim.model}: no printed number of {name} to divide; give it, or leave out the counter cells")
         return Fraction(cells[clip].value) * cells[clip].scale / (Fraction(cells[step].value) * cells[step].scale)
-    first, second = ("macs", "macs") if counter == "macs" else ("ptflops", "ptflops-step")
+    first, second = {"counted": ("ptflops", "ptflops-step")}.get(counter, (counter, counter))
     return _count(a.name, first, "clip") / _count(b.name, second, "step")
 
 

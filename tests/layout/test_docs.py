@@ -37,6 +37,11 @@ def test_the_figure_of_edges_is_what_the_network_computes() -> None:
     assert alike(edges["FIGURE"].read_text(), edges["drawn"]()), "run: python -P docs/edges.py"
 
 
+def test_the_figure_of_efficiency_is_what_the_formulas_say() -> None:
+    efficiency = runpy.run_path(str(ROOT / "docs" / "efficiency.py"))
+    assert alike(efficiency["FIGURE"].read_text(), efficiency["drawn"]()), "run: python -P docs/efficiency.py"
+
+
 LINKED = [*PAGES, *sorted((ROOT / "docs" / "systems").glob("*.md"))]
 
 

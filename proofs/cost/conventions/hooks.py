@@ -6,11 +6,14 @@ import functools
 import math
 
 from coequal.proofs.cost.conventions.leaves import Leaf
+from coequal.proofs.cost.formulas.dispatch import domains
 from coequal.proofs.cost.formulas.non_local import positions
 from coequal.reference.activation import Activation
+from coequal.reference.adaptive_kernel import AdaptiveKernel
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
 from coequal.reference.channels import SelectChannels, ZeroChannels
 from coequal.reference.class_token import AppendToken
+from coequal.reference.clip_attention import ClipAttention
 from coequal.reference.compose import Identity
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
@@ -18,17 +21,22 @@ from coequal.reference.frame_difference import FrameDifference
 from coequal.reference.layer import Layer
 from coequal.reference.linear import Linear
 from coequal.reference.non_local import NonLocal
-from coequal.reference.norm import BatchNorm, LayerNorm
+from coequal.reference.norm import BatchNorm, ChannelLayerNorm, LayerNorm
 from coequal.reference.pathways import SelectFrames
 from coequal.reference.pool import AvgPool, MaxPool
 from coequal.reference.position import LearnedEncoding, RecyclingEncoding
+from coequal.reference.relational import RelationalSelfAttention
+from coequal.reference.rescale import ChannelScale, Rescale
 from coequal.reference.shift import TemporalShift
+from coequal.reference.skeleton import AdaptiveJointMixing, JointMixing, JointNorm
 from coequal.reference.squeeze_excite import SqueezeExcite
+from coequal.reference.tokens import FirstToken, PositionTable, PrependToken, TokenGrid
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
 FREE = (
     *(Identity, SelectFrames, TemporalShift, ZeroChannels, SelectChannels, FrameDifference),
-    *(LearnedEncoding, RecyclingEncoding, AppendToken, LayerNorm),
+    *(LearnedEncoding, RecyclingEncoding, AppendToken, LayerNorm, ChannelLayerNorm, ChannelScale, Rescale),
+    *(PrependToken, TokenGrid, FirstToken, PositionTable),
 )
 POOLS = (MaxPool, AvgPool, AdaptiveAvgPool, GlobalAvgPool)
 
@@ -52,7 +60,7 @@ def tokens(leaf: Leaf) -> int:
 
 @functools.singledispatch
 def _macs(layer: Layer, leaf: Leaf) -> int:
-    if isinstance(layer, (*FREE, *POOLS, Activation, BatchNorm)):
+    if isinstance(layer, (*FREE, *POOLS, Activation, BatchNorm, JointNorm)):
         return 0
     raise NotCounted(f"macs: nothing is known of {type(layer).__name__}")
 
@@ -108,6 +116,29 @@ def _(layer: NonLocal, leaf: Leaf) -> int:
     return linear + leaf.inputs[0] * queries * keys * (width + layer.inner)
 
 
+@_macs.register
+def _(layer: ClipAttention, leaf: Leaf) -> int:
+    rows = leaf.inputs[2] if layer.over == "time" else elements(leaf.inputs[3:])
+    return elements(leaf.inputs) * (4 * layer.channels + 2 * rows)
+
+
+@_macs.register(AdaptiveJointMixing)
+@_macs.register(RelationalSelfAttention)
+def _(layer: AdaptiveJointMixing | RelationalSelfAttention, leaf: Leaf) -> int:
+    return sum(domain.count() for domain in domains(layer, leaf.inputs).values())
+
+
+@_macs.register
+def _(layer: JointMixing, leaf: Leaf) -> int:
+    return elements(leaf.outputs) * layer.joints
+
+
+@_macs.register
+def _(layer: AdaptiveKernel, leaf: Leaf) -> int:
+    rows = leaf.inputs[0] * layer.channels
+    return rows * layer.hidden * (layer.window + layer.taps) + elements(leaf.outputs) * layer.taps
+
+
 def fvcore(leaf: Leaf) -> int:
     """Multiply-adds, and 5 for each element of a batch norm."""
     return 5 * elements(leaf.inputs) if isinstance(leaf.layer, BatchNorm) else macs(leaf)
@@ -116,6 +147,10 @@ def fvcore(leaf: Leaf) -> int:
 def mmengine(leaf: Leaf) -> int:
     """Multiply-adds, 2 for each element of a batch norm, 5 of a layer norm, 1 of a pool of frames to a given size."""
     match leaf.layer:
+        case SqueezeExcite(scope="frame"):
+            return macs(leaf) + elements(leaf.inputs)
+        case AdaptiveKernel(channels=channels, hidden=hidden):
+            return macs(leaf) + 2 * leaf.inputs[0] * channels * hidden
         case BatchNorm():
             return 2 * elements(leaf.inputs)
         case LayerNorm():
@@ -150,9 +185,22 @@ def _(layer: Linear, leaf: Leaf) -> int:
     return macs(leaf) + layer.out_features * layer.bias
 
 
-@_ptflops.register
-def _(layer: BatchNorm, leaf: Leaf) -> int:
+@_ptflops.register(BatchNorm)
+@_ptflops.register(JointNorm)
+def _(layer: BatchNorm | JointNorm, leaf: Leaf) -> int:
     return 2 * elements(leaf.inputs)
+
+
+@_ptflops.register
+def _(layer: JointMixing, leaf: Leaf) -> int:
+    """A matrix product that no hook sees."""
+    return 0
+
+
+@_ptflops.register
+def _(layer: AdaptiveJointMixing, leaf: Leaf) -> int:
+    """Two biased convolutions: no hook sees the products."""
+    return 2 * elements((leaf.inputs[0], layer.inner, *leaf.inputs[2:])) * (layer.channels + 1)
 
 
 @_ptflops.register

@@ -11,7 +11,7 @@ from coequal.proofs.claims.claim import COLUMNS, BadClaims, published, read, sou
 from coequal.systems.catalogue import SYSTEMS
 
 # networks of which no number was found in print
-NOT_PRINTED = ("GTZAN", "TSM-MobileNetV2 online", "S3D-G", "3D Res", "TAda2D", "TEA-R50_8")
+NOT_PRINTED = ("GTZAN", "TSM-MobileNetV2 online", "S3D-G", "3D Res", "TAda2D", "TEA-R50_8", "BQN")
 GOOD = {
     **{"system": "A", "model": "net", "mode": "clip", "input": "3x8x224x224", "quantity": "flops", "published": "28.61"},
     **{"unit": "G", "convention": "ptflops", "source": "table 1", "verified": "yes"},

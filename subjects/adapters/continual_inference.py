@@ -99,9 +99,13 @@ class LibraryStream:
     def step(self, frame: Tensor) -> Tensor | None:
         """One frame through `forward_step`."""
         pending = frame.unsqueeze(self.time).clone() if self.late is not None else None
-        output = tensor_of(self.session.enter().forward_step(frame))
+        output = tensor_of(self.emitted_for(frame))
         self._follow(pending, 0 if output is None else 1)
         return output
+
+    def emitted_for(self, frame: Tensor) -> Any:
+        """What the module returns for a frame."""
+        return self.session.enter().forward_step(frame)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -169,7 +173,7 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
     fields |= {
         "notes": ("the state lives in the module: each stream keeps its own with get_state and set_state",)
     } | overrides
-    padded = fields["window"] is None and not _recurrent(module)
+    padded = has_padding(module, fields["window"])
     kind = LibraryStream if fields["window"] is not None else ChunkedStream
     going_on = {"clip_state": module.forward} if _recurrent(module) else {}
     fields = {"stream": lambda: kind(module, time, padded)} | going_on | fields
@@ -214,6 +218,11 @@ def _window(module: Any, attention: list[Any]) -> int | None:
         part for part in module.modules() if type(part).__name__.startswith("Adaptive") and hasattr(part, "receptive_field")
     ]
     return int(module.receptive_field) if adaptive else None
+
+
+def has_padding(module: nn.Module, window: int | None) -> bool:
+    """Whether the end of a stream may owe frames."""
+    return window is None and not _recurrent(module)
 
 
 def _recurrent(module: nn.Module) -> bool:

@@ -19,7 +19,7 @@ ATTENTION: dict[str, Any] = {
     **{"bias": st.booleans(), "add_bias_kv": st.booleans(), "add_zero_attn": st.booleans()},
     **{"layout": st.sampled_from(list(LAYOUTS)), "returns_mask": st.booleans(), "way": window_ways},
 }
-ACTIVATIONS = {"relu": nn.functional.relu, "gelu": nn.functional.gelu, "module": nn.GELU()}
+ACTIVATIONS = {"relu": nn.functional.relu, "gelu": nn.functional.gelu}
 
 
 def _attention(kind: Any, embed_dim: int, layout: str, returns_mask: bool, way: str, **options: Any) -> Subject:
@@ -57,6 +57,8 @@ LAYER: dict[str, Any] = {
 
 def _named(activation: str) -> Any:
     """A function, a module, or its name."""
+    if activation == "module":
+        return nn.GELU()
     return activation.removeprefix("name ") if activation.startswith("name ") else ACTIVATIONS[activation]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -33,8 +34,11 @@ PARTS = {
     "residual": lambda: co.Residual(co.Conv1d(CHANNELS, CHANNELS, 3, padding=1)),
     "nested": lambda: co.Sequential(co.Conv1d(CHANNELS, CHANNELS, 3, padding=1), nn.ReLU()),
 }
+STRIDED = ("strided", "strided, padded")
 part = st.sampled_from(list(PARTS))
-parts = st.lists(part, min_size=2, max_size=3)
+unstrided = st.sampled_from([name for name in PARTS if name not in STRIDED])
+as_long = st.sampled_from([name for name in PARTS if name not in (*STRIDED, "conv", "causal", "pool")])  # as many frames
+parts = st.lists(as_long, min_size=2, max_size=3) | st.lists(st.sampled_from(STRIDED[1:]), min_size=2, max_size=2)
 REDUCTIONS = st.sampled_from(["sum", "concat", "mul", "max", "function"])
 
 
@@ -46,15 +50,25 @@ def _reduction(name: str) -> Any:
     return _first if name == "function" else name
 
 
-def _named(names: list[str], by_name: bool) -> tuple[Any, ...]:
-    made = [PARTS[name]() for name in names]
+def _part(name: str) -> nn.Module:
+    """As it is: torch's modules are converted by whom they are handed to."""
+    return PARTS[name]()
+
+
+def _continual(name: str) -> nn.Module:
+    """What streams, as the other containers want it."""
+    return co.continual(PARTS[name]())
+
+
+def _named(names: list[str], by_name: bool, make: Callable[[str], nn.Module]) -> tuple[Any, ...]:
+    made = [make(name) for name in names]
     return (OrderedDict((f"part{i}", one) for i, one in enumerate(made)),) if by_name else tuple(made)
 
 
 @family(parts=st.lists(part, min_size=1, max_size=4), by_name=st.booleans(), way=ways)
 def sequential(parts: list[str], by_name: bool, way: str) -> Subject:
     """`Sequential`, of modules or of named ones."""
-    return subject(lambda: co.Sequential(*_named(parts, by_name)), 2, CHANNELS, 14, way=way)
+    return subject(lambda: co.Sequential(*_named(parts, by_name, _part)), 2, CHANNELS, 14, way=way)
 
 
 @family(parts=parts, reduce=REDUCTIONS, auto_delay=st.booleans(), by_name=st.booleans(), way=ways)
@@ -62,7 +76,7 @@ def broadcast_reduce(parts: list[str], reduce: str, auto_delay: bool, by_name: b
     """`BroadcastReduce`; without `auto_delay`, of parts that have the same delay."""
 
     def build() -> nn.Module:
-        made = co.BroadcastReduce(*_named(parts, by_name), reduce=_reduction(reduce), auto_delay=auto_delay)
+        made = co.BroadcastReduce(*_named(parts, by_name, _continual), reduce=_reduction(reduce), auto_delay=auto_delay)
         _same_delay(made, auto_delay)
         return made
 
@@ -75,7 +89,7 @@ def _same_delay(container: Any, auto_delay: bool) -> None:
 
 
 @family(
-    part=part,
+    part=unstrided,
     temporal_fill=st.sampled_from([None, "zeros", "replicate"]),
     reduce=REDUCTIONS,
     residual_shrink=st.sampled_from([False, True, "centered", "lagging", "leading"]),
@@ -89,11 +103,6 @@ def residual(part: str, temporal_fill: str | None, reduce: str, residual_shrink:
         return co.Residual(_continual(part), temporal_fill, **options)
 
     return subject(build, 2, CHANNELS, 14, way=way)
-
-
-def _continual(name: str) -> nn.Module:
-    made = PARTS[name]()
-    return made if isinstance(made, co.CoModule) else co.continual(made)
 
 
 def _always(module: nn.Module, x: Any) -> bool:
@@ -133,7 +142,7 @@ def parallel(parts: list[str], dispatch: list[Any] | None, reduce: str, auto_del
     """`Broadcast`, `Parallel`, `ParallelDispatch` and `Reduce` in a row; a group of streams is summed."""
 
     def build() -> nn.Module:
-        streams = co.Parallel(*_named(parts, False), auto_delay=auto_delay)
+        streams = co.Parallel(*_named(parts, False, _continual), auto_delay=auto_delay)
         _same_delay(streams, auto_delay)
         layers = [co.Broadcast(), streams]
         if dispatch is not None:

@@ -69,28 +69,29 @@ def converted_softmax(module: str, dim: int, axes: int, way: str) -> Subject:
 NORMS: dict[str, Callable[[int, bool], nn.Module]] = {
     "BatchNorm": lambda rank, affine: getattr(nn, f"BatchNorm{rank}d")(4, affine=affine),
     "InstanceNorm": lambda rank, affine: getattr(nn, f"InstanceNorm{rank}d")(4, affine=affine, track_running_stats=True),
-    "LayerNorm": lambda rank, affine: nn.LayerNorm((3,) * (rank - 1), elementwise_affine=affine),
+    "LayerNorm": lambda rank, affine: nn.LayerNorm((3,) * max(rank - 1, 1), elementwise_affine=affine),
     "GroupNorm": lambda rank, affine: nn.GroupNorm(2, 4, affine=affine),
-    "RMSNorm": lambda rank, affine: nn.RMSNorm((3,) * (rank - 1), elementwise_affine=affine),
+    "RMSNorm": lambda rank, affine: nn.RMSNorm((3,) * max(rank - 1, 1), elementwise_affine=affine),
 }
 
 
 @family(norm=st.sampled_from(list(NORMS)), rank=st.integers(1, 3), affine=st.booleans(), way=ways)
 def converted_norm(norm: str, rank: int, affine: bool, way: str) -> Subject:
     """Normalisation in eval mode; that of layers is over space."""
-    return _converted(NORMS[norm](rank, affine), 2, 4, 8, *(3,) * (rank - 1), way=way)
+    space = max(rank - 1, norm in ("LayerNorm", "RMSNorm"))
+    return _converted(NORMS[norm](rank, affine), 2, 4, 8, *(3,) * space, way=way)
 
 
 @family(
     rank=st.integers(1, 3),
     kernel_size=st.integers(1, 4),
     stride=st.integers(1, 2),
-    padding=st.sampled_from([0, 1, "valid", "same"]),
-    dilation=st.integers(1, 2),
+    padding=st.sampled_from([0, 1, 2, "valid", "same"]),
+    dilation=st.sampled_from([1, 1, 1, 2]),
     groups=st.integers(1, 2),
     bias=st.booleans(),
-    padding_mode=st.sampled_from(["zeros", "replicate", "reflect", "circular"]),
-    transposed=st.booleans(),
+    padding_mode=st.sampled_from(["zeros", "zeros", "replicate", "replicate", "reflect", "circular"]),
+    transposed=st.sampled_from([False, False, False, False, True]),
     way=ways,
 )
 def converted_conv(rank: int, transposed: bool, way: str, kernel_size: int, **options: Any) -> Subject:
@@ -100,7 +101,7 @@ def converted_conv(rank: int, transposed: bool, way: str, kernel_size: int, **op
 
 
 @family(
-    kind=st.sampled_from(["Avg", "Max", "LP"]),
+    kind=st.sampled_from(["Avg", "Max", "Avg", "Max", "LP"]),
     rank=st.integers(1, 3),
     kernel_size=st.integers(1, 3),
     stride=st.sampled_from([None, 1, 2]),
@@ -109,7 +110,7 @@ def converted_conv(rank: int, transposed: bool, way: str, kernel_size: int, **op
     ceil_mode=st.booleans(),
     count_include_pad=st.booleans(),
     divisor_override=st.sampled_from([None, 3]),
-    return_indices=st.booleans(),
+    return_indices=st.sampled_from([False, False, True]),
     way=ways,
 )
 def converted_pool(
@@ -157,9 +158,9 @@ def converted_adaptive_pool(kind: str, rank: int, output_size: int, kernel_size:
     num_layers=st.integers(1, 2),
     bias=st.booleans(),
     batch_first=st.booleans(),
-    bidirectional=st.booleans(),
-    relu=st.booleans(),
-    proj_size=st.integers(0, 1),
+    bidirectional=st.sampled_from([False, False, True]),
+    relu=st.sampled_from([False, False, True]),
+    proj_size=st.sampled_from([0, 0, 1]),
     way=ways,
 )
 def converted_recurrent(

@@ -17,8 +17,12 @@ from coequal.subjects.subject import Subject
 FILLS = st.sampled_from(["default", "zeros", "replicate", "neg_inf"])
 COMMON: dict[str, Any] = {
     **{"rank": st.integers(1, 3), "kernel_size": st.integers(1, 4), "space_kernel": st.integers(1, 2)},
-    **{"stride": st.sampled_from([1, 2, 3, None]), "padding": st.integers(0, 2), "space_padding": st.integers(0, 1)},
-    **{"dilation": st.integers(1, 2), "space_dilation": st.integers(1, 2), "ceil_mode": st.booleans()},
+    **{
+        "stride": st.sampled_from([1, 2, 3, None]),
+        "padding": st.integers(0, 2),
+        "space_padding": st.sampled_from([0, 0, 1]),
+    },
+    **{"dilation": st.integers(1, 2), "space_dilation": st.sampled_from([1, 1, 1, 2]), "ceil_mode": st.booleans()},
     **{"temporal_fill": FILLS, "way": ways},
 }
 
@@ -91,7 +95,6 @@ def max_pool(ceil_mode: bool, **options: Any) -> Subject:
     kernel_size=st.integers(1, 4),
     output_size=st.sampled_from([1, 2, None]),
     stride=st.integers(1, 2),
-    padding=st.integers(0, 1),
     dilation=st.integers(1, 2),
     temporal_fill=FILLS,
     way=window_ways,
@@ -102,17 +105,22 @@ def adaptive_pool(
     kernel_size: int,
     output_size: int | None,
     stride: int,
-    padding: int,
     dilation: int,
     temporal_fill: str,
     way: str,
 ) -> Subject:
-    """`AdaptiveAvgPool2d`, ... over all of the clip, in steps over `kernel_size` frames; `output_size` is that of space."""
+    """`AdaptiveAvgPool2d`, ... over all of the clip, in steps over `kernel_size` frames; `output_size` is that of space.
+
+    With a dilation, a step is over as many frames, of which some between are left out.
+    """
     fill = {} if temporal_fill == "default" else {"temporal_fill": temporal_fill}
 
     def build() -> torch.nn.Module:
         size = (1, *(output_size,) * (rank - 1))
         made = getattr(co, f"Adaptive{kind}Pool{rank}d")
-        return made(size, kernel_size=kernel_size, stride=stride, padding=padding, dilation=dilation, **fill)
+        return made(size, kernel_size=kernel_size, stride=stride, dilation=dilation, **fill)
 
-    return subject(build, 2, 2, 8, *(4,) * (rank - 1), way=way)
+    made = subject(build, 2, 2, 8, *(4,) * (rank - 1), way=way)
+    module: Any = made.modules
+    made.clip = lambda x: module.forward(x[:, :, ::dilation])
+    return made

@@ -19,8 +19,8 @@ from coequal.subjects.subject import Subject
     num_layers=st.integers(1, 3),
     bias=st.booleans(),
     dropout=st.sampled_from([0.0, 0.5]),
-    nonlinearity=st.sampled_from(["default", "tanh", "relu"]),
-    proj_size=st.integers(0, 2),
+    nonlinearity=st.sampled_from(["default", "default", "tanh", "relu"]),
+    proj_size=st.sampled_from([0, 0, 1, 2]),
     way=ways,
 )
 def recurrent(

@@ -81,6 +81,14 @@ class AtOnce(adapter.LibraryStream):
         self.frames = []
 
 
+def _copied(module: nn.Module, copier: Callable[[nn.Module], nn.Module]) -> nn.Module:
+    """A copy; why there is none, without the name of the module, is the same for all modules of which there is none."""
+    try:
+        return copier(module)
+    except (TypeError, AttributeError, pickle.PicklingError) as error:
+        raise TypeError(f"the module cannot be copied or pickled ({type(error).__name__})") from error
+
+
 def _loaded(module: nn.Module, build: Build, *, flat: bool = False) -> nn.Module:
     """Another module of the same kind, with the same weights."""
     other = build().to(next(iter(module.parameters()), torch.zeros(())).dtype).eval()
@@ -96,8 +104,8 @@ STREAMS: dict[str, type[adapter.LibraryStream]] = {
     **{"call_mode": CallMode, "update_state=False": Peeking, "get_state, set_state": Stateful, "pad_end": AtOnce}
 }
 COPIES: dict[str, Callable[[nn.Module, Build], nn.Module]] = {
-    "deepcopy": lambda module, build: copy.deepcopy(module),
-    "pickle": lambda module, build: pickle.loads(pickle.dumps(module)),
+    "deepcopy": lambda module, build: _copied(module, copy.deepcopy),
+    "pickle": lambda module, build: _copied(module, lambda module: pickle.loads(pickle.dumps(module))),
     "state_dict": _loaded,
     "flat_state_dict": lambda module, build: _loaded(module, build, flat=True),
 }

@@ -1,8 +1,8 @@
 """A process that examines configurations of one family, one after the other, for `coequal.process.pool`.
 
-It reads pickles from its standard input, a request and then jobs, or another request, and answers each with one line of JSON on
-what was its standard output; prints of the user's code go to stderr. What it cannot catch ends it: `faulthandler` then writes the
-stack where the answer was to stand. It ends with the process that asks.
+It reads pickles from its standard input, a request and then jobs, or another request, and answers each with one line of JSON
+on what was its standard output; prints of the user's code go to stderr. What it cannot catch ends it: `faulthandler` then
+writes the stack where the answer was to stand. It ends with the process that asks.
 """
 
 from __future__ import annotations

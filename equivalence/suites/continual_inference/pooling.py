@@ -122,5 +122,5 @@ def adaptive_pool(
 
     made = subject(build, 2, 2, 8, *(4,) * (rank - 1), way=way)
     module: Any = made.modules
-    made.clip = lambda x: module.forward(x[:, :, ::dilation])
+    made.clip, made.window = lambda x: module.forward(x[:, :, ::dilation]), dilation * (kernel_size - 1) + 1
     return made

@@ -42,12 +42,12 @@ parts = st.lists(as_long, min_size=2, max_size=3) | st.lists(st.sampled_from(STR
 REDUCTIONS = st.sampled_from(["sum", "concat", "mul", "max", "function"])
 
 
-def _first(inputs: list[Any]) -> Any:
-    return inputs[0] - inputs[1]
+def _weighted(inputs: list[Any]) -> Any:
+    return inputs[0] + 2 * inputs[1]
 
 
 def _reduction(name: str) -> Any:
-    return _first if name == "function" else name
+    return _weighted if name == "function" else name
 
 
 def _part(name: str) -> nn.Module:

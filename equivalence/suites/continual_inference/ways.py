@@ -50,10 +50,17 @@ class Stateful(adapter.LibraryStream):
         """A step in between."""
         module = self.session.enter()
         state = module.get_state()
+        if state is None and any(_state_of(part) is not None for part in module.modules() if part is not module):
+            raise RuntimeError("get_state() is None, while modules in it have a state")
         module.clean_state()
         if state is not None:
             module.set_state(state)
         return module.forward_step(frame)
+
+
+def _state_of(part: Any) -> Any:
+    """The state of a module, None where it has none."""
+    return part.get_state() if hasattr(part, "get_state") else None
 
 
 class AtOnce(adapter.LibraryStream):

@@ -86,8 +86,8 @@ class Session:
 class LibraryStream:
     """One stream through `forward_step`.
 
-    The library adds end padding only in the call that feeds the last frames. So a second session lags one frame behind, and
-    the flush feeds it that frame with `pad_end=True`; of what it returns, frames that were emitted already are dropped.
+    The library adds end padding only in the call that feeds the last frames. So the state before those is kept, and the flush
+    feeds them to it again, with `pad_end=True`; of what it returns, frames that were emitted already are dropped.
     """
 
     def __init__(self, module: Any, time: int, padded: bool) -> None:
@@ -98,9 +98,9 @@ class LibraryStream:
 
     def step(self, frame: Tensor) -> Tensor | None:
         """One frame through `forward_step`."""
-        pending = frame.unsqueeze(self.time).clone() if self.late is not None else None
+        self._keep(frame.unsqueeze(self.time))
         output = tensor_of(self.emitted_for(frame))
-        self._follow(pending, 0 if output is None else 1)
+        self.emitted = 0 if output is None else 1
         return output
 
     def emitted_for(self, frame: Tensor) -> Any:
@@ -113,13 +113,12 @@ class LibraryStream:
         late = None if self.late is None else self.late.taken()
         return {"module": self.session.taken(), "late": late, "pending": self.pending, "emitted": self.emitted}
 
-    def _follow(self, frames: Tensor | None, emitted: int) -> None:
-        """The session that lags behind takes what was pending."""
+    def _keep(self, frames: Tensor) -> None:
+        """What the end may be about: the state now, and the frames that come next."""
         if self.late is None:
             return
-        if self.pending is not None:
-            self.late.enter().forward_steps(self.pending)
-        self.pending, self.emitted = frames, emitted
+        self.session.enter()
+        self.late.states, self.pending = self.session.taken(), frames.clone()
 
     def flush(self) -> list[Tensor]:
         """What the padding at the end still owes."""
@@ -142,9 +141,9 @@ class ChunkedStream(LibraryStream):
 
     def chunk(self, frames: Tensor) -> Tensor | None:
         """Several frames through `forward_steps`."""
-        pending = frames.clone() if self.late is not None else None
+        self._keep(frames)
         output = tensor_of(self.session.enter().forward_steps(frames))
-        self._follow(pending, 0 if output is None else output.shape[self.time])
+        self.emitted = 0 if output is None else output.shape[self.time]
         return output
 
 

@@ -86,12 +86,12 @@ def converted_norm(norm: str, rank: int, affine: bool, way: str) -> Subject:
     rank=st.integers(1, 3),
     kernel_size=st.integers(1, 4),
     stride=st.integers(1, 2),
-    padding=st.sampled_from([0, 1, 2, "valid", "same"]),
-    dilation=st.sampled_from([1, 1, 1, 2]),
+    padding=st.sampled_from([0, 1, 2, 0, 1, 2, "valid", "same"]),
+    dilation=st.sampled_from([1, 1, 1, 1, 1, 2]),
     groups=st.integers(1, 2),
     bias=st.booleans(),
     padding_mode=st.sampled_from(["zeros", "zeros", "replicate", "replicate", "reflect", "circular"]),
-    transposed=st.sampled_from([False, False, False, False, True]),
+    transposed=st.sampled_from([False] * 6 + [True]),
     way=ways,
 )
 def converted_conv(rank: int, transposed: bool, way: str, kernel_size: int, **options: Any) -> Subject:
@@ -141,9 +141,9 @@ def converted_pool(
 
 @family(
     kind=st.sampled_from(["Avg", "Max"]),
-    rank=st.integers(1, 3),
+    rank=st.sampled_from([2, 3, 2, 3, 1]),
     output_size=st.integers(1, 2),
-    kernel_size=st.sampled_from([None, 3]),
+    kernel_size=st.sampled_from([1, 2, 3, None]),
     way=window_ways,
 )
 def converted_adaptive_pool(kind: str, rank: int, output_size: int, kernel_size: int | None, way: str) -> Subject:
@@ -171,7 +171,7 @@ def converted_recurrent(
     options |= {"bidirectional": True} if bidirectional else {}
     options |= {"nonlinearity": "relu"} if relu else {}
     options |= {"proj_size": proj_size} if proj_size else {}
-    original = getattr(nn, kind)(3, 2, **options).eval()
+    original = getattr(nn, kind)(3, 6, **options).eval()
     moved = (0, 2, 1) if batch_first else (2, 0, 1)
     back = (0, 2, 1) if batch_first else (1, 2, 0)
     clip = lambda x: original(x.permute(moved))[0].permute(back)  # noqa: E731

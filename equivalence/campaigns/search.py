@@ -151,10 +151,11 @@ def _findings(
         cause = first.cause
         if cause is None or any(one.explains(first) for one in told):
             continue
-        before, others = len(known), tuple(told)
+        before, others, group = len(known), tuple(told), _grouped(cause, asked)
 
-        def alike(one: Tried, cause: Cause = cause, others: tuple[_Told, ...] = others) -> bool:
-            return one.cause == cause and not any(other.explains(one) for other in others)
+        def alike(one: Tried, group: Cause = group, others: tuple[_Told, ...] = others) -> bool:
+            same = one.cause is not None and _grouped(one.cause, asked) == group
+            return same and not any(other.explains(one) for other in others)
 
         def holds(configuration: Configuration, number: int = first.number, alike: Callable[[Tried], bool] = alike) -> bool:
             name = spelled(configuration)
@@ -167,9 +168,15 @@ def _findings(
         least = known[spelled(drawing.smallest(family.configurations, asked.options.seed, first.number, holds))]
         if not alike(least):  # `first` was come upon: its number draws the configuration that was made small then
             least = first
-        told.append(_Told.of(cause, least, simplest) if asked.apart else _Told(cause))
+        small = asked.apart and not budget.spent  # else nobody knows which options it needs
+        told.append(_Told.of(group, least, simplest) if small else _Told(group))
         count = sum(alike(one) and told[-1].explains(one) for one in tried)
         yield Finding(cause, count, first, least, len(known) - before, _command(asked, least.name))
+
+
+def _grouped(cause: Cause, asked: Asked) -> Cause:
+    """What failures are grouped by: where options tell them apart, the place in which they are seen does not."""
+    return replace(cause, place="") if asked.apart else cause
 
 
 @dataclass(frozen=True)
@@ -187,4 +194,5 @@ class _Told:
 
     def explains(self, one: Tried) -> bool:
         """Whether a failure needs nothing else: it has the cause, and in none of the options the simplest value."""
-        return one.cause == self.cause and all(one.configuration[name] != word for name, word in self.simplest)
+        same = one.cause is not None and self.cause in (one.cause, replace(one.cause, place=""))
+        return same and all(one.configuration[name] != word for name, word in self.simplest)

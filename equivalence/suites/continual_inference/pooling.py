@@ -62,6 +62,8 @@ def _pool(
     made = subject(build, 2, 2, 10, *(4,) * (rank - 1), way=way)
     if temporal_fill == "default" or not padding:
         return made
+    module: Any = made.modules
+    module.forward(made.example)  # refuses more padding than a window may have
     pool = getattr(functional, f"{name.lower()}_pool{rank}d")
     around = {
         "kernel_size": sizes(kernel_size, space_kernel),

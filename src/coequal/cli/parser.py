@@ -180,7 +180,7 @@ def _verify(commands: Any) -> None:
 def _campaign(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("families; with workers, a scheduler or a journal their search is a campaign")
     add = group.add_argument
-    add("--configurations", type=positive, metavar="N", help="how many are drawn of a family, and of each in a suite (40)")
+    add("--configurations", type=positive, metavar="N", help="how many of a family are drawn (40; of each in a suite, 20)")
     add("--workers", type=positive, metavar="N", help="processes that examine configurations (1); no result depends on it")
     add("--scheduler", metavar="ADDRESS", help="examine them on a Dask cluster, like tcp://host:8786 (coequal[dask])")
     add("--time-limit", type=seconds, metavar="SECONDS", help="of one configuration (60): what takes longer, died")

@@ -11,6 +11,7 @@ from coequal.subjects.errors import BadSubject
 from coequal.subjects.subject import Subject
 
 CONFIGURATIONS = 40  # of a family, unless it is said how many
+OF_EACH = 20  # of a family of a suite
 SHARE = 0.85  # of the time that is left: the last configuration is still to end, and the answer to be written
 
 
@@ -35,5 +36,6 @@ def asked_of(request: dict[str, Any], left: float) -> Asked:
         return prepared(target, value, **request["load"])
 
     options = Options(**{**request["options"], "effort": request["options"]["effort"] or "quick"})
-    count, apart = request["configurations"] or CONFIGURATIONS, is_of_a_suite(target)
+    apart = is_of_a_suite(target)
+    count = request["configurations"] or (OF_EACH if apart else CONFIGURATIONS)
     return Asked(count, options, request["require"], target, request["again"], prepare, SHARE * left, apart)

@@ -8,8 +8,8 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-import continual as co
 from coequal.equivalence.campaigns.families import family
+from coequal.equivalence.suites.continual_inference.library import co
 from coequal.equivalence.suites.continual_inference.ways import subject, ways, window_ways
 from coequal.subjects.subject import Subject
 
@@ -33,8 +33,8 @@ def _attention(kind: Any, embed_dim: int, layout: str, returns_mask: bool, way: 
 def single_output_attention(sequence_len: int, query_index: int, **options: Any) -> Subject:
     """`SingleOutputMultiheadAttention`: one query for all keys."""
     _is_a_token(query_index, sequence_len)
-    query = {"sequence_len": sequence_len, "query_index": query_index}
-    return _attention(co.SingleOutputMultiheadAttention, **query, **options)
+    options |= {"sequence_len": sequence_len, "query_index": query_index}
+    return _attention(co.SingleOutputMultiheadAttention, **options)
 
 
 def _is_a_token(query_index: int, sequence_len: int) -> None:

@@ -6,8 +6,8 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-import continual as co
 from coequal.equivalence.campaigns.families import family
+from coequal.equivalence.suites.continual_inference.library import co
 from coequal.equivalence.suites.continual_inference.ways import subject, ways
 from coequal.subjects.subject import Subject
 

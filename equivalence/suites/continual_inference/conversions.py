@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 from torch import nn
 
-import continual as co
 from coequal.equivalence.campaigns.families import family
+from coequal.equivalence.suites.continual_inference.library import co
 from coequal.equivalence.suites.continual_inference.ways import subject, ways, window_ways
 from coequal.subjects.subject import Subject
 
@@ -69,9 +69,9 @@ def converted_softmax(module: str, dim: int, axes: int, way: str) -> Subject:
 NORMS: dict[str, Callable[[int, bool], nn.Module]] = {
     "BatchNorm": lambda rank, affine: getattr(nn, f"BatchNorm{rank}d")(4, affine=affine),
     "InstanceNorm": lambda rank, affine: getattr(nn, f"InstanceNorm{rank}d")(4, affine=affine, track_running_stats=True),
-    "LayerNorm": lambda rank, affine: nn.LayerNorm((3,) * max(rank - 1, 1), elementwise_affine=affine),
+    "LayerNorm": lambda rank, affine: nn.LayerNorm([3] * max(rank - 1, 1), elementwise_affine=affine),
     "GroupNorm": lambda rank, affine: nn.GroupNorm(2, 4, affine=affine),
-    "RMSNorm": lambda rank, affine: nn.RMSNorm((3,) * max(rank - 1, 1), elementwise_affine=affine),
+    "RMSNorm": lambda rank, affine: nn.RMSNorm([3] * max(rank - 1, 1), elementwise_affine=affine),
 }
 
 

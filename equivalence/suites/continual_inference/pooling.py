@@ -8,9 +8,9 @@ import torch
 from hypothesis import strategies as st
 from torch.nn import functional
 
-import continual as co
 from coequal.equivalence.campaigns.families import family
 from coequal.equivalence.suites.continual_inference.filling import filled
+from coequal.equivalence.suites.continual_inference.library import co
 from coequal.equivalence.suites.continual_inference.ways import subject, ways, window_ways
 from coequal.subjects.subject import Subject
 

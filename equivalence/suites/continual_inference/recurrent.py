@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-import continual as co
 from coequal.equivalence.campaigns.families import family
+from coequal.equivalence.suites.continual_inference.library import co
 from coequal.equivalence.suites.continual_inference.ways import subject, ways
 from coequal.subjects.subject import Subject
 

@@ -15,7 +15,7 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-import continual as co
+from coequal.equivalence.suites.continual_inference.library import co
 from coequal.subjects.adapters import continual_inference as adapter
 from coequal.subjects.subject import Subject
 

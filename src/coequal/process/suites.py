@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any
 
+from coequal.equivalence.campaigns.found import FamilyReport
 from coequal.equivalence.suites.find import Suite
 from coequal.equivalence.suites.found import SuiteReport
 from coequal.process.families import searched, workers
@@ -30,7 +31,8 @@ def of_suite(suite: Suite, request: dict[str, Any], left: float) -> SuiteReport:
     if not suite.families:
         raise BadSubject(f"the suite of {suite.name} has no families")
     begin, ending = time.monotonic(), time.monotonic() + left
-    library, reports, names = f"{suite.name} {suite.version}", [], list(suite.families)
+    library, names = f"{suite.name} {suite.version}", list(suite.families)
+    reports: list[FamilyReport] = []
     with workers(request) as run:
         for number, (name, family) in enumerate(suite.families.items(), 1):
             share = (ending - time.monotonic()) / (len(names) - number + 1)

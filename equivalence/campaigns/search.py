@@ -184,15 +184,24 @@ class _Told:
     """A cause that was told, and what its smallest configuration needs: options that are not as in the simplest one."""
 
     cause: Cause
-    simplest: tuple[tuple[str, str], ...] = ()  # those options, and their simplest values
+    needed: tuple[tuple[str, str, str], ...] = ()  # those options, their simplest values, and those of the smallest
 
     @classmethod
     def of(cls, cause: Cause, least: Tried, simplest: Configuration) -> _Told:
         """Of the smallest configuration that was found."""
         words = {name: value_in_words(value) for name, value in simplest.items()}
-        return cls(cause, tuple((name, word) for name, word in words.items() if least.configuration[name] != word))
+        smallest = least.configuration
+        return cls(cause, tuple((name, word, smallest[name]) for name, word in words.items() if smallest[name] != word))
 
     def explains(self, one: Tried) -> bool:
-        """Whether a failure needs nothing else: it has the cause, and in none of the options the simplest value."""
+        """Whether a failure needs nothing else: it has the cause, and each of the options is as far from the simplest."""
         same = one.cause is not None and self.cause in (one.cause, replace(one.cause, place=""))
-        return same and all(one.configuration[name] != word for name, word in self.simplest)
+        return same and all(_as_far(one.configuration[name], *words) for name, *words in self.needed)
+
+
+def _as_far(value: str, simplest: str, smallest: str) -> bool:
+    """Whether a number is at least as far from the simplest one as another; of what is no number, whether it differs."""
+    try:
+        return 0 < (float(smallest) - float(simplest)) / (float(value) - float(simplest)) <= 1
+    except (ValueError, ZeroDivisionError):
+        return value != simplest

@@ -86,8 +86,8 @@ class Session:
 class LibraryStream:
     """One stream through `forward_step`.
 
-    The library adds end padding only in the call that feeds the last frames. So the state before those is kept, and the flush
-    feeds them to it again, with `pad_end=True`; of what it returns, frames that were emitted already are dropped.
+    The library adds end padding only in the call that feeds the last frames. So the state before those is kept, and the
+    flush feeds them to it again, with `pad_end=True`; of what it returns, frames that were emitted already are dropped.
     """
 
     def __init__(self, module: Any, time: int, padded: bool) -> None:
@@ -249,5 +249,7 @@ def _twin(module: Any) -> Callable[[], nn.Module] | None:
     kind = getattr(nn, type(module).__name__, None)
     if kind is None:
         return None
-    options = {name: getattr(module, name) for name in ("kernel_size", "stride", "padding", "dilation", "groups")}
+    options = {
+        name: getattr(module, name) for name in ("kernel_size", "stride", "padding", "dilation", "groups", "padding_mode")
+    }
     return lambda: kind(module.in_channels, module.out_channels, bias=module.bias is not None, **options)

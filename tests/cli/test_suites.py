@@ -81,4 +81,7 @@ def test_one_family_one_configuration_and_one_that_is_not_there(verify) -> None:
     assert (code, out.split("  ")[0]) == (0, "no finding")
     assert verify("tiny-library:scaled[size=7]", "--only", "values")[0] == 1
     code, _, err = verify("tiny-library:write")
-    assert (code, err) == (2, "coequal: the suite of tiny-library has no family 'write'; did you mean right?\n")
+    assert (code, err) == (
+        2,
+        "coequal: tiny-library:write: the suite of tiny-library has no family 'write'; did you mean right?\n",
+    )

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from importlib.metadata import PackageNotFoundError, version
 from pkgutil import iter_modules
 from types import ModuleType
 
-from coequal.equivalence import suites
 from coequal.equivalence.campaigns.families import Family
+from coequal.equivalence.suites.names import names
 from coequal.subjects.errors import BadSubject, nearest
-
-GROUP = "coequal.suites"  # entry points of other packages
 
 
 @dataclass(frozen=True)
@@ -23,19 +21,6 @@ class Suite:
     name: str
     version: str
     families: Mapping[str, Family]
-
-
-def names() -> dict[str, str | EntryPoint]:
-    """Distributions that there is a suite for, with where it stands; none of them is imported."""
-    ours = {
-        name.replace("_", "-"): f"{suites.__name__}.{name}" for _, name, package in iter_modules(suites.__path__) if package
-    }
-    return {point.name: point for point in entry_points(group=GROUP)} | ours
-
-
-def is_of_a_suite(target: str) -> bool:
-    """Whether a target, `NAME` or `NAME:FAMILY`, is about a suite."""
-    return target.partition(":")[0] in names()
 
 
 def suite_of(name: str) -> Suite:

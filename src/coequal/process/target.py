@@ -146,9 +146,9 @@ def named(target: str) -> Any:
 
 def is_of_a_suite(target: str) -> bool:
     """Whether a target is the name of a distribution that there is a suite for, or one of its families."""
-    from coequal.equivalence.suites import find
+    from coequal.equivalence.suites import names
 
-    return find.is_of_a_suite(target)
+    return names.is_of_a_suite(target)
 
 
 def is_suite(value: Any) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from coequal.equivalence import suites
-from coequal.equivalence.suites import find
+from coequal.equivalence.suites import find, names
 from coequal.process.target import is_suite, loaded
 from coequal.subjects.errors import BadSubject
 
@@ -37,7 +37,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_library_that_is_not_installed_is_said_and_nothing_is_imported(tiny: Path) -> None:
-    assert "tiny-library" in find.names()
+    assert "tiny-library" in names.names()
     with pytest.raises(BadSubject, match="tiny-library is not installed: its suite needs it"):
         loaded("tiny-library")
 
@@ -54,13 +54,13 @@ def test_a_suite_has_the_families_of_its_files(tiny: Path, monkeypatch: pytest.M
 
 
 def test_another_package_offers_one_as_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = importlib.metadata.EntryPoint("their-library", "coequal.equivalence.options", find.GROUP)
-    monkeypatch.setattr(find, "entry_points", lambda group: [point])
+    point = importlib.metadata.EntryPoint("their-library", "coequal.equivalence.options", names.GROUP)
+    monkeypatch.setattr(names, "entry_points", lambda group: [point])
     monkeypatch.setattr(find, "version", lambda name: "2.0")
-    assert find.is_of_a_suite("their-library")
+    assert names.is_of_a_suite("their-library")
     assert find.suite_of("their-library").families == {}
 
 
 def test_other_targets_are_about_no_suite() -> None:
-    assert not find.is_of_a_suite("examples/demo.py:conv")
-    assert not find.is_of_a_suite("CoX3D-S")
+    assert not names.is_of_a_suite("examples/demo.py:conv")
+    assert not names.is_of_a_suite("CoX3D-S")

@@ -12,7 +12,8 @@ from coequal.report.formats import formats, to_file
 
 TARGET_HELP = (
     "path/to/file.py:NAME or package.module:NAME; NAME is a coequal.Subject, a function without arguments that returns"
-    " one, a module that an adapter recognises, or a coequal.family (NAME[option=value, ...] is one of its subjects)"
+    " one, a module that an adapter recognises, or a coequal.family (NAME[option=value, ...] is one of its subjects); or"
+    " the name of a package that there is a suite for, like continual-inference"
 )
 FILE_HELP = "; or an exported step with explicit states (step.onnx, step.pt2, a file of torch.jit), with --clip"
 
@@ -179,7 +180,7 @@ def _verify(commands: Any) -> None:
 def _campaign(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("families; with workers, a scheduler or a journal their search is a campaign")
     add = group.add_argument
-    add("--configurations", type=positive, default=40, metavar="N", help="how many of a family are drawn (40)")
+    add("--configurations", type=positive, metavar="N", help="how many of a family are drawn (40; of each in a suite, 20)")
     add("--workers", type=positive, metavar="N", help="processes that examine configurations (1); no result depends on it")
     add("--scheduler", metavar="ADDRESS", help="examine them on a Dask cluster, like tcp://host:8786 (coequal[dask])")
     add("--time-limit", type=seconds, metavar="SECONDS", help="of one configuration (60): what takes longer, died")

@@ -120,7 +120,7 @@ class Watched:
         info = onnx.helper.make_tensor_value_info
         proto = next(n for n in model.graph.node if n.output[0] == self.node.outputs[0])
         names = [f"x{i}" if x is not None else "" for i, x in enumerate(self.inputs)]
-        given = [info(n, 1, list(x.shape)) for n, x in zip(names, self.inputs, strict=True) if x is not None]
+        given = [info(n, _kind(x.dtype), list(x.shape)) for n, x in zip(names, self.inputs, strict=True) if x is not None]
         node = onnx.NodeProto()
         node.CopyFrom(proto)
         node.input[:] = names
@@ -128,6 +128,14 @@ class Watched:
         graph = onnx.helper.make_graph([node], "alone", given, [onnx.ValueInfoProto(name="y")])
         alone = onnx.helper.make_model(graph, opset_imports=list(model.opset_import), ir_version=model.ir_version)
         return onnx.shape_inference.infer_shapes(alone)
+
+
+def _kind(dtype: torch.dtype) -> int:
+    """The number of ONNX for a format of torch."""
+    import onnx
+
+    name = str(dtype).removeprefix("torch.")
+    return onnx.TensorProto.DataType.Value({"float32": "FLOAT", "float64": "DOUBLE"}.get(name, name.upper()))
 
 
 def _port(info: Any) -> Port:

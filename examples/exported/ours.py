@@ -1,4 +1,4 @@
-"""Six networks in small, whose steps `coequal export` writes: `coequal export examples/exported/ours.py:x3d --to onnx`.
+"""Networks in small, whose steps `coequal export` writes: `coequal export examples/exported/ours.py:x3d --to onnx`.
 
 Each function gives a clip network and an example clip; random weights.
 """
@@ -9,9 +9,6 @@ import torch
 from torch import nn
 
 from coequal import continual
-from coequal.continual import regular
-from coequal.systems.catalogue import SYSTEMS
-from coequal.systems.small import small
 
 Pair = tuple[nn.Module, torch.Tensor]
 
@@ -23,17 +20,23 @@ def co3d() -> Pair:
         *(nn.Conv3d(2, 4, 3, padding=(0, 1, 1)), nn.BatchNorm3d(4), nn.ReLU()),
         *(nn.Conv3d(4, 4, (3, 1, 1)), nn.AdaptiveAvgPool3d((None, 1, 1))),
     )
-    return drawn(nn.Sequential(*layers)), torch.randn(1, 2, 8, 4, 4)
+    return drawn(nn.Sequential(*layers)), clip(8)
 
 
 def x3d() -> Pair:
-    """CoX3D-S: depthwise convolutions, squeeze and excite over space."""
-    return published("CoX3D-S_13")
+    """The stem of X3D and the middle of its block: convolutions over space, over time channel by channel, and Swish."""
+    torch.manual_seed(0)
+    stem = (nn.Conv3d(2, 4, (1, 3, 3), padding=(0, 1, 1), bias=False), nn.Conv3d(4, 4, (5, 1, 1), groups=4, bias=False))
+    block = (nn.Conv3d(4, 6, 1, bias=False), nn.BatchNorm3d(6), nn.ReLU(), nn.Conv3d(6, 6, (3, 3, 3), padding=(0, 1, 1), groups=6))
+    return drawn(nn.Sequential(*stem, nn.BatchNorm3d(4), nn.ReLU(), *block, nn.SiLU(), nn.Conv3d(6, 4, 1))), clip(9)
 
 
 def tsm() -> Pair:
-    """TSM of MobileNetV2, shifted backwards only: inverted residual blocks."""
-    return published("TSM-MobileNetV2 online")
+    """TSM, shifted backwards only: two convolutions over space around which a quarter of the channels comes a frame late."""
+    torch.manual_seed(0)
+    block = (continual.TemporalShift(4), nn.Conv3d(4, 4, (1, 3, 3), padding=(0, 1, 1)), nn.BatchNorm3d(4), nn.ReLU())
+    head = (continual.TemporalShift(4), nn.Conv3d(4, 4, 1), nn.AdaptiveAvgPool3d((None, 1, 1)))
+    return drawn(nn.Sequential(nn.Conv3d(2, 4, 1), *block, *head)), clip(8)
 
 
 def gru() -> Pair:
@@ -53,11 +56,9 @@ def tcn() -> Pair:
     return drawn(nn.Sequential(block(3, 1), block(4, 2), nn.Conv1d(4, 2, 1))), torch.randn(2, 3, 12)
 
 
-def published(name: str) -> Pair:
-    """A published network in small, and the smallest clip that it takes."""
-    torch.manual_seed(0)
-    layer, shape = small(SYSTEMS[name])
-    return drawn(regular(layer)), torch.randn(shape)
+def clip(frames: int) -> torch.Tensor:
+    """A clip of two channels and 4 x 4 pixels."""
+    return torch.randn(1, 2, frames, 4, 4)
 
 
 def drawn(net: nn.Module) -> nn.Module:

@@ -1,12 +1,14 @@
 """Ten exported steps on every runtime that is installed: is the file right, is the runtime exact, does the stream agree?
 
-`python -P benchmarks/backends.py [NETWORK ...]`, from the root of the repository, runs the commands that the table prints and
-writes `docs/backends.md`; what was found is kept in `benchmarks/backends.json`, so that networks may be run one by one. Without
-any network named it runs all, in an hour. `--table` writes the page alone.
+`python -P benchmarks/backends.py [NETWORK ...] [--on RUNTIME ...]`, from the root of the repository, runs the commands that the
+page prints and writes `docs/backends.md`; what was found is kept in `benchmarks/backends.json`, so that networks and runtimes may
+be run one by one. It runs all of them unless some are named, in an hour. `--table` writes the page alone.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import importlib.metadata
 import json
 import platform
@@ -41,11 +43,14 @@ PACKAGES = ("torch", "onnx", "onnxruntime", "openvino", "executorch", "litert-to
 OPTIONS = ("--effort", "quick", "--only", "values", "batch", "exact", "--timeout", "400")
 
 
-def commands(name: str) -> dict[str, list[list[str]]]:
+def commands(name: str, on: list[str]) -> dict[str, list[list[str]]]:
     """The lines that write the files of a network, and for each file the one that verifies it."""
     where, _, more = NETWORKS[name]
     lines = {}
-    for kind, runtimes in RUNTIMES.items():
+    for kind, known in RUNTIMES.items():
+        runtimes = [runtime for runtime in known if not on or runtime.partition(",")[0] in on]
+        if not runtimes:
+            continue
         made = ["coequal", "export", f"{where}:{name}", "--to", kind, "--output", f"{name}.{kind}"]
         if where == THEIRS:
             made = ["python", "-P", where, name, "."]
@@ -54,11 +59,11 @@ def commands(name: str) -> dict[str, list[list[str]]]:
     return lines
 
 
-def ran(name: str) -> dict[str, Any]:
+def ran(name: str, on: list[str]) -> dict[str, Any]:
     """What the commands said."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for kind, (made, verify) in commands(name).items():
+        for kind, (made, verify) in commands(name, on).items():
             said = Path(folder) / f"{kind}.json"
             first = _run(made, folder)
             last = _run([*verify, "--json", str(said)], folder)
@@ -90,9 +95,10 @@ def _kept(report: dict[str, Any]) -> dict[str, Any]:
             continue
         canary, behaviour = one["canary"], one["behaviour"]
         different = behaviour["counterexample"] or {}
+        why = different.get("detail") or ("; ".join(behaviour["reasons"]) if behaviour["verdict"] == "undecided" else "")
         kept["runtimes"][one["backend"]] = {
             **{"name": one["name"], "exact": canary["asked"] - len(canary["missed"]), "asked": canary["asked"]},
-            **{"behaviour": behaviour["verdict"], "why": different.get("detail") or "; ".join(behaviour["reasons"])},
+            **{"behaviour": behaviour["verdict"], "why": why},
         }
     return kept
 
@@ -125,9 +131,7 @@ def page(found: dict[str, Any]) -> str:
     ]
     notes = []
     for name, (_, text, _) in NETWORKS.items():
-        files = found["networks"].get(name)
-        if files is None:
-            continue
+        files = {kind: found["networks"].get(name, {}).get(kind, {"artefact": "-", "why": ""}) for kind in RUNTIMES}
         cells = [_artefact(files[kind]) for kind in RUNTIMES]
         cells += [cell(files[kind].get("runtimes", {}).get(runtime)) for kind, runtime in columns]
         lines.append(f"| `{name}`: {text} | {' | '.join(cells)} |")
@@ -138,9 +142,8 @@ def page(found: dict[str, Any]) -> str:
                 notes.append(f"- `{name}` on {runtime}: {_line(one['why'])}")
     lines += ["", "What does not agree, or did not run:", "", *notes, "", "## Commands", "", "```"]
     for name in NETWORKS:
-        if name in found["networks"]:
-            written = list(dict.fromkeys(shlex.join(made) for made, _ in commands(name).values()))
-            lines += [*written, *(shlex.join(verify) for _, verify in commands(name).values())]
+        written = list(dict.fromkeys(shlex.join(made) for made, _ in commands(name, []).values()))
+        lines += [*written, *(shlex.join(verify) for _, verify in commands(name, []).values())]
     return "\n".join([*lines, "```", ""])
 
 
@@ -166,19 +169,30 @@ def _openvino() -> str:
 
 def main() -> None:
     """Run the networks that are named, or all, and write the page."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("networks", nargs="*", choices=[*NETWORKS, []])
+    parser.add_argument("--on", nargs="+", default=[])
+    parser.add_argument("--table", action="store_true")
+    asked = parser.parse_args()
     found = json.loads(FOUND.read_text()) if FOUND.exists() else {"networks": {}}
-    for name in [] if "--table" in sys.argv else sys.argv[1:] or NETWORKS:
-        found["networks"][name] = ran(name)
-        versions = {}
-        for package in PACKAGES:
-            try:
-                versions[package] = importlib.metadata.version(package)
-            except importlib.metadata.PackageNotFoundError:
-                continue
-        found |= {"packages": versions, "machine": f"{platform.machine()}, {platform.system()}", "openvino": _openvino()}
+    for name in [] if asked.table else asked.networks or NETWORKS:
+        before = found["networks"].setdefault(name, {})
+        for kind, now in ran(name, asked.on).items():
+            runtimes = before.get(kind, {}).get("runtimes", {}) | now.get("runtimes", {})
+            before[kind] = {**now, "runtimes": runtimes}
+        found |= {"packages": versions(), "machine": f"{platform.machine()}, {platform.system()}", "openvino": _openvino()}
         FOUND.write_text(json.dumps(found, indent=1) + "\n")
-        print(f"{name}: {found['networks'][name]}", flush=True)
+        print(f"{name}: {before}", flush=True)
     PAGE.write_text(page(found))
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that are installed."""
+    here = {}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            here[package] = importlib.metadata.version(package)
+    return here
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from coequal.subjects.artefacts.numbers import meant
 from coequal.subjects.artefacts.onnx_changes import changed
 from coequal.subjects.artefacts.onnx_folds import misfolded, unfolded
 from coequal.subjects.artefacts.operators.table import OPERATORS as MEANINGS
-from coequal.subjects.artefacts.operators.table import Node, check
+from coequal.subjects.artefacts.operators.table import Node, check, computing
 from coequal.subjects.artefacts.program import Formats, Port, Size, hints_of, misfit, own_format
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.listing import modules_of
@@ -201,7 +201,8 @@ def _read(graph: Any) -> set[str]:
 def _applied(node: Node, inputs: list[Any]) -> Any:
     """What the node gives; an error says which node it was."""
     try:
-        return MEANINGS[node.kind].rule(node, *inputs)
+        with computing(node):
+            return MEANINGS[node.kind].rule(node, *inputs)
     except (BadSubject, NodeRaised):
         raise
     except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:

@@ -50,9 +50,10 @@ def _of_integers(seen: Watched, program: OnnxProgram, model: Any, generator: tor
 
 
 def _any(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Whole numbers over all of the format."""
+    """Whole numbers over all of the format, half of them the greatest: sums that are cut to fewer bits are cut there."""
     limits = torch.iinfo(x.dtype)
-    return torch.randint(limits.min, limits.max + 1, x.shape, generator=generator).to(x.dtype)
+    drawn = torch.randint(limits.min, limits.max + 1, x.shape, generator=generator)
+    return torch.where(torch.rand(x.shape, generator=generator) < 0.5, limits.max, drawn).to(x.dtype)
 
 
 def _whole(seen: Watched) -> bool:

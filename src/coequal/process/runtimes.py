@@ -74,7 +74,7 @@ def check_names(target: str, names: Iterable[str]) -> None:
 
 
 def _runs(backend: Any, target: str) -> str:
-    return f"runs files that end in {backend.FILES}; {target} is none"
+    return f"runs files that end in {backend.FILES}, as coequal export writes them; {target} is none"
 
 
 def _model(program: Any) -> Any:

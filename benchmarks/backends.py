@@ -40,7 +40,7 @@ RUNTIMES = {
 }
 PACKAGES = ("torch", "onnx", "onnxruntime", "openvino", "executorch", "litert-torch", "ai-edge-litert", "transformers",
             "pytorch-tcn", "cached-conv", "continual-inference")  # fmt: skip
-OPTIONS = ("--effort", "quick", "--only", "values", "batch", "exact", "--timeout", "400")
+OPTIONS = ("--effort", "quick", "--only", "values", "exact", "--timeout", "400")
 
 
 def commands(name: str, on: list[str]) -> dict[str, list[list[str]]]:
@@ -174,16 +174,21 @@ def main() -> None:
     parser.add_argument("--on", nargs="+", default=[])
     parser.add_argument("--table", action="store_true")
     asked = parser.parse_args()
-    found = json.loads(FOUND.read_text()) if FOUND.exists() else {"networks": {}}
     for name in [] if asked.table else asked.networks or NETWORKS:
+        made = ran(name, asked.on)
+        found = _known()
         before = found["networks"].setdefault(name, {})
-        for kind, now in ran(name, asked.on).items():
+        for kind, now in made.items():
             runtimes = before.get(kind, {}).get("runtimes", {}) | now.get("runtimes", {})
             before[kind] = {**now, "runtimes": runtimes}
         found |= {"packages": versions(), "machine": f"{platform.machine()}, {platform.system()}", "openvino": _openvino()}
         FOUND.write_text(json.dumps(found, indent=1) + "\n")
         print(f"{name}: {before}", flush=True)
-    PAGE.write_text(page(found))
+    PAGE.write_text(page(_known()))
+
+
+def _known() -> dict[str, Any]:
+    return json.loads(FOUND.read_text()) if FOUND.exists() else {"networks": {}}
 
 
 def versions() -> dict[str, str]:

@@ -37,7 +37,7 @@ def scales(session: Session, failed: Attempt | None, replay: Replay | None) -> l
     if not grown:
         return []
     places = f"{grown[0]} takes" if len(grown) == 1 else f"{grown[0]} and {len(grown) - 1} more take"
-    says = f"the clip's scale looks at all frames: {places} it from {short} frames of {short} at once; a step sees its own alone"
+    says = f"the clip's scale looks at all frames: {places} it from {short} frames of {short} at once; a step sees its own"
     return [Finding("clip-scale", FINDINGS["clip-scale"][0], says)]
 
 

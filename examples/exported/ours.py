@@ -27,7 +27,12 @@ def x3d() -> Pair:
     """The stem of X3D and the middle of its block: convolutions over space, over time channel by channel, and Swish."""
     torch.manual_seed(0)
     stem = (nn.Conv3d(2, 4, (1, 3, 3), padding=(0, 1, 1), bias=False), nn.Conv3d(4, 4, (5, 1, 1), groups=4, bias=False))
-    block = (nn.Conv3d(4, 6, 1, bias=False), nn.BatchNorm3d(6), nn.ReLU(), nn.Conv3d(6, 6, (3, 3, 3), padding=(0, 1, 1), groups=6))
+    block = (
+        nn.Conv3d(4, 6, 1, bias=False),
+        nn.BatchNorm3d(6),
+        nn.ReLU(),
+        nn.Conv3d(6, 6, (3, 3, 3), padding=(0, 1, 1), groups=6),
+    )
     return drawn(nn.Sequential(*stem, nn.BatchNorm3d(4), nn.ReLU(), *block, nn.SiLU(), nn.Conv3d(6, 4, 1))), clip(9)
 
 

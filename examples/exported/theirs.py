@@ -1,5 +1,6 @@
-"""Steps with explicit states of modules of other packages, and of an encoder, as files: `python -P theirs.py cached_conv FOLDER`
-writes `cached_conv.onnx` and `cached_conv.pt2` there.
+"""Steps of modules of other packages, and of an encoder, as files.
+
+`python -P theirs.py cached_conv FOLDER` writes `cached_conv.onnx` and `cached_conv.pt2` there.
 
 Each function gives the clip network and an example; `coequal verify cached_conv.onnx --clip theirs.py:cached_conv`. Tiny,
 random weights, nothing is downloaded. The packages are those of [examples/real](../real); torch.onnx needs onnxscript.
@@ -104,7 +105,9 @@ def cached_conv() -> Pair:
 
     torch.manual_seed(0)
     cc.use_cached_conv(False)
-    return nn.Sequential(cc.Conv1d(2, 4, 3, padding=(2, 0)), nn.Tanh(), cc.Conv1d(4, 3, 3, padding=(2, 0))).eval(), torch.randn(1, 2, 12)
+    return nn.Sequential(
+        cc.Conv1d(2, 4, 3, padding=(2, 0)), nn.Tanh(), cc.Conv1d(4, 3, 3, padding=(2, 0))
+    ).eval(), torch.randn(1, 2, 12)
 
 
 @step
@@ -207,7 +210,12 @@ def llama_step() -> tuple[nn.Module, dict[str, Tensor]]:
             return output.last_hidden_state[:, 0], layer.keys, layer.values, position + 1
 
     empty = torch.zeros(1, 2, CAPACITY, 4)
-    return Step(), {"frame": torch.randn(1, 8), "keys": empty, "values": empty.clone(), "position": torch.zeros(1, dtype=torch.int64)}
+    return Step(), {
+        "frame": torch.randn(1, 8),
+        "keys": empty,
+        "values": empty.clone(),
+        "position": torch.zeros(1, dtype=torch.int64),
+    }
 
 
 def write(name: str, folder: Path) -> None:

@@ -42,9 +42,7 @@ def _of_floats(seen: Watched, model: Any, factor: int, generator: torch.Generato
 def _of_integers(seen: Watched, program: OnnxProgram, model: Any, generator: torch.Generator) -> Part:
     """Its scales and zero points are those of the file: they are part of the function."""
     factors = INTEGER[seen.node.kind]
-    inputs = tuple(
-        _any(x, generator) if place in factors else x for place, x in enumerate(seen.inputs) if x is not None
-    )
+    inputs = tuple(_any(x, generator) if place in factors else x for place, x in enumerate(seen.inputs) if x is not None)
     (exact,) = OnnxProgram(model, seen.node.name)(*inputs)
     return Part(str(seen.node), "both", model, inputs, exact)
 

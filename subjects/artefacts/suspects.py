@@ -32,7 +32,9 @@ def _seen(wiring: Wiring, frames: tuple[Tensor, ...]) -> Iterator[Suspect]:
     """States that a step gives back as they were, or that do not depend on what came in."""
     pairs, program = wiring.pairs, wiring.program
     if not pairs.ins and not getattr(program, "read", ()):
-        yield Suspect("the step has no states: each frame is computed by itself. Was a write to a buffer (copy_) lost in the export?")
+        yield Suspect(
+            "the step has no states: each frame is computed by itself. Was a write to a buffer (copy_) lost in the export?"
+        )
         return
     generator = torch.Generator().manual_seed(1)
 

@@ -11,10 +11,10 @@ import torch
 
 from coequal.subjects.backends.compile import settings_of
 from coequal.subjects.backends.compilers import needs_compiler
-from coequal.subjects.backends.lowered import FILES as FILES
 from coequal.subjects.backends.lowered import Call, started
 from coequal.subjects.backends.runtime import Cure, Started
 
+FILES = ".pt2"
 CURES: tuple[Cure, ...] = ()
 
 

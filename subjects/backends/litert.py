@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from coequal.subjects.backends.lowered import FILES as FILES
 from coequal.subjects.backends.lowered import Call, started
 from coequal.subjects.backends.runtime import Cure, Started
 from coequal.subjects.errors import BadSubject
 
+FILES = ".pt2"
 CURES = (Cure({"delegate": "none"}, "XNNPACK computes it"),)
 DELEGATES = ("none", "xnnpack")
 

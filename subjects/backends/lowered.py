@@ -1,6 +1,6 @@
-"""What runtimes for programs of torch have in common: the program is lowered for each set of sizes, when those are first fed.
+"""What runtimes for programs of torch have in common: a program is lowered for each set of sizes, when those are first fed.
 
-They run files of torch.export (`.pt2`). Buffers that such a file writes to are states that go in and come out, as everywhere.
+They run files of torch.export (`.pt2`). Buffers that such a file writes to are states that go in and come out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from coequal.subjects.errors import BadSubject
 Tensor = torch.Tensor
 Call = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 Lower = Callable[[Any, tuple[Tensor, ...]], Call]  # a program of torch.export and its inputs -> what runs it
-FILES = ".pt2"
 
 
 def started(model: Any, name: str, lower: Lower) -> Started:

@@ -53,7 +53,10 @@ def _not_executed(report: Report, found: Sequence[Any]) -> list[str]:
     ran = [_name(one) for one in found if one.report is not None]
     if report.proof is None or not ran:
         return []
-    return [f"exact arithmetic ran the graph that stands in the file, not what {', '.join(ran)} made of it: that ran on whole numbers and floats"]
+    return [
+        f"exact arithmetic ran the graph that stands in the file, not what {', '.join(ran)} made of it: that ran on whole"
+        " numbers and floats"
+    ]
 
 
 def _name(one: Any) -> str:

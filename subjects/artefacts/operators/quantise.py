@@ -24,7 +24,11 @@ def _along(node: Node, x: Tensor, part: Tensor) -> Tensor:
     return part.reshape([-1 if i == axis else 1 for i in range(x.dim())])
 
 
-@operator("QuantizeLinear", attributes="axis block_size output_dtype precision saturate", refused=only(block_size=(0,), precision=(0,)))
+@operator(
+    "QuantizeLinear",
+    attributes="axis block_size output_dtype precision saturate",
+    refused=only(block_size=(0,), precision=(0,)),
+)
 def quantise(node: Node, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
     """round(x / scale) + zero point, halves to even, cut to what the format holds."""
     kind = torch.uint8 if zero is None else zero.dtype
@@ -89,14 +93,24 @@ def matmul_integer(node: Node, a: Tensor, b: Tensor, zero_a: Tensor | None = Non
 
 
 @operator("ConvInteger", attributes=WINDOW, refused=only(auto_pad=PADS))
-def conv_integer(node: Node, x: Tensor, weight: Tensor, zero_x: Tensor | None = None, zero_w: Tensor | None = None) -> Tensor:
+def conv_integer(
+    node: Node, x: Tensor, weight: Tensor, zero_x: Tensor | None = None, zero_w: Tensor | None = None
+) -> Tensor:
     """Of whole numbers, less their zero points, in 32 bits; what is padded is the zero point."""
     return _convolved(node, x, zero_x, weight, zero_w)
 
 
 @operator("QLinearMatMul")
 def qlinear_matmul(
-    node: Node, a: Tensor, scale_a: Tensor, zero_a: Tensor, b: Tensor, scale_b: Tensor, zero_b: Tensor, scale: Tensor, zero: Tensor
+    node: Node,
+    a: Tensor,
+    scale_a: Tensor,
+    zero_a: Tensor,
+    b: Tensor,
+    scale_b: Tensor,
+    zero_b: Tensor,
+    scale: Tensor,
+    zero: Tensor,
 ) -> Tensor:
     """MatMulInteger, requantised."""
     if scale_a.numel() > 1:

@@ -53,7 +53,9 @@ def _along(node: Node, x: Tensor, axis: int, size: int, scale: float, mode: str)
         single = [float(_place(node, np.float32(i), size, x.shape[axis], np.float32(scale))) for i in range(size)]
         nearest = [_nearest(node, p) for p in places]
         if nearest != [_nearest(node, p) for p in single]:
-            raise refuse(node, f"nearest_mode {node.get('nearest_mode')!r} where rounding decides: scale {scale:g} of {last + 1}")
+            raise refuse(
+                node, f"nearest_mode {node.get('nearest_mode')!r} where rounding decides: scale {scale:g} of {last + 1}"
+            )
         return x.index_select(axis, _indices([min(max(n, 0), last) for n in nearest], x))
     low = [math.floor(p) for p in places]
     share = torch.tensor([p - n for p, n in zip(places, low, strict=True)], dtype=x.dtype, device=x.device)

@@ -15,7 +15,8 @@ Tensor = torch.Tensor
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),
     pytest.mark.skipif(
-        "x86" not in torch.backends.quantized.supported_engines and "fbgemm" not in torch.backends.quantized.supported_engines,
+        "x86" not in torch.backends.quantized.supported_engines
+        and "fbgemm" not in torch.backends.quantized.supported_engines,
         reason="torch has no kernels for 8 bits here",
     ),
 ]
@@ -50,6 +51,21 @@ def test_the_scale_of_the_whole_clip_is_told() -> None:
     assert report.verdict == "different", str(report)
     (told,) = [finding.detail for finding in report.findings if finding.name == "clip-scale"]
     assert told.startswith("the clip's scale looks at all frames: quantized.linear_dynamic")
+
+
+def test_a_scale_that_is_fixed_agrees_to_the_last_of_8_bits() -> None:
+    """torch's static quantisation: sums of whole numbers, requantised, are the same for a frame and for a clip."""
+    ao = torch.ao.quantization
+    torch.manual_seed(0)
+    net = nn.Sequential(ao.QuantStub(), nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3), ao.DeQuantStub()).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net.qconfig = ao.get_default_qconfig(torch.backends.quantized.engine)  # type: ignore[assignment]
+        watched = ao.prepare(net)
+        watched(torch.randn(4, 9, 4))
+        report = verified(ao.convert(watched))
+    assert report.verdict == "tested", str(report)
+    assert not [finding for finding in report.findings if finding.name == "clip-scale"]
 
 
 def test_without_quantisation_nothing_is_said() -> None:

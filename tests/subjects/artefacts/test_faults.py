@@ -314,7 +314,7 @@ def lstm_of(net: Any) -> Model:
 
 
 def test_a_step_whose_states_are_lost_is_told(net: nn.Module) -> None:
-    """As torch.onnx writes a module whose past is a buffer: the past is a constant of the file, and nothing else comes out."""
+    """As torch.onnx writes a module whose past is a buffer: it is a constant of the file, and does not come out."""
     model = step_of(net)
     for name, shape in (("past", (1, 3, 2, 6)), ("h", (1, 1, 4))):
         model.graph.input.remove(next(port for port in model.graph.input if port.name == name))

@@ -254,22 +254,58 @@ CASES: list[Case] = [
     Case("QuantizeLinear", (3 * f(2, 3, 4), p(3), u(0, 9, 3)), attributes={"axis": 1}),
     Case("DequantizeLinear", (u(0, 255, 2, 3, 4), np.array(0.1, np.float32), np.array(7, np.uint8)), 2),
     Case("DequantizeLinear", (u(-9, 9, 2, 3, 4, kind=np.int8), p(3), u(-3, 3, 3, kind=np.int8)), 2, {"axis": 1}),
-    Case("DequantizeLinear", (u(0, 255, 4), np.array(0.1, np.float32), np.array(7, np.uint8)), 2, {"output_dtype": 10}, opset=23),
+    Case(
+        "DequantizeLinear",
+        (u(0, 255, 4), np.array(0.1, np.float32), np.array(7, np.uint8)),
+        2,
+        {"output_dtype": 10},
+        opset=23,
+    ),
     *[Case("DynamicQuantizeLinear", (x,), 2, outputs=3) for x in (f(3, 4), p(3, 4), np.zeros((2, 3), np.float32))],
     # sums of products of whole numbers, which are exact, and requantised
     *[
-        Case("ConvInteger", (u(0, 256, 2, 3, 9), u(*r, 4, 3, 3, kind=k), np.array(9, np.uint8), np.array(z, k)), 0, {"pads": [2, 0]})
+        Case(
+            "ConvInteger",
+            (u(0, 256, 2, 3, 9), u(*r, 4, 3, 3, kind=k), np.array(9, np.uint8), np.array(z, k)),
+            0,
+            {"pads": [2, 0]},
+        )
         for k, r, z in ((np.uint8, (0, 256), 30), (np.int8, (-128, 128), 0))
     ],
     Case("ConvInteger", (u(0, 256, 2, 4, 9), u(0, 256, 6, 2, 3)), 0, {"group": 2, "strides": [2], "dilations": [2]}),
     *[
-        Case("QLinearConv", (u(0, 256, 2, 3, 9, 5), s(0.05), np.array(9, np.uint8), u(-128, 128, 4, 3, 3, 2, kind=np.int8), w,
-                             np.zeros(w.shape, np.int8), s(0.3), np.array(100, np.uint8), *b), 0, {"pads": [2, 0, 0, 1]})
+        Case(
+            "QLinearConv",
+            (
+                u(0, 256, 2, 3, 9, 5),
+                s(0.05),
+                np.array(9, np.uint8),
+                u(-128, 128, 4, 3, 3, 2, kind=np.int8),
+                w,
+                np.zeros(w.shape, np.int8),
+                s(0.3),
+                np.array(100, np.uint8),
+                *b,
+            ),
+            0,
+            {"pads": [2, 0, 0, 1]},
+        )
         for w in (s(0.01), p(4) / 50)
         for b in ((), (u(-999, 999, 4, kind=np.int32),))
     ],
-    Case("QLinearMatMul", (u(0, 256, 2, 3, 9), s(0.05), np.array(9, np.uint8), u(-128, 128, 9, 4, kind=np.int8), s(0.02),
-                           np.array(3, np.int8), s(0.2), np.array(100, np.uint8))),
+    Case(
+        "QLinearMatMul",
+        (
+            u(0, 256, 2, 3, 9),
+            s(0.05),
+            np.array(9, np.uint8),
+            u(-128, 128, 9, 4, kind=np.int8),
+            s(0.02),
+            np.array(3, np.int8),
+            s(0.2),
+            np.array(100, np.uint8),
+        ),
+    ),
 ]
 
 
@@ -459,8 +495,14 @@ def test_what_has_no_meaning_is_refused_before_anything_runs(case: Case, said: s
         (Case("Split", (f(5),), attributes={"num_outputs": 4}, outputs=4, opset=18), "5 elements in 4 parts"),
         (Case("Split", (f(7),), outputs=3), "7 elements in 3 parts"),
         *[
-            (Case("Resize", (f(1, 1, n), None, np.array([1, 1, scale], np.float32)), attributes={"nearest_mode": mode, PLACES: how}),
-             f"nearest_mode '{mode}' where rounding decides: scale {scale} of {n}")
+            (
+                Case(
+                    "Resize",
+                    (f(1, 1, n), None, np.array([1, 1, scale], np.float32)),
+                    attributes={"nearest_mode": mode, PLACES: how},
+                ),
+                f"nearest_mode '{mode}' where rounding decides: scale {scale} of {n}",
+            )
             for n, scale, mode, how in ((4, 0.6, "floor", "half_pixel"), (5, 1.2, "round_prefer_ceil", "asymmetric"))
         ],
         (Case("Split", (f(6), i(2, 4)), outputs=3), "2 parts, and 3 outputs"),

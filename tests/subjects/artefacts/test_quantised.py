@@ -88,7 +88,11 @@ def program(text: str, **other: Any) -> OnnxProgram:
 def verified(
     step: OnnxProgram, clip: OnnxProgram, shape: tuple[int, ...], time: int, wrapped: Callable[[Any], Program] = lambda p: p
 ) -> Report:
-    past = {"past": torch.full((1, 2, 2), ZERO, dtype=torch.uint8)} if len(step.inputs) > 1 and "past" in str(step.inputs) else {}
+    past = (
+        {"past": torch.full((1, 2, 2), ZERO, dtype=torch.uint8)}
+        if len(step.inputs) > 1 and "past" in str(step.inputs)
+        else {}
+    )
     whole = clip_of_module(ProgramClip(clip, 1), torch.randn(shape, generator=torch.Generator().manual_seed(1)), "clip")
     subject = subject_of_pair(wrapped(step), whole, Wanted(initial=past, time=time), time_known=False)
     return coequal.verify(subject, effort="quick", checks=("values", "batch", "exact"))
@@ -101,7 +105,8 @@ def test_a_convolution_of_8_bits_agrees_frame_by_frame() -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [{"ys": np.float32(0.0505)}, {"ws": np.float32(0.0101)}, {"xz": np.uint8(99)}, {"b": np.array([1, 0, 0], np.int32)}]
+    "fault",
+    [{"ys": np.float32(0.0505)}, {"ws": np.float32(0.0101)}, {"xz": np.uint8(99)}, {"b": np.array([1, 0, 0], np.int32)}],
 )
 def test_another_requantisation_is_found(fault: dict[str, Any]) -> None:
     assert verified(program(STEP, **fault), program(CLIP), (2, 2, 8), 2).verdict == "different"
@@ -121,7 +126,9 @@ def test_the_scale_of_the_whole_clip_is_told_by_its_node() -> None:
     report = verified(program(DYNAMIC_STEP), program(DYNAMIC_CLIP), (2, 8, 2), 1)
     assert report.verdict == "different"
     (told,) = [finding.detail for finding in report.findings if finding.name == "clip-scale"]
-    assert told.startswith("the clip's scale looks at all frames: DynamicQuantizeLinear q takes it from 8 frames of 8 at once")
+    assert told.startswith(
+        "the clip's scale looks at all frames: DynamicQuantizeLinear q takes it from 8 frames of 8 at once"
+    )
 
 
 def test_weights_of_8_bits_are_the_numbers_that_they_stand_for() -> None:
@@ -139,7 +146,9 @@ def test_on_the_runtime_whole_numbers_are_exact_and_the_stream_agrees() -> None:
     report = verified(step, program(CLIP), (2, 2, 8), 2, lambda p: RuntimeProgram(p, run))
     assert report.verdict == "tested", str(report)
     for one, name in ((step, "QLinearConv c"), (program(DYNAMIC_STEP), "MatMulInteger i")):
-        inputs = tuple(torch.zeros([2 if isinstance(n, str) else n for n in port.shape or ()], dtype=port.dtype) for port in one.inputs)
+        inputs = tuple(
+            torch.zeros([2 if isinstance(n, str) else n for n in port.shape or ()], dtype=port.dtype) for port in one.inputs
+        )
         found = canary(parts(one, inputs), lambda model, s: onnxruntime.start(model, s).run, {}, ())
         assert (found.outcome, found.asked) == ("exact", 1), name
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,5 +122,7 @@ def test_a_runtime_that_is_not_installed_says_how(files: dict[str, str], name: s
 def test_without_a_compiler_that_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilers.shutil, "which", lambda name: None)
     monkeypatch.setenv("CXX", "c++-that-is-not-there")
-    with pytest.raises(BadSubject, match=rf"--backend {name} needs a C\+\+ compiler, and there is no c\+\+-that-is-not-there"):
+    with pytest.raises(
+        BadSubject, match=rf"--backend {name} needs a C\+\+ compiler, and there is no c\+\+-that-is-not-there"
+    ):
         import_module(f"coequal.subjects.backends.{name}").start(None, {})

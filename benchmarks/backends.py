@@ -1,8 +1,8 @@
 """Ten exported steps on every runtime that is installed: is the file right, is the runtime exact, does the stream agree?
 
 `python -P benchmarks/backends.py [NETWORK ...] [--on RUNTIME ...]` runs the commands that the page prints, and writes
-`docs/backends.md`; what was found is kept in `benchmarks/backends.json`, so that networks and runtimes may be run one by one.
-It runs all of them unless some are named, in an hour or two. `--table` writes the page alone.
+`docs/backends.md`; what was found is kept in `benchmarks/backends.json`, so that networks and runtimes may be run one by
+one. It runs all of them unless some are named, in an hour or two. `--table` writes the page alone.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def page(found: dict[str, Any]) -> str:
     lines = [
         "# Back ends",
         "",
-        "Ten steps as [exported files](exported.md), on six runtimes. The columns *.onnx* and *.pt2* say whether the file is",
-        "the same function as the clip network (`proved, all`: for every length); each runtime's, how many of its",
+        "Ten steps as [exported files](exported.md), on six runtimes. The columns *.onnx* and *.pt2* say whether the file",
+        "is the same function as the clip network (`proved, all`: for every length); each runtime's, how many of its",
         "convolutions and products of matrices are exact on whole numbers (the canary), and whether the stream that it runs",
         "agrees with the clip function. onnxruntime and OpenVINO run the `.onnx`, the others the `.pt2`; `-`: not measured.",
         "Written by `benchmarks/backends.py`.",

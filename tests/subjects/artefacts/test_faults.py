@@ -15,7 +15,9 @@ from torch import nn
 import coequal
 from coequal.equivalence.report import Report
 from coequal.process.exported import load
+from coequal.subjects.artefacts.find import program_of
 from coequal.subjects.artefacts.pair import clip_of_module, subject_of_pair
+from coequal.subjects.artefacts.suspects import LOST
 from coequal.subjects.errors import BadSubject
 from tests.subjects.artefacts import nets
 
@@ -328,9 +330,19 @@ def test_a_step_whose_states_are_lost_is_told(net: nn.Module) -> None:
     )
     assert report.verdict == "different"
     told = [finding.detail for finding in report.findings if finding.name == "remedy"]
-    assert told == [
-        "the step has no states: each frame is computed by itself. Was a write to a buffer (copy_) lost in the export?"
-    ]
+    assert told == [LOST]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_buffer_that_is_lost_is_told_also_where_the_clip_has_one_of_its_name(tmp_path: Path) -> None:
+    """As in a network whose one module serves both modes."""
+    net, example = nets.one()
+    net.register_buffer("past", torch.zeros(2, 3, 2))
+    step = program_of(nets.ring(tmp_path / "wrong.pt2", written=False))
+    subject = subject_of_pair(step, clip_of_module(net, example, "net"), time_known=False)
+    report = coequal.verify(subject, effort="quick", checks=("values",))
+    assert report.verdict == "different"
+    assert [finding.detail for finding in report.findings if finding.name == "remedy"] == [LOST]
 
 
 RUN = {name: fault for name, (fault, _) in FAULTS.items()}

@@ -39,10 +39,14 @@ def start(model: Any, settings: Mapping[str, str]) -> Started:
         kind = kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES if delegate == "none" else kinds.AUTO
         interpreter = runtime.Interpreter(model_content=content, experimental_op_resolver_type=kind, num_threads=1)
         signature = interpreter.get_signature_runner()
+        kinds = {name: detail["dtype"] for name, detail in signature.get_input_details().items()}
+        expected = [x.dtype for x in program.module()(*tensors)]
 
         def call(given: Any) -> list[torch.Tensor]:
-            results = signature(**{f"args_{i}": x.numpy() for i, x in enumerate(given)})
-            return [torch.from_numpy(np.array(results[f"output_{i}"])) for i in range(len(results))]
+            """Whole numbers of 64 bits are of 32 there."""
+            arrays = {f"args_{i}": x.numpy() for i, x in enumerate(given)}
+            results = signature(**{name: array.astype(kinds.get(name, array.dtype)) for name, array in arrays.items()})
+            return [torch.from_numpy(np.array(results[f"output_{i}"])).to(dtype) for i, dtype in enumerate(expected)]
 
         return call
 

@@ -32,6 +32,7 @@ from coequal.equivalence.findings.catalogue import look
 from coequal.equivalence.findings.lifecycle import describe_weights
 from coequal.equivalence.findings.numerics import of_rounding
 from coequal.equivalence.findings.remedies import remedies
+from coequal.equivalence.findings.scales import scales
 from coequal.equivalence.observe.baseline import establish, owed_of, reach_of, timing_of
 from coequal.equivalence.observe.distance import distance_of
 from coequal.equivalence.observe.timing import short_clip
@@ -137,6 +138,7 @@ def _of_one(
             looked = look(session, timing, options.effort, fine)
         measured = _measured(session, timing, options, replay)
         findings += [*looked.findings, *of_rounding(attempts.noted.rounded), *remedies(session, failed, replay, deadline)]
+        findings += scales(session, failed, replay)
         shown = failed or next((attempt for attempt in attempts.made if attempt.mismatch is not None), None)
         report = Report(
             target or subject.name or "subject",

@@ -63,6 +63,17 @@ def distance(text: str) -> float:
     return _number(text, float, lambda d: 0 < d < float("inf"), "a distance, more than 0")
 
 
+def runtimes(text: str) -> list[str]:
+    """`onnxruntime,openvino,HINT=f32`: each runtime with the settings behind it."""
+    found: list[str] = []
+    for word in text.split(","):
+        if "=" in word and found:
+            found[-1] += f",{word}"
+        else:
+            found.append(word)
+    return found
+
+
 def probability(text: str) -> float:
     """`1e-12` or `2^-40`, between 0 and 1."""
     base, power, exponent = text.partition("^")
@@ -158,10 +169,12 @@ def _verify(commands: Any) -> None:
     files.add_argument(
         *("--backend",),
         dest="backends",
-        action="append",
+        action="extend",
+        type=runtimes,
         default=[],
-        metavar="NAME[,SETTING=VALUE]",
-        help="run the file on this runtime, too: onnxruntime, openvino; may be repeated",
+        metavar="NAME[,SETTING=VALUE][,NAME...]",
+        help="run the file on these runtimes, too: onnxruntime, openvino (.onnx); compile, aotinductor, executorch, litert"
+        " (.pt2); may be repeated",
     )
     files.add_argument("--certificate", metavar="FILE", help="write what a third party needs to compute the proof again")
     files.add_argument("--time", type=natural, metavar="AXIS", help="axis of time in a clip (found from the frame)")

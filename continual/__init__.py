@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # for type checkers, which list no folders; written by docs/t
     from coequal.continual.adaptive_pool import *
     from coequal.continual.attention import *
     from coequal.continual.channels import *
+    from coequal.continual.clip_attention import *
     from coequal.continual.compose import *
     from coequal.continual.conv import *
     from coequal.continual.conversion import *
@@ -31,9 +32,13 @@ if TYPE_CHECKING:  # for type checkers, which list no folders; written by docs/t
     from coequal.continual.position import *
     from coequal.continual.qkv_attention import *
     from coequal.continual.recurrent import *
+    from coequal.continual.relational import *
+    from coequal.continual.rescale import *
     from coequal.continual.shift import *
+    from coequal.continual.skeleton import *
     from coequal.continual.squeeze_excite import *
     from coequal.continual.to_torch import *
+    from coequal.continual.token_grid import *
     from coequal.continual.tokens import *
     from coequal.continual.transformer import *
     # <!-- end -->

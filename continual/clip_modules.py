@@ -15,7 +15,7 @@ from torch import nn
 
 from coequal.continual.conversion import always, plainly
 from coequal.continual.to_torch import makes, regular
-from coequal.reference import class_token, decoder, non_local, pathways
+from coequal.reference import adaptive_kernel, class_token, decoder, non_local, pathways
 from coequal.reference.layer import Layer
 
 Tensor = torch.Tensor
@@ -24,11 +24,18 @@ REDUCTIONS: dict[str, Callable[[Sequence[Tensor], int], Tensor]] = {
     "sum": lambda branches, axis: functools.reduce(operator.add, branches),
     "product": lambda branches, axis: functools.reduce(operator.mul, branches),
     "concatenate": lambda branches, axis: torch.cat(list(branches), axis),
+    "affine": lambda branches, axis: _affine(branches[0], branches[1], axis),
 }
 
 
+def _affine(clip: Tensor, factors: Tensor, axis: int) -> Tensor:
+    """Factors are the first half of the channels, terms the second."""
+    scale, shift = factors.chunk(2, axis)
+    return clip * scale + shift
+
+
 class SideBySide(nn.Module):
-    """Branches on the same clip, combined frame by frame; `reduce` is "sum", "product" or "concatenate" (of channels)."""
+    """Branches on the same clip, combined frame by frame; `reduce` as in `coequal.reference.compose`."""
 
     def __init__(self, reduce: str, channel_axis: int) -> None:
         super().__init__()
@@ -339,15 +346,16 @@ class AppendToken(nn.Module):
 
 
 class PrependToken(nn.Module):
-    """A learned token before the first: see `coequal.reference.class_token`."""
+    """A token before the first, learned or zero: see `coequal.reference.class_token`."""
 
-    def __init__(self, embed_dim: int) -> None:
+    def __init__(self, embed_dim: int, learned: bool = True) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(embed_dim))
+        self.weight = nn.Parameter(torch.zeros(embed_dim)) if learned else None
 
     def forward(self, clip: Tensor) -> Tensor:
         """`(B, T, E) -> (B, 1 + T, E)`."""
-        return torch.cat([self.weight.expand(clip.shape[0], 1, -1), clip], 1)
+        first = torch.zeros_like(clip[:, :1]) if self.weight is None else self.weight.expand(clip.shape[0], 1, -1)
+        return torch.cat([first, clip], 1)
 
 
 class FirstToken(nn.Module):
@@ -411,7 +419,7 @@ class NonLocal(nn.Module):
 
     def __init__(self, channels: int, inner: int, mode: str = "embedded", pooled: bool = True) -> None:
         super().__init__()
-        self.mode, self.pooled, self.scale = mode, pooled, inner**-0.5
+        self.mode, self.pooled, self.scale = mode, pooled, 1 / math.sqrt(inner)
         for name in ("g",) if mode == "gaussian" else ("g", "theta", "phi"):
             self.add_module(name, nn.Conv3d(channels, inner, 1))
 
@@ -427,6 +435,196 @@ class NonLocal(nn.Module):
         else:
             weights = (scores * self.scale if self.mode == "embedded" else scores).softmax(-1)
         return (weights @ values.flatten(2).transpose(1, 2)).transpose(1, 2).unflatten(2, clip.shape[2:])
+
+
+class ChannelScale(nn.Module):
+    """A learned factor for each channel: see `coequal.reference.rescale`."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The scaled channels."""
+        return clip * self.weight.reshape(-1, *[1] * (clip.dim() - 2))
+
+
+class Rescale(nn.Module):
+    """`factor x + offset`."""
+
+    def __init__(self, factor: float = 1.0, offset: float = 0.0) -> None:
+        super().__init__()
+        self.factor, self.offset = factor, offset
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Every element."""
+        return clip * self.factor + self.offset
+
+
+class ChannelLayerNorm(nn.Module):
+    """Layer norm over the channels of each position: see `coequal.reference.norm`."""
+
+    def __init__(self, num_features: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight, self.bias = nn.Parameter(torch.ones(num_features)), nn.Parameter(torch.zeros(num_features))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """The normalised clip."""
+        tokens = clip.movedim(1, -1)
+        return nn.functional.layer_norm(tokens, self.weight.shape, self.weight, self.bias, self.eps).movedim(-1, 1)
+
+
+class ClipAttention(nn.Module):
+    """Attention over the frames of a position or the positions of a frame: see `coequal.reference.clip_attention`."""
+
+    def __init__(
+        self, channels: int, heads: int, over: str = "space", window: int | None = None, scaled: int | None = None
+    ) -> None:
+        super().__init__()
+        self.heads, self.over, self.frames = heads, over, window
+        self.scale = 1 / math.sqrt(channels // heads if scaled is None else scaled)
+        self.in_proj_weight = nn.Parameter(torch.randn(3 * channels, channels) * channels**-0.5)
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * channels))
+        self.out_proj = nn.Linear(channels, channels)
+
+    def projected(self, clip: Tensor) -> list[Tensor]:
+        """Queries, keys and values, `(B, R, A, N, D)` each: R rows of N tokens."""
+        axes = (0, 3, 2, 1) if self.over == "time" else (0, 2, 3, 1)
+        tokens = clip.reshape(*clip.shape[:3], -1).permute(axes)
+        joint = nn.functional.linear(tokens, self.in_proj_weight, self.in_proj_bias)
+        return [part.unflatten(-1, (self.heads, -1)).transpose(2, 3) for part in joint.chunk(3, -1)]
+
+    def mixed(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, shape: Sequence[int]) -> Tensor:
+        """The clip of so many frames and positions that the queries give; `mask` is True where a key is hidden."""
+        scores = q @ k.transpose(-1, -2) * self.scale
+        weights = (scores if mask is None else scores.masked_fill(mask, -torch.inf)).softmax(-1)
+        tokens = self.out_proj((weights @ v).transpose(2, 3).flatten(3))
+        return tokens.permute((0, 3, 2, 1) if self.over == "time" else (0, 3, 1, 2)).reshape(shape)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, C, T, ...) -> (B, C, T, ...)`."""
+        q, k, v = self.projected(clip)
+        mask = None if self.frames is None else hidden(clip.shape[2], "sliding", self.frames, clip.device)
+        return self.mixed(q, k, v, mask, clip.shape)
+
+
+class TokenGrid(nn.Module):
+    """All tokens of a frame but the first as a square: see `coequal.reference.token_grid`."""
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, C, T, 1 + S S) -> (B, C, T, S, S)`."""
+        side = math.isqrt(clip.shape[3] - 1)
+        return clip[..., 1:].unflatten(3, (side, side))
+
+
+class RelationalSelfAttention(nn.Module):
+    """Weights and values that look at relations: see `coequal.reference.relational`."""
+
+    def __init__(self, channels: int, heads: int, frames: int = 5, side: int = 7) -> None:
+        super().__init__()
+        size, kernel = channels // heads, (frames, side, side)
+        self.size, self.frames = size, frames
+        self.projection = nn.Conv3d(channels, channels + 2 * size, 1, bias=False)
+        self.H1 = nn.Conv3d(size, size * size, kernel, groups=size, bias=False)
+        self.H2, self.G = (nn.Conv3d(1, size, kernel, bias=False) for _ in range(2))
+        self.P1 = nn.Parameter(torch.randn(1, size, size) * (size * frames * side**2) ** -0.5)
+        self.I = nn.Parameter(torch.eye(size).unsqueeze(0))
+
+    def projected(self, clip: Tensor) -> Sequence[Tensor]:
+        """Queries, keys and values, of length 1."""
+        vectors = self.projection(clip).unflatten(1, (-1, self.size))
+        units = (vectors / (vectors.square().sum(2, keepdim=True) + 1e-6).sqrt()).flatten(1, 2)
+        return units.split([units.shape[1] - 2 * self.size, self.size, self.size], 1)
+
+    def related(self, q: Tensor, k: Tensor, v: Tensor, padding: int) -> Tensor:
+        """The output of the frames of the queries; keys and values have as many more as the window, less the padding."""
+        shape, size, pads = q.shape, self.size, (padding, *(n // 2 for n in self.H1.kernel_size[1:]))
+        each = v.flatten(0, 1).unsqueeze(1)
+        keys = nn.functional.conv3d(k, self.H1.weight, padding=pads, groups=size).unflatten(1, (size, size))
+        context, values = (
+            nn.functional.conv3d(each, conv.weight, padding=pads).unflatten(0, (-1, size)) for conv in (self.H2, self.G)
+        )
+        queries, keys, context, values = (
+            x.movedim((1, 2), (-2, -1)) for x in (q.unflatten(1, (-1, size)), keys, context, values)
+        )
+        mixed = (values + self.I[0]).transpose(-1, -2) @ context
+        return ((queries @ (keys + self.P1[0])) @ mixed.transpose(-1, -2)).movedim((-2, -1), (1, 2)).reshape(shape)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, C, T, H, W) -> (B, C, T, H, W)`."""
+        q, k, v = self.projected(clip)
+        return self.related(q, k, v, self.frames // 2)
+
+
+class JointMixing(nn.Module):
+    """Joints mixed along learned edges: see `coequal.reference.skeleton`."""
+
+    adjacency: Tensor
+
+    def __init__(self, joints: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(joints, joints))
+        self.register_buffer("adjacency", torch.ones(joints, joints))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(..., V, M) -> (..., V, M)`."""
+        return (clip.transpose(-1, -2) @ (self.adjacency * self.weight)).transpose(-1, -2)
+
+
+class AdaptiveJointMixing(nn.Module):
+    """Joints mixed along edges that clips or frames make: see `coequal.reference.skeleton`."""
+
+    adjacency: Tensor
+
+    def __init__(self, channels: int, inner: int, joints: int, scope: str = "clip") -> None:
+        super().__init__()
+        self.scope = scope
+        self.weight = nn.Parameter(torch.ones(joints, joints))
+        self.register_buffer("adjacency", torch.ones(joints, joints))
+        self.a, self.b = nn.Conv3d(channels, inner, 1), nn.Conv3d(channels, inner, 1)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, C, T, V, M) -> (B, C, T, V, M)`."""
+        q, k = (linear(clip).permute(0, 2, 4, 3, 1) for linear in (self.a, self.b))
+        scores = q @ k.transpose(-1, -2) / q.shape[-1]
+        if self.scope == "clip":
+            scores = scores.mean(1, keepdim=True)
+        edges = scores.softmax(-2) + (self.adjacency + self.weight)
+        return (clip.permute(0, 2, 4, 1, 3) @ edges).permute(0, 3, 1, 4, 2)
+
+
+class JointNorm(nn.BatchNorm1d):
+    """Batch norm of each channel of each joint of each person."""
+
+    def __init__(self, channels: int, joints: int, persons: int, eps: float = 1e-5) -> None:
+        super().__init__(channels * joints * persons, eps)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, C, T, V, M) -> (B, C, T, V, M)`."""
+        batch, channels, length, joints, persons = clip.shape
+        features = clip.permute(0, 4, 3, 1, 2).reshape(batch, -1, length)
+        return super().forward(features).reshape(batch, persons, joints, channels, length).permute(0, 3, 4, 2, 1)
+
+
+class AdaptiveKernel(nn.Module):
+    """Convolution over time with kernels that clips make: see `coequal.reference.adaptive_kernel`."""
+
+    def __init__(self, channels: int, window: int, taps: int = 3, alpha: int = 2) -> None:
+        super().__init__()
+        self.channels, self.taps = channels, taps
+        self.fc1, self.fc2 = nn.Linear(window, alpha * window, False), nn.Linear(alpha * window, taps, False)
+        self.norm = nn.BatchNorm1d(alpha * window)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, 2 C, T, ...) -> (B, C, T, ...)`."""
+        batch, length, channels = clip.shape[0], clip.shape[2], self.channels
+        means = clip[:, channels:].flatten(3).mean(-1).flatten(0, 1)
+        weights = self.fc2(torch.relu(self.norm(self.fc1(means)))).softmax(-1)
+        frames = clip[:, :channels].reshape(1, batch * channels, length, -1)
+        kernel = weights.reshape(batch * channels, 1, self.taps, 1)
+        y = nn.functional.conv2d(frames, kernel, padding=(self.taps // 2, 0), groups=batch * channels)
+        return y.reshape(clip[:, :channels].shape)
 
 
 class QueryDecoder(nn.TransformerDecoder):
@@ -470,7 +668,7 @@ plainly({FirstToken: nn.Identity}, always("it stands for the whole clip", "read 
 
 @makes
 def _(layer: class_token.PrependToken) -> nn.Module:
-    return PrependToken(layer.embed_dim)
+    return PrependToken(layer.embed_dim, layer.learned)
 
 
 @makes
@@ -491,6 +689,17 @@ plainly(
     {NonLocal: nn.Identity},
     always("every position sees all frames of the clip", "leave it out, or attend to frames before"),
 )
+
+
+plainly(
+    {AdaptiveKernel: nn.Identity},
+    always("its kernel is made of every frame of the clip", "take one kernel for all clips: a convolution over time"),
+)
+
+
+@makes
+def _(layer: adaptive_kernel.AdaptiveKernel) -> nn.Module:
+    return AdaptiveKernel(layer.channels, layer.window, layer.taps, layer.alpha).eval()
 
 
 @makes

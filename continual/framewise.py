@@ -19,7 +19,7 @@ from coequal.continual.streaming import State, Streaming
 from coequal.continual.to_torch import makes
 from coequal.reference import activation, linear, norm, softmax
 
-__all__ = ["BatchNorm", "InstanceNorm"]
+__all__ = ["BatchNorm", "ChannelLayerNorm", "InstanceNorm"]
 
 Tensor = torch.Tensor
 
@@ -110,6 +110,10 @@ class InstanceNorm(Framewise, clip_modules.InstanceNorm):
     on_frame = _batch_norm
 
 
+class ChannelLayerNorm(Framewise, clip_modules.ChannelLayerNorm):
+    """`coequal.continual.clip_modules.ChannelLayerNorm`, frame by frame."""
+
+
 FRAMEWISE = _classes()
 globals().update(FRAMEWISE)
 
@@ -144,6 +148,7 @@ plainly({getattr(nn, name): FRAMEWISE[name] for name in [*ELEMENTWISE, *OTHERS]}
 plainly({getattr(nn, name): FRAMEWISE[name] for name in [*DROPOUTS, "RReLU"]}, _train_refusal)
 plainly({getattr(nn, name): FRAMEWISE[name] for name in NORMS}, _batch_refusal)
 plainly({clip_modules.BatchNorm: BatchNorm, clip_modules.InstanceNorm: InstanceNorm}, _batch_refusal)
+plainly({clip_modules.ChannelLayerNorm: ChannelLayerNorm})
 plainly({nn.Softmax: FRAMEWISE["Softmax"], nn.LogSoftmax: FRAMEWISE["LogSoftmax"]}, _softmax_refusal)
 plainly(
     {nn.GroupNorm: nn.GroupNorm},
@@ -154,6 +159,11 @@ plainly(
 @makes
 def _(layer: norm.BatchNorm) -> nn.Module:
     return clip_modules.BatchNorm(layer.num_features, layer.eps, affine=layer.affine).eval()
+
+
+@makes
+def _(layer: norm.ChannelLayerNorm) -> nn.Module:
+    return clip_modules.ChannelLayerNorm(layer.num_features, layer.eps)
 
 
 @makes

@@ -54,7 +54,7 @@ class Tokens(Streaming, clip_modules.Tokens):
     def push(self, frame: Tensor, state: State) -> tuple[list[Tensor], State]:
         """One frame in; what the inner layer says of it comes out."""
         if self.over == "space":
-            return [self.forward(frame.unsqueeze(2)).squeeze(2)], state
+            return [self.forward(frame.unsqueeze(2)).squeeze(2).clone()], state  # never the caller's own
         due, state["inner"] = push(self.inner, self._flat(frame), state["inner"])
         return [self._frame(tokens, state["space"]) for tokens in due], state
 

@@ -7,7 +7,9 @@ Drawn is `|y - y'| / |y'|` of each frame, in powers of ten, where y' is what the
 that began long before and never ends; where a curve stops, the two are the same but for rounding.
 
     zeros        a stream that starts at frame 0, as a clip that is padded there: all that its convolutions remember is zero
-    replicate    a stream that starts as if frame 0 had always been there
+    replicate    a stream whose every layer starts as if its first frame had always been there (continual-inference's
+                 `temporal_fill="replicate"`)
+    repeated     a stream that begins with frame 0, over and over: all layers then start as if it had always been there
     clip         the frames of the published clip of 13: padded at both ends, in every layer
 
 With P frames of padding, 28 here, all frames from frame P on are those of the endless stream, whatever the weights; a clip
@@ -16,12 +18,16 @@ of at most 2 P frames has no such frame. How fast it comes near before depends o
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from coequal.continual.to_torch import regular
-from coequal.reference.compose import Sequential
+from coequal.reference.compose import Residual, Sequential
+from coequal.reference.conv import Conv
+from coequal.reference.pad import Pad
 from coequal.reference.pool import GlobalAvgPool
 from coequal.systems.catalogue import SYSTEMS
 
@@ -56,6 +62,21 @@ def video(frames: int) -> Tensor:
     return noise
 
 
+def replicating(layer: Any) -> Any:
+    """The same layers, those that pad in time with their first and last frame."""
+    if isinstance(layer, Conv) and layer.padding[0]:
+        around, *space = layer.padding
+        pad = Pad(((around, around), *[(0, 0)] * len(space)), "replicate")
+        return Sequential((pad, dataclasses.replace(layer, padding=(0, *space))))
+    if isinstance(layer, Sequential):
+        return Sequential(tuple(map(replicating, layer.layers)))
+    if isinstance(layer, Residual):
+        return dataclasses.replace(
+            layer, main=replicating(layer.main), shortcut=layer.shortcut and replicating(layer.shortcut)
+        )
+    return layer
+
+
 def curves() -> dict[str, list[float]]:
     """The distance of every frame, relative."""
     torch.manual_seed(0)
@@ -66,11 +87,14 @@ def curves() -> dict[str, list[float]]:
     module, x = initial(layer), video(around + SHOWN + timing.pad_end)
     started = x[:, :, around:]
     always = torch.cat([started[:, :, :1].expand(-1, -1, around, -1, -1), started], dim=2)
+    other = regular(replicating(layer)).double().eval()
+    other.load_state_dict(dict(zip(other.state_dict(), module.state_dict().values(), strict=True)))
     with torch.no_grad():
         endless = module(x)[:, :, around : around + SHOWN]
         found = {
             "zeros": module(started)[:, :, :SHOWN],
-            "replicate": module(always)[:, :, around : around + SHOWN],
+            "replicate, layer by layer": other(started)[:, :, :SHOWN],
+            "first frame repeated": module(always)[:, :, around : around + SHOWN],
             f"clip of {clip} frames": module(started[:, :, :clip]),
         }
     return {name: distance(frames, endless[:, :, : frames.shape[2]]) for name, frames in found.items()}
@@ -86,7 +110,7 @@ def distance(frames: Tensor, endless: Tensor) -> list[float]:
 # -- the figure --------------------------------------------------------------------------------------------------------
 
 WIDTH, HEIGHT, LEFT, TOP = 720, 260, 50, 30
-STYLES = ("stroke: #c2410c", "stroke: #1d6fb8", "stroke: #3f7d20")
+STYLES = ("stroke: #c2410c", "stroke: #8a5cc2", "stroke: #1d6fb8", "stroke: #3f7d20")
 
 
 def drawn() -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import functools
 import re
+import runpy
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
@@ -102,7 +103,11 @@ def counters() -> str:
 
 def claims(source: str) -> str:
     """The judged numbers of one data file; what is not derivable is counted, with its reason."""
-    judged = _judged()[source]
+    return judged_table(_judged()[source])
+
+
+def judged_table(judged: list) -> str:
+    """Judged numbers; what is not derivable is counted, with its reason."""
     rows = [
         (
             j.claim.model,
@@ -117,7 +122,8 @@ def claims(source: str) -> str:
     ]
     unknown = Counter(j.why for j in judged if j.derived is None)
     lines = "".join(f"- {count} not derivable: {why}\n" for why, count in unknown.items())
-    return table(("model", "number", "published", "derived", "verdict", "why"), rows) + "\n" + lines
+    known = table(("model", "number", "published", "derived", "verdict", "why"), rows) if rows else ""
+    return "\n".join(filter(None, (known, lines)))
 
 
 @functools.cache
@@ -132,13 +138,13 @@ def _judged() -> dict[str, list]:
     return found
 
 
-def verdicts() -> str:
-    """Every published network: how it streams, and what that costs."""
+def verdicts(networks: Iterable | None = None) -> str:
+    """Every published network, or those given: how it streams, and what that costs."""
     from coequal.cli.systems import entry, scaled
     from coequal.systems.catalogue import SYSTEMS
 
     rows = []
-    for listed in map(entry, SYSTEMS.values()):
+    for listed in map(entry, SYSTEMS.values() if networks is None else networks):
         verdict = listed.verdict
         frames = tuple("" if n is None else str(n) for n in (verdict.delay, verdict.phase, verdict.warm_up))
         counts = (f"{listed.system.params:,}", scaled(listed.clip), scaled(listed.step))
@@ -148,18 +154,69 @@ def verdicts() -> str:
     return table(("network", "verdict", "delay", "phase", "warm-up", *counted), rows)
 
 
-def refuted() -> str:
-    """The networks that do not stream, each with its counterexample and the closest that does."""
+def edges() -> str:
+    """Of each family, the first network that streams: how much of its clip sees neither end of it."""
+    from coequal.reference.compose import Sequential
+    from coequal.reference.pool import GlobalAvgPool
+    from coequal.systems.catalogue import families as files
+    from coequal.systems.catalogue import networks_of
+
+    rows = {}
+    for file in files():
+        for system in networks_of(file):
+            if system.layer.time != 2 or system.layer.timing is None:
+                continue
+            layers = system.layer.layers
+            heads = [i for i, layer in enumerate(layers) if isinstance(layer, GlobalAvgPool)]
+            timing, frames = Sequential(layers[: heads[-1]] if heads else layers).timing, system.shape[2]
+            whole = (frames - timing.receptive_field + timing.pad_start) // timing.stride + 1
+            inside = max(0, whole + -timing.pad_start // timing.stride)
+            seen = (timing.receptive_field, frames, timing.pad_start, f"{inside} of {timing.output_length(frames)}")
+            rows.setdefault((file, system.family), (system.name, *map(str, seen)))
+    return table(("network", "R", "T", "P", "frames that see no padding"), list(rows.values()))
+
+
+def refuted(networks: Iterable | None = None) -> str:
+    """The networks that do not stream, of all or of those given, each with its counterexample and the closest that does."""
     from coequal.cli.systems import entry
     from coequal.systems.catalogue import SYSTEMS
 
     rows = []
-    for listed in map(entry, SYSTEMS.values()):
+    for listed in map(entry, SYSTEMS.values() if networks is None else networks):
         if (found := listed.verdict.counterexample) is not None:
             rows.append(
                 (listed.system.name, f"{found.operator} (`{found.path}`)", str(found), listed.closest or "none known")
             )
     return table(("network", "operator", "counterexample", "closest that streams"), rows)
+
+
+def families() -> str:
+    """The pages of the families, and how their networks stream."""
+    from coequal.systems.catalogue import families as files
+    from coequal.systems.catalogue import networks_of
+    from coequal.systems.streamability import KINDS, streamability
+
+    rows = []
+    for family in filter(networks_of, files()):
+        found = networks_of(family)
+        kinds = Counter(streamability(system.layer, system.shape).kind for system in found)
+        said = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS if kinds[kind])
+        names = ", ".join(dict.fromkeys(system.family for system in found))
+        rows.append((f"[{family}](systems/{family}.md)", names, said))
+    return table(("page", "families", "verdicts"), rows)
+
+
+def abstracts() -> str:
+    """What follows from abstracts, operator by operator."""
+    from coequal.systems.abstracts import ABSTRACTS, SHAPE
+    from coequal.systems.streamability import streamability
+
+    rows = [
+        (paper.name, said, str(streamability(operator, SHAPE)), paper.notes, paper.source)
+        for paper in ABSTRACTS
+        for said, operator in paper.operators.items()
+    ]
+    return table(("system", "its abstract says", "that operator streams", "open", "source"), rows)
 
 
 def conventions() -> str:
@@ -197,6 +254,12 @@ def energy() -> str:
     return table(heads, rows)
 
 
+def efficiency() -> str:
+    """What every network of the catalogue costs."""
+    script = runpy.run_path(str(DOCS / "efficiency.py"))
+    return table(script["HEADS"], [row.cells() for row in script["rows"]()])
+
+
 def typed_names() -> str:
     """What a type checker imports for the public names of the operators, a line a file."""
     from coequal.continual.operators import public_names
@@ -217,8 +280,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "findings": findings,
     "explain": lambda: options("explain"),
     "systems": lambda: options("systems"),
+    "families": families,
     "verdicts": verdicts,
     "refuted": refuted,
+    "edges": edges,
     "meanings": meanings,
     "refused": refused,
     "claims": lambda: options("claims"),
@@ -229,6 +294,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "cost": lambda: options("cost"),
     "conventions": conventions,
     "energy": energy,
+    "efficiency": efficiency,
+    "abstracts": abstracts,
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from coequal.subjects.artefacts.onnx_parts import Part
+from coequal.subjects.artefacts.parts import Part
 from coequal.subjects.backends.runtime import Cure
 
 Run = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
@@ -50,20 +50,39 @@ class Canary:
 def canary(parts: Iterable[Part], start: Start, settings: dict[str, str], cures: Sequence[Cure]) -> Canary:
     """Every part on the runtime with these settings; what misses is asked again with each cure."""
     asked, missed = set[str](), dict[str, Missed]()
+    bench = _Bench(start)
     for part in parts:
         asked.add(part.node)
         if part.node in missed:  # with one factor of many digits is enough
             continue
-        if detail := _apart(part, start(part.model, settings)):
-            cure = next((c for c in cures if not _apart(part, start(part.model, {**settings, **c.settings}))), None)
+        if detail := _apart(part, bench.run(part, settings)):
+            cure = next((c for c in cures if not _apart(part, bench.run(part, {**settings, **c.settings}))), None)
             said = None if cure is None else f"{cure} it is exact (without, {cure.why})"
             missed[part.node] = Missed(part.node, detail, said)
     return Canary(len(asked), tuple(missed.values()))
 
 
-def _apart(part: Part, run: Run) -> str:
+class _Bench:
+    """Models that were started, since parts may share one."""
+
+    def __init__(self, start: Start) -> None:
+        self.start = start
+        self.model: Any = None
+        self.runs: dict[tuple, Run] = {}
+
+    def run(self, part: Part, settings: dict[str, str]) -> np.ndarray:
+        """What the runtime makes of a part."""
+        if part.model is not self.model:
+            self.model, self.runs = part.model, {}
+        key = tuple(sorted(settings.items()))
+        if key not in self.runs:
+            self.runs[key] = self.start(part.model, settings)
+        return self.runs[key]([x.numpy() for x in part.inputs])[part.output]
+
+
+def _apart(part: Part, result: np.ndarray) -> str:
     """What differs; empty: nothing."""
-    got = torch.from_numpy(np.ascontiguousarray(run([x.numpy() for x in part.inputs])[0]))
+    got = torch.from_numpy(np.ascontiguousarray(result))
     if got.shape != part.exact.shape:
         return f"its shape is {tuple(got.shape)}, not {tuple(part.exact.shape)}"
     wrong = got != part.exact

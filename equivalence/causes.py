@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from coequal.equivalence.report import Counterexample, Report, Verdict
 
-NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|\binf\b|\bnan\b)", re.IGNORECASE)
+NUMBER = re.compile(r"\b0x[0-9a-f]+\b|-?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|\binf\b|\bnan\b)", re.IGNORECASE)
 LIST = re.compile(r"([\[(])(?:#(?:, ?)?)+([\])])")  # of numbers: as many as there may be
 LONGEST = 160  # letters of a text that is a cause's
 

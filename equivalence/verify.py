@@ -5,6 +5,7 @@ located, and made repeatable.
 from __future__ import annotations
 
 import contextlib
+import copy
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -31,6 +32,7 @@ from coequal.equivalence.findings.catalogue import look
 from coequal.equivalence.findings.lifecycle import describe_weights
 from coequal.equivalence.findings.numerics import of_rounding
 from coequal.equivalence.findings.remedies import remedies
+from coequal.equivalence.findings.scales import scales
 from coequal.equivalence.observe.baseline import establish, owed_of, reach_of, timing_of
 from coequal.equivalence.observe.distance import distance_of
 from coequal.equivalence.observe.timing import short_clip
@@ -124,8 +126,9 @@ def _of_one(
         session = attempts.session
         findings = [*baseline.findings, *settle(attempts, exactly)]
         checks = [attempt.check for attempt in attempts.made]
-        regions = _regions(session, attempts.noted.regions) if subject.window is None and replay is None else {}
         failed = next((attempt for attempt in attempts.made if attempt.different), None)
+        count = subject.window is None and replay is None
+        regions = _regions(session, attempts.noted.regions, failed is not None) if count else {}
         if failed is not None and replay is None:
             failed = _smaller(session, failed, exactly)
         findings += conclude.problems(session, attempts)
@@ -135,6 +138,7 @@ def _of_one(
             looked = look(session, timing, options.effort, fine)
         measured = _measured(session, timing, options, replay)
         findings += [*looked.findings, *of_rounding(attempts.noted.rounded), *remedies(session, failed, replay, deadline)]
+        findings += scales(session, failed, replay)
         shown = failed or next((attempt for attempt in attempts.made if attempt.mismatch is not None), None)
         report = Report(
             target or subject.name or "subject",
@@ -239,15 +243,29 @@ class _left_alone:
         torch.set_rng_state(self.state)
 
 
-def _regions(session: Session[Floats], regions: Regions) -> dict[str, RegionVerdict]:
-    """Verdicts of head, interior and tail. A check ends at its first difference: here whole streams are counted."""
+def _regions(session: Session[Floats], seen: Regions, different: bool) -> dict[str, RegionVerdict]:
+    """Verdicts of head, interior and tail. A check ends at its first difference: here whole streams are counted, in the
+    subject's own format where no check says that they are different.
+    """
+    verdicts = _counted(session, seen, None).verdicts()
+    if different or session.native == session.dtype or not any(region.different for region in verdicts.values()):
+        return verdicts
+    return _counted(session, Regions(session.facts.timing), str(session.native).removeprefix("torch.")).verdicts()
+
+
+def _counted(session: Session[Floats], seen: Regions, format: str | None) -> Regions:
+    regions = copy.deepcopy(seen)
     for i in range(3):
         length = session.legal(3 * session.facts.reach + 4 + i)
         example = Example(length, session.batch, session.seed + 700 + i, session.facts.scale)
-        with contextlib.suppress(Mismatch, StreamRaised), session.weights(example):
-            x = session.inputs(length, example.batch, example.seed)
-            regions.add(compare(session, x, session.play(x)).regions)
-    return regions.verdicts()
+        with (
+            contextlib.suppress(Mismatch, StreamRaised, BadSubject),
+            in_format(session, format) as here,
+            here.weights(example),
+        ):
+            x = here.inputs(length, example.batch, example.seed)
+            regions.add(compare(here, x, here.play(x)).regions)
+    return regions
 
 
 def _smaller(session: Session, failed: Attempt, exactly: Exactly) -> Attempt:

@@ -1,7 +1,7 @@
 """A learned token beside those of the clip, which attention fills with what the whole clip says. Tokens `(B, T, E)`.
 
     append     y[t] = x[t] for t < T,    y[T] = w
-    prepend    y[0] = w,    y[1 + t] = x[t]
+    prepend    y[0] = w, or zero,    y[1 + t] = x[t]
     first      y[0] = x[0]: what became of a token that was prepended
 
 The place of an appended token depends on the length of the clip. A prepended token comes before every frame, and is what is
@@ -75,12 +75,18 @@ class AppendToken(_OneMore):
 
 @dataclass(frozen=True)
 class PrependToken(_OneMore):
-    """A learned token at the start; parameter `weight (E,)`."""
+    """A token at the start; parameter `weight (E,)`, or zeros unless `learned`."""
+
+    learned: bool = True
+
+    def parameters(self) -> dict[str, Shape]:
+        """`weight (E,)` when learned."""
+        return super().parameters() if self.learned else {}
 
     def __call__(self, parameters: Parameters, clip: Array) -> Array:
         """The token and the clip."""
         self.output_shape(clip.shape)
-        return prepend_token(clip, parameters["weight"])
+        return prepend_token(clip, parameters["weight"] if self.learned else np.zeros_like(clip[0, 0]))
 
 
 @dataclass(frozen=True)

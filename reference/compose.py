@@ -1,13 +1,16 @@
 """Layers made of layers: one after the other, side by side, and around a shortcut.
 
     Sequential   y = f_n( ... f_1(x))
-    Parallel     y[t] = f_1(x)[t] + f_2(x)[t] + ...      (sum; or the product, or the channels one after the other)
+    Parallel     y[t] = f_1(x)[t] + f_2(x)[t] + ...      (sum; or the product, or the channels one after the other; or
+                                                          a f_1(x)[t] + b of two, a and b the halves of f_2(x)[t])
     Residual     y[t] = main(x)[t] + shortcut(x)[t]      (the shortcut is x itself unless given)
 
 The outputs of side-by-side branches are combined frame by frame, so they must have the same number of frames: a branch
 that shortens the clip must be padded. Parameters of a child carry its name as a prefix, as in torch.nn.
 
-Source of the residual block: He, Zhang, Ren & Sun, "Deep residual learning for image recognition", CVPR 2016, equation 1.
+Sources: He, Zhang, Ren & Sun, "Deep residual learning for image recognition", CVPR 2016, equation 1 (residual); Perez,
+Strub, de Vries, Dumoulin & Courville, "FiLM: Visual reasoning with a general conditioning layer", AAAI 2018, equation 2
+(affine).
 """
 
 from __future__ import annotations
@@ -28,6 +31,12 @@ def concatenate(branches: Sequence[Array], axis: int) -> Array:
     return np.concatenate(list(branches), axis=axis)
 
 
+def affine(clip: Array, factors: Array, axis: int) -> Array:
+    """`a x + b`: factors a are the first half of the channels, terms b the second, as in feature-wise linear modulation."""
+    scale, shift = np.split(factors, 2, axis=axis)
+    return clip * scale + shift
+
+
 def combine_loops(branches: Sequence[Array], reduce: str, axis: int) -> Array:
     """Naive form: one element of the (equally shaped) branches at a time; `axis` holds the channels."""
     first, *others = (np.moveaxis(np.asarray(branch), axis, 0) for branch in branches)
@@ -36,7 +45,12 @@ def combine_loops(branches: Sequence[Array], reduce: str, axis: int) -> Array:
     result = first.copy()
     for index in np.ndindex(*first.shape):
         for branch in others:
-            result[index] = result[index] + branch[index] if reduce == "sum" else result[index] * branch[index]
+            if reduce == "affine":
+                c, *rest = index
+                shift = branch[(first.shape[0] + c, *rest)]
+                result[index] = result[index] * branch[index] + shift
+            else:
+                result[index] = result[index] + branch[index] if reduce == "sum" else result[index] * branch[index]
     return np.moveaxis(result, 0, axis)
 
 
@@ -49,6 +63,7 @@ REDUCTIONS: dict[str, Callable[[Sequence[Array], int], Array]] = {
     "sum": lambda branches, axis: functools.reduce(operator.add, branches),
     "product": lambda branches, axis: functools.reduce(operator.mul, branches),
     "concatenate": concatenate,
+    "affine": lambda branches, axis: affine(branches[0], branches[1], axis),
 }
 
 
@@ -89,6 +104,10 @@ class Sequential:
     @property
     def time(self) -> int | None:
         """The time axis that the layers agree on."""
+        return self._axis
+
+    @functools.cached_property
+    def _axis(self) -> int | None:
         return _common_time("Sequential", self.layers)
 
     @property
@@ -109,8 +128,12 @@ class Sequential:
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape after the last layer; an error names the layer it comes from."""
+        known: dict[tuple[int, Shape], Shape] = {}  # a block is often many times in a network
         for i, layer in enumerate(self.layers):
-            shape = _at(f"Sequential: layer {i} ({type(layer).__name__})", layer, shape)
+            seen = id(layer), tuple(shape)
+            if seen not in known:
+                known[seen] = _at(f"Sequential: layer {i} ({type(layer).__name__})", layer, shape)
+            shape = known[seen]
         return tuple(shape)
 
     def __call__(self, parameters: Parameters, clip: Array) -> Array:
@@ -141,6 +164,10 @@ class _SideBySide:
     @property
     def time(self) -> int | None:
         """The time axis that the branches agree on."""
+        return self._axis
+
+    @functools.cached_property
+    def _axis(self) -> int | None:
         return _common_time(_name(self), self.branches.values())
 
     @property
@@ -181,6 +208,8 @@ class _SideBySide:
                 )
         if self.reduce == "concatenate":
             return _concatenated_shape(_name(self), shapes, _channel_axis(self.time))
+        if self.reduce == "affine":
+            shapes = _modulated(_name(self), shapes, _channel_axis(self.time))
         try:
             return tuple(np.broadcast_shapes(*shapes.values()))
         except ValueError:
@@ -193,7 +222,8 @@ class _SideBySide:
 class Parallel(_SideBySide):
     """Layers side by side on the same clip, combined frame by frame; the parameters of layer `i` are called `"i.<name>"`.
 
-    `reduce`: "sum", "product" or "concatenate" (of the channels: axis 1, or the last axis of tokens `(B, T, E)`).
+    `reduce`: "sum", "product" or "concatenate" (of the channels: axis 1, or the last axis of tokens `(B, T, E)`); or
+    "affine" of two layers, the second of which gives twice as many channels as the first: factors, then terms.
     """
 
     layers: tuple[Layer, ...]
@@ -263,6 +293,16 @@ def _at(where: str, layer: Layer, shape: Shape) -> Shape:
 
 def _channel_axis(time: int | None) -> int:
     return -1 if time == 1 else 1
+
+
+def _modulated(what: str, shapes: dict[str, Shape], axis: int) -> dict[str, Shape]:
+    """The shapes of what is scaled and of its factors; ValueError unless there are two branches, of C and 2 C channels."""
+    first, *others = shapes.values()
+    if len(others) != 1 or others[0][axis] != 2 * first[axis]:
+        raise ValueError(f"{what}: affine needs two branches, of C and of 2 C channels, got {_listed(shapes)}")
+    place = axis % len(first)
+    halved = (*others[0][:place], first[place], *others[0][place + 1 :])
+    return dict(zip(shapes, (first, halved), strict=True))
 
 
 def _concatenated_shape(where: str, shapes: dict[str, Shape], axis: int) -> Shape:

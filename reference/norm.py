@@ -6,11 +6,12 @@
     norm        mean and var over                     weight, bias     in time
     batch       (running statistics, eval mode)       (C,)             frame by frame
     layer       the last axes `normalized_shape`      that shape       frame by frame
+    (channels)  C, at each position of a clip         (C,)             frame by frame
     RMS         the last axes `normalized_shape`      that shape       frame by frame
     group       T, H, W and the channels of a group   (C,)             needs the whole clip
     instance    T, H, W                               (C,)             the whole clip, unless its statistics are running
 
-Shapes: `(B, C, T, H, W)` for batch, group and instance, tokens `(B, T, E)` for layer and RMS.
+Shapes: `(B, C, T, H, W)` for batch, channels, group and instance, tokens `(B, T, E)` for layer and RMS.
 Sources: Ioffe & Szegedy, ICML 2015 (batch, algorithm 2: inference); Ba, Kiros & Hinton, arXiv 1607.06450 (layer); Wu & He,
 ECCV 2018 (group); Ulyanov, Vedaldi & Lempitsky, arXiv 1607.08022 (instance); Zhang & Sennrich, NeurIPS 2019 (RMS).
 """
@@ -250,6 +251,32 @@ class LayerNorm(_TokenNorm):
         self.output_shape(clip.shape)
         axes = len(_shape(self.normalized_shape))
         return layer_norm(clip, parameters.get("weight"), parameters.get("bias"), self.eps, axes)
+
+
+@dataclass(frozen=True)
+class ChannelLayerNorm(_ChannelNorm):
+    """Layer norm over the channels of each position of clips `(B, C, T, ...)`: the last axis of tokens, moved to axis 1."""
+
+    num_features: int
+    eps: float = 1e-5
+    time: int = 2
+    affine = True
+    statistics = False
+
+    @property
+    def channels(self) -> int:  # type: ignore[override]
+        """C."""
+        return self.num_features
+
+    @property
+    def timing(self) -> Timing:
+        """Frame by frame."""
+        return Timing()
+
+    def __call__(self, parameters: Parameters, clip: Array) -> Array:
+        """The normalised clip."""
+        self.output_shape(clip.shape)
+        return _channel_affine(standardize(clip, (1,), self.eps), parameters["weight"], parameters["bias"])
 
 
 @dataclass(frozen=True)

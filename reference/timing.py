@@ -87,9 +87,8 @@ class Timing:
         pad_start = max(self.pad_start, other.pad_start)
         delay = max(self.delay, other.delay)
         unbounded = math.isinf(self.receptive_field) or math.isinf(other.receptive_field)
-        shortfall = min(
-            self.delay - self.pad_end, other.delay - other.pad_end
-        )  # frames that the output is shorter than the clip
+        # frames that the output is shorter than the clip; clips for which one branch has an output more have none
+        shortfall = max(self.delay - self.pad_end, other.delay - other.pad_end)
         return _timing(math.inf if unbounded else delay + 1 + pad_start, self.stride, pad_start, delay - shortfall, delay)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -14,8 +15,10 @@ def families() -> list[str]:
     return sorted(name for _, name, _ in iter_modules(systems.__path__) if name != "catalogue")
 
 
-SYSTEMS: dict[str, System] = {
-    system.name: system
-    for family in families()
-    for system in getattr(import_module(f"{systems.__name__}.{family}"), "systems", tuple)()
-}
+@functools.cache
+def networks_of(family: str) -> tuple[System, ...]:
+    """What the file lists; nothing for one that others share."""
+    return tuple(getattr(import_module(f"{systems.__name__}.{family}"), "systems", tuple)())
+
+
+SYSTEMS: dict[str, System] = {system.name: system for family in families() for system in networks_of(family)}

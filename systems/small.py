@@ -7,8 +7,9 @@ streams is proved in seconds.
     heads, folds of a shift   two; as many blocks that are one operator
     windows, tables of rows   two frames of video or three tokens, and as many more rows as the published table has; rows are
                               learned: any rows
-    blocks                    one around an identity shortcut is left out where one like it, up to channels, has been
-    space                     no strides, and windows without padding are of one pixel: both would only make frames smaller
+    blocks                    one that changes no shape is left out where one like it, up to channels, has been
+    space                     no strides, and windows without padding are of one pixel: both would only make frames smaller;
+                              windows with padding are of three pixels
     frames                    as few and as small as the network takes, two tubelets at least
 """
 
@@ -19,25 +20,25 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from coequal.reference.activation import Activation
 from coequal.reference.compose import Residual, Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer, Shape
 from coequal.reference.pool import AvgPool
-from coequal.reference.pooling_attention import PoolingBlock
 from coequal.systems.streamability import operators, takes
 from coequal.systems.system import System
 
 CHANNELS = {
     *("in_channels", "out_channels", "num_features", "num_channels", "channels", "inner", "squeeze_channels", "groups"),
+    "scaled",
     *("in_features", "out_features", "normalized_shape", "embed_dim", "d_model", "dim_feedforward", "classes"),
 }
-PARTS = {"nhead", "num_heads", "fold_div", "num_layers"}
+PARTS = {"nhead", "num_heads", "heads", "fold_div", "num_layers"}
 SELECTED = {"start", "stop"}  # channels by their number
 SHARES = {2: (16, 13, 12), 1: (256,)}  # of what is published, by the axis of time, video or tokens: the first that fits
 LEAST = {2: 1, 1: 4}  # channels; a norm of one or two features knows nothing but signs
 WINDOW = {2: 2, 1: 3}  # frames
 ROWS = 16  # of a table of positions in video
+TOKENS = 5  # positions of a frame, one of them before a square
 SIDES = (2, 3, 4, 8, 16)  # of a frame, in pixels
 LONGEST = 256  # frames
 
@@ -70,15 +71,15 @@ def _tubelet(layer: Any) -> int:
 
 def up_to_channels(layer: Layer) -> Any:
     """The same network with one channel or two, whatever it has: equal for networks that differ in channels alone."""
-    return _changed(layer, dict.fromkeys(CHANNELS, _at_most_two))
+    return _changed(layer, {**dict.fromkeys(CHANNELS, _at_most_two), "start": _at_most_one, "stop": _at_most_two})
 
 
 def _at_most_two(size: int) -> int:
     return min(size, 2)
 
 
-def _at_most_one(layer: int) -> int:
-    return min(layer, 1)
+def _at_most_one(size: int) -> int:
+    return min(size, 1)
 
 
 def _narrow(channels: int, time: int, share: int) -> int:
@@ -97,7 +98,9 @@ def _smaller(time: int, frames: int, share: int) -> Changes:
         "patch": lambda size: 1,
         "fusion": _at_most_one,
         "num_embeds": lambda size: max(window, size - 2 * (frames - window)),
-        "learned": lambda size: True,
+        "side": lambda size: 3,
+        **dict.fromkeys(("joints", "persons"), _at_most_two),
+        "learned": lambda given: given if time == 2 else True,
     }
 
 
@@ -125,33 +128,49 @@ def _sized(value: Any) -> Any:
     layer: Any = _with_fields(value, lambda _, field: _sized(field))
     if not isinstance(getattr(layer, "kernel_size", None), tuple) or not isinstance(layer.padding, tuple):
         return layer
-    kernel = tuple(
-        k if not axis or p else 1 for axis, (k, p) in enumerate(zip(layer.kernel_size, layer.padding, strict=True))
+    sides = list(zip(layer.kernel_size[1:], layer.padding[1:], strict=True))
+    space = [1 if p == 0 else min(3, k) for k, p in sides]
+    padding = [0 if p == 0 else k // 2 for k, (_, p) in zip(space, sides, strict=True)]
+    return dataclasses.replace(
+        layer,
+        kernel_size=(layer.kernel_size[0], *space),
+        stride=(layer.stride[0], *[1] * len(space)),
+        padding=(layer.padding[0], *padding),
     )
-    return dataclasses.replace(layer, kernel_size=kernel, stride=(layer.stride[0], *[1] * (len(kernel) - 1)))
 
 
 def _once(value: Any, seen: set[Any]) -> Any:
-    """Without the blocks around an identity shortcut that are like one before, up to channels."""
+    """Without the blocks that change no shape and are like one before, up to channels."""
+    if isinstance(value, Sequential):
+        return Sequential(tuple(_once(each, seen) for each in value.layers if not _again(each, seen)))
     if isinstance(value, tuple):
-        return tuple(_once(each, seen) for each in value if not _again(each, seen))
+        return tuple(_once(each, seen) for each in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _with_fields(value, lambda _, field: _once(field, seen))
     return value
 
 
 def _again(block: Any, seen: set[Any]) -> bool:
-    if not _around(block):
+    if not isinstance(block, (Sequential, Residual)) or not _unchanging(block):
         return False
     known = up_to_channels(block) in seen
     seen.add(up_to_channels(block))
     return known
 
 
-def _around(block: Any) -> bool:
-    """Whether it is a shortcut that is the identity, and what is elementwise."""
-    if isinstance(block, Sequential):
-        return any(map(_around, block.layers)) and all(isinstance(p, Activation) or _around(p) for p in block.layers)
-    if isinstance(block, PoolingBlock):
-        return block.in_features == block.out_features
-    return isinstance(block, Residual) and block.shortcut is None
+def _unchanging(block: Any) -> bool:
+    """Whether clips have the same shape behind it, of the least of the numbers of channels that it mentions and takes."""
+    parts: list[Any] = [operator for _, operator in operators(block)]
+    mentioned = {
+        getattr(operator, field.name)
+        for operator in parts
+        for field in dataclasses.fields(operator)
+        if field.name in CHANNELS | SELECTED
+    }
+    for channels in sorted({size for size in mentioned if isinstance(size, int)}):
+        space = ((4, 4), (2, 2), (TOKENS,)) if block.time == 2 else ((),)
+        for length, extent in itertools.product((LONGEST, WINDOW[2]), space):
+            shape = (1, channels, length, *extent) if block.time == 2 else (1, length, channels)
+            if takes(block, shape):
+                return block.output_shape(shape) == shape
+    return False

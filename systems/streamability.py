@@ -23,14 +23,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from coequal.reference.adaptive_kernel import AdaptiveKernel
 from coequal.reference.attention import MultiheadAttention
+from coequal.reference.channels import SelectChannels
 from coequal.reference.class_token import FirstToken, PrependToken
+from coequal.reference.clip_attention import ClipAttention
 from coequal.reference.compose import Identity, Parallel, Residual, Sequential
+from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer, Shape
 from coequal.reference.pathways import Pathways, joined_shape
 from coequal.reference.pool import GlobalAvgPool, GlobalMaxPool, MaxPool
 from coequal.reference.position import GridEncoding, LearnedEncoding, RecyclingEncoding, SinusoidalEncoding
 from coequal.reference.qkv_attention import QKVAttention
+from coequal.reference.skeleton import AdaptiveJointMixing
 from coequal.reference.squeeze_excite import SqueezeExcite
 from coequal.reference.timing import Timing
 from coequal.reference.tokens import Tokens, split
@@ -173,26 +178,31 @@ def _reaches(before: Timing, length: int) -> bool:
 def _rebuilt(layer: Layer, shape: Shape, change: Callable[[Layer, Shape], Layer]) -> Any:
     """The tree with every operator changed; it is told the shape of the clip that it gets."""
     if isinstance(layer, Sequential):
-        children = []
+        children, known = [], dict[tuple[int, Shape], tuple[Any, Shape]]()  # a block is often many times in a network
         for child in layer.layers:
-            children.append(_rebuilt(child, shape, change))
-            if not (isinstance(child, PrependToken) and isinstance(children[-1], Identity)):  # it is left out
-                shape = child.output_shape(shape)
+            if (seen := (id(child), shape)) not in known:
+                rebuilt = _rebuilt(child, shape, change)
+                left_out = isinstance(child, PrependToken) and isinstance(rebuilt, Identity)
+                known[seen] = rebuilt, shape if left_out else child.output_shape(shape)
+            rebuilt, shape = known[seen]
+            children.append(rebuilt)
         return Sequential(tuple(children))
     if isinstance(layer, Tokens) and layer.over == "time":
         return dataclasses.replace(layer, inner=_rebuilt(layer.inner, split("time", shape), change))
     if isinstance(layer, (Parallel, Residual)):
-        one = (
-            shape if layer.reduce == "concatenate" else lasting(layer, shape, 1)
-        )  # as a summary of the clip is for each frame
         branches = {
-            name: _rebuilt(branch, one if branch.timing is None else shape, change)
+            name: _rebuilt(branch, lasting(layer, shape, 1) if _summing_up(branch, shape) else shape, change)
             for name, branch in layer.branches.items()
         }
         if isinstance(layer, Parallel):
             return dataclasses.replace(layer, layers=tuple(branches.values()))
         return dataclasses.replace(layer, main=branches["main"], shortcut=layer.shortcut and branches["shortcut"])
     return change(layer, shape)
+
+
+def _summing_up(branch: Layer, shape: Shape) -> bool:
+    """Whether it gives one frame for the whole clip: beside frames, that is one for each of them."""
+    return branch.timing is None and branch.time is not None and branch.output_shape(shape)[branch.time] == 1
 
 
 def lasting(layer: Layer, shape: Shape, length: int) -> Shape:
@@ -255,6 +265,15 @@ def _pooled(layer: Any, shape: Shape) -> Substitute:
     return dataclasses.replace(layer, window=frames), f"{layer.reduce} {'of each frame' if frames == 1 else 'that slides'}"
 
 
+def _edges_of_frames(layer: AdaptiveJointMixing, shape: Shape) -> Substitute:
+    return dataclasses.replace(layer, scope="frame"), "edges of each frame"
+
+
+def _looking_back(layer: ClipAttention, shape: Shape) -> Substitute:
+    """To as many frames as the clip has."""
+    return dataclasses.replace(layer, window=shape[2]), "attends to frames before"
+
+
 def _newest(layer: TransformerEncoderLayer, shape: Shape) -> Substitute:
     return dataclasses.replace(layer, mode="single", window=shape[1]), "newest output"
 
@@ -302,8 +321,19 @@ def _thinned(layer: Pathways, shape: Shape) -> Substitute:
     return layer.run(stage, join, (Sequential(()), shape))[0], "uniform slow frames, means that slide"
 
 
+def _one_kernel(layer: AdaptiveKernel, shape: Shape) -> Substitute:
+    """A convolution over time, of the half that is convolved."""
+    padding, channels = (layer.taps // 2, *[0] * (len(shape) - 3)), layer.channels
+    kernel = (layer.taps, *[1] * (len(shape) - 3))
+    conv = Conv(channels, channels, kernel, padding=padding, groups=channels, bias=False)
+    return Sequential((SelectChannels(0, channels), conv)), "one kernel for all clips"
+
+
 SUBSTITUTES: dict[type, Callable[[Any, Shape], Substitute]] = {
     Pathways: _thinned,
+    AdaptiveKernel: _one_kernel,
+    AdaptiveJointMixing: _edges_of_frames,
+    ClipAttention: _looking_back,
     SqueezeExcite: _gated,
     GlobalAvgPool: _pooled,
     GlobalMaxPool: _pooled,

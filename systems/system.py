@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from coequal.reference.layer import Layer, Shape
 
-BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+BUFFERS = ("running_mean", "running_var", "num_batches_tracked", "adjacency")
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,13 @@
     B         d = 768, 12 heads, L = 12, L_t = 4
     L         d = 1024, 16 heads, L = 24, L_t = 24
 
-The spatial half of model 2 streams, a tubelet at a time, and is nearly all of its cost; the temporal one does not: its class
-token looks at all frames. Models 1, 3 and 4 look at all frames in every block.
+Model 2, of tokens x[t] of a frame, class tokens u and v, positions P and Q:
+
+    z[t] = encoder([u, x[t]] + P)[0]                     over space, L blocks
+    y = encoder([v, z[0], z[1], ...] + Q)[0]             over time, L_t blocks
+
+z streams, a tubelet at a time, and is nearly all of the cost; y does not: its class token looks at all frames. Models 1, 3
+and 4 look at all frames in every block.
 
 Weights: `kernel` of the original is `weight` here, transposed; `query`, `key` and `value` are one `in_proj_weight`. Model 4
 projects to the queries, keys and values of the heads over space, then to those of the heads over time.

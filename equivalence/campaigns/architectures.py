@@ -33,6 +33,7 @@ from coequal.reference import (
     attention,
     channels,
     class_token,
+    clip_attention,
     compose,
     conv,
     decoder,
@@ -45,6 +46,7 @@ from coequal.reference import (
     pool,
     position,
     recurrent,
+    relational,
     shift,
     squeeze_excite,
     tokens,
@@ -220,7 +222,8 @@ def transformers(draw: Draw) -> Architecture:
 def class_tokens(draw: Draw) -> Architecture:
     """A token at the end or at the start, alone and read by a layer of attention, of which the first token is told."""
     width = draw(st.integers(1, 4))
-    layer: Layer = draw(st.sampled_from([class_token.AppendToken, class_token.PrependToken]))(width)
+    kinds = [class_token.AppendToken(width), class_token.PrependToken(width), class_token.PrependToken(width, learned=False)]
+    layer: Layer = draw(st.sampled_from(kinds))
     if draw(st.booleans()):
         layer = compose.Sequential((layer, attention.MultiheadAttention(width, 1)))
     if draw(st.booleans()):
@@ -304,8 +307,14 @@ def squeezes(draw: Draw) -> Architecture:
 @strategy("non_local")
 @st.composite
 def non_locals(draw: Draw) -> Architecture:
-    """Of every mode, with keys pooled or not."""
-    layer = non_local.NonLocal(3, draw(st.integers(1, 3)), draw(st.sampled_from(non_local.MODES)), draw(st.booleans()))
+    """Of every mode, with keys pooled or not; alone, or in a block between convolutions."""
+    inner, mode = draw(st.integers(1, 3)), draw(st.sampled_from(non_local.MODES))
+    layer: Layer = non_local.NonLocal(3, inner, mode, draw(st.booleans()))
+    if draw(st.booleans()):
+        point, time = (1, 1, 1), (3, 1, 1)
+        block = compose.Sequential((layer, conv.Conv(layer.output_shape((1, 3, 1, 2, 2))[1], 3, point), norm.BatchNorm(3)))
+        before, after = conv.Conv(3, 3, time, 1, (1, 0, 0)), conv.Conv(3, 2, time, 1, (1, 0, 0))
+        layer = compose.Sequential((before, compose.Residual(block), after))
     extent = draw(st.integers(1, 3)), draw(st.integers(2, 4)), draw(st.integers(2, 4))
     return Architecture(layer, (draw(st.integers(1, 2)), 3, *extent))
 
@@ -327,6 +336,26 @@ def channel_moves(draw: Draw) -> Architecture:
     zeros = channels.ZeroChannels(count, count + draw(st.integers(0, 3)))
     layer = draw(st.sampled_from([zeros, channels.SelectChannels(start, draw(st.integers(start + 1, count)))]))
     return Architecture(layer, _clip_shape(draw, count, _extent(draw, (1, 1))))
+
+
+@strategy("relational")
+@st.composite
+def relations(draw: Draw) -> Architecture:
+    """Of a few heads and features; windows may be longer than the clip, and larger than its frames."""
+    heads, features = draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    frames, side = (draw(st.sampled_from([1, 3, 5])) for _ in range(2))
+    layer = relational.RelationalSelfAttention(heads * features, heads, frames, side)
+    return Architecture(layer, _clip_shape(draw, heads * features, _extent(draw, (1, 1, 1))))
+
+
+@strategy("clip_attention")
+@st.composite
+def attentions_inside_clips(draw: Draw) -> Architecture:
+    """Over space, over time, and over the frames of a window."""
+    heads, features = draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    over, window = draw(st.sampled_from([("space", None), ("time", None), ("time", 1), ("time", 3)]))
+    layer = clip_attention.ClipAttention(heads * features, heads, over, window)
+    return Architecture(layer, _clip_shape(draw, heads * features, _extent(draw, (1, 1))))
 
 
 @strategy("shift")

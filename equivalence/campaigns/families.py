@@ -39,8 +39,15 @@ PROGRAM = (NameError, ImportError, SyntaxError)  # what is a mistake of the fami
 WANTED = "a coequal.Subject, or a module that an adapter recognises and an example clip"
 
 
+CRASHES = (KeyError, AttributeError, ZeroDivisionError, RecursionError)  # of a clip function: no way to refuse
+
+
 class Refused(Exception):
     """The library raises when a configuration is built, or its clip function does on the example."""
+
+
+class Broken(Exception):
+    """The clip function raises on the example what is no refusal: the configuration was accepted, and cannot be run."""
 
 
 def checks_for(require: str | None) -> tuple[str, ...]:
@@ -90,6 +97,7 @@ class Family:
 
         Raises:
             Refused: The function raises, or the clip function does on the example.
+            Broken: The clip function raises on the example, by a mistake in it.
             SystemExit: The function ends the program.
             OutOfMemory: It takes more memory than there is.
             BadSubject: The family is no family.
@@ -101,7 +109,10 @@ class Family:
             subject = _as_subject(value) if prepare is None else prepare(value)
             check_subject(subject)
             with self._refusing("in the clip: "), torch.no_grad():
-                called(subject.clip, cloned(subject.example), "clip")
+                try:
+                    called(subject.clip, cloned(subject.example), "clip")
+                except CRASHES as error:
+                    raise Broken(f"in the clip: {_reason(error)}") from error
         return replace(subject, name=f"{subject.name or self.name}[{spelled(configuration)}]")
 
     @contextlib.contextmanager
@@ -109,6 +120,8 @@ class Family:
         """Within it, what raises refuses; but for what is a mistake of the program."""
         try:
             yield
+        except Broken:
+            raise
         except PROGRAM as error:
             raise BadSubject(f"{self.name}: {where}{_reason(error)}") from error
         except Exception as error:

@@ -15,7 +15,7 @@ from typing import Any
 
 from coequal.equivalence.campaigns import drawing
 from coequal.equivalence.campaigns.drawing import Configuration
-from coequal.equivalence.campaigns.families import Family, Refused, checks_for
+from coequal.equivalence.campaigns.families import Broken, Family, Refused, checks_for
 from coequal.equivalence.campaigns.found import FamilyReport, Finding, Tried
 from coequal.equivalence.campaigns.spelling import spelled, value_in_words
 from coequal.equivalence.causes import Cause, cause_of, without_numbers
@@ -38,6 +38,7 @@ class Asked:
     again: str | None = None  # how printed commands call it, with their options; None: they are in Python
     prepare: Callable[[Any], Subject] | None = None  # what makes a Subject of what the family returns
     seconds: float = math.inf  # on the clock, for all of it
+    apart: bool = False  # a failure of the same cause without what the smallest one needs is another finding
 
 
 Numbered = Iterable[tuple[int, Configuration]]
@@ -109,10 +110,12 @@ def examined(family: Family, asked: Asked, number: int, configuration: Configura
             return tried("raised", str(error), Cause("raised", "", without_numbers(str(error))))
     except Refused as refused:
         return tried("refused", str(refused))
-    except SystemExit as error:
-        return tried("died", f"the program called sys.exit({error.code!r})", Cause("died", "", "sys.exit"))
-    except OutOfMemory as error:
-        return tried("died", f"out of memory: {error}", Cause("died", "", "out of memory"))
+    except Broken as broken:
+        return tried("raised", str(broken), Cause("raised", "", without_numbers(str(broken))))
+    except (SystemExit, OutOfMemory) as error:
+        exits = isinstance(error, SystemExit)
+        said = f"the program called sys.exit({error.code!r})" if isinstance(error, SystemExit) else f"out of memory: {error}"
+        return tried("died", said, Cause("died", "", "sys.exit" if exits else "out of memory"))
     cause = cause_of(report, asked.require)
     report = replace(report, target=f"{asked.target}[{spelled(configuration)}]")
     if cause is None:
@@ -141,25 +144,64 @@ def _findings(
     """Each cause once, the first that was seen first; what shrinking comes upon is examined in its turn."""
     known = {one.name: one for one in tried}
     waiting = [one for one in tried if one.cause is not None]
-    told = set[Cause]()
+    told = list[_Told]()
+    simplest = drawing.drawn(family.configurations, asked.options.seed, 0)
     while waiting:
         first = waiting.pop(0)
         cause = first.cause
-        if cause is None or cause in told:
+        if cause is None or any(one.explains(first) for one in told):
             continue
-        told.add(cause)
-        before = len(known)
+        before, others, group = len(known), tuple(told), _grouped(cause, asked)
 
-        def holds(configuration: Configuration, cause: Cause = cause, number: int = first.number) -> bool:
+        def alike(one: Tried, group: Cause = group, others: tuple[_Told, ...] = others) -> bool:
+            same = one.cause is not None and _grouped(one.cause, asked) == group
+            return same and not any(other.explains(one) for other in others)
+
+        def holds(configuration: Configuration, number: int = first.number, alike: Callable[[Tried], bool] = alike) -> bool:
             name = spelled(configuration)
             if name not in known and not budget.spent:
                 (known[name],) = run([(number, configuration)])
                 waiting.append(known[name])
                 progress("making findings small", len(known) - len(tried), 0)
-            return name in known and known[name].cause == cause
+            return name in known and alike(known[name])
 
         least = known[spelled(drawing.smallest(family.configurations, asked.options.seed, first.number, holds))]
-        if least.cause != cause:  # `first` was come upon: its number draws the configuration that was made small then
+        if not alike(least):  # `first` was come upon: its number draws the configuration that was made small then
             least = first
-        count = sum(one.cause == cause for one in tried)
+        small = asked.apart and not budget.spent  # else nobody knows which options it needs
+        told.append(_Told.of(group, least, simplest) if small else _Told(group))
+        count = sum(alike(one) and told[-1].explains(one) for one in tried)
         yield Finding(cause, count, first, least, len(known) - before, _command(asked, least.name))
+
+
+def _grouped(cause: Cause, asked: Asked) -> Cause:
+    """What failures are grouped by: where options tell them apart, the place in which they are seen does not."""
+    return replace(cause, place="") if asked.apart else cause
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A cause that was told, and what its smallest configuration needs: options that are not as in the simplest one."""
+
+    cause: Cause
+    needed: tuple[tuple[str, str, str], ...] = ()  # those options, their simplest values, and those of the smallest
+
+    @classmethod
+    def of(cls, cause: Cause, least: Tried, simplest: Configuration) -> _Told:
+        """Of the smallest configuration that was found."""
+        words = {name: value_in_words(value) for name, value in simplest.items()}
+        smallest = least.configuration
+        return cls(cause, tuple((name, word, smallest[name]) for name, word in words.items() if smallest[name] != word))
+
+    def explains(self, one: Tried) -> bool:
+        """Whether a failure needs nothing else: it has the cause, and each of the options is as far from the simplest."""
+        same = one.cause is not None and self.cause in (one.cause, replace(one.cause, place=""))
+        return same and all(_as_far(one.configuration[name], *words) for name, *words in self.needed)
+
+
+def _as_far(value: str, simplest: str, smallest: str) -> bool:
+    """Whether a number is at least as far from the simplest one as another; of what is no number, whether it differs."""
+    try:
+        return 0 < (float(smallest) - float(simplest)) / (float(value) - float(simplest)) <= 1
+    except (ValueError, ZeroDivisionError):
+        return value != simplest

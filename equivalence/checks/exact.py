@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from coequal.equivalence.checks import CHECKS, Finer, Skip, run_once
 from coequal.equivalence.checks.attempts import Attempts
+from coequal.equivalence.checks.rounded import explained_by_constants
 from coequal.equivalence.checks.run import Noted
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.floats import rounds_more_coarsely
@@ -53,7 +54,7 @@ def prove(
     found = witness(session, decision.example, noted)
     own = session.subject.inputs is not None  # drawn by the subject, in its own precision
     finer = found is None or found[2]
-    constants = finer and only_constants(session, decision.example)
+    constants = finer and (only_constants(session, decision.example) or _rounded(session, found))
     if found is not None and not constants and not (finer and own):
         decision.doubt(f"a difference on ordinary floats: {found[1]}")
         return Check(EXACT, "different", 1, str(decision.mismatch)), decision, *found[:2]
@@ -72,6 +73,15 @@ def only_constants(session: Session, example: Example) -> bool:
     return isinstance(replay(session, example, Exactly(near=True)), int)
 
 
+def _rounded(session: Session, found: tuple[Example, Mismatch, bool] | None) -> bool:
+    """Whether what was found on floats is the rounding of constants."""
+    return found is not None and explained_by_constants(session, _check_of(found[0]), found[0])
+
+
+def _check_of(example: Example) -> str:
+    return "values" if example.chunks is None else "chunking"
+
+
 def settle(attempts: Attempts, exactly: Exactly) -> list[Finding]:
     """What double precision shows and the subject's own format does not: different where exact arithmetic tells the
     functions apart, too; a finding where it does not, or where they differ in rounded constants alone.
@@ -87,6 +97,7 @@ def settle(attempts: Attempts, exactly: Exactly) -> list[Finding]:
         isinstance(outcome, Mismatch)
         and session.subject.inputs is None
         and not only_constants(session, replace(example, scale=None))
+        and not explained_by_constants(session, attempt.check.name, example)
     ):
         attempts.found_different(attempt, example, mismatch)
         return []
@@ -132,7 +143,7 @@ def witness(session: Session, example: Example, noted: Noted | None = None) -> t
     precision alone shows it.
     """
     scales = (None, *SCALES) if session.subject.modules is not None and not session.facts.unread else (None,)
-    name, best = "values" if example.chunks is None else "chunking", None
+    name, best = _check_of(example), None
     for i, scale in enumerate([s for s in scales for _ in range(2)]):
         tried = replace(example, seed=session.seed + 40 + i, scale=scale)
         outcome = run_once(session, name, tried, noted)

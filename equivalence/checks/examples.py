@@ -44,7 +44,12 @@ def chunk_examples(session: Session, effort: str) -> Iterator[Example]:
         if chunks and chunks not in seen and session.plan.allows(chunks):
             seen[chunks] = None
             yield Example(sum(chunks), session.batch, session.seed + 400 + i, session.facts.scale, chunks)
-    own = [Example(sum(chunks), session.batch, session.seed + 450, session.facts.scale, chunks) for chunks in list(seen)[:1]]
+    every = tuple(session.plan.smallest(8))  # each size once, where they may follow one another
+    more = session.batch + 1 if session.subject.batches is None else max(session.subject.batches)
+    if every and more != session.batch and session.plan.allows(every):
+        yield Example(sum(every), more, session.seed + 451, session.facts.scale, every)
+    mixed = [chunks for chunks in (every, *list(seen)[:1]) if chunks and session.plan.allows(chunks)]
+    own = [Example(sum(chunks), session.batch, session.seed + 450, session.facts.scale, chunks) for chunks in mixed]
     yield from in_own_format(session, *own)
 
 

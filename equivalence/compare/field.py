@@ -20,6 +20,7 @@ from coequal.equivalence.memory.caches import forgotten
 from coequal.equivalence.run.session import ClipRaised, Session
 from coequal.equivalence.run.weights import borrowed, by_parts, is_weight, put, tensors
 from coequal.proofs.field.arithmetic import Field
+from coequal.proofs.field.elementary import DEFINITIONS
 from coequal.proofs.field.errors import NeedsCircle, NeedsRoot, NotDecided, Redraw, TooFew, TooLong
 from coequal.proofs.field.torch_frontend.dispatch import Exact
 from coequal.subjects.inputs import Tree, leaves_of, with_leaves
@@ -46,6 +47,8 @@ class Draw:
     shadow: bool = False  # constants are computed exactly beside their floats
     low_masks: bool = False  # finite constants at or below -1e4 are masks
     turns: bool = False  # the chains are of the unit circle, for cosine and sine
+    sets: bool = False  # maxima are sets to sums and products, too
+    definitions: bool = False  # elementary functions are made of exponentials
 
     def field(self) -> Field:
         """Its primes and keys; NotDecided where there are no such primes."""
@@ -62,6 +65,8 @@ class Draw:
                 shadow=self.shadow,
                 low_masks=self.low_masks,
                 turns=self.turns,
+                sets=self.sets,
+                definitions=DEFINITIONS if self.definitions else {},
             )
         except ValueError as error:
             raise NotDecided(str(error)) from None

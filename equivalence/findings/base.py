@@ -38,6 +38,10 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
     "deepcopy": ("low", "the module or the stream cannot be deep-copied"),
     "pickle": ("low", "the module cannot be pickled"),
     "remedy": ("info", "with one thing changed, the stream is the clip function; or what was seen to be wrong with it"),
+    "clip-scale": (
+        "info",
+        "the clip function quantises by a scale that it takes from all frames at once: no stream can know it",
+    ),
     "claimed-timing": ("medium", "what the library says of receptive field, delay or stride is not what is measured"),
     "alignment": ("low", "each emission is another frame of its window's clip than the last"),
     "rounding": ("medium", "the stream loses more digits than its clip does: the difference shrinks with the precision"),

@@ -35,14 +35,26 @@ STATEFUL = {
     *("get_default_dtype", "set_printoptions", "set_grad_enabled", "library", "ops", "jit", "from_dlpack"),
     *("to_dlpack", "utils", "cuda", "memory_allocated", "memory_stats", "hub", "save", "load"),
     *("getLogger", "getcontext", "setcontext", "localcontext", "filters", "simplefilter", "filterwarnings", "seterr"),
-    *("setbufsize", "use_deterministic_algorithms", "__dict__", "cache_info"),
+    *("setbufsize", "use_deterministic_algorithms", "__dict__", "cache_info", "fields"),
 }
+CONSTANTS = (bool, type(None), type(Ellipsis), type(NotImplemented))
 # ways round everything that is looked at here
 LOOPHOLES = {
     "eval": "evaluates text", "exec": "executes text", "compile": "compiles text", "globals": "reads all globals",
     "locals": "reads all locals", "id": "uses identities of objects", "open": "opens files", "input": "reads input",
     "__import__": "imports by name", "breakpoint": "stops", "memoryview": "looks at memory",
 }  # fmt: skip
+
+
+# attributes that lead round it: the sizes of memory, frames, and what functions, classes and modules keep for Python
+ROUNDABOUT = {
+    *("__sizeof__", "__globals__", "__builtins__", "__subclasses__", "__loader__", "__spec__", "__traceback__"),
+    *("__slots__", "__match_args__", "__dataclass_fields__", "__orig_bases__", "__parameters__", "__abstractmethods__"),
+    *("f_back", "f_locals", "f_globals", "f_builtins", "f_lasti", "f_lineno", "gi_frame", "cr_frame", "ag_frame", "tb_frame"),
+}
+
+
+BY_TEXT = {"getattr", "vars", "attrgetter", "methodcaller", "__dict__", "__getattribute__", "getattr_static"}
 
 
 class Hidden(Exception):
@@ -66,6 +78,11 @@ class Reads:
     rebinds: set[str] = field(default_factory=set)  # globals that are assigned
     identities: bool = False  # two objects are compared by `is`
 
+    @property
+    def by_text(self) -> bool:
+        """Whether attributes may be read whose names are no names in the code."""
+        return not BY_TEXT.isdisjoint(self.names | {name for chain in self.chains for name in chain})
+
 
 @functools.lru_cache(maxsize=10_000)
 def reads_of(code: types.CodeType) -> Reads:
@@ -85,6 +102,8 @@ def _scan(code: types.CodeType, found: Reads, outer: _Bound | None = None) -> No
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             _scan(constant, found, bound)
+        elif isinstance(constant, str) and constant in ROUNDABOUT:  # for `getattr`
+            found.names.add(constant)
 
 
 class _Scan:
@@ -177,6 +196,10 @@ def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
         raise Hidden("asks how often a tensor was written (_version)")
     if reads.identities:
         raise Hidden("compares identities of objects by `is`")
+    if roundabout := ROUNDABOUT & reads.names:
+        raise Hidden(f"uses {min(roundabout)}")
+    if function.__builtins__ is not vars(builtins):  # type: ignore[attr-defined]
+        raise Hidden("has builtins of its own")
     for chain in sorted(reads.chains):
         if chain[0].startswith("@"):  # pytest's own, in the assertions that it rewrites
             continue
@@ -188,8 +211,15 @@ def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
             yield from _followed(chain, known[chain[0]], whole=chain in reads.ends)
         elif chain[0] in LOOPHOLES and hasattr(builtins, chain[0]):
             raise Hidden(f"{LOOPHOLES[chain[0]]} ({chain[0]})")
+        elif not _is_builtin(held := getattr(builtins, chain[0], None)):
+            yield chain[0], held
     for name in sorted(reads.rebinds):
         yield name, known.get(name)
+
+
+def _is_builtin(value: Any) -> bool:
+    """Whether it came with Python, or cannot change; what somebody put among the builtins may."""
+    return isinstance(value, (types.BuiltinFunctionType, *CONSTANTS)) or getattr(value, "__module__", "") == "builtins"
 
 
 def _imported(path: str, known: dict[str, Any]) -> types.ModuleType | None:

@@ -17,6 +17,7 @@ import pathlib
 import re
 import types
 import weakref
+from collections import Counter as Counted
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -33,10 +34,13 @@ Tensor = torch.Tensor
 Put = Callable[[Any], None] | None
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented), range, slice)
 FIXED = (
-    *(torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, np.dtype, re.Pattern, pathlib.PurePath),
-    *(property, types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType),
-    *(types.MethodDescriptorType, types.GenericAlias, types.UnionType, functools.cached_property),
+    *(torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, re.Pattern),
+    *(pathlib.PurePath, pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.Path, pathlib.PosixPath, pathlib.WindowsPath),
+    *(types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType),
+    *(types.MethodDescriptorType, types.GenericAlias, types.UnionType),
 )
+FIXED_KINDS = (np.dtype,)  # each has a class of its own
+DESCRIBED = (property, functools.cached_property)  # of which the text may change, and what hangs on them
 MAPPINGS = (dict, OrderedDict, defaultdict)
 ENTRANCES = ("step", "chunk", "flush")
 # functions with two underscores run without being called by their name, but these: copies and ends are no steps
@@ -45,7 +49,7 @@ MAKING = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_na
 # classes of libraries whose objects hold what their `__dict__` says, and nothing else
 TRANSPARENT = ("object", "ABC", "Generic", "Protocol", "SimpleNamespace", "Namespace")
 # attributes of torch's modules, of loggers and of members of enumerations that hold no memory of a stream
-TORCHS = {"_parameters", "_buffers", "_modules", "training", "_non_persistent_buffers_set"}
+TORCHS = {"_parameters", "_buffers", "_modules", "training"}
 LOGGERS = {"filters", "name", "level", "parent", "propagate", "handlers", "disabled", "_cache", "manager"}
 LOGGING = {"_log", "debug", "info", "warning", "warn", "error", "critical", "log", "exception"}  # wrapped by some libraries
 MEMBERS = {"_value_", "_name_", "__objclass__", "_sort_order_"}
@@ -136,11 +140,13 @@ class _Walk:
         kind = type(thing)
         if kind is Label:
             self.found.cells.append(Cell(path, thing.content, None))
-        elif kind in (*PLAIN, Counter, TensorCounter) or isinstance(thing, np.generic) or _is_bare_member(thing):
+        elif kind in (*PLAIN, Counter, TensorCounter) or _is_number_of_numpy(thing) or _is_bare_member(thing):
             self.found.cells.append(Cell(path, thing, put))
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)
-        elif isinstance(thing, FIXED) or kind.__module__ == "typing":
+        elif kind in FIXED or isinstance(thing, FIXED_KINDS):
+            if getattr(thing, "metadata", None):
+                raise Unobservable(f"{path} has metadata, which may change")
             self.found.cells.append(Cell(path, thing, put))  # cannot change; another may come in its place
         elif (key := (id(thing.kind if kind is Kind else thing), kind is Kind)) in self.seen:
             self.found.cells.append(Cell(path, f"the same as {self.seen[key][0]}", None))  # which of several, it may be
@@ -193,6 +199,8 @@ class _Walk:
         elif isinstance(thing, (types.MethodType, staticmethod, classmethod)):
             yield ".__func__", thing.__func__, None
             yield ".__self__", getattr(thing, "__self__", None), None
+            if not isinstance(thing, types.MethodType):  # whose attributes are those of its function
+                yield from ((f".{name}", value, None) for name, value in vars(thing).items())
         elif kind is functools.partial:
             yield from ((f".{name}", getattr(thing, name), None) for name in ("func", "args", "keywords", "__dict__"))
         elif kind is functools._lru_cache_wrapper:
@@ -200,6 +208,12 @@ class _Walk:
             yield from ((f".cache[{i}]", value, None) for i, value in enumerate(_remembered_results(thing)))
         elif isinstance(thing, (types.BuiltinFunctionType, types.MethodWrapperType)):
             yield from _builtin(thing, path)
+        elif kind in DESCRIBED:
+            yield ".__doc__", thing.__doc__, None
+            yield from ((f".{name}", value, None) for name, value in getattr(thing, "__dict__", {}).items())
+        elif kind.__module__ == "typing":
+            yield ".__text__", Label(repr(thing)), None
+            yield from ((f".{name}", value, None) for name, value in getattr(thing, "__dict__", {}).items())
         elif kind is Kind:
             yield from self._class(thing.kind, ())
         elif isinstance(thing, type):
@@ -224,7 +238,7 @@ class _Walk:
         reads = reads_of(function.__code__)
         if "cache_info" in reads.names:
             raise Unobservable(f"{path} asks how often a cache was used")
-        self.read |= reads.names | ({"*"} if ("getattr",) in reads.chains else set())
+        self.read |= reads.names | ({"*"} if reads.by_text else set())
         self.found.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
         try:
             for name, value in globals_read(function):
@@ -265,6 +279,7 @@ class _Walk:
         else:
             yield from ((f".{name}", value, _onto(thing, name)) for name, value in getattr(thing, "__dict__", {}).items())
         yield from _slots(thing)
+        yield from ((f".<unnamed {i}>", value, None) for i, value in enumerate(_unnamed(thing)))
         if not is_known(kind.__module__):
             yield "", Kind(kind), None
 
@@ -273,14 +288,14 @@ class _Walk:
         if torch.nn.modules.module._global_forward_hooks or torch.nn.modules.module._global_forward_pre_hooks:
             raise Unobservable("hooks run for every module: what they remember cannot be seen")
         yield from ((f".{name}", value, _into(module._buffers, name)) for name, value in module._buffers.items())
-        yield from ((f".{name}", value, None) for name, value in module._parameters.items() if value is not None)
-        yield from ((f".{name}", value, None) for name, value in module._modules.items() if value is not None)
+        yield from ((f".{name}", value, None) for name, value in module._parameters.items())
+        yield from ((f".{name}", value, None) for name, value in module._modules.items())
         yield ".training", module.training, None
         for name, value in vars(module).items():
             if name in TORCHS:
                 continue
             hooks = name.endswith("_hooks") or "_hooks_" in name
-            if not (hooks or name.startswith("_is_")) or value:
+            if not hooks or type(value) not in (dict, OrderedDict) or value:
                 yield f".{name}", value, _onto(module, name)
 
 
@@ -342,6 +357,16 @@ def _slots(thing: Any) -> Iterator[tuple[str, Any, Put]]:
                 yield f".{mangled}", getattr(thing, mangled), _onto(thing, mangled)
 
 
+def _unnamed(thing: Any) -> list[Any]:
+    """What an object holds, to Python's garbage collector, and neither `__dict__` nor slots show: each as often as it is held."""
+    held, attributes = gc.get_referents(thing), getattr(thing, "__dict__", {})
+    shown = [type(thing), *(value for _, value, _ in _slots(thing))]
+    shown += [attributes] if any(one is attributes for one in held) else list(attributes.values())
+    counts = Counted(map(id, shown))
+    counts.subtract(map(id, held))
+    return [one for one in {id(one): one for one in held}.values() for _ in range(-counts[id(one)])]
+
+
 def _codes(path: str, value: Any) -> Iterator[tuple[str, Any, Put]]:
     """The functions behind a method, a property, or a cached one."""
     if isinstance(value, property):
@@ -376,6 +401,10 @@ def _transparent(base: type) -> bool:
         return issubclass(base, nn.Module) and base.__module__.startswith(("torch.nn.", "torch.ao.nn", "torch.fx"))
     written_in_python = base.__dictoffset__ != 0 or "__slots__" in vars(base)
     return written_in_python and not is_known(base.__module__)
+
+
+def _is_number_of_numpy(thing: Any) -> bool:
+    return isinstance(thing, np.generic) and is_known(type(thing).__module__)
 
 
 def _is_bare_member(thing: Any) -> bool:

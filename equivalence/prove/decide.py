@@ -31,6 +31,7 @@ from coequal.equivalence.run.lengths import value_examples
 from coequal.equivalence.run.player import StreamRaised, Trace
 from coequal.equivalence.run.session import ClipRaised, Session
 from coequal.proofs.field import bound
+from coequal.proofs.field.elementary import DEFINITIONS
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw, TooFew
 from coequal.subjects.inputs import Tree
 
@@ -43,6 +44,7 @@ LONG = 128  # frames of a single example beyond which chains of primes are not t
 GRACE = 45.0  # seconds more for the lengths that an induction must not miss
 PATIENCE = 3.0  # times as long as the first length, of which alone little follows, all of them may take
 MOST = 16  # primes of one draw
+MAXIMA = {"max", "relu", "abs", "clamp", "leaky_relu"}  # that are maxima of two, or of more
 AHEAD = 64  # times as many applications of functions as the first example has may come
 
 
@@ -176,10 +178,14 @@ def not_for_all(exact: FieldSession) -> str | None:
 def _seen(exact: FieldSession) -> Seen:
     """What the run met that has other readings."""
     executed = exact.numbers.over.executed.keys()
+    alone = exact.numbers.clip_functions ^ exact.numbers.stream_functions
+    used = exact.numbers.clip_functions | exact.numbers.stream_functions
     return Seen(
         low=bool(exact.numbers.over.field.account.low),
         rotates=bool({"cos", "sin", "cos_", "sin_"} & (executed | exact.numbers.over.field.account.computed)),
         exponential=bool({"exp", "exp_"} & (executed | exact.numbers.over.field.account.computed)),
+        maxima=any((name[0] if isinstance(name, tuple) else name) in MAXIMA for name in used),
+        defined=not alone.isdisjoint(DEFINITIONS),
     )
 
 

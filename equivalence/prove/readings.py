@@ -30,6 +30,8 @@ class Seen:
     low: bool = False  # finite constants at or below -1e4
     rotates: bool = False  # cosines and sines
     exponential: bool = False
+    maxima: bool = False  # also relu, magnitudes
+    defined: bool = False  # elementary functions, of which clip and stream apply different ones
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,18 @@ class Reading:
 
 
 def other_readings(draw: Draw, seen: Seen) -> Iterator[Reading]:
-    """From what assumes least: constants computed exactly, masks; angles that add up; exponents that add up."""
+    """From what assumes least: constants computed exactly, masks; maxima as sets; angles that add up; exponents that add up; elementary
+    functions by their definitions.
+    """
     exact = replace(draw, shadow=True, low_masks=seen.low)
     yield Reading(exact)
+    if seen.maxima:
+        yield Reading(replace(exact, sets=True))
     if seen.rotates:
         yield Reading(replace(exact, levels=2, count=MANY, turns=True), ROTATION)
     if seen.exponential:
         for levels in range(2, DEEPEST + 1):
             yield Reading(replace(exact, levels=levels, count=MANY), HOMOMORPHISM)
+    if seen.defined:
+        for levels in range(2, DEEPEST):
+            yield Reading(replace(exact, levels=levels, count=MANY, definitions=True), HOMOMORPHISM)

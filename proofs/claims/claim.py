@@ -9,9 +9,12 @@ published, unit   the number as printed (its digits say how precise it is), and 
 convention        what the source says it counts
 source            where it stands
 verified          yes: read there. recalled: from memory, no source opened, and never called published
-network           its name in the catalogue of systems; for a reduction two of them, `A / B`; empty: none
-counters          the rules to try, in this order (`proofs/claims/judge.py`), separated by spaces; empty: none
+network           its name in the catalogue of systems, or code, `path/to/file.py:NAME`; for a reduction two of them, `A / B`
+                  (of code also `A` alone: its clip over its step); empty: none
+counters          the rules to try, in this order (`proofs/claims/judge.py`), separated by spaces; empty: none, of code all
 why               what there is to say besides: why it does not hold or cannot be derived
+
+The last three may be left out, columns and all.
 """
 
 from __future__ import annotations
@@ -65,6 +68,15 @@ class Claim:
 COLUMNS = tuple(field.name for field in fields(Claim))
 
 
+def is_code(network: str) -> bool:
+    """Whether a network is code of somebody's: no name of the catalogue has a colon.
+
+    >>> is_code("net.py:Net"), is_code("X3D-M / CoX3D-M_16")
+    (True, False)
+    """
+    return ":" in network
+
+
 def sources() -> list[Any]:
     """The data files, by name."""
     folder = files("coequal.proofs.claims") / "data"
@@ -84,17 +96,21 @@ def read(path: Any) -> Iterator[Claim]:
     except (OSError, UnicodeDecodeError) as error:
         raise BadClaims(f"{where}: cannot be read: {error}") from None
     rows = csv.DictReader(text.splitlines())
-    missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
-    if missing:
+    named = rows.fieldnames or ()
+    if missing := [name for name in NEEDED if name not in named]:
         raise BadClaims(f"{where}: the first line must name the columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}")
+    if unknown := [name for name in named if name not in COLUMNS]:
+        raise BadClaims(
+            f"{where}: the first line names {', '.join(map(repr, unknown))}; the columns are {', '.join(COLUMNS)}"
+        )
     for row in rows:
         yield _claim(f"{where}, line {rows.line_num}", row)
 
 
 def _claim(where: str, row: dict[str, Any]) -> Claim:
     if None in row or None in row.values():
-        raise BadClaims(f"{where}: {len(COLUMNS)} columns are needed; put quotes around a comma")
-    claim = Claim(**{name: row[name].strip() for name in COLUMNS})
+        raise BadClaims(f"{where}: {len(row) - (None in row)} columns are needed; put quotes around a comma")
+    claim = Claim(**{name: text.strip() for name, text in row.items()})
     for name in NEEDED:
         if not getattr(claim, name):
             raise BadClaims(f"{where} ({claim.model}): no {name}; a number without its {name} cannot be judged")
@@ -118,5 +134,5 @@ def _check(where: str, claim: Claim) -> None:
         finite = False
     if not finite:
         raise BadClaims(f"{where} ({claim.model}): published is {claim.published!r}; expected a number as it is printed")
-    if not claim.counters and not claim.why:
+    if not claim.counters and not claim.why and not is_code(claim.network):
         raise BadClaims(f"{where} ({claim.model}): neither counters to try nor a why: say what keeps it from being derived")

@@ -9,10 +9,14 @@ The counters that a claim names are tried in order; the first that gives the pri
 one that comes nearest is told. Derived numbers are exact integers, or ratios of them, and are rounded once, to the digits of
 the published number, halves up.
 
+A network may be code of somebody's, `path/to/file.py:NAME`: `measured` says what it counts for under each convention of
+`proofs/cost`, and without counters all of them are tried.
+
 A reduction `A / B` is a clip's count over a step's:
 
     macs     multiply-adds of the clip over those of a mean step: what a stream must do
     counted  what the papers' counters say of either (`ptflops`, `ptflops-step`)
+    ptflops  what ptflops says of either
     cells    the rounded cells of the papers' tables, divided
 """
 
@@ -26,8 +30,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from coequal.proofs.claims.claim import BadClaims, Claim
-from coequal.proofs.cost import clip_cost, step_cost
+from coequal.proofs.claims.claim import BadClaims, Claim, is_code
+from coequal.proofs.cost import CONVENTIONS, clip_cost, step_cost
 from coequal.proofs.cost.algebra.counts import Cost
 from coequal.proofs.cost.conventions.counters import COUNTERS
 from coequal.proofs.cost.conventions.hooks import half_of_hlo
@@ -46,6 +50,7 @@ PARAMS = {
 RATIOS = {
     "macs": "multiply-adds of a clip over those of a mean step",
     "counted": "ptflops of the clip over ptflops-step of a frame",
+    "ptflops": "ptflops of the clip over ptflops of a frame",
     "cells": "the rounded cells of the paper's table, divided",
 }
 
@@ -103,22 +108,35 @@ def _exponent(value: Decimal) -> int:
     return exponent
 
 
-def judge(claims: Iterable[Claim]) -> list[Judgement]:
-    """A verdict for each claim, in order."""
+Shapes = tuple[int, ...] | None
+# code, the shape of a clip (None: its own) -> {"clip" or "step": {convention: number}, "params": {"trainable": number}}
+Measured = Callable[[str, Shapes], Mapping[str, Mapping[str, Any]]]
+
+
+def _none(code: str, shape: Shapes) -> Mapping[str, Mapping[str, Any]]:
+    raise BadClaims(f"network {code!r} is code, which only `coequal claims --data FILE` runs")
+
+
+def judge(claims: Iterable[Claim], measured: Measured = _none) -> list[Judgement]:
+    """A verdict for each claim, in order; `measured` counts networks that are code."""
     claims = list(claims)
     cells: dict[str, Claim] = {}
     for claim in claims:
         if claim.quantity == "flops" and claim.network:
             cells.setdefault(claim.network, claim)
-    return [_judge(claim, cells) for claim in claims]
+    return [_judge(claim, cells, measured) for claim in claims]
 
 
-def _judge(claim: Claim, cells: Mapping[str, Claim]) -> Judgement:
-    if not claim.counters:
+def _judge(claim: Claim, cells: Mapping[str, Claim], measured: Measured) -> Judgement:
+    names = claim.counters.split() or ([] if claim.why else _every(claim))
+    if not names:
         return Judgement(claim, UNKNOWN, why=claim.why)
     derived: dict[str, Fraction] = {}
-    for name in claim.counters.split():
-        derived[name] = DERIVATIONS[claim.quantity](claim, name, cells) / claim.scale
+    for name in names:
+        if is_code(claim.network):
+            derived[name] = _measured(claim, name, measured) / claim.scale
+        else:
+            derived[name] = DERIVATIONS[claim.quantity](claim, name, cells) / claim.scale
         if rounded(derived[name], _exponent(claim.value)) == claim.value:
             verdict = HOLDS if name in PLAIN else UNDER
             return Judgement(claim, verdict, derived[name], name, _why(claim, name, derived))
@@ -136,7 +154,7 @@ def _why(claim: Claim, name: str, derived: Mapping[str, Fraction]) -> str:
 
 def _meaning(claim: Claim, name: str) -> str:
     if claim.quantity == "flops":
-        return COUNTERS[name].meaning
+        return (CONVENTIONS if is_code(claim.network) else COUNTERS)[name].meaning
     return (PARAMS if claim.quantity == "params" else RATIOS)[name.partition("+")[0]]
 
 
@@ -220,8 +238,36 @@ def _reduction(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fracti
         for name in [name for name in (clip, step) if name not in cells]:
             raise BadClaims(f"{claim.model}: no printed number of {name} to divide; give it, or leave out the counter cells")
         return Fraction(cells[clip].value) * cells[clip].scale / (Fraction(cells[step].value) * cells[step].scale)
-    first, second = ("macs", "macs") if counter == "macs" else ("ptflops", "ptflops-step")
+    first, second = {"counted": ("ptflops", "ptflops-step")}.get(counter, (counter, counter))
     return _count(a.name, first, "clip") / _count(b.name, second, "step")
+
+
+# -- code --------------------------------------------------------------------------------------------------------------
+
+
+def _every(claim: Claim) -> list[str]:
+    """What can be counted of code."""
+    return {"flops": list(CONVENTIONS), "params": ["trainable"], "reduction": ["macs"]}.get(claim.quantity, [])
+
+
+def _measured(claim: Claim, name: str, measured: Measured) -> Fraction:
+    """A convention's number of a clip or a step, the parameters, or the one over the other."""
+    if name not in _every(claim):
+        known = ", ".join(_every(claim)) or "none: it is measured, not derived"
+        raise BadClaims(f"{claim.model}: counter {name!r} is not known of code; expected one of {known}")
+    first, _, second = claim.network.partition(" / ")
+    if claim.quantity == "reduction":
+        return _counted(claim, first, "clip", name, measured) / _counted(claim, second or first, "step", name, measured)
+    return _counted(claim, first, "params" if claim.quantity == "params" else claim.mode, name, measured)
+
+
+def _counted(claim: Claim, code: str, mode: str, name: str, measured: Measured) -> Fraction:
+    if not is_code(code):
+        raise BadClaims(f"{claim.model}: {code!r} is no code; a reduction is of two networks of the catalogue, or of code")
+    counts = measured(code, _shape(claim)).get(mode)
+    if counts is None or counts.get(name) is None:
+        raise BadClaims(f"{claim.model}: {code} has no {mode} that can be counted: `coequal cost {code}` says why")
+    return Fraction(counts[name])
 
 
 DERIVATIONS: dict[str, Callable[[Claim, str, Mapping[str, Claim]], Fraction]] = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -73,9 +73,9 @@ def known_of(name: object, *arguments: Degree) -> Degree:
 class Value:
     """Residues of a tensor, and what is known of them.
 
-    `degree`: the greatest of its elements. `names`: for maxima, the digests of the members of the set that each element is
-    the greatest of, `(2, members, *shape)`. `masked`: some elements may be minus infinity. `monomial`: every element is a
-    product of values of free functions and of their inverses.
+    `degree`: the greatest of its elements. `names`: for maxima, the members of the set that each element is the greatest of,
+    `(h, members, *shape)`; of minus each element where it is `lower`. `masked`: some elements may be minus infinity.
+    `monomial`: every element is a product of values of free functions and of their inverses.
     """
 
     planes: Tensor
@@ -83,6 +83,7 @@ class Value:
     names: Tensor | None = None
     masked: bool = False
     monomial: bool = False
+    lower: bool = False
 
     @property
     def shape(self) -> torch.Size:
@@ -113,6 +114,8 @@ class Field:
     met: list[float] = field(default_factory=list)  # constants, in order
     low_masks: bool = False  # they are
     turns: bool = False  # chains of the unit circle: cosine and sine of sums are known
+    sets: bool = False  # maxima keep the residues of their members, for sums and products with them
+    definitions: Mapping[object, Callable[[Field, Value], Value]] = field(default_factory=dict)  # of functions, where chains reach
     shadow: bool = False  # constants are computed exactly beside their floats
     same: Registry = field(default_factory=Registry)  # constants that were met, by their floats
     logarithms: Inverses = field(default_factory=Inverses)  # that were taken of what is positive
@@ -384,7 +387,11 @@ class Field:
     # -- functions -----------------------------------------------------------------------------------------------------
 
     def free(self, name: object, *arguments: Value, at_zero: float | None = None) -> Value:
-        """A free function of its arguments; `at_zero`: its value where the argument is the constant zero, if it is known."""
+        """A free function of its arguments, or what it is defined to be; `at_zero`: its value where the argument is the
+        constant zero, if it is known.
+        """
+        if name in self.definitions and self.reaches(arguments[0]):
+            return self.definitions[name](self, *arguments)
         known = known_of(name, *(a.degree for a in arguments))
         self.account.compare(*(a.degree for a in arguments))
         self.account.use(name)

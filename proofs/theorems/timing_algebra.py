@@ -26,7 +26,7 @@ mathematics, 3.11), with `u = T - 1 - D1 + Q1` and `v = Q2 - D2`: the length aft
 
 (b) The smallest interval around both has `P = max(P_a, P_b)` and `D = max(D_a, D_b)`. A maximum is commutative, associative
 and idempotent, and `max(u, v) + w = max(u + w, v + w)`; multiplied by S1 > 0 it stays one. Lengths depend on `D - Q`, of
-which the smaller is kept (the longer output), and a minimum has the same properties.  []
+which the larger is kept, again a maximum: the output is as long as the shorter one, and where both differ there is none.  []
 
 A timing bounds what is seen: zero weights, dilations and strides skip frames inside of the interval. Its ends are seen by
 every layer whose first and last taps are used, as long as the interval lies inside the clip, so R, P and D are as small as

@@ -86,8 +86,8 @@ class Session:
 class LibraryStream:
     """One stream through `forward_step`.
 
-    The library adds end padding only in the call that feeds the last frames. So a second session lags one frame behind, and
-    the flush feeds it that frame with `pad_end=True`; of what it returns, frames that were emitted already are dropped.
+    The library adds end padding only in the call that feeds the last frames. So the state before those is kept, and the
+    flush feeds them to it again, with `pad_end=True`; of what it returns, frames that were emitted already are dropped.
     """
 
     def __init__(self, module: Any, time: int, padded: bool) -> None:
@@ -98,10 +98,14 @@ class LibraryStream:
 
     def step(self, frame: Tensor) -> Tensor | None:
         """One frame through `forward_step`."""
-        pending = frame.unsqueeze(self.time).clone() if self.late is not None else None
-        output = tensor_of(self.session.enter().forward_step(frame))
-        self._follow(pending, 0 if output is None else 1)
+        self._keep(frame.unsqueeze(self.time))
+        output = tensor_of(self.emitted_for(frame))
+        self.emitted = 0 if output is None else 1
         return output
+
+    def emitted_for(self, frame: Tensor) -> Any:
+        """What the module returns for a frame."""
+        return self.session.enter().forward_step(frame)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -109,13 +113,12 @@ class LibraryStream:
         late = None if self.late is None else self.late.taken()
         return {"module": self.session.taken(), "late": late, "pending": self.pending, "emitted": self.emitted}
 
-    def _follow(self, frames: Tensor | None, emitted: int) -> None:
-        """The session that lags behind takes what was pending."""
+    def _keep(self, frames: Tensor) -> None:
+        """What the end may be about: the state now, and the frames that come next."""
         if self.late is None:
             return
-        if self.pending is not None:
-            self.late.enter().forward_steps(self.pending)
-        self.pending, self.emitted = frames, emitted
+        self.session.enter()
+        self.late.states, self.pending = self.session.taken(), frames.clone()
 
     def flush(self) -> list[Tensor]:
         """What the padding at the end still owes."""
@@ -138,9 +141,9 @@ class ChunkedStream(LibraryStream):
 
     def chunk(self, frames: Tensor) -> Tensor | None:
         """Several frames through `forward_steps`."""
-        pending = frames.clone() if self.late is not None else None
+        self._keep(frames)
         output = tensor_of(self.session.enter().forward_steps(frames))
-        self._follow(pending, 0 if output is None else output.shape[self.time])
+        self.emitted = 0 if output is None else output.shape[self.time]
         return output
 
 
@@ -169,7 +172,7 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
     fields |= {
         "notes": ("the state lives in the module: each stream keeps its own with get_state and set_state",)
     } | overrides
-    padded = fields["window"] is None and not _recurrent(module)
+    padded = has_padding(module, fields["window"])
     kind = LibraryStream if fields["window"] is not None else ChunkedStream
     going_on = {"clip_state": module.forward} if _recurrent(module) else {}
     fields = {"stream": lambda: kind(module, time, padded)} | going_on | fields
@@ -216,6 +219,11 @@ def _window(module: Any, attention: list[Any]) -> int | None:
     return int(module.receptive_field) if adaptive else None
 
 
+def has_padding(module: nn.Module, window: int | None) -> bool:
+    """Whether the end of a stream may owe frames."""
+    return window is None and not _recurrent(module)
+
+
 def _recurrent(module: nn.Module) -> bool:
     return isinstance(module, nn.RNNBase)
 
@@ -241,5 +249,7 @@ def _twin(module: Any) -> Callable[[], nn.Module] | None:
     kind = getattr(nn, type(module).__name__, None)
     if kind is None:
         return None
-    options = {name: getattr(module, name) for name in ("kernel_size", "stride", "padding", "dilation", "groups")}
+    options = {
+        name: getattr(module, name) for name in ("kernel_size", "stride", "padding", "dilation", "groups", "padding_mode")
+    }
     return lambda: kind(module.in_channels, module.out_channels, bias=module.bias is not None, **options)

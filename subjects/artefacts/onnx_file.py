@@ -18,7 +18,7 @@ from coequal.subjects.artefacts.numbers import meant
 from coequal.subjects.artefacts.onnx_changes import changed
 from coequal.subjects.artefacts.onnx_folds import misfolded, unfolded
 from coequal.subjects.artefacts.operators.table import OPERATORS as MEANINGS
-from coequal.subjects.artefacts.operators.table import Node, check
+from coequal.subjects.artefacts.operators.table import Node, check, computing
 from coequal.subjects.artefacts.program import Formats, Port, Size, hints_of, misfit, own_format
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.listing import modules_of
@@ -120,7 +120,7 @@ class Watched:
         info = onnx.helper.make_tensor_value_info
         proto = next(n for n in model.graph.node if n.output[0] == self.node.outputs[0])
         names = [f"x{i}" if x is not None else "" for i, x in enumerate(self.inputs)]
-        given = [info(n, 1, list(x.shape)) for n, x in zip(names, self.inputs, strict=True) if x is not None]
+        given = [info(n, _kind(x.dtype), list(x.shape)) for n, x in zip(names, self.inputs, strict=True) if x is not None]
         node = onnx.NodeProto()
         node.CopyFrom(proto)
         node.input[:] = names
@@ -128,6 +128,14 @@ class Watched:
         graph = onnx.helper.make_graph([node], "alone", given, [onnx.ValueInfoProto(name="y")])
         alone = onnx.helper.make_model(graph, opset_imports=list(model.opset_import), ir_version=model.ir_version)
         return onnx.shape_inference.infer_shapes(alone)
+
+
+def _kind(dtype: torch.dtype) -> int:
+    """The number of ONNX for a format of torch."""
+    import onnx
+
+    name = str(dtype).removeprefix("torch.")
+    return onnx.TensorProto.DataType.Value({"float32": "FLOAT", "float64": "DOUBLE"}.get(name, name.upper()))
 
 
 def _port(info: Any) -> Port:
@@ -193,7 +201,8 @@ def _read(graph: Any) -> set[str]:
 def _applied(node: Node, inputs: list[Any]) -> Any:
     """What the node gives; an error says which node it was."""
     try:
-        return MEANINGS[node.kind].rule(node, *inputs)
+        with computing(node):
+            return MEANINGS[node.kind].rule(node, *inputs)
     except (BadSubject, NodeRaised):
         raise
     except (RuntimeError, ValueError, IndexError, TypeError, AssertionError) as error:

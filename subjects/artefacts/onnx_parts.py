@@ -1,60 +1,57 @@
-"""Each linear node of a file by itself, as a model of one node, with whole numbers for which every partial sum is exact.
+"""Each linear node of a file of ONNX by itself, as a model of one node.
 
-A product of two whole numbers below 2^a and 2^b is below 2^(a + b), a sum of K of them below K 2^(a + b). While that is at
-most 2^24, single precision holds every partial sum in every order, and a runtime that computes plain sums of products gives
-the very numbers. One factor is given 13 bits, more than TF32 and bfloat16 hold, then the other.
+One of floats gets whole numbers for which every partial sum is exact; one of 8-bit numbers all that its format holds, and
+the scales and zero points that it has in the file.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from coequal.subjects.artefacts.onnx_file import OnnxProgram, Watched
+from coequal.subjects.artefacts.parts import ALL, FACTORS, Part, whole
 
 Tensor = torch.Tensor
 LINEAR = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
-WIDE, ALL = 13, 24  # bits of one factor, and of a sum
-
-
-@dataclass(frozen=True)
-class Part:
-    """One linear node: a model of it alone, inputs of whole numbers, and what comes out exactly."""
-
-    node: str
-    wide: str  # which of the two factors has many digits
-    model: Any
-    inputs: tuple[Tensor, ...]
-    exact: Tensor
+INTEGER = {"MatMulInteger": (0, 1), "ConvInteger": (0, 1), "QLinearMatMul": (0, 3), "QLinearConv": (0, 3)}  # its factors
 
 
 def parts(program: OnnxProgram, tensors: tuple[Tensor, ...], seed: int = 0) -> Iterator[Part]:
-    """Every linear node of floats that is executed for these inputs, twice."""
+    """Every linear node that is executed for these inputs: one of floats twice, one of whole numbers once."""
     generator = torch.Generator().manual_seed(seed)
     for seen in program.watched(tensors):
-        if seen.node.kind in LINEAR and _whole(seen) and all(x is None or x.dtype == torch.float32 for x in seen.inputs):
-            for factor, wide in enumerate(("data", "weights")):
-                yield _part(seen, program, factor, wide, generator)
+        if seen.node.kind in INTEGER:
+            yield _of_integers(seen, program, seen.alone(program.model), generator)
+        elif seen.node.kind in LINEAR and _whole(seen) and all(x is None or x.dtype == torch.float32 for x in seen.inputs):
+            model = seen.alone(program.model)
+            yield from (_of_floats(seen, model, factor, generator) for factor in range(len(FACTORS)))
 
 
-def _part(seen: Watched, program: OnnxProgram, factor: int, wide: str, generator: torch.Generator) -> Part:
-    terms = _terms(seen)
-    narrow = max(1, int(2 ** (ALL - 1 - WIDE) / terms))
-    bits = min(2**WIDE, 2 ** (ALL - 1) // terms)
-    inputs = []
-    for place, x in enumerate(seen.inputs):
-        if x is None:
-            continue
-        most = bits if place == factor or place > 1 else narrow
-        inputs.append(torch.randint(-most, most + 1, x.shape, generator=generator).float())
-    model = seen.alone(program.model)
+def _of_floats(seen: Watched, model: Any, factor: int, generator: torch.Generator) -> Part:
+    terms, given = _terms(seen), [(place, x) for place, x in enumerate(seen.inputs) if x is not None]
+    inputs = tuple(whole(x, terms, place == factor or place > 1, generator) for place, x in given)
     (exact,) = OnnxProgram(model, seen.node.name)(*(x.double() for x in inputs))
     assert float(exact.abs().max()) <= 2.0**ALL
-    return Part(str(seen.node), wide, model, tuple(inputs), exact.float())
+    return Part(str(seen.node), FACTORS[factor], model, inputs, exact.float())
+
+
+def _of_integers(seen: Watched, program: OnnxProgram, model: Any, generator: torch.Generator) -> Part:
+    """Its scales and zero points are those of the file: they are part of the function."""
+    factors = INTEGER[seen.node.kind]
+    inputs = tuple(_any(x, generator) if place in factors else x for place, x in enumerate(seen.inputs) if x is not None)
+    (exact,) = OnnxProgram(model, seen.node.name)(*inputs)
+    return Part(str(seen.node), "both", model, inputs, exact)
+
+
+def _any(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Whole numbers over all of the format, half of them the greatest: sums that are cut to fewer bits are cut there."""
+    limits = torch.iinfo(x.dtype)
+    drawn = torch.randint(limits.min, limits.max + 1, x.shape, generator=generator)
+    return torch.where(torch.rand(x.shape, generator=generator) < 0.5, limits.max, drawn).to(x.dtype)
 
 
 def _whole(seen: Watched) -> bool:

@@ -16,21 +16,30 @@ from coequal.subjects.subject import Suspect
 
 Tensor = torch.Tensor
 Make = Callable[[Wiring], StepStream]
+LOST = (
+    "the step has no states: each frame is computed by itself. Was a write to a buffer (copy_) or a buffer that is replaced"
+    " lost in the export?"
+)
 
 
 def suspects(wiring: Wiring, make: Make, frames: tuple[Tensor, ...], clip: nn.Module | None) -> Iterator[Suspect]:
     """States first, then what the file's kind suspects; `frames` is one step's input."""
     yield from _seen(wiring, frames)
     yield from _swapped(wiring, make)
-    variants = getattr(wiring.program, "variants", None)
+    variants, known = getattr(wiring.program, "variants", None), False
     if variants is not None:
         for says, program in variants(clip):
+            known |= program is None
             yield Suspect(says, None if program is None else functools.partial(make, replace(wiring, program=program)))
+    if not (wiring.pairs.ins or known):
+        yield Suspect(LOST)
 
 
 def _seen(wiring: Wiring, frames: tuple[Tensor, ...]) -> Iterator[Suspect]:
     """States that a step gives back as they were, or that do not depend on what came in."""
     pairs, program = wiring.pairs, wiring.program
+    if not pairs.ins:
+        return
     generator = torch.Generator().manual_seed(1)
 
     def drawn(x: Tensor) -> Tensor:

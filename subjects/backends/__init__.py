@@ -1,1 +1,1 @@
-"""One file a place to run: devices (`serves(name)`, `moved(subject, name)`) and runtimes (`start(model, settings)`)."""
+"""One file a place to run: devices (`serves`, `moved`), and runtimes (`FILES`, `CURES`, `start(model, settings)`)."""

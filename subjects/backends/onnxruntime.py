@@ -8,6 +8,7 @@ from typing import Any
 from coequal.subjects.backends.runtime import Arrays, Cure, Started
 from coequal.subjects.errors import BadSubject
 
+FILES = ".onnx"
 CURES = (Cure({"optimize": "off"}, "its optimizer rewrites the graph"),)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from coequal.subjects.backends.runtime import Arrays, Cure, Started
 from coequal.subjects.errors import BadSubject
 
+FILES = ".onnx"
 CURES = (Cure({"INFERENCE_PRECISION_HINT": "f32"}, "it may compute in a coarser format that the machine has"),)
 
 

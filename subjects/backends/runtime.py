@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from coequal.subjects.artefacts.onnx_file import OnnxProgram
-from coequal.subjects.artefacts.program import Port, misfit
+from coequal.subjects.artefacts.program import Port, Program, misfit
 
 Tensor = torch.Tensor
 Arrays = Sequence[np.ndarray]
@@ -36,9 +35,9 @@ class Cure:
 
 @dataclass
 class RuntimeProgram:
-    """A program of ONNX, run by its runtime: same ports, its own format only. It is not looked into."""
+    """A file's program, run by a runtime: same ports, its own format only. It is not looked into."""
 
-    file: OnnxProgram
+    file: Program
     started: Started
     sealed: bool = False
     notes: tuple[str, ...] = field(default=())

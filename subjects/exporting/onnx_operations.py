@@ -217,8 +217,22 @@ def pad(w: Writer, node: Any, x: Any, pads: Any, value: float = 0.0) -> str:
 
 @writes("expand")
 def expand(w: Writer, node: Any, x: Any, shape: Any, **options: Any) -> str:
-    sizes = [n if isinstance(n, int) and n != -1 else 1 for n in shape]  # a size of one leaves what is there
-    return w.add("Expand", x, sizes)
+    before = [*[1] * (len(shape) - len(shape_of(x))), *shape_of(x)]
+    grown = [not isinstance(n, int) and old == 1 for n, old in zip(shape, before, strict=True)]
+    if not any(grown):
+        sizes = [n if isinstance(n, int) and n != -1 else 1 for n in shape]  # a size of one leaves what is there
+        return w.add("Expand", x, sizes)
+    parts = [_rows(w, node, n) if more else w.whole([n if isinstance(n, int) and n != -1 else 1])
+             for n, more in zip(shape, grown, strict=True)]  # fmt: skip
+    return w.add("Expand", x, w.add("Concat", *parts, axis=0))
+
+
+def _rows(w: Writer, node: Any, size: Any) -> str:
+    """A size that varies, as a tensor of one number."""
+    if not str(getattr(size, "target", "")).startswith("aten.sym_size"):
+        raise BadSubject(f"a size that is computed (node {node.name}) has no operator of ONNX here")
+    source, axis = size.args
+    return w.add("Shape", source, start=axis, end=axis + 1)
 
 
 @writes("mean.dim", "sum.dim_IntList")

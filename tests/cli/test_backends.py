@@ -71,10 +71,23 @@ def test_a_runtime_that_refuses_the_file_is_said_in_the_report(step: str, capfd:
     ("name", "said"),
     [
         ("onnxruntme", "--backend onnxruntme: no runtime is called so; did you mean onnxruntime?"),
-        ("zzz", "--backend zzz: no runtime is called so; there are onnxruntime, openvino"),
-        ("openvino,f32", "--backend openvino,f32: expected NAME[,SETTING=VALUE,...], got 'f32'"),
+        (
+            "zzz",
+            "--backend zzz: no runtime is called so; there are aotinductor, compile, executorch, litert, onnxruntime,"
+            " openvino",
+        ),
+        (
+            "openvino,f32",
+            "--backend f32: no runtime is called so; there are aotinductor, compile, executorch, litert,"
+            " onnxruntime, openvino",
+        ),
+        ("openvino,f32=", "--backend openvino,f32=: expected NAME[,SETTING=VALUE,...], got 'f32'"),
+        (
+            "executorch",
+            "--backend executorch runs files that end in .pt2, as coequal export writes them; STEP is none by its name",
+        ),
     ],
 )
 def test_names_that_are_none_are_bad_input(step: str, name: str, said: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert verify(step, "--backend", name) == 2
-    assert capfd.readouterr().err.strip().endswith(said)
+    assert capfd.readouterr().err.strip().endswith(said.replace("STEP", step))

@@ -58,9 +58,56 @@ def test_a_data_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert SYSTEMS["I3D-R50"].params == 28043472
 
 
+NET = """
+import torch
+from torch import nn
+
+def net():
+    return nn.Sequential(nn.Conv1d(2, 4, 3, padding=1), nn.BatchNorm1d(4), nn.ReLU()), torch.randn(1, 2, 16)
+"""
+OWN = """system,model,mode,input,quantity,published,unit,convention,source,verified,network
+mine,net,clip,16 frames,flops,0.000384,M,multiply-adds,README,yes,{net}
+mine,net,clip,1x2x32x1,flops,0.000384,M,multiply-adds,README,yes,{net}
+mine,net,clip,16 frames,flops,0.00077,M,FLOPs,README,yes,{net}
+mine,net,clip,16 frames,flops,0.00076,M,FLOPs,README,yes,{net}
+mine,net,step,16 frames,flops,0.000024,M,multiply-adds,README,yes,{net}
+mine,net,clip,16 frames,params,0.000036,M,all,README,yes,{net}
+mine,net,step,16 frames,reduction,16,x,all,README,yes,{net}
+"""
+
+
+def test_numbers_of_code_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """384 multiply-adds on a clip, 24 in a step; two operations each; of those that do not hold the nearest is told."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(NET)
+    lines = OWN.format(net="net.py:net").splitlines()
+    (tmp_path / "mine.csv").write_text("\n".join(line for line in lines if "32x1" not in line))
+    assert main(["claims", "--data", "mine.csv", "--json", "mine.json"]) == 0
+    rows = json.loads((tmp_path / "mine.json").read_text())
+    told = [(row["verdict"], row["convention"], round(row["derived"] * 10**6)) for row in rows[:-1]]
+    assert told == [
+        ("holds", "macs", 384),
+        ("holds under convention flops", "flops", 768),
+        ("does not hold", "flops", 768),
+        ("holds", "macs", 24),
+        ("holds", "trainable", 36),
+    ]
+    assert (rows[-1]["verdict"], rows[-1]["derived"]) == ("holds", 16)
+    assert (
+        capsys.readouterr().out.splitlines()[-1]
+        == "published numbers: 6; hold: 4; hold under a convention: 1; do not hold: 1"
+    )
+    (tmp_path / "mine.csv").write_text("\n".join(line for line in lines if line.startswith("system") or "32x1" in line))
+    assert main(["claims", "--data", "mine.csv"]) == 2
+    assert "net.py:net: a clip of shape (1, 1, 2, 32, 1) does not fit" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
+        (ROW.replace("I3D-R50,trainable", "net.py:net,macs"), "counter 'macs' is not known of code; expected one of train"),
         (ROW.replace(",M,", ",,"), "mine.csv, line 2 (net): no unit; a number without its unit cannot be judged"),
         (ROW.replace("all parameters", ""), "mine.csv, line 2 (net): no convention; a number without its convention"),
         (ROW.replace("I3D-R50", "I3D"), "net: network 'I3D' is not in the catalogue; `coequal systems` lists it"),

@@ -56,6 +56,16 @@ def test_states_are_called_by_their_place_and_other_runtimes_take_any_number_of_
     assert {tensor.name for tensor in onnx.load(str(tmp_path / "step.onnx")).graph.initializer} >= {"1.weight", "1.bias"}
 
 
+def test_a_depthwise_convolution_over_time_takes_any_number_of_rows(tmp_path: Path) -> None:
+    """Its weights grow to the number of rows, which is read from the frame."""
+    net = nn.Sequential(nn.ConstantPad3d((0, 0, 0, 0, 2, 0), 0.0), nn.Conv3d(2, 2, (3, 1, 1), groups=2)).eval()
+    report = coequal.export(net, str(tmp_path / "depthwise.onnx"), example=torch.randn(1, 2, 6, 2, 2))
+    assert report.headline == "proved for every length"
+    step = program_of(str(tmp_path / "depthwise.onnx"))
+    states = [torch.zeros(3, *(n for n in port.shape or () if isinstance(n, int))) for port in step.inputs[1:]]
+    assert step(torch.randn(3, 2, 2, 2), *states)[0].shape == (3, 2, 2, 2)
+
+
 @pytest.mark.parametrize(
     ("module", "clip", "said"),
     [

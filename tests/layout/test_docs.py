@@ -37,7 +37,15 @@ def test_the_figure_of_edges_is_what_the_network_computes() -> None:
     assert alike(edges["FIGURE"].read_text(), edges["drawn"]()), "run: python -P docs/edges.py"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_the_figure_of_efficiency_is_what_the_formulas_say() -> None:
+    efficiency = runpy.run_path(str(ROOT / "docs" / "efficiency.py"))
+    assert alike(efficiency["FIGURE"].read_text(), efficiency["drawn"]()), "run: python -P docs/efficiency.py"
+
+
+LINKED = [*PAGES, *sorted((ROOT / "docs" / "systems").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", LINKED, ids=[page.name for page in LINKED])
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if not target.startswith("https://"):

@@ -22,8 +22,9 @@ from coequal.continual.operators import complete
 from coequal.equivalence.campaigns.architectures import OPERATORS, architectures, operators
 from coequal.equivalence.checks import CHECKS, CheckSpec
 from coequal.equivalence.checks.examples import middle_examples
-from coequal.proofs.cost import formulas
+from coequal.proofs.cost import CONVENTIONS, clip_cost, formulas
 from coequal.proofs.cost.formulas.dispatch import clip_formula
+from coequal.proofs.cost.formulas.scale import Scale
 from coequal.proofs.field import semantics
 from coequal.proofs.field.semantics.table import MEANINGS, TABLE
 from coequal.reference import linear, softmax
@@ -36,6 +37,7 @@ NO_OPERATOR = {"layer": "what layers have in common", "timing": "arithmetic of t
 FRAMEWISE = "looks at one frame alone: `continual/framewise.py`"
 NO_STREAM = {
     **dict.fromkeys(("activation", "linear", "norm", "softmax"), FRAMEWISE),
+    "adaptive_kernel": "kernels made of the whole clip: clip mode only",
     "class_token": "a token of the whole clip: clip mode only",
     "decoder": "queries that attend to the whole clip: clip mode only",
     "multiview": "class tokens of places in the whole clip: `continual/multiview_encoder.py`, clip mode only",
@@ -70,6 +72,14 @@ def test_every_layer_has_a_formula_and_a_torch_module(kind: type) -> None:
     assert kind in clip_formula._generic.registry
     complete()
     assert kind in to_torch._made.registry
+
+
+@pytest.mark.parametrize("name", OPERATOR_FILES)
+def test_every_convention_knows_what_an_operator_counts_for(name: str) -> None:
+    layer, shape = modules_of(formulas, "example")[name].example(Scale(8, 4, 4, 4, 4, 2, 4))
+    cost = clip_cost(layer, shape)
+    for convention in CONVENTIONS:
+        assert cost.flops(convention) >= 0
 
 
 def test_no_reason_is_left_over() -> None:

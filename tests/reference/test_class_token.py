@@ -43,6 +43,12 @@ def test_token_comes_first(batch, length, features, seed):
     assert first.output_shape(longer.shape) == (batch, 1, features)
 
 
+def test_a_token_that_is_not_learned_is_zero():
+    layer, clip = PrependToken(3, learned=False), np.random.default_rng(1).standard_normal((2, 4, 3))
+    assert layer.parameters() == {}
+    np.testing.assert_array_equal(layer({}, clip), prepend_token_loops(clip, np.zeros(3)))
+
+
 @pytest.mark.parametrize("layer", [PrependToken(3), FirstToken()])
 def test_the_first_token_needs_the_whole_clip(layer):
     assert isinstance(layer, Layer)

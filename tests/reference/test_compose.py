@@ -9,7 +9,9 @@ import torch
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from coequal.reference.adaptive_pool import AdaptiveAvgPool
 from coequal.reference.compose import Identity, Parallel, Residual, Sequential, combine, combine_loops
+from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer
 from coequal.reference.timing import Timing
 
@@ -256,9 +258,22 @@ class Widen:
 def test_construction_errors():
     with pytest.raises(ValueError, match="Parallel: needs at least one layer, got none"):
         Parallel(())
-    with pytest.raises(ValueError, match="Residual: reduce is one of 'sum', 'product', 'concatenate', got 'mul'"):
+    with pytest.raises(ValueError, match="Residual: reduce is one of 'sum', 'product', 'concatenate', 'affine', got 'mul'"):
         Residual(Identity(), reduce="mul")
     with pytest.raises(ValueError, match="Parallel: branches must have the same stride in time, got 0 2, 1 1"):
         Parallel((Filter(1, 1, 1, 2), Identity()))
     with pytest.raises(ValueError, match=r"Sequential: layers must agree on the time axis, got \[1, 2\]"):
         Sequential((Filter(1, 1), Scale(1)))
+
+
+def test_affine_scales_and_shifts_channel_by_channel():
+    """The second branch gives factors, then terms; where it gives one position for a frame, for all of that frame."""
+    rng = np.random.default_rng(5)
+    clip, factors = rng.standard_normal((2, 3, 4, 2, 2)), rng.standard_normal((2, 6, 4, 2, 2))
+    expected = combine_loops([clip, factors], "affine", 1)
+    np.testing.assert_array_equal(combine([clip, factors], "affine", 1), expected)
+    np.testing.assert_array_equal(expected, clip * factors[:, :3] + factors[:, 3:])
+    pooled = Parallel((Identity(2), Sequential((AdaptiveAvgPool((None, 1, 1)), Conv(3, 6, (1, 1, 1))))), "affine")
+    assert pooled.output_shape((2, 3, 4, 2, 2)) == (2, 3, 4, 2, 2)
+    with pytest.raises(ValueError, match="affine needs two branches, of C and of 2 C channels, got"):
+        Parallel((Identity(2), Identity(2)), "affine").output_shape((2, 3, 4, 2, 2))

@@ -109,6 +109,7 @@ LAYERS = {
         TransformerEncoderLayer(4, 2, 3, attention_bias=(False, True)),
         AppendToken(4),
         PrependToken(4),
+        PrependToken(4, learned=False),
         FirstToken(),
         QueryDecoder(4, 2, 3, 2, 2, 3),
         Parallel((Identity(), RNN(4, 3)), "concatenate"),

@@ -268,3 +268,12 @@ def test_errors():
         Timing(3, unbounded_delay=2)
     with pytest.raises(ValueError, match="parallel branches must have the same stride in time, got 1 and 2"):
         Timing(3).beside(Timing(3, 2))
+
+
+def test_side_by_side_with_strides_the_shorter_branch_decides():
+    """The first frame of every triple, and what three frames give: clips of whole triples alone have both."""
+    first, whole = Timing(1, 3), Timing(3, 3)
+    both = first.beside(whole)
+    assert (both.delay, both.pad_end) == (2, 0)
+    for length in range(3, 30, 3):
+        assert both.output_length(length) == first.output_length(length) == whole.output_length(length) == length // 3

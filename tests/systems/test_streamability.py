@@ -197,6 +197,9 @@ def test_the_counterexample_is_the_shortest(name: str) -> None:
     layer, shape = VARIANTS[name]
     found = streamability(*REFUTED[name]).counterexample
     assert found is not None
+    taken = [length for length in range(1, 2 * found.length + 8) if outputs(*REFUTED[name], length)]
+    if taken == [found.length]:  # kernels made of so many frames, and of no others
+        return
     first = emitted(layer, shape, found.length)[0]
     beyond = range(first + 2, found.length + 1)  # clips that have a frame after that step, which a stride may leave out
     refuting = [

@@ -11,10 +11,34 @@ from coequal.continual.to_torch import regular
 from coequal.equivalence.campaigns import agree as campaign
 from coequal.equivalence.campaigns.contents import Architecture
 from coequal.reference.compose import Sequential
-from coequal.systems import audio, c3d, csn, hara, oadtr, r2plus1d, r3d, resnet3d, s3d, slowfast, tada, tea, tsm, x3d
+from coequal.systems import (
+    audio,
+    bqn,
+    c3d,
+    csn,
+    hara,
+    mobileone,
+    oadtr,
+    r2plus1d,
+    r3d,
+    resnet3d,
+    rsa,
+    s3d,
+    slowfast,
+    st_gcn,
+    tada,
+    tada_next,
+    tadaformer,
+    tanet,
+    tea,
+    tsm,
+    x3d,
+)
 
 ONE = (1, 1, 1, 1)
 UNEVEN = slowfast.Variant(8, 5, (1, 1, 2, 1), ONE, (3, 1), classes=5)
+NARROW, FLAT = tada_next.Size(ONE, 4, 4), tadaformer.Size(8, 8, 1, 2)
+SKELETON = ((4, 1), (4, 1), (6, 2))
 SMALL = {
     "CoX3D": (x3d.x3d(3, 1.0, "frame", 8, 16, 5), (1, 3, 33, 32, 32)),
     "CoI3D": (resnet3d.resnet("I3D", 8, 4, 5, ONE), (1, 3, 38, 32, 32)),
@@ -40,6 +64,14 @@ SMALL = {
     "TSM of every other block": (tsm.resnet(None, (1, 1, 23, 1), 5, width=8), (1, 3, 40, 8, 8)),
     "TSM-MobileNetV2": (tsm.mobilenet(2, 5, width=16, wide=8), (1, 3, 24, 32, 32)),
     "TSM-MobileNetV2 online": (tsm.mobilenet(None, 5, False, 16, 8), (1, 3, 14, 32, 32)),
+    "TSM-MobileOne": (mobileone.mobileone(2, 5, 8, ((1, 64, 0), (2, 64, 1))), (1, 3, 14, 16, 16)),
+    "BQN": (bqn.bqn(2, 5, 8, (1, 1), 3, (3, 3)), (1, 3, 42, 16, 16)),
+    "RSANet": (rsa.rsanet(2, 5, 8, 2, (1, 2), ((), (1,))), (1, 3, 10, 16, 16)),
+    "ST-GCN": (st_gcn.st_gcn(2, True, 5, 4, 2, SKELETON), (1, 3, 36, 4, 2)),
+    "CoST-GCN*": (st_gcn.st_gcn(3, False, 5, 4, 2, SKELETON), (1, 3, 28, 4, 2)),
+    "CoA-GCN*": (st_gcn.st_gcn(3, False, 5, 4, 2, SKELETON, "frame"), (1, 3, 28, 4, 2)),
+    "TAdaConvNeXtV2, looking back": (tada_next.tada_next(4, NARROW, 5, 3), (1, 3, 90, 32, 32)),
+    "TAdaFormer, looking back": (tadaformer.tadaformer(4, FLAT, 5, True, 3, 16), (1, 3, 40, 16, 16)),
     "TAda2D, local": (tada.tada2d(2, False, 4, 5, ONE), (1, 3, 27, 32, 32)),
     "S3D": (s3d.s3d(16, False, 5, 1, 16), (1, 3, 112, 32, 32)),
     "CoOadTR-b1": (oadtr.continual(6, 1, 5, 8, 2, 3), (2, 17, 6)),
@@ -52,6 +84,10 @@ CLIPS = {
     "SlowFast": (slowfast.slowfast(slowfast.Variant(4, 7, ONE, ONE, classes=5), 16), (1, 3, 16, 32, 32)),
     "SlowFast, two depths": (slowfast.slowfast(UNEVEN, 16), (1, 3, 16, 32, 32)),
     "TAda2D": (tada.tada2d(5, True, 4, 5, ONE), (2, 3, 5, 32, 32)),
+    "A-GCN": (st_gcn.st_gcn(2, True, 5, 4, 2, SKELETON, "clip"), (2, 3, 4, 4, 2)),
+    "TAdaConvNeXtV2": (tada_next.tada_next(6, NARROW, 5), (2, 3, 6, 32, 32)),
+    "TAdaFormer": (tadaformer.tadaformer(6, FLAT, 5, True, None, 16), (2, 3, 6, 16, 16)),
+    "TANet": (tanet.tanet(4, 5, 8, ONE), (2, 3, 4, 32, 32)),
     "I3D NL": (resnet3d.resnet("I3D", 4, 4, 5, (1, 2, 2, 1), chosen=("dot product", 1)), (1, 3, 4, 64, 64)),
     "Slow NL": (resnet3d.resnet("Slow", 3, 4, 5, (1, 1, 3, 1), chosen=("embedded", 0)), (2, 3, 3, 64, 64)),
     "TSM NL": (tsm.resnet(3, (1, 1, 1, 1), 5, width=8, chosen=("gaussian", 0)), (1, 3, 3, 64, 64)),
@@ -86,6 +122,12 @@ def test_clips_are_torchs(layer: Sequential, shape: tuple[int, ...]) -> None:
         ("X3D", r"1\.0\.0\.main\.5 \(SqueezeExcite\) cannot be streamed: its gates come from the whole clip"),
         ("SlowFast", r"0 \(Pathways\) cannot be streamed: its slow frames are spread over the whole clip"),
         ("TAda2D", r"1\.0\.0\.main\.3\.main\.main\.0\.1\.0 \(GlobalPool\) cannot be streamed: it needs the whole clip"),
+        ("TAdaConvNeXtV2", r"0\.2\.main\.0\.1\.4\.main\.1 \(ClipAttention\) cannot be streamed: it attends to every frame"),
+        (
+            "A-GCN",
+            r"1\.0\.0\.main\.0\.0\.0 \(AdaptiveJointMixing\) cannot be streamed: its edges are made of the whole clip",
+        ),
+        ("TANet", r"1\.0\.0\.main\.3\.1 \(AdaptiveKernel\) cannot be streamed: its kernel is made of every frame"),
         ("TSM NL", r"2\.1\.main\.0 \(NonLocal\) cannot be streamed: every position sees all frames of the clip"),
         ("S3D-G", r"16\.main\.0 \(GlobalPool\) cannot be streamed: it needs the whole clip"),
         ("OadTR", r"1 \(AppendToken\) cannot be streamed: it stands at the end of the clip"),

@@ -11,8 +11,8 @@ channels, G groups, E input and F output features:
     ptflops        macs, + y if biased     x F, + F if biased     2 x    y      x      below
     ptflops-step   the same, of one frame  the same; see below    4 x    2 y    x      below
 
-`mmengine` counts `adaptive_avg_pool2d`, of frames: x; no pool over time. It looks at a network in eval mode, where a batch
-norm is an affine map.
+`mmengine` counts `adaptive_avg_pool2d`, of frames: x, also that of a gate of each frame; no pool over time. It looks at a
+network in eval mode, where a batch norm is an affine map. No hook of ptflops sees the products that mix joints of skeletons.
 
 A squeeze-and-excite is a pool, two biased convolutions and a ReLU between them. Nothing else is counted by any of them: sums
 of shortcuts, gates, swish, sigmoid, softmax, layer norm, GELU.

@@ -12,10 +12,12 @@ from coequal.proofs.cost.formulas.dispatch import clip_cost, domains
 from coequal.proofs.cost.formulas.multiview import crossed
 from coequal.proofs.cost.formulas.non_local import positions
 from coequal.reference.activation import Activation
+from coequal.reference.adaptive_kernel import AdaptiveKernel
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
 from coequal.reference.attention import MultiheadAttention
 from coequal.reference.channels import SelectChannels, ZeroChannels
 from coequal.reference.class_token import AppendToken, FirstToken, PrependToken
+from coequal.reference.clip_attention import ClipAttention
 from coequal.reference.compose import Identity
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
@@ -24,19 +26,24 @@ from coequal.reference.layer import Layer
 from coequal.reference.linear import Linear
 from coequal.reference.multiview import MultiviewEncoder
 from coequal.reference.non_local import NonLocal
-from coequal.reference.norm import BatchNorm, LayerNorm
+from coequal.reference.norm import BatchNorm, ChannelLayerNorm, LayerNorm
 from coequal.reference.pathways import SelectFrames
 from coequal.reference.pool import AvgPool, MaxPool
 from coequal.reference.pooling_attention import PoolingEncoder
 from coequal.reference.position import GridEncoding, LearnedEncoding, RecyclingEncoding
 from coequal.reference.qkv_attention import QKVAttention
+from coequal.reference.relational import RelationalSelfAttention
+from coequal.reference.rescale import ChannelScale, Rescale
 from coequal.reference.shift import TemporalShift
+from coequal.reference.skeleton import AdaptiveJointMixing, JointMixing, JointNorm
 from coequal.reference.squeeze_excite import SqueezeExcite
+from coequal.reference.token_grid import TokenGrid
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
 
 FREE = (
     *(Identity, SelectFrames, TemporalShift, ZeroChannels, SelectChannels, FrameDifference),
-    *(LearnedEncoding, RecyclingEncoding, GridEncoding, AppendToken, PrependToken, FirstToken, LayerNorm),
+    *(LearnedEncoding, RecyclingEncoding, GridEncoding, AppendToken, PrependToken, FirstToken, TokenGrid),
+    *(LayerNorm, ChannelLayerNorm, ChannelScale, Rescale),
 )
 POOLS = (MaxPool, AvgPool, AdaptiveAvgPool, GlobalAvgPool)
 
@@ -60,7 +67,7 @@ def tokens(leaf: Leaf) -> int:
 
 @functools.singledispatch
 def _macs(layer: Layer, leaf: Leaf) -> int:
-    if isinstance(layer, (*FREE, *POOLS, Activation, BatchNorm)):
+    if isinstance(layer, (*FREE, *POOLS, Activation, BatchNorm, JointNorm)):
         return 0
     raise NotCounted(f"macs: nothing is known of {type(layer).__name__}")
 
@@ -137,6 +144,18 @@ def _(layer: PoolingEncoder, leaf: Leaf) -> int:
 
 
 @_macs.register
+def _(layer: ClipAttention, leaf: Leaf) -> int:
+    rows = leaf.inputs[2] if layer.over == "time" else elements(leaf.inputs[3:])
+    return elements(leaf.inputs) * (4 * layer.channels + 2 * rows)
+
+
+@_macs.register(AdaptiveJointMixing)
+@_macs.register(RelationalSelfAttention)
+def _(layer: AdaptiveJointMixing | RelationalSelfAttention, leaf: Leaf) -> int:
+    return sum(domain.count() for domain in domains(layer, leaf.inputs).values())
+
+
+@_macs.register
 def _(layer: MultiviewEncoder, leaf: Leaf) -> int:
     """Attention between views alone."""
     return int(crossed(layer, leaf.inputs).macs())
@@ -147,8 +166,19 @@ def _(layer: TransformerEncoderLayer, leaf: Leaf) -> int:
     return _macs(TransformerEncoder(layer, 1), leaf)
 
 
+@_macs.register
+def _(layer: JointMixing, leaf: Leaf) -> int:
+    return elements(leaf.outputs) * layer.joints
+
+
+@_macs.register
+def _(layer: AdaptiveKernel, leaf: Leaf) -> int:
+    rows = leaf.inputs[0] * layer.channels
+    return rows * layer.hidden * (layer.window + layer.taps) + elements(leaf.outputs) * layer.taps
+
+
 def fvcore(leaf: Leaf) -> int:
-    """Multiply-adds, and 5 for each element of a batch or layer norm."""
+    """Multiply-adds, and 5 for each element of a batch or layer norm; a norm of channels has none in TAdaConv's zoo."""
     match leaf.layer:
         case BatchNorm() | LayerNorm():
             return 5 * elements(leaf.inputs)
@@ -170,6 +200,10 @@ def half_of_hlo(cost: Cost) -> Fraction:
 def mmengine(leaf: Leaf) -> int:
     """Multiply-adds, 2 for each element of a batch norm, 5 of a layer norm, 1 of a pool of frames to a given size."""
     match leaf.layer:
+        case SqueezeExcite(scope="frame"):
+            return macs(leaf) + elements(leaf.inputs)
+        case AdaptiveKernel(channels=channels, hidden=hidden):
+            return macs(leaf) + 2 * leaf.inputs[0] * channels * hidden
         case BatchNorm():
             return 2 * elements(leaf.inputs)
         case LayerNorm():
@@ -204,9 +238,22 @@ def _(layer: Linear, leaf: Leaf) -> int:
     return macs(leaf) + layer.out_features * layer.bias
 
 
-@_ptflops.register
-def _(layer: BatchNorm, leaf: Leaf) -> int:
+@_ptflops.register(BatchNorm)
+@_ptflops.register(JointNorm)
+def _(layer: BatchNorm | JointNorm, leaf: Leaf) -> int:
     return 2 * elements(leaf.inputs)
+
+
+@_ptflops.register
+def _(layer: JointMixing, leaf: Leaf) -> int:
+    """A matrix product that no hook sees."""
+    return 0
+
+
+@_ptflops.register
+def _(layer: AdaptiveJointMixing, leaf: Leaf) -> int:
+    """Two biased convolutions: no hook sees the products."""
+    return 2 * elements((leaf.inputs[0], layer.inner, *leaf.inputs[2:])) * (layer.channels + 1)
 
 
 @_ptflops.register

@@ -17,7 +17,8 @@ def _one_more(layer: AppendToken | PrependToken, shape: Sizes) -> Sizes:
 
 def _moved(layer: AppendToken | PrependToken, shape: Sizes, padding: str) -> Cost:
     size = numel(shape)
-    return Cost.of("move", reads=size, weights=layer.embed_dim, writes=size + shape[0] * layer.embed_dim)
+    weights = layer.embed_dim if layer.parameters() else 0
+    return Cost.of("move", reads=size, weights=weights, writes=size + shape[0] * layer.embed_dim)
 
 
 for _kind in (AppendToken, PrependToken):

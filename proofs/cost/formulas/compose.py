@@ -8,6 +8,9 @@ output frames are kept.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from coequal.proofs.cost.algebra.counts import Cost, CostError, Size
 from coequal.proofs.cost.algebra.symbols import broadcast, lcm, numel, same
 from coequal.proofs.cost.formulas.dispatch import (
@@ -45,12 +48,24 @@ def _(layer: Identity, shape: Sizes, padding: str) -> Cost:
 # -- one after the other -----------------------------------------------------------------------------------------------
 
 
+def _once(ask: Callable[..., Any]) -> Callable[..., Any]:
+    """The same question of the same layer and shape is asked once: a block is often many times in a network."""
+    known: dict[tuple[Any, ...], Any] = {}
+
+    def asked(layer: Layer, *others: Any) -> Any:
+        if (key := (id(layer), *others)) not in known:
+            known[key] = ask(layer, *others)
+        return known[key]
+
+    return asked
+
+
 @parts.register
 def _(layer: Sequential, shape: Sizes) -> list[Part]:
-    found = []
+    found, shaped = [], _once(output_shape)
     for i, child in enumerate(layer.layers):
         found.append(Part(str(i), child, shape))
-        shape = output_shape(child, shape)
+        shape = shaped(child, shape)
     return found
 
 
@@ -63,15 +78,16 @@ def _(layer: Sequential, shape: Sizes) -> Sizes:
 
 @clip_formula.register
 def _(layer: Sequential, shape: Sizes, padding: str) -> Cost:
-    return Cost.total(clip_formula(part.layer, part.shape, padding) for part in parts(layer, shape))
+    counted = _once(clip_formula)
+    return Cost.total(counted(part.layer, part.shape, padding) for part in parts(layer, shape))
 
 
 @step_formula.register
 def _(layer: Sequential, shape: Sizes, padding: str) -> Steps:
-    before, fed = Timing(), []
+    before, fed, counted, shaped = Timing(), [], _once(step_formula), _once(after)
     for child in layer.layers:
-        fed.append((before, step_formula(child, shape, padding)))
-        before, shape = before.then(child.timing), after(child, shape)  # type: ignore[arg-type]
+        fed.append((before, counted(child, shape, padding)))
+        before, shape = before.then(child.timing), shaped(child, shape)  # type: ignore[arg-type]
     period = lcm(1, *(timing.stride * steps.period for timing, steps in fed))
     return Steps(tuple(Cost.total(_in_step(t, *one) for one in fed) for t in range(period)))
 
@@ -84,10 +100,10 @@ def _in_step(t: int, before: Timing, steps: Steps) -> Cost:
 
 @state_formula.register
 def _(layer: Sequential, shape: Sizes) -> Size:
-    total: Size = 0
+    total, counted, shaped = 0, _once(state_formula), _once(after)
     for child in layer.layers:
-        total += state_formula(child, shape)
-        shape = after(child, shape)
+        total += counted(child, shape)
+        shape = shaped(child, shape)
     return total
 
 
@@ -101,8 +117,10 @@ def _parts(layer: SideBySide, shape: Sizes) -> list[Part]:
 def _combined(layer: SideBySide, shapes: list[Sizes]) -> Sizes:
     """As the layer does, for letters."""
     first, *others = shapes
+    axis = len(first) - 1 if layer.time == 1 else 1
+    if layer.reduce == "affine":
+        others = [(*shape[:axis], first[axis], *shape[axis + 1 :]) for shape in others]
     if layer.reduce == "concatenate":
-        axis = len(first) - 1 if layer.time == 1 else 1
         return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
     for other in others:
         for letter, a, b in zip("BCTHW", first, other, strict=False):
@@ -118,10 +136,13 @@ def _shape(layer: SideBySide, shape: Sizes) -> Sizes:
 
 
 def _joined(layer: SideBySide, shapes: list[Sizes]) -> Cost:
-    """One addition or multiplication for each element of each branch but the first; concatenation only moves."""
+    """One addition or multiplication (or both) for each element of each branch but the first; concatenation only moves."""
     if layer.reduce == "concatenate":
         size = sum(map(numel, shapes))
         return Cost.of("move", reads=size, writes=size)
+    if layer.reduce == "affine":
+        size = numel(_combined(layer, shapes))
+        return Cost.of("gate", mul=size, add=size, reads=sum(map(numel, shapes)), writes=size)
     cost, total = Cost({}), shapes[0]
     kind, operation = ("residual", "add") if layer.reduce == "sum" else ("gate", "mul")
     for shape in shapes[1:]:

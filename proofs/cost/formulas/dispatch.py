@@ -151,7 +151,7 @@ def params(layer: Layer) -> int:
     return sum(map(math.prod, learned))
 
 
-BUFFERS = ("running_", "num_batches_tracked")
+BUFFERS = ("running_", "num_batches_tracked", "adjacency")
 
 
 def by_layer(layer: Layer, shape: Sizes, name: str = "") -> dict[str, Cost]:

@@ -19,7 +19,7 @@ from coequal.proofs.cost.formulas.dispatch import Sizes, clip_formula, shape_for
 from coequal.proofs.cost.formulas.scale import Scale
 from coequal.reference import norm
 from coequal.reference.layer import Layer, Shape
-from coequal.reference.norm import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
+from coequal.reference.norm import BatchNorm, ChannelLayerNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 
 
 def _affine(kind: str, shape: Sizes, weight: int, bias: int, parameters: Size) -> Cost:
@@ -62,6 +62,15 @@ def _checked(layer: Any, shape: Sizes) -> Sizes:
     return shape
 
 
+def position_norm(layer: ChannelLayerNorm, shape: Sizes, padding: str) -> Cost:
+    """Layer norm of each position's channels."""
+    parameters = sum(map(numel, layer.parameters().values()))
+    positions = shape[0] * product(shape[2:])
+    return _affine("token norm", shape, 1, 1, parameters) + standardised("token norm", positions, shape[1])
+
+
+shape_formula.register(ChannelLayerNorm, _checked)
+clip_formula.register(ChannelLayerNorm, position_norm)
 for _kind in (BatchNorm, GroupNorm, InstanceNorm):
     shape_formula.register(_kind, _checked)
     clip_formula.register(_kind, channel_norm)

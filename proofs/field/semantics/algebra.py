@@ -10,6 +10,7 @@ import torch
 from coequal.proofs.field.arithmetic import Field, Value
 from coequal.proofs.field.degree import UNKNOWN
 from coequal.proofs.field.errors import NotDecided
+from coequal.proofs.field.semantics import sets
 from coequal.proofs.field.semantics.table import CONGRUENCE, FREE, RATIONAL, RING, means
 
 Axes = Any
@@ -34,13 +35,21 @@ def pair(f: Field, a: Any, b: Any) -> tuple[Value, Value]:
 @means("add", says="x + alpha y", keeps=RING, masked=True)
 def add(f: Field, a: Any, b: Any, *, alpha: float = 1) -> Value:
     a, b = pair(f, a, b)
-    return f.plus(a, f.scaled(b, alpha))
+    return sets.plus(f, a, _scaled(f, b, alpha))
 
 
 @means("sub", says="x - alpha y", keeps=RING, masked=True)
 def sub(f: Field, a: Any, b: Any, *, alpha: float = 1) -> Value:
     a, b = pair(f, a, b)
-    return f.minus(a, f.scaled(b, alpha))
+    return sets.minus(f, a, _scaled(f, b, alpha))
+
+
+def _scaled(f: Field, a: Value, factor: float) -> Value:
+    """By a number, as a set where it is one."""
+    if not f.sets or a.names is None or a.masked or factor == 1:
+        return f.scaled(a, factor)
+    product = sets.times(f, a, f.scalar(abs(factor), a.planes.device))
+    return sets.negative(product) if factor < 0 else product
 
 
 @means("rsub", says="y - alpha x", keeps=RING, masked=True)
@@ -50,7 +59,7 @@ def rsub(f: Field, a: Any, b: Any, alpha: float = 1) -> Value:
 
 @means("neg", says="-x", keeps=RING)
 def neg(f: Field, a: Value) -> Value:
-    return Value(-a.planes, a.degree.unsigned())
+    return sets.negative(a)
 
 
 @means("mul", says="x y", keeps=RING, masked=True)
@@ -64,7 +73,11 @@ def mul(f: Field, a: Any, b: Any) -> Value:
             return product
     if a.masked or b.masked:
         raise NotDecided("minus infinity is multiplied")
-    return square(f, a) if _one_and_the_same(a, b) else f.times(a, b)
+    if factors:
+        named, factor = (a, factors[0]) if b.dim == 0 else (b, factors[0])
+        if named.names is not None and (f.sets or factor == -1):
+            return _scaled(f, named, factor) if f.sets else sets.negative(named)
+    return square(f, a) if _one_and_the_same(a, b) else sets.times(f, a, b)
 
 
 def _one_and_the_same(a: Value, b: Value) -> bool:

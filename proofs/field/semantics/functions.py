@@ -10,7 +10,9 @@ import torch
 
 from coequal.proofs.field.arithmetic import INFINITE, Field, Value
 from coequal.proofs.field.degree import NONNEGATIVE, POSITIVE
+from coequal.proofs.field.elementary import EVERYWHERE
 from coequal.proofs.field.errors import NotDecided
+from coequal.proofs.field.semantics import sets
 from coequal.proofs.field.semantics.algebra import cumsum, value
 from coequal.proofs.field.semantics.pooling import inverses
 from coequal.proofs.field.semantics.products import mm
@@ -74,6 +76,8 @@ def unary(f: Field, operation: Any, a: Value, *options: Any, **named: Any) -> An
         return f.logarithm(a)
     if name in ("relu", "abs") and a.degree.sign >= NONNEGATIVE and not a.masked:
         return a
+    if f.sets and not a.masked and (joined := _as_set(f, name, a, options, named)) is not None:
+        return joined
     label = (name, *_complete(operation, options, named)) if len(operation._schema.arguments) > 1 else name
     if a.masked and known.at_minus_infinity is None:
         raise NotDecided(f"{name} of minus infinity")
@@ -82,9 +86,21 @@ def unary(f: Field, operation: Any, a: Value, *options: Any, **named: Any) -> An
         return f.turned(plain)[name == "sin"]
     result = f.free(label, plain, at_zero=known.at_zero)
     if a.masked:
-        number = f.number(known.at_minus_infinity or 0.0, a.planes.device).view(-1, *[1] * a.dim)
+        number = f.number(known.at_minus_infinity or 0.0, a.planes.device)[: len(result.planes)].view(-1, *[1] * a.dim)
         result.planes = torch.where(a.minus_infinity(), number, result.planes)
     return result
+
+
+def _as_set(f: Field, name: str, a: Value, options: tuple, named: dict) -> Value | None:
+    """What is the greater of two numbers, in draws that have sets."""
+    if name == "relu":
+        return sets.relu(f, a)
+    if name == "abs" and a.names is None:
+        return sets.magnitude(f, a)
+    slope = named.get("negative_slope", options[0] if options else 0.01)
+    if name == "leaky_relu" and 0 <= slope <= 1 and not (a.lower and a.names is not None):
+        return sets.leaky(f, a, slope)
+    return None
 
 
 def _complete(operation: Any, options: tuple, named: dict) -> tuple:
@@ -115,9 +131,9 @@ def mish(f: Field, a: Value) -> Value:
     return f.times(a, f.free("tanh", f.free(SOFTPLUS, a), at_zero=0.0))
 
 
-@means("log_sigmoid_forward", says="-softplus(-x)", keeps=CONGRUENCE)
+@means("log_sigmoid_forward", says="-log(1 + exp(-x)), which softplus is below its threshold", keeps=CONGRUENCE)
 def log_sigmoid(f: Field, a: Value) -> tuple[Value, Value]:
-    soft = f.free(SOFTPLUS, Value(-a.planes, a.degree))
+    soft = f.free(EVERYWHERE, Value(-a.planes, a.degree.unsigned()))
     return Value(-soft.planes, soft.degree.unsigned()), a
 
 

@@ -8,16 +8,14 @@ hash of the set: of its members sorted, each once. A set of one member has that 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import torch
 
 from coequal.proofs.field.arithmetic import Field, Value, aligned
-from coequal.proofs.field.degree import NONNEGATIVE, VARIABLE, Degree
-from coequal.proofs.field.numbers import hash as hashing
+from coequal.proofs.field.degree import NONNEGATIVE
 from coequal.proofs.field.semantics.algebra import neg, pair
-from coequal.proofs.field.semantics.moves import ABSENT, names_of, widened
+from coequal.proofs.field.semantics.sets import absent, greatest, names_of, relu, widened
 from coequal.proofs.field.semantics.table import means
 
 Tensor = torch.Tensor
@@ -29,37 +27,6 @@ class Unknown:
 
     def __init__(self, shape: torch.Size) -> None:
         self.shape = shape
-
-
-def greatest(f: Field, members: Tensor, planes: Tensor, degree: Degree) -> Value:
-    """Of sets `(2, members, *shape)`; `planes` `(r, members, *shape)` are residues of candidates, for sets of one."""
-    ordered = members.sort(1).values
-    again = torch.zeros_like(ordered, dtype=torch.bool)
-    again[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
-    ordered = ordered.masked_fill(again, ABSENT)
-    present = ordered != ABSENT
-    sums = [hashing.mix((hashing.mix(ordered[h] ^ hashing.key(f.seed, "set", h)) * present[h]).sum(0)) for h in range(2)]
-    result = hashing.spread((sums[0], sums[1]), f.primes, f.seed, "max")
-    count = present.sum(1).amin(0)
-    f.account.apply(int(count.numel()))
-    f.account.use("max")
-    known = planes.shape[0]
-    first = _first_present(members[0])
-    alone = planes.gather(1, first.expand(known, 1, *first.shape[2:])).squeeze(1)
-    result = torch.where(count == 1, alone, result[:known])
-    empty = count == 0
-    masked = bool(empty.any())
-    if masked:
-        result = result.masked_fill(empty, torch.nan)
-    width = max(1, int(count.max())) if count.numel() else 1
-    names = ordered.sort(1, descending=True).values[:, :width]  # ABSENT is the least: members first
-    degree = replace(VARIABLE.plus(degree), sign=degree.sign, piecewise=True)
-    return Value(result, degree, torch.where(names == ABSENT, names[:, :1], names), masked)
-
-
-def _first_present(members: Tensor) -> Tensor:
-    """Where the first member is that is not minus infinity: `(1, 1, *shape)`."""
-    return (members != ABSENT).to(torch.int8).argmax(0, keepdim=True).unsqueeze(0)
 
 
 def over_axes(f: Field, a: Value, axes: list[int], keep: bool) -> Value:
@@ -76,7 +43,7 @@ def over_axes(f: Field, a: Value, axes: list[int], keep: bool) -> Value:
     if keep:
         shape = [1 if axis in axes else n for axis, n in enumerate(a.shape)]
         result.planes = result.planes.view(result.planes.shape[0], *shape)
-        result.names = None if result.names is None else result.names.view(2, -1, *shape)
+        result.names = None if result.names is None else result.names.view(*result.names.shape[:2], *shape)
     return result
 
 
@@ -107,7 +74,7 @@ def amin(f: Field, a: Value, dim: Any = (), keepdim: bool = False) -> Value:
 def maximum(f: Field, a: Value, b: Value) -> Value:
     a, b = pair(f, a, b)
     for one, other in ((a, b), (b, a)):
-        if one.degree.excess == 0 and not one.masked and bool((one.planes == 0).all()) and not other.masked:
+        if not f.sets and one.degree.excess == 0 and not one.masked and bool((one.planes == 0).all()) and not other.masked:
             return f.free(
                 "relu", Value(torch.broadcast_tensors(*aligned(other.planes, one.planes))[0], other.degree), at_zero=0.0
             )
@@ -115,7 +82,7 @@ def maximum(f: Field, a: Value, b: Value) -> Value:
     planes = torch.broadcast_tensors(*aligned(a.planes, b.planes))
     shape = planes[0].shape[1:]
     held = [names_of(f, v) for v in (a, b)]
-    names = [n.reshape(2, n.shape[1], *[1] * (len(shape) - n.dim() + 2), *n.shape[2:]).expand(-1, -1, *shape) for n in held]
+    names = [n.reshape(*n.shape[:2], *[1] * (len(shape) - n.dim() + 2), *n.shape[2:]).expand(-1, -1, *shape) for n in held]
     members = [p.unsqueeze(1).expand(-1, n.shape[1], *shape) for p, n in zip(planes, names, strict=True)]
     return greatest(f, torch.cat(names, 1), torch.cat(members, 1), a.degree.plus(b.degree))
 
@@ -174,7 +141,7 @@ def max_pool(
     outside, index = where < 0, where.clamp_min(0).to(a.planes.device)
     width, taps, flat = held.shape[1], where.shape[0], a.planes.flatten(-rank)
     planes = flat[..., index]  # (r, lead, taps, *out)
-    names = held.flatten(-rank)[..., index].masked_fill(outside.to(a.planes.device), ABSENT)
+    names = held.flatten(-rank)[..., index].masked_fill(outside.to(a.planes.device), absent(f))
     lead = planes.dim() - index.dim() - 1
     names = names.movedim(2 + lead, 2).flatten(1, 2)
     planes = planes.movedim(1 + lead, 1).unsqueeze(1).expand(-1, width, taps, *[-1] * (lead + rank)).flatten(1, 2)
@@ -263,7 +230,9 @@ def clamp(f: Field, operation: Any, a: Value, low: Any = None, high: Any = None,
     if low is None and high is None:
         return a
     if high is None and low == 0:
-        return f.free("relu", a, at_zero=0.0)
+        return relu(f, a) if f.sets and not a.masked else f.free("relu", a, at_zero=0.0)
+    if low is not None and high is None and f.sets and not a.masked:
+        return maximum(f, a, f.scalar(low, a.planes.device))
     bounds = (None if low is None else float(low), None if high is None else float(high))
     at_zero = 0.0 if (low is None or low <= 0) and (high is None or high >= 0) else None
     return f.free(("clamp", *bounds), a, at_zero=at_zero)

@@ -10,11 +10,10 @@ from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflat
 from coequal.proofs.field.arithmetic import Field, Value
 from coequal.proofs.field.degree import Degree
 from coequal.proofs.field.errors import NotDecided
-from coequal.proofs.field.numbers import hash as hashing
+from coequal.proofs.field.semantics.sets import names_of, widened
 from coequal.proofs.field.semantics.table import means
 
 Tensor = torch.Tensor
-ABSENT = -(1 << 63)  # the name of minus infinity: no member at all
 
 MOVES = (
     "clone", "_to_copy", "lift_fresh_copy", "_unsafe_view", "cat", "stack", "repeat", "roll", "flip",
@@ -43,7 +42,8 @@ def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
     known = min(v.planes.shape[0] for v in values)
     at_once = _at_once(operation.overloadpacket.__name__, args, kwargs, known)
     named = operation.overloadpacket.__name__ not in NAMELESS and any(v.names is not None for v in values)
-    names = _names_moved(f, operation, leaves, spec) if named else None
+    lower = named and all(v.lower for v in values if v.names is not None) and not any(v.masked for v in values)
+    names = _names_moved(f, operation, leaves, spec, lower) if named else None
     degree = values[0].degree
     for v in values[1:]:
         degree = degree.beside(v.degree)
@@ -52,13 +52,13 @@ def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
     masked = any(v.masked for v in values)
     if at_once is not None:
         monomial = all(v.monomial for v in values) and not isinstance(args[-1], Fill)
-        return Value(at_once, degree, None if names is None else _named(names), masked, monomial)
+        return Value(at_once, degree, None if names is None else _named(f, names), masked, monomial, lower)
     moved = [_call(operation, leaves, spec, lambda v, i=i: v.planes[i]) for i in range(known)]
     if _accumulates(operation, args, kwargs):
         if masked:
             raise NotDecided("minus infinity is added up")
         return Value(f.reduce(torch.stack(moved)), degree)
-    return _gathered(moved, names, degree, masked)
+    return _gathered(f, moved, names, Value(values[0].planes, degree, None, masked, lower=lower))
 
 
 def _at_once(name: str, args: tuple, kwargs: dict, known: int) -> Tensor | None:
@@ -117,50 +117,33 @@ def _fills(f: Field, operation: Any, args: tuple, kwargs: dict, device: torch.de
     return filled, kwargs
 
 
-def _gathered(moved: list, names: list | None, degree: Degree, masked: bool) -> Any:
-    """One Value of the planes of one result, or a list of Values."""
+def _gathered(f: Field, moved: list, names: list | None, like: Value) -> Any:
+    """One Value of the planes of one result, or a list of Values; what is known of them is known of `like`."""
     if isinstance(moved[0], Tensor):
-        return Value(torch.stack(moved), degree, None if names is None else _named(names), masked)
+        held = None if names is None else _named(f, names)
+        return Value(torch.stack(moved), like.degree, held, like.masked, lower=like.lower)
     parts = zip(*moved, strict=True)
     renamed: Any = [None] * len(moved[0]) if names is None else zip(*names, strict=True)
-    return [
-        _gathered(list(part), None if n is None else list(n), degree, masked) for part, n in zip(parts, renamed, strict=True)
-    ]
+    return [_gathered(f, list(part), None if n is None else list(n), like) for part, n in zip(parts, renamed, strict=True)]
 
 
-def _named(names: list[Tensor]) -> Tensor:
-    """`(2, members, *shape)` of what was moved one by one."""
-    return torch.stack(names).view(2, -1, *names[0].shape)
+def _named(f: Field, names: list[Tensor]) -> Tensor:
+    """`(h, members, *shape)` of what was moved one by one."""
+    return torch.stack(names).view(f.count if f.sets else 2, -1, *names[0].shape)
 
 
 # -- the members of maxima move with them --------------------------------------------------------------------------------
 
 
-def names_of(f: Field, v: Value) -> Tensor:
-    """`(2, members, *shape)`: the members that each element is the greatest of; itself, unless it is a maximum."""
-    if v.names is not None:
-        return v.names
-    f.account.apply(v.planes[0].numel())  # two members that are confused make two sets equal
-    pair = hashing.digests([v.planes[: f.count].nan_to_num(0.0)], hashing.key(f.seed, "member"))
-    names = torch.stack(pair).unsqueeze(1)
-    return names.masked_fill(v.minus_infinity(), ABSENT) if v.masked else names
-
-
-def widened(names: Tensor, members: int) -> Tensor:
-    """The same sets with room for more: members repeated."""
-    missing = members - names.shape[1]
-    return names if missing <= 0 else torch.cat([names, names[:, :1].expand(-1, missing, *names.shape[2:])], 1)
-
-
-def _names_moved(f: Field, operation: Any, leaves: list, spec: Any) -> list:
+def _names_moved(f: Field, operation: Any, leaves: list, spec: Any, lower: bool) -> list:
     values = [leaf for leaf in leaves if isinstance(leaf, Value)]
-    members = max(1 if v.names is None else v.names.shape[1] for v in values)
-    named = {id(v): widened(names_of(f, v), members) for v in values}
+    members = max(1 if v.names is None or v.lower != lower else v.names.shape[1] for v in values)
+    named = {id(v): widened(names_of(f, v, lower=lower), members) for v in values}
     return [
         _call(operation, leaves, spec, lambda v, h=half, m=member: named[id(v)][h, m])
-        for half in range(2)
+        for half in range(next(iter(named.values())).shape[0])
         for member in range(members)
     ]
 
 
-__all__ = ["ABSENT", "MOVES", "Fill", "move", "names_of", "tree_map", "widened"]
+__all__ = ["MOVES", "Fill", "move", "tree_map"]

@@ -18,7 +18,7 @@ from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.numbers import hash as hashing
 from coequal.proofs.field.semantics.algebra import neg
 from coequal.proofs.field.semantics.maxima import Unknown, over_axes
-from coequal.proofs.field.semantics.moves import names_of, widened
+from coequal.proofs.field.semantics.sets import names_of, widened
 from coequal.proofs.field.semantics.table import means
 
 ORDER = "order of the members"

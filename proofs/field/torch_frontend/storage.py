@@ -16,7 +16,7 @@ from coequal.proofs.field.arithmetic import Field, Value, sign_of
 from coequal.proofs.field.degree import CONSTANT, VARIABLE, Degree
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.numbers.symbols import Symbols
-from coequal.proofs.field.semantics.moves import names_of, widened
+from coequal.proofs.field.semantics.sets import names_of, widened
 
 Tensor = torch.Tensor
 SMALL = 1 << 16  # storages up to this size are filled with NaN, so that whoever looks at them sees it
@@ -24,7 +24,7 @@ SMALL = 1 << 16  # storages up to this size are filled with NaN, so that whoever
 
 @dataclass
 class Residues:
-    """Of a whole storage: planes `(r, n)`, and for maxima the names of their members `(2, members, n)`."""
+    """Of a whole storage: planes `(r, n)`, and for maxima the names of their members `(h, members, n)`."""
 
     owner: Any  # the run it belongs to
     planes: Tensor
@@ -32,6 +32,7 @@ class Residues:
     names: Tensor | None = None
     masked: bool = False
     monomial: bool = False
+    lower: bool = False  # the names are those of minus the elements
     undefined: bool = False  # some numbers were NaN or infinite, as uninitialised memory may be
 
 
@@ -99,7 +100,7 @@ class Store:
         if held.undefined and not unwritten and bool(planes.isinf().any()):
             raise NotDecided("memory that was never written is read")
         names = None if held.names is None else _view(held.names, tensor)
-        return Value(planes, held.degree, names, held.masked and bool(planes[0].isnan().any()), held.monomial)
+        return Value(planes, held.degree, names, held.masked and bool(planes[0].isnan().any()), held.monomial, held.lower)
 
     def _constant(self, tensor: Tensor) -> Value:
         """What was computed beside it, or what its floats stand for."""
@@ -167,9 +168,10 @@ class Store:
     def _write_names(self, held: Residues, tensor: Tensor, value: Value) -> None:
         if held.names is None and value.names is None:
             return
-        if held.names is None:
-            held.names = names_of(self.field, Value(held.planes, masked=held.masked)).contiguous()
-        new = names_of(self.field, value)
+        lower = all(v.lower for v in (held, value) if v.names is not None) and not held.masked and not value.masked
+        before = Value(held.planes, names=held.names, masked=held.masked, lower=held.lower)
+        held.names, held.lower = names_of(self.field, before, lower=lower).clone(), lower
+        new = names_of(self.field, value, lower=lower)
         members = max(new.shape[1], held.names.shape[1])
         held.names = widened(held.names, members).contiguous()
         _view(held.names, tensor).copy_(_spread(widened(new, members), 2, tensor))
@@ -184,7 +186,9 @@ class Store:
         if planes.data_ptr() == value.planes.data_ptr():
             planes = planes if planes.is_contiguous() else planes.contiguous()
         names = None if value.names is None else value.names.reshape(*value.names.shape[:2], -1).contiguous()
-        self._attach(tensor.untyped_storage(), Residues(self, planes, value.degree, names, value.masked, value.monomial))
+        self._attach(
+            tensor.untyped_storage(), Residues(self, planes, value.degree, names, value.masked, value.monomial, value.lower)
+        )
         return tensor
 
     def copy_storage(self, source: Tensor, target: Tensor) -> None:

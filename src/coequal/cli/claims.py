@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from coequal.process import parent
 from coequal.process.parent import BadInput
 from coequal.proofs.claims.claim import BadClaims, Claim, published, read
 from coequal.proofs.claims.judge import FAILS, HOLDS, UNDER, UNKNOWN, Judgement, judge
+from coequal.proofs.cost.algebra.conventions import CONVENTIONS
 from coequal.report.document import Case, Cell, Column, Document, Line, Part, Section, Status, Table, Tone
 from coequal.subjects.errors import nearest
 
@@ -24,9 +28,16 @@ def document(options: argparse.Namespace) -> Document:
     """Judge. Whether numbers hold is a finding, not an error: the exit code is 0. BadInput: no such name, or a bad file."""
     try:
         claims = published() if options.data is None else list(read(Path(options.data)))
-        return judged(select(judge(claims), options.systems), everything=bool(options.systems))
+        judgements = judge(claims, functools.cache(functools.partial(measured, timeout=options.timeout)))
+        return judged(select(judgements, options.systems), everything=bool(options.systems))
     except BadClaims as error:
         raise BadInput(f"claims: {error}") from error
+
+
+def measured(code: str, shape: tuple[int, ...] | None, timeout: float) -> dict[str, Any]:
+    """What code of the user's counts for under each convention, in a process of its own; BadInput: it cannot be counted."""
+    asked = {"conventions": list(CONVENTIONS), "example": shape, **dict.fromkeys(("mode", "symbolic", "latex", "window"))}
+    return parent.run({"target": code, "cost": asked}, timeout)
 
 
 def select(judgements: Sequence[Judgement], names: Sequence[str]) -> list[Judgement]:

@@ -12,7 +12,8 @@ from coequal.report.formats import formats, to_file
 
 TARGET_HELP = (
     "path/to/file.py:NAME or package.module:NAME; NAME is a coequal.Subject, a function without arguments that returns"
-    " one, a module that an adapter recognises, or a coequal.family (NAME[option=value, ...] is one of its subjects)"
+    " one, a module that an adapter recognises, or a coequal.family (NAME[option=value, ...] is one of its subjects); or"
+    " the name of a package that there is a suite for, like continual-inference"
 )
 FILE_HELP = "; or an exported step with explicit states (step.onnx, step.pt2, a file of torch.jit), with --clip"
 
@@ -60,6 +61,17 @@ def gigabytes(text: str) -> float:
 def distance(text: str) -> float:
     """A distance, more than 0."""
     return _number(text, float, lambda d: 0 < d < float("inf"), "a distance, more than 0")
+
+
+def runtimes(text: str) -> list[str]:
+    """`onnxruntime,openvino,HINT=f32`: each runtime with the settings behind it."""
+    found: list[str] = []
+    for word in text.split(","):
+        if "=" in word and found:
+            found[-1] += f",{word}"
+        else:
+            found.append(word)
+    return found
 
 
 def probability(text: str) -> float:
@@ -157,10 +169,12 @@ def _verify(commands: Any) -> None:
     files.add_argument(
         *("--backend",),
         dest="backends",
-        action="append",
+        action="extend",
+        type=runtimes,
         default=[],
-        metavar="NAME[,SETTING=VALUE]",
-        help="run the file on this runtime, too: onnxruntime, openvino; may be repeated",
+        metavar="NAME[,SETTING=VALUE][,NAME...]",
+        help="run the file on these runtimes, too: onnxruntime, openvino (.onnx); compile, aotinductor, executorch, litert"
+        " (.pt2); may be repeated",
     )
     files.add_argument("--certificate", metavar="FILE", help="write what a third party needs to compute the proof again")
     files.add_argument("--time", type=natural, metavar="AXIS", help="axis of time in a clip (found from the frame)")
@@ -179,7 +193,7 @@ def _verify(commands: Any) -> None:
 def _campaign(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("families; with workers, a scheduler or a journal their search is a campaign")
     add = group.add_argument
-    add("--configurations", type=positive, default=40, metavar="N", help="how many of a family are drawn (40)")
+    add("--configurations", type=positive, metavar="N", help="how many of a family are drawn (40; of each in a suite, 20)")
     add("--workers", type=positive, metavar="N", help="processes that examine configurations (1); no result depends on it")
     add("--scheduler", metavar="ADDRESS", help="examine them on a Dask cluster, like tcp://host:8786 (coequal[dask])")
     add("--time-limit", type=seconds, metavar="SECONDS", help="of one configuration (60): what takes longer, died")
@@ -282,6 +296,8 @@ def _claims(commands: Any) -> None:
     command = commands.add_parser("claims", help="published numbers of operations and parameters, judged")
     command.add_argument("systems", nargs="*", metavar="SYSTEM", help="a paper, a model or a network; none: all of them")
     command.add_argument("--data", metavar="FILE", help="judge the numbers of this CSV file instead of the published ones")
+    text = "time limit for each network that is code of yours (600)"
+    command.add_argument("--timeout", type=seconds, default=600.0, metavar="SECONDS", help=text)
     _formats(command)
 
 

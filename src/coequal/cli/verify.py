@@ -6,15 +6,17 @@ import argparse
 import json
 import math
 import shlex
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from coequal.cli import again
 from coequal.equivalence.campaigns.found import FamilyReport
 from coequal.equivalence.report import Report
+from coequal.equivalence.suites.found import SuiteReport
 from coequal.process import parent
 from coequal.process.place import place_of
-from coequal.report import certificate, family, runtimes, verdict
+from coequal.report import certificate, family, runtimes, suite, verdict
 from coequal.report.document import Document, Place
 
 LOADING = (
@@ -24,6 +26,7 @@ LOADING = (
 
 CAMPAIGN = ("workers", "time_limit", "memory_limit", "journal", "resume", "scheduler")
 TIMEOUT = 600.0  # seconds
+Searched = TypeVar("Searched", FamilyReport, SuiteReport)
 
 
 def document(options: argparse.Namespace) -> Document:
@@ -36,6 +39,8 @@ def document(options: argparse.Namespace) -> Document:
     place = None if found is None else Place(*found)
     if isinstance(report, FamilyReport):
         return family.document(_repeated(report, options), place)
+    if isinstance(report, SuiteReport):
+        return suite.document(_repeated(report, options))
     report = again.repeated(report, options.seed, options.timeout, _request)
     said = _certified(verdict.document(report, options.require, place), report, options)
     ran = [_on_runtime(options, name) for name in options.backends]
@@ -62,10 +67,16 @@ def _certified(said: Document, report: Report, options: argparse.Namespace) -> D
     return certificate.written(said, options.certificate, made)
 
 
-def _repeated(report: FamilyReport, options: argparse.Namespace) -> FamilyReport:
+def _repeated(report: Searched, options: argparse.Namespace) -> Searched:
     """With what became of each printed command in a fresh process."""
-    timeout = min(options.timeout, TIMEOUT)
-    return report.replacing(lambda found: again.repeated(found, options.seed, timeout, _request))
+    ending = time.monotonic() + max(min(options.timeout, TIMEOUT) - report.seconds, 0.0)
+
+    def repeated(found: Report) -> Report:
+        if isinstance(report, SuiteReport) and time.monotonic() > ending:
+            return found
+        return again.repeated(found, options.seed, min(options.timeout, TIMEOUT), _request)
+
+    return report.replacing(repeated)
 
 
 def _on_runtime(options: argparse.Namespace, name: str) -> Any:

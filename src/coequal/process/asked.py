@@ -6,10 +6,12 @@ from typing import Any
 
 from coequal.equivalence.campaigns.search import Asked
 from coequal.equivalence.options import Options
-from coequal.process.target import prepared
+from coequal.process.target import is_of_a_suite, prepared
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.subject import Subject
 
+CONFIGURATIONS = 40  # of a family, unless it is said how many
+OF_EACH = 20  # of a family of a suite
 SHARE = 0.85  # of the time that is left: the last configuration is still to end, and the answer to be written
 
 
@@ -34,4 +36,6 @@ def asked_of(request: dict[str, Any], left: float) -> Asked:
         return prepared(target, value, **request["load"])
 
     options = Options(**{**request["options"], "effort": request["options"]["effort"] or "quick"})
-    return Asked(request["configurations"], options, request["require"], target, request["again"], prepare, SHARE * left)
+    apart = is_of_a_suite(target)
+    count = request["configurations"] or (OF_EACH if apart else CONFIGURATIONS)
+    return Asked(count, options, request["require"], target, request["again"], prepare, SHARE * left, apart)

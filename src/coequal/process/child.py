@@ -101,7 +101,7 @@ def _verified(folder: Path, request: dict[str, Any]) -> Any:
     """The report of a subject, of a family, or of an exported file on a runtime."""
     from coequal.equivalence.options import Options, Replay
     from coequal.process import exported
-    from coequal.process.target import is_family, loaded, prepared
+    from coequal.process.target import is_family, is_suite, loaded, prepared
 
     target = request["target"]
     if "backend" in request:
@@ -121,6 +121,11 @@ def _verified(folder: Path, request: dict[str, Any]) -> Any:
     else:
         usual = exported.usual(target, **request["load"])
         value = loaded(target, request.get("seed", 0))
+        if is_suite(value):
+            from coequal.process.suites import of_suite
+
+            (folder / STAGE).write_text("searching it")
+            return of_suite(value, {**request, "load": usual}, request["deadline"] - time.time())
         if is_family(value):
             from coequal.process.families import of_family
 

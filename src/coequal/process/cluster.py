@@ -49,6 +49,10 @@ class Cluster:
     def __enter__(self) -> Cluster:
         return self
 
+    def turn_to(self, request: dict[str, Any]) -> None:
+        """Another family: threads of the cluster begin new workers for it."""
+        self.request = request
+
     def __exit__(self, *error: object) -> None:
         with contextlib.suppress(OSError):  # it is gone
             self.client.run(close, self.request, on_error="ignore")

@@ -16,6 +16,20 @@ def of_target(target: str, options: dict[str, Any]) -> dict[str, Any]:
     example = options["example"]
     clip = None if example is None else random_clip(example)
     try:
+        if "conventions" in options:
+            return under_each(target, value, clip, options)
         return of_value(target, value, clip, options)
     except CostError as error:
         raise BadSubject(f"{target}: {error}") from error
+
+
+def under_each(target: str, value: Any, clip: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """The numbers alone, as `proofs/claims/judge.py` asks for them: of the clip, of what a step executes, parameters."""
+    counted = {name: of_value(target, value, clip, options | {"convention": name}) for name in options["conventions"]}
+    some = next(iter(counted.values()))
+    steps = {name: each["step"]["executed"] for name, each in counted.items() if each["step"] is not None}
+    return {
+        "clip": {name: each["clip"]["macs"] for name, each in counted.items()},
+        "step": steps or None,
+        "params": {"trainable": some["clip"]["params"]},
+    }

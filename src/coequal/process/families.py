@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +33,55 @@ def of_family(family: Family, request: dict[str, Any], left: float) -> FamilyRep
         BadSubject: Options that repeat one comparison were given, the family is no family, its journal cannot be gone on
             with, or there is no such cluster.
     """
-    asked, campaign = asked_of(request, left), request["campaign"]
-    limits = Limits(campaign["time_limit"] or Limits.seconds, campaign["memory_limit"] or Limits.memory)
-    handed = {**request, "limits": limits, "folder": os.getcwd()}
+    with workers(request) as run:
+        return searched(family, request, left, run)
+
+
+def searched(
+    family: Family, request: dict[str, Any], left: float, workers: Pool | Cluster, library: str = ""
+) -> FamilyReport:
+    """The same with workers that may have examined other families before.
+
+    Args:
+        family: What the target names.
+        request: That of the parent.
+        left: Seconds.
+        workers: Those of `workers(request)`.
+        library: What a family of a suite is about, with its version: a journal of another one is not gone on with.
+
+    Returns:
+        What became of its configurations.
+
+    Raises:
+        BadSubject: As in `of_family`.
+    """
+    asked, campaign, limits = asked_of(request, left), request["campaign"], _limits(request)
+    workers.turn_to(_handed(request))
     with contextlib.ExitStack() as stack:
-        run: Run = stack.enter_context(_workers(handed))
+        run: Run = workers
         if campaign["journal"] is not None:
-            about = identity(family, asked, limits=vars(limits), load=request["load"])
+            about = identity(
+                family, asked, limits=vars(limits), load=request["load"], **({"library": library} if library else {})
+            )
             journal = Journal(Path(campaign["journal"]), about, resume=campaign["resume"])
             run = stack.enter_context(journal).run(run)
         bar = stack.enter_context(Progress(asked.count))
         return search(family, asked, run, bar.update)
 
 
-def _workers(handed: dict[str, Any]) -> AbstractContextManager[Run]:
+def workers(request: dict[str, Any]) -> Pool | Cluster:
     """Here, unless there is a scheduler."""
-    campaign = handed["campaign"]
+    campaign = request["campaign"]
     if campaign["scheduler"] is None:
-        return Pool(handed, campaign["workers"] or 1)
-    return Cluster(handed, campaign["scheduler"])
+        return Pool(_handed(request), campaign["workers"] or 1)
+    return Cluster(_handed(request), campaign["scheduler"])
+
+
+def _limits(request: dict[str, Any]) -> Limits:
+    campaign = request["campaign"]
+    return Limits(campaign["time_limit"] or Limits.seconds, campaign["memory_limit"] or Limits.memory)
+
+
+def _handed(request: dict[str, Any]) -> dict[str, Any]:
+    """A request as it goes to workers."""
+    return {**request, "limits": _limits(request), "folder": os.getcwd()}

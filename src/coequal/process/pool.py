@@ -65,6 +65,7 @@ class Worker:
         self.request = request
         self.limits: Limits = request["limits"]
         self.process: subprocess.Popen[bytes] | None = None
+        self.loaded: dict[str, Any] | None = None  # the request that the process has
         self.closed, self.lock = False, threading.Lock()
 
     def examine(self, job: Job) -> Tried:
@@ -93,13 +94,15 @@ class Worker:
 
     def _running(self) -> subprocess.Popen[bytes]:
         """The process, which has loaded the family."""
-        if self.process is not None and self.process.poll() is None:
-            return self.process
+        alive = self.process if self.process is not None and self.process.poll() is None else None
+        if alive is not None and self.loaded is self.request:
+            return alive
         for _ in range(TRIES):
-            process = self._started()
+            process, alive = alive or self._started(), None
             said, _ = _asked(process, self.request, LOADING)
             if _is_answer(said):
                 _complain(said)
+                self.loaded = self.request
                 return process
         raise BadSubject(f"{self.request['target']}: {death(process)}, while a worker was loading it")
 
@@ -140,6 +143,11 @@ class Pool:
 
     def __enter__(self) -> Pool:
         return self
+
+    def turn_to(self, request: dict[str, Any]) -> None:
+        """Another family: workers that are there load it when they are asked next. None of them examines anything now."""
+        for worker in self.workers:
+            worker.request, worker.limits = request, request["limits"]
 
     def __exit__(self, *error: object) -> None:
         for worker in self.workers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -14,10 +14,12 @@ from coequal.equivalence.options import Options, Replay
 from coequal.equivalence.report import Report
 from coequal.equivalence.verify import verify
 from coequal.process.exported import load
+from coequal.subjects.artefacts import onnx_parts, pt2_parts
 from coequal.subjects.artefacts.find import program_of
 from coequal.subjects.artefacts.onnx_file import OnnxProgram
-from coequal.subjects.artefacts.onnx_parts import parts
+from coequal.subjects.artefacts.parts import Part
 from coequal.subjects.artefacts.program import Program
+from coequal.subjects.artefacts.pt2 import ExportedStep
 from coequal.subjects.backends.find import runtime
 from coequal.subjects.backends.runtime import RuntimeProgram
 from coequal.subjects.errors import BadSubject
@@ -35,38 +37,52 @@ class OnRuntime:
     report: Report
 
 
+PARTS: dict[type, Callable[..., Iterable[Part]]] = {OnnxProgram: onnx_parts.parts, ExportedStep: pt2_parts.parts}
+
+
 def of_target(target: str, text: str, given: dict[str, Any], options: Options, replay: Replay, again: str) -> OnRuntime:
     """The file on the runtime that `text` names. BadSubject: there is none, it is not installed, or refuses the file.
 
     `again`: the target with its options, as a line begins that repeats a comparison.
     """
-    backend, _, settings = runtime(text)
-    program = program_of(target)
-    if not isinstance(program, OnnxProgram):
-        raise BadSubject(f"--backend {text}: runtimes run files of ONNX; {target} is none")
-    started = backend.start(program.model, settings)
+    backend, name, settings = runtime(text)
+    program: Any = program_of(target)
+    if type(program) not in PARTS or not target.endswith(backend.FILES):
+        raise BadSubject(f"--backend {name} {_runs(backend, target)}")
+    started = backend.start(_model(program), settings)
+    inputs = _inputs(program)
+    started.run([x.numpy() for x in inputs])  # what it refuses is said now
 
     def wrapped(step: Program) -> Program:
-        assert isinstance(step, OnnxProgram)
         return RuntimeProgram(step, started)
 
     subject = load(target, wrapped=wrapped, **given)
     subject = dataclasses.replace(subject, allow=(*subject.allow, *NOT_ASKED), suspects=None)
-    asked = canary(parts(program, _inputs(program)), lambda model, s: backend.start(model, s).run, settings, backend.CURES)
+    parts = PARTS[type(program)](program, inputs)
+    asked = canary(parts, lambda model, s: backend.start(model, s).run, settings, backend.CURES)
     line = shlex.join([*shlex.split(again), "--backend", text])
     report = dataclasses.replace(verify(subject, options, replay, target=line), target=target)
     return OnRuntime(text, started.name, asked, report)
 
 
 def check_names(target: str, names: Iterable[str]) -> None:
-    """BadSubject: one of the names is no runtime's, or the target is no file that runtimes run."""
-    for name in names:
-        runtime(name)
-    if not target.endswith(".onnx"):
-        raise BadSubject(f"--backend: runtimes run files of ONNX; {target} is none by its name")
+    """BadSubject: one of the names is no runtime's, or none of them runs files of the target's kind."""
+    backends = {text: runtime(text) for text in names}
+    if not any(target.endswith(backend.FILES) for backend, _, _ in backends.values()):
+        (backend, name, _), *_ = backends.values()
+        raise BadSubject(f"--backend {name} {_runs(backend, target)} by its name")
 
 
-def _inputs(program: OnnxProgram) -> tuple[torch.Tensor, ...]:
+def _runs(backend: Any, target: str) -> str:
+    return f"runs files that end in {backend.FILES}, as coequal export writes them; {target} is none"
+
+
+def _model(program: Any) -> Any:
+    """What runtimes take: of ONNX its model."""
+    return program.model if isinstance(program, OnnxProgram) else program
+
+
+def _inputs(program: Any) -> tuple[torch.Tensor, ...]:
     """Numbers of the declared shapes; a size that varies is 2."""
     generator = torch.Generator().manual_seed(0)
     drawn = []

@@ -130,6 +130,8 @@ def subject_from(target: str, value: Any, clip: torch.Tensor | None, **overrides
 
 def named(target: str) -> Any:
     """The object that stands under `target`, not yet called."""
+    if is_of_a_suite(target) and (found := _of_a_suite(target)) is not None:
+        return found
     where, colon, name = target.rpartition(":")
     if not colon:
         where, name = target, ""
@@ -140,6 +142,36 @@ def named(target: str) -> Any:
     else:
         return _system(target)
     return _attribute(module, where, name)
+
+
+def is_of_a_suite(target: str) -> bool:
+    """Whether a target is the name of a distribution that there is a suite for, or one of its families."""
+    from coequal.equivalence.suites import names
+
+    return names.is_of_a_suite(target)
+
+
+def is_suite(value: Any) -> bool:
+    """Whether a value is a suite."""
+    found = sys.modules.get("coequal.equivalence.suites.find")
+    return found is not None and isinstance(value, found.Suite)
+
+
+def _of_a_suite(target: str) -> Any:
+    """All families of a library, or one of them; None: the library itself has that name."""
+    from coequal.equivalence.suites.find import family_of, suite_of
+
+    name, colon, family = target.partition(":")
+    with blamed(f"importing the suite of {name}"):
+        suite = suite_of(name)
+    if (
+        colon
+        and family not in suite.families
+        and name.isidentifier()
+        and hasattr(import_module(name), family.partition(".")[0])
+    ):
+        return None
+    return family_of(suite, family) if colon else suite
 
 
 def _system(name: str) -> Subject:

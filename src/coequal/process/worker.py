@@ -1,8 +1,8 @@
 """A process that examines configurations of one family, one after the other, for `coequal.process.pool`.
 
-It reads pickles from its standard input, a request and then jobs, and answers each with one line of JSON on what was its
-standard output; prints of the user's code go to stderr. What it cannot catch ends it: `faulthandler` then writes the stack
-where the answer was to stand. It ends with the process that asks.
+It reads pickles from its standard input, a request and then jobs, or another request, and answers each with one line of JSON
+on what was its standard output; prints of the user's code go to stderr. What it cannot catch ends it: `faulthandler` then
+writes the stack where the answer was to stand. It ends with the process that asks.
 """
 
 from __future__ import annotations
@@ -48,15 +48,19 @@ def main() -> None:
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, answers, all_threads=False)
     request = pickle.load(jobs)
-    waiting = queue.SimpleQueue[Job]()
+    waiting = queue.SimpleQueue[Any]()
     threading.Thread(target=_read, args=(jobs, waiting), daemon=True).start()
     examine = _answered(answers, request["target"], lambda: _loaded(request))
-    limits: Limits = request["limits"]
     while examine is not None:
         job = waiting.get()
+        if isinstance(job, dict):
+            request = job
+            examine = _answered(answers, request["target"], lambda request=request: _loaded(request))
+            continue
+        limits: Limits = request["limits"]
         _limit_memory(limits.memory)
         faulthandler.dump_traceback_later(limits.seconds + GRACE, exit=True, file=answers)
-        _answered(answers, request["target"], lambda job=job: examine(job))
+        _answered(answers, request["target"], lambda job=job, examine=examine: examine(job))
         faulthandler.cancel_dump_traceback_later()
 
 
@@ -69,7 +73,7 @@ def _channels() -> tuple[IO[bytes], IO[bytes]]:
     return jobs, answers
 
 
-def _read(jobs: IO[bytes], waiting: queue.SimpleQueue[Job]) -> None:
+def _read(jobs: IO[bytes], waiting: queue.SimpleQueue[Any]) -> None:
     """Hand jobs over until nobody is left who sends them."""
     with contextlib.suppress(EOFError, OSError, pickle.UnpicklingError):
         while True:
@@ -111,7 +115,8 @@ def _loaded(request: dict[str, Any]) -> Any:
     from coequal.process.target import loaded, seed_all
 
     os.chdir(request["folder"])
-    sys.path.append(request["folder"])  # at the end, as in the child
+    if request["folder"] not in sys.path:
+        sys.path.append(request["folder"])  # at the end, as in the child
     torch.set_num_threads(1)  # there is a worker for each processor, it may be
     seed_all(request["seed"])
     family, asked = loaded(request["target"], request["seed"]), asked_of(request, 0.0)

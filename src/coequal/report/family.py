@@ -48,7 +48,7 @@ def document(report: FamilyReport, place: Place | None = None) -> Document:
         tone="bad" if report.exit_code() == 1 else "warn" if report.exit_code() else "good",
         meaning=_meaning(report),
         parts=tuple(_parts(report)),
-        cases=tuple(_cases(report)),
+        cases=tuple(cases(report)),
         place=place,
         data=report.to_dict(),
         exit_code=report.exit_code(),
@@ -73,12 +73,12 @@ def _meaning(report: FamilyReport) -> str:
 
 
 def _parts(report: FamilyReport) -> Iterator[Part]:
-    for number, finding in enumerate(report.findings, 1):
-        yield _finding(report, finding, number)
+    for number, found in enumerate(report.findings, 1):
+        yield finding(report, found, number)
     if report.tried:
-        yield _coverage(report)
+        yield coverage(report)
     if report.refusals:
-        yield _refusals(report.refusals)
+        yield refusals(report.refusals)
     lines = [*filter(None, [report.stopped]), *_few(report)]
     if lines:
         yield Section("notes", (Notes(tuple(lines)),))
@@ -90,12 +90,12 @@ def _few(report: FamilyReport) -> list[str]:
     return [f"{len(report.tried)} of {report.asked} configurations: no others were drawn"]
 
 
-def _finding(report: FamilyReport, finding: Finding, number: int) -> Section:
+def finding(report: FamilyReport, one: Finding, number: int) -> Section:
     """The cause as a title, the smallest configuration, and how that is seen again."""
-    smallest = finding.smallest
+    smallest = one.smallest
     rows: list[tuple[str, str | Cell]] = [
         ("smallest", Cell(_configuration(smallest.configuration), code=True)),
-        ("shown by", _shown_by(report, finding)),
+        ("shown by", _shown_by(report, one)),
     ]
     again = ""
     if (found := smallest.counterexample) is not None:
@@ -104,9 +104,9 @@ def _finding(report: FamilyReport, finding: Finding, number: int) -> Section:
         again = found.reproduce
     elif smallest.outcome != "problem":
         rows.append(("what", smallest.detail))
-        again = finding.again
+        again = one.again
     lines = (Line(again, "reproduce", code=True),) if again else ()
-    return Section(f"finding {number}: {finding.cause}", (Facts(tuple(rows)), *lines), TONES[smallest.outcome])
+    return Section(f"finding {number}: {one.cause}", (Facts(tuple(rows)), *lines), TONES[smallest.outcome])
 
 
 def _shown_by(report: FamilyReport, finding: Finding) -> str:
@@ -120,12 +120,12 @@ def _configuration(values: dict[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items())
 
 
-def _coverage(report: FamilyReport) -> Table:
+def coverage(report: FamilyReport) -> Table:
     """Option by value or range of values, against outcomes."""
     outcomes = list(report.counts)
     columns = (Column("option", "name"), Column("value", "phrase"), *(Column(outcome, "number") for outcome in outcomes))
     rows: list[tuple[str | Cell, ...]] = [
-        (option if first else "", value, *(_count(counts, outcome) for outcome in outcomes))
+        (option if first else "", value, *(count(counts, outcome) for outcome in outcomes))
         for option, values in report.coverage().items()
         for first, (value, counts) in _firsts(grouped(values))
     ]
@@ -136,7 +136,8 @@ def _firsts(rows: list[tuple[str, Counter[str]]]) -> list[tuple[bool, tuple[str,
     return [(i == 0, row) for i, row in enumerate(rows)]
 
 
-def _count(counts: Counter[str], outcome: str) -> Cell:
+def count(counts: Counter[str], outcome: str) -> Cell:
+    """How many configurations had an outcome; none is a dash."""
     tone: Tone = "" if outcome in GOOD else TONES[outcome]
     return Cell(str(counts[outcome]), tone) if counts[outcome] else Cell("-", "dim")
 
@@ -161,7 +162,8 @@ def _sum(values: dict[str, Counter[str]], names: list[str]) -> Counter[str]:
     return sum((values[name] for name in names), Counter[str]())
 
 
-def _refusals(reasons: dict[str, int]) -> Section:
+def refusals(reasons: dict[str, int]) -> Section:
+    """Why configurations were refused, the most frequent reasons first."""
     rows = list(reasons.items())
     shown = [(str(count), reason) for reason, count in rows[:REASONS]]
     if rest := rows[REASONS:]:
@@ -169,7 +171,7 @@ def _refusals(reasons: dict[str, int]) -> Section:
     return Section("refused by the library", (Table((Column("", "number"), Column("")), tuple(shown)),), "dim")
 
 
-def _cases(report: FamilyReport) -> Iterator[Case]:
+def cases(report: FamilyReport) -> Iterator[Case]:
     """The family itself, and each finding."""
     status: Status = "passed" if report.exit_code() == 0 else "error" if not report.findings else "failed"
     yield Case("configurations", status, _meaning(report), seconds=report.seconds)

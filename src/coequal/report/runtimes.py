@@ -33,7 +33,7 @@ def beside(document: Document, report: Report, found: Sequence[Any]) -> Document
     """
     artefact = Cell(report.verdict.value, TONES[report.verdict.value])
     rows = [_row(one, artefact) for one in found]
-    lines = [line for one in found for line in _lines(one)]
+    lines = [line for one in found for line in _lines(one)] + _not_executed(report, found)
     parts: list[Part] = [Table(COLUMNS, tuple(rows)), *([Notes(tuple(lines))] if lines else [])]
     differ = [one.report.counterexample for one in found if one.report is not None and one.report.counterexample is not None]
     parts += [Line(example.reproduce, "reproduce", code=True) for example in differ if example.reproduce]
@@ -46,6 +46,17 @@ def beside(document: Document, report: Report, found: Sequence[Any]) -> Document
         data=data,
         exit_code=1 if 1 in codes else max(codes),
     )
+
+
+def _not_executed(report: Report, found: Sequence[Any]) -> list[str]:
+    """What a proof does not speak of."""
+    ran = [_name(one) for one in found if one.report is not None]
+    if report.proof is None or not ran:
+        return []
+    return [
+        f"exact arithmetic ran the graph that stands in the file, not what {', '.join(ran)} made of it: that ran on whole"
+        " numbers and floats"
+    ]
 
 
 def _name(one: Any) -> str:

@@ -71,7 +71,13 @@ def concat(node: Node, *tensors: Tensor) -> Tensor:
     return torch.cat(tensors, node.get("axis"))
 
 
-@operator("Split", attributes="axis num_outputs")
+def _counts(node: Node) -> str | None:
+    if node.opset >= 18 and node.get("num_outputs") is None and not node.inputs[1:]:
+        return "neither sizes nor num_outputs are given: from opset 18 on it needs one of them"
+    return None
+
+
+@operator("Split", attributes="axis num_outputs", refused=_counts)
 def split(node: Node, x: Tensor, sizes: Tensor | None = None) -> tuple[Tensor, ...]:
     """Into parts of these sizes, or into equal ones, of which the last may be smaller, or empty."""
     axis, count = node.get("axis", 0), len(node.outputs)

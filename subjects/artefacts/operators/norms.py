@@ -49,4 +49,6 @@ def group_norm(node: Node, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
 
 @operator("LpNormalization", attributes="axis p")
 def lp_norm(node: Node, x: Tensor) -> Tensor:
-    return x / torch.linalg.vector_norm(x, node.get("p", 2), node.get("axis", -1), keepdim=True)
+    """Zeros, whose norm is zero, stay zeros."""
+    norm = torch.linalg.vector_norm(x, node.get("p", 2), node.get("axis", -1), keepdim=True)
+    return torch.where(norm == 0, torch.zeros_like(x), x / norm)

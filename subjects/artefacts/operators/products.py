@@ -91,16 +91,3 @@ def conv_transpose(node: Node, x: Tensor, weight: Tensor, bias: Tensor | None = 
     for axis, (a, b) in enumerate(zip(before, after, strict=True), 2):
         whole = whole.narrow(axis, a, whole.shape[axis] - a - b)
     return whole
-
-
-@operator("MatMulInteger")
-def matmul_integer(node: Node, a: Tensor, b: Tensor, zero_a: Tensor | None = None, zero_b: Tensor | None = None) -> Tensor:
-    """Whole numbers, less their zero points, in 32 bits."""
-    left, right = (x.to(torch.int32) for x in (a, b))
-    left = (
-        left
-        if zero_a is None
-        else left - (zero_a.to(torch.int32) if zero_a.dim() == 0 else zero_a.to(torch.int32)[..., None])
-    )
-    right = right if zero_b is None else right - zero_b.to(torch.int32)
-    return torch.matmul(left, right)

@@ -68,7 +68,7 @@ def argument(node: Node, x: Tensor) -> Tensor:
     return (torch.argmax if node.kind == "ArgMax" else torch.argmin)(x, node.get("axis", 0), bool(node.get("keepdims", 1)))
 
 
-@operator("TopK", attributes="axis largest sorted")
+@operator("TopK", attributes="axis largest sorted", refused=only(sorted=(1,)))
 def topk(node: Node, x: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
     """Of equal numbers the one with the lower index comes first; torch.topk promises no order among them."""
     count, axis, largest = int(k.reshape(()).item()), node.get("axis", -1), bool(node.get("largest", 1))

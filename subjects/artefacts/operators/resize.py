@@ -1,12 +1,17 @@
-"""Resize: nearest or linear, axis by axis, at the places that the coordinate transformation names."""
+"""Resize: nearest or linear, axis by axis, at the places that the coordinate transformation names.
+
+Where the nearest element is another one in single precision than in double, runtimes differ: that is refused.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
 
-from coequal.subjects.artefacts.operators.table import Node, only, operator, whole
+from coequal.subjects.artefacts.operators.table import Node, only, operator, refuse, whole
 
 Tensor = torch.Tensor
 
@@ -45,7 +50,13 @@ def resize(
 def _along(node: Node, x: Tensor, axis: int, size: int, scale: float, mode: str) -> Tensor:
     places, last = [_place(node, i, size, x.shape[axis], scale) for i in range(size)], x.shape[axis] - 1
     if mode == "nearest":
-        return x.index_select(axis, _indices([min(max(_nearest(node, p), 0), last) for p in places], x))
+        single = [float(_place(node, np.float32(i), size, x.shape[axis], np.float32(scale))) for i in range(size)]
+        nearest = [_nearest(node, p) for p in places]
+        if nearest != [_nearest(node, p) for p in single]:
+            raise refuse(
+                node, f"nearest_mode {node.get('nearest_mode')!r} where rounding decides: scale {scale:g} of {last + 1}"
+            )
+        return x.index_select(axis, _indices([min(max(n, 0), last) for n in nearest], x))
     low = [math.floor(p) for p in places]
     share = torch.tensor([p - n for p, n in zip(places, low, strict=True)], dtype=x.dtype, device=x.device)
     share = share.reshape([-1 if i == axis else 1 for i in range(x.dim())])
@@ -57,14 +68,15 @@ def _indices(places: list[int], x: Tensor) -> Tensor:
     return torch.tensor(places, dtype=torch.int64, device=x.device)
 
 
-def _place(node: Node, i: int, size: int, before: int, scale: float) -> float:
+def _place(node: Node, i: Any, size: int, before: int, scale: Any) -> Any:
     """Where an element of the result stands in the original."""
     how = node.get("coordinate_transformation_mode", "half_pixel")
     if how == "asymmetric":
         return i / scale
     if how == "align_corners":
         return i * (before - 1) / (size - 1) if size > 1 else 0.0
-    return (i + 0.5) / scale - 0.5 if how == "half_pixel" or size > 1 else 0.0
+    half = type(scale)(0.5)
+    return (i + half) / scale - half if how == "half_pixel" or size > 1 else 0.0
 
 
 def _nearest(node: Node, place: float) -> int:

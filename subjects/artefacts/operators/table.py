@@ -7,7 +7,9 @@ operator without a meaning. Nothing is guessed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +60,24 @@ class Refused(BadSubject):
 
 
 OPERATORS: dict[str, Meaning] = {}
+_computed: ContextVar[str] = ContextVar("computed", default="")
+
+
+def computed() -> str:
+    """The node that is being computed, in words; empty: none."""
+    return _computed.get()
+
+
+@contextmanager
+def computing(node: Node) -> Iterator[None]:
+    """Inside, this node is being computed."""
+    token = _computed.set(str(node))
+    try:
+        yield
+    finally:
+        _computed.reset(token)
+
+
 NEWEST = 26
 
 

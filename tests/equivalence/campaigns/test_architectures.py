@@ -1,5 +1,7 @@
 """The strategies: what they draw is valid, and everything they promise to cover is covered."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,16 @@ from hypothesis import strategies as st
 
 import coequal
 from coequal import strategies
+from coequal.reference.activation import Activation
+from coequal.reference.adaptive_pool import AdaptiveAvgPool
 from coequal.reference.attention import MultiheadAttention
+from coequal.reference.compose import Residual
 from coequal.reference.conv import Conv
+from coequal.reference.frame_difference import FrameDifference
+from coequal.reference.layer import Layer
+from coequal.reference.non_local import NonLocal
+from coequal.reference.shift import TemporalShift
+from coequal.reference.squeeze_excite import SqueezeExcite
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -45,6 +55,19 @@ def test_contents_depend_on_the_seed_alone():
         assert (make(4) != make(5)).any()
 
 
+def has(layer, kinds):
+    """Whether operators of all these kinds are in a tree, or containers."""
+    inside = getattr(layer, "layers", ()) or [child for child in vars(layer).values() if isinstance(child, Layer)]
+    return all(isinstance(layer, kind) or any(has(child, (kind,)) for child in inside) for kind in kinds)
+
+
+# what published networks put together: TSM, TEA, TAda2D, CoX3D
+NETWORKS = [
+    *[(TemporalShift, Conv), (FrameDifference, Activation, Residual), (AdaptiveAvgPool, Conv, Residual)],
+    (SqueezeExcite, Conv),
+]
+
+
 WANTED = {
     "conv": [
         lambda layer: layer.padding_mode == "reflect" and layer.padding[0] == 2,
@@ -55,7 +78,11 @@ WANTED = {
     "pool": [lambda layer: getattr(layer, "ceil_mode", False) and layer.stride[0] == 3],
     "attention": [lambda layer: isinstance(layer, MultiheadAttention) and layer.mode == "single"],
     "transformer": [lambda layer: layer.num_layers == 3 and layer.layer.norm_first],
-    "compose": [lambda layer: layer.timing.stride == 4, lambda layer: len(layer.layers) == 3],
+    "compose": [
+        *(lambda layer: layer.timing.stride == 4, lambda layer: len(layer.layers) == 3),
+        *(functools.partial(has, kinds=kinds) for kinds in NETWORKS),
+    ],
+    "non_local": [functools.partial(has, kinds=(NonLocal, Conv, Residual))],
 }
 
 

@@ -11,7 +11,7 @@ from coequal.proofs.claims.claim import COLUMNS, BadClaims, published, read, sou
 from coequal.systems.catalogue import SYSTEMS
 
 # networks of which no number was found in print
-NOT_PRINTED = ("GTZAN", "MTV", "TSM-MobileNetV2 online", "S3D-G", "3D Res", "TAda2D", "TEA-R50_8")
+NOT_PRINTED = ("GTZAN", "MTV", "TSM-MobileNetV2 online", "S3D-G", "3D Res", "TAda2D", "TEA-R50_8", "BQN")
 GOOD = {
     **{"system": "A", "model": "net", "mode": "clip", "input": "3x8x224x224", "quantity": "flops", "published": "28.61"},
     **{"unit": "G", "convention": "ptflops", "source": "table 1", "verified": "yes"},
@@ -32,6 +32,15 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     (claim,) = read(written(tmp_path / "mine.csv", GOOD))
     assert claim.value == Decimal("28.61")
     assert claim.scale == 10**9
+
+
+def test_the_last_three_columns_may_be_left_out(tmp_path: Path) -> None:
+    """Of code nothing else need be said; of a network of the catalogue, what to count."""
+    code = GOOD | {"network": "net.py:Net"}
+    (claim,) = read(written(tmp_path / "mine.csv", code, columns=COLUMNS[:-2]))
+    assert (claim.network, claim.counters, claim.why) == ("net.py:Net", "", "")
+    with pytest.raises(BadClaims, match="neither counters to try nor a why"):
+        list(read(written(tmp_path / "mine.csv", GOOD, columns=COLUMNS[:-3])))
 
 
 @pytest.mark.parametrize(
@@ -58,8 +67,11 @@ def test_what_is_missing_is_named(change: dict[str, str], message: str, tmp_path
 
 
 def test_a_missing_column_and_a_line_that_is_too_long(tmp_path: Path) -> None:
-    path = written(tmp_path / "mine.csv", GOOD, columns=COLUMNS[:-1])
-    with pytest.raises(BadClaims, match=r"the first line must name the columns .*; missing: why$"):
+    path = written(tmp_path / "mine.csv", GOOD, columns=tuple(name for name in COLUMNS if name != "source"))
+    with pytest.raises(BadClaims, match=r"the first line must name the columns .*; missing: source$"):
+        list(read(path))
+    path.write_text(path.read_text().replace("system,", "sytem,source,system,", 1))
+    with pytest.raises(BadClaims, match=r"the first line names 'sytem'; the columns are system, "):
         list(read(path))
     path = written(tmp_path / "mine.csv", GOOD)
     path.write_text(path.read_text().rstrip("\n") + ",more\n")

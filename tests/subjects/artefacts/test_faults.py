@@ -15,7 +15,9 @@ from torch import nn
 import coequal
 from coequal.equivalence.report import Report
 from coequal.process.exported import load
+from coequal.subjects.artefacts.find import program_of
 from coequal.subjects.artefacts.pair import clip_of_module, subject_of_pair
+from coequal.subjects.artefacts.suspects import LOST
 from coequal.subjects.errors import BadSubject
 from tests.subjects.artefacts import nets
 
@@ -311,6 +313,56 @@ def lstm_of(net: Any) -> Model:
     return helper.make_model(
         helper.make_graph(nodes, "step", given, out, held_), opset_imports=[helper.make_opsetid("", 17)], ir_version=10
     )
+
+
+def test_a_step_whose_states_are_lost_is_told(net: nn.Module) -> None:
+    """As torch.onnx writes a module whose past is a buffer: it is a constant of the file, and does not come out."""
+    model = step_of(net)
+    for name, shape in (("past", (1, 3, 2, 6)), ("h", (1, 1, 4))):
+        model.graph.input.remove(next(port for port in model.graph.input if port.name == name))
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(shape, np.float32), name))
+    for name in ("past_out", "h_out"):
+        model.graph.output.remove(next(port for port in model.graph.output if port.name == name))
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    clip = clip_of_module(net, torch.randn(1, 3, 8, 6), "net")
+    report = coequal.verify(
+        subject_of_pair(OnnxProgram(model, "step.onnx"), clip, time_known=False), effort="quick", checks=("values",)
+    )
+    assert report.verdict == "different"
+    told = [finding.detail for finding in report.findings if finding.name == "remedy"]
+    assert told == [LOST]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_buffer_that_is_lost_is_told_also_where_the_clip_has_one_of_its_name(tmp_path: Path) -> None:
+    """As in a network whose one module serves both modes."""
+    net, example = nets.one()
+    net.register_buffer("past", torch.zeros(2, 3, 2))
+    step = program_of(nets.ring(tmp_path / "wrong.pt2", written=False))
+    subject = subject_of_pair(step, clip_of_module(net, example, "net"), time_known=False)
+    report = coequal.verify(subject, effort="quick", checks=("values",))
+    assert report.verdict == "different"
+    assert [finding.detail for finding in report.findings if finding.name == "remedy"] == [LOST]
+
+
+RUN = {name: fault for name, (fault, _) in FAULTS.items()}
+
+
+@pytest.mark.parametrize("fault", [None, *RUN])
+def test_on_the_runtime_a_planted_fault_differs_and_its_right_twin_agrees(fault: str | None, net: nn.Module) -> None:
+    """By behaviour alone: the runtime is not looked into."""
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    from coequal.subjects.backends import onnxruntime
+    from coequal.subjects.backends.runtime import RuntimeProgram
+
+    model = step_of(net)
+    if fault is not None:
+        RUN[fault](model)
+    step = RuntimeProgram(OnnxProgram(model, "step.onnx"), onnxruntime.start(model, {}))
+    torch.manual_seed(5)
+    subject = subject_of_pair(step, clip_of_module(net, torch.randn(2, 3, 8, 6), "net"), time_known=False)
+    report = coequal.verify(subject, effort="quick", checks=("values",))
+    assert report.verdict == ("tested" if fault is None else "different")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -42,6 +42,11 @@ def u(low: int, high: int, *shape: int, kind: type = np.uint8) -> np.ndarray:
     return RANDOM.integers(low, high, shape).astype(kind)
 
 
+def s(number: float) -> np.ndarray:
+    """A scale."""
+    return np.array(number, dtype=np.float32)
+
+
 @dataclass
 class Case:
     """One node; `steps` is the number of roundings on its longest path, 0 where it must be the very numbers."""
@@ -243,12 +248,64 @@ CASES: list[Case] = [
     recurrent("GRU", 2, direction="bidirectional", linear_before_reset=1),
     recurrent("RNN", activations=["Relu"]),
     recurrent("LSTM", activations=["Sigmoid", "Relu", "Tanh"]),
+    Case("LpNormalization", (np.array([[3, -4], [0, 0]], np.float32),), 4, {"axis": 1, "p": 2}),
     # quantised
     *[Case("QuantizeLinear", (3 * f(2, 3, 4), np.array(0.1, np.float32), np.array(z))) for z in (np.uint8(7), np.int8(-3))],
     Case("QuantizeLinear", (3 * f(2, 3, 4), p(3), u(0, 9, 3)), attributes={"axis": 1}),
     Case("DequantizeLinear", (u(0, 255, 2, 3, 4), np.array(0.1, np.float32), np.array(7, np.uint8)), 2),
     Case("DequantizeLinear", (u(-9, 9, 2, 3, 4, kind=np.int8), p(3), u(-3, 3, 3, kind=np.int8)), 2, {"axis": 1}),
-    Case("DynamicQuantizeLinear", (f(3, 4),), 2, outputs=3),
+    Case(
+        "DequantizeLinear",
+        (u(0, 255, 4), np.array(0.1, np.float32), np.array(7, np.uint8)),
+        2,
+        {"output_dtype": 10},
+        opset=23,
+    ),
+    *[Case("DynamicQuantizeLinear", (x,), 2, outputs=3) for x in (f(3, 4), p(3, 4), np.zeros((2, 3), np.float32))],
+    # sums of products of whole numbers, which are exact, and requantised
+    *[
+        Case(
+            "ConvInteger",
+            (u(0, 256, 2, 3, 9), u(*r, 4, 3, 3, kind=k), np.array(9, np.uint8), np.array(z, k)),
+            0,
+            {"pads": [2, 0]},
+        )
+        for k, r, z in ((np.uint8, (0, 256), 30), (np.int8, (-128, 128), 0))
+    ],
+    Case("ConvInteger", (u(0, 256, 2, 4, 9), u(0, 256, 6, 2, 3)), 0, {"group": 2, "strides": [2], "dilations": [2]}),
+    *[
+        Case(
+            "QLinearConv",
+            (
+                u(0, 256, 2, 3, 9, 5),
+                s(0.05),
+                np.array(9, np.uint8),
+                u(-128, 128, 4, 3, 3, 2, kind=np.int8),
+                w,
+                np.zeros(w.shape, np.int8),
+                s(0.3),
+                np.array(100, np.uint8),
+                *b,
+            ),
+            0,
+            {"pads": [2, 0, 0, 1]},
+        )
+        for w in (s(0.01), p(4) / 50)
+        for b in ((), (u(-999, 999, 4, kind=np.int32),))
+    ],
+    Case(
+        "QLinearMatMul",
+        (
+            u(0, 256, 2, 3, 9),
+            s(0.05),
+            np.array(9, np.uint8),
+            u(-128, 128, 9, 4, kind=np.int8),
+            s(0.02),
+            np.array(3, np.int8),
+            s(0.2),
+            np.array(100, np.uint8),
+        ),
+    ),
 ]
 
 
@@ -372,6 +429,9 @@ def test_graphs_inside_graphs(text: str, inputs: tuple, within: Any) -> None:
 
 CEIL = {"kernel_shape": [2], "ceil_mode": 1}
 UNMEANT = [
+    (Case("TopK", (f(3, 6), i(2)), attributes={"sorted": 0}, outputs=2), "sorted 0"),
+    (Case("Split", (f(6),), outputs=3, opset=18), "neither sizes nor num_outputs are given"),
+    (Case("QuantizeLinear", (f(4), s(0.1), np.array(3, np.uint8)), attributes={"precision": 1}, opset=23), "precision 1"),
     *[
         (Case("Resize", (f(1, 1, 4), None, np.array([1, 1, 2], np.float32)), attributes={key: value}), f"{key} {value!r}")
         for key, value in (("mode", "cubic"), (PLACES, "tf_crop_and_resize"), ("nearest_mode", "up"), ("antialias", 1))
@@ -434,6 +494,17 @@ def test_what_has_no_meaning_is_refused_before_anything_runs(case: Case, said: s
         (Case("ReduceL2", (f(3, 4), i()), attributes={"noop_with_empty_axes": 1}, opset=18), "no axes, with noop"),
         (Case("Split", (f(5),), attributes={"num_outputs": 4}, outputs=4, opset=18), "5 elements in 4 parts"),
         (Case("Split", (f(7),), outputs=3), "7 elements in 3 parts"),
+        *[
+            (
+                Case(
+                    "Resize",
+                    (f(1, 1, n), None, np.array([1, 1, scale], np.float32)),
+                    attributes={"nearest_mode": mode, PLACES: how},
+                ),
+                f"nearest_mode '{mode}' where rounding decides: scale {scale} of {n}",
+            )
+            for n, scale, mode, how in ((4, 0.6, "floor", "half_pixel"), (5, 1.2, "round_prefer_ceil", "asymmetric"))
+        ],
         (Case("Split", (f(6), i(2, 4)), outputs=3), "2 parts, and 3 outputs"),
         (Case("Split", (f(6),), attributes={"num_outputs": 3}, outputs=2, opset=18), "num_outputs 3, and 2 outputs"),
         (Case("Dropout", (f(3), np.array(0.5, np.float32), np.array(True))), "it is in training mode"),
@@ -442,7 +513,7 @@ def test_what_has_no_meaning_is_refused_before_anything_runs(case: Case, said: s
 )
 def test_inputs_without_a_meaning_are_refused_by_the_node(case: Case, said: str) -> None:
     with pytest.raises(Refused, match=f"{case.kind} node: {said}"):
-        run_here(model_of(case), list(case.inputs))
+        run_here(model_of(case), [x for x in case.inputs if x is not None])
 
 
 def test_functions_of_the_file_and_other_domains_are_refused() -> None:

@@ -1,0 +1,110 @@
+"""Constants of single precision in a computation of double precision, and a mode that moves them by less than a rounding.
+
+A window, a table of cosines, a decay that were made in single precision keep its rounding wherever they are cast to. They
+are known by their digits, where they meet data or are first computed with in double precision, as are numbers that a program
+writes with about so many digits; what is computed from data is data. The same number moves by the same amount wherever it is
+met, its negative and its multiples by powers of two alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_leaves, tree_map
+
+from coequal.proofs.eager import EagerMode
+
+Tensor = torch.Tensor
+UNIT = 2.0**-24  # of single precision
+SHORT = 12  # significant bits: a number of so few is exact
+WRITTEN = (8, 12)  # decimal digits of a number that was written by hand, and rounded
+DIGITS = (1 << 52) - 1  # of a double, behind its leading one
+FACTOR = 0x2545F4914F6CDD1D  # odd (Steele & Vigna, "Computationally easy, spectrally good multipliers", 2022, on such)
+
+
+def single(x: Tensor) -> Tensor:
+    """Which doubles are numbers of single precision that may have been rounded to it."""
+    digits = x.contiguous().view(torch.int64) & DIGITS
+    return (digits & ((1 << 29) - 1) == 0) & (digits & ((1 << (53 - SHORT)) - 1) != 0) & torch.isfinite(x)
+
+
+def _decimal(x: float) -> bool:
+    """Whether a number was written with as many digits as single precision has, or a few more: `1.44269504` for log2(e)."""
+    if not math.isfinite(x) or x == 0:
+        return False
+    digits = len(f"{x!r}".partition("e")[0].replace(".", "").lstrip("-0").rstrip("0"))
+    nearest = math.frexp(x)[0] * 2**SHORT
+    return WRITTEN[0] <= digits <= WRITTEN[1] and abs(nearest - round(nearest)) > 2**SHORT * 2.0**-20
+
+
+def moved(x: Tensor, seed: int) -> Tensor:
+    """Those numbers by half a rounding or more, up or down, as their digits say; others as they are."""
+    return torch.where(single(x.double()), _shifted(x.double(), seed), x.double())
+
+
+def _shifted(exact: Tensor, seed: int) -> Tensor:
+    hashed = ((exact.contiguous().view(torch.int64) & DIGITS) ^ (seed * 0x9E3779B9)) * FACTOR
+    hashed = (hashed ^ (hashed >> 29)) * FACTOR
+    share = ((hashed >> 33) & 0xFFFFF).double() / (1 << 20)  # in [0, 1)
+    by = UNIT * (0.5 + 0.5 * share) * (((hashed >> 55) & 1) * 2 - 1)
+    return exact * (1 + by)
+
+
+class MovedConstants(EagerMode):
+    """Within it constants of single precision are moved, by a seed; None: nothing is."""
+
+    def __init__(self, seed: int | None) -> None:
+        super().__init__()
+        self.seed = seed
+        self.settled: dict[int, Any] = {}  # storages of data, and of constants that were moved, which stay alive
+
+    def are_data(self, data: Iterable[Tensor]) -> None:
+        """These are no constants, nor what is computed from them."""
+        for tensor in data:
+            storage = tensor.untyped_storage()
+            self.settled[storage._cdata] = storage
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        kwargs = kwargs or {}
+        if self.seed is None:
+            return func(*args, **kwargs)
+        given = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
+        settled = any(self._settled(t) for t in given)
+        double = kwargs.get("dtype") == torch.float64 or any(t.dtype == torch.float64 for t in given)
+        if double and not func.is_view:
+            written = {id(t) for t in _written(func, args, kwargs)}
+            movable = (lambda t: self._movable(t, settled) and id(t) not in written)  # fmt: skip
+            settled |= any(isinstance(t, Tensor) and movable(t) for t in given)
+            args, kwargs = tree_map(lambda t: self._moved(t) if movable(t) else t, (args, kwargs))
+        result = func(*args, **kwargs)
+        if settled:
+            self.are_data(t for t in tree_leaves(result) if isinstance(t, Tensor))
+            self.are_data(_written(func, args, kwargs))
+        return result
+
+    def _settled(self, tensor: Tensor) -> bool:
+        return tensor.untyped_storage()._cdata in self.settled
+
+    def _movable(self, number: object, with_data: bool) -> bool:
+        """Constants with a digit to move: tensors, and numbers of Python where they meet data."""
+        if isinstance(number, Tensor):
+            floats = number.dtype in (torch.float32, torch.float64)
+            return floats and not self._settled(number) and bool(single(number.double()).any())
+        return with_data and isinstance(number, float) and (_decimal(number) or bool(single(torch.tensor(number, dtype=torch.float64))))
+
+    def _moved(self, number: Any) -> Any:
+        assert self.seed is not None
+        if isinstance(number, Tensor):
+            return moved(number, self.seed)
+        return float(_shifted(torch.tensor(number, dtype=torch.float64), self.seed))
+
+
+def _written(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Tensor]:
+    """The tensors that an operation writes to."""
+    for i, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            given = args[i] if i < len(args) else kwargs.get(argument.name)
+            yield from (t for t in tree_leaves(given) if isinstance(t, Tensor))

@@ -1,8 +1,8 @@
 """Adapter for cached-conv: networks of its convolutions, built without the flag `use_cached_conv`.
 
 The package builds two networks, one with the flag off, which is the clip, and one with it on, which streams; weights are copied.
-The second is made here from the first, module by module, and shares its weights. It is late by what its convolutions look ahead.
-Containers whose branches are aligned by delays of their own (`AlignBranches`) and transposed convolutions are refused: the first
+The second is made here from the first, module by module, and shares its weights. Networks whose convolutions look ahead are refused:
+their streams are late, and their ends are not the clip's, by design. Containers whose branches are aligned by delays of their own (`AlignBranches`) and transposed convolutions are refused: the first
 network does not hold what the second would be built with.
 """
 
@@ -60,7 +60,7 @@ def cached(module: nn.Module, delay: int = 0) -> tuple[nn.Module, int]:
             parts.append(twin)
         return nn.Sequential(*parts), delay
     if any(True for _ in module.children()) or isinstance(module, (nn.modules.conv._ConvNd, nn.RNNBase)):
-        raise BadSubject(f"{kind.__name__} inside of a network of cached-conv: only its Conv1d, in sequence, is made to stream")
+        raise BadSubject(f"{kind.__name__} inside of a network of cached-conv: only its Conv1d, in sequence, streams here")
     return copy.deepcopy(module, {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}), delay
 
 
@@ -72,9 +72,13 @@ def subject(module: nn.Module, example: Tensor, **overrides: Any) -> Subject:
         unit *= part.stride[0]
     reach = max((part.kernel_size[0] - 1) * part.dilation[0] for part in convolutions)
     late = Cached(module).delay
-    fields: dict[str, Any] = {"clip": module, "stream": lambda: Cached(module), "time": 2, "modules": module, "ignore": late}
+    if late:
+        raise BadSubject(
+            f"{type(module).__name__} looks ahead by {late} frames: the package's stream is late by as many, and pads neither its"
+            " start nor its end as the clip does, so that only networks with causal padding are compared"
+        )
+    fields: dict[str, Any] = {"clip": module, "stream": lambda: Cached(module), "time": 2, "modules": module}
     fields |= {"plan": Plan(unit, minimum=max(1, reach) * unit), "name": type(module).__name__}
-    fields |= {"notes": (f"the stream is late by {late} frames, and their successors are never flushed",) if late else ()}
     return Subject(example=example, **(fields | overrides))
 
 

@@ -42,11 +42,18 @@ class Called:
         return self.module(frames)
 
 
-def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
-    """A Subject for a module, fed as many rows as the example has; a transformer in chunks of no more than its context."""
+def subject(module: Any, example: Tensor, *, chunks: str = "any", **overrides: Any) -> Subject:
+    """A Subject for a module, fed as many rows as the example has; a transformer in chunks of no more than its context.
+
+    `chunks`: `any`, or `single` frames.
+    """
+    if chunks not in ("any", "single"):
+        raise BadSubject(f"chunks={chunks!r}: a stream of {type(module).__name__} has chunks any, single")
     attends = any(type(part).__name__ == "StreamingMultiheadAttention" for part in module.modules())
     if attends and not all(getattr(part, "causal", True) for part in module.modules()):
         raise BadSubject(f"{type(module).__name__} with causal=False looks ahead as far as its clip goes: it has no stream")
+    if attends and any(part.context is None for part in module.modules() if hasattr(part, "context")):
+        raise BadSubject(f"{type(module).__name__} with context=None has no stream: the package asks for a size of its cache")
     rows = example.shape[0]
 
     @contextlib.contextmanager
@@ -58,7 +65,7 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
     contexts = [part.context for part in module.modules() if isinstance(getattr(part, "context", None), int)]
     fields: dict[str, Any] = {"clip": module, "stream": streaming, "time": 1 if attends else 2, "modules": module}
     fields |= {"batches": (rows,), "streams": "one at a time", "clip_between": False, "name": type(module).__name__}
-    fields["plan"] = Plan(unit, maximum=min(contexts, default=None))
+    fields["plan"] = Plan(unit, maximum=min(contexts, default=None)) if chunks == "any" else "single"
     return Subject(example=example, **(fields | overrides))
 
 

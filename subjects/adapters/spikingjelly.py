@@ -20,7 +20,7 @@ Tensor = torch.Tensor
 PACKAGE = "spikingjelly"
 NAMES = (
     *("IFNode", "LIFNode", "ParametricLIFNode", "QIFNode", "EIFNode", "IzhikevichNode", "KLIFNode", "CUBALIFNode"),
-    *("ComplementaryLIFNode", "SlidingPSN", "SynapseFilter"),
+    *("ComplementaryLIFNode", "SlidingPSN"),
 )
 
 
@@ -67,11 +67,9 @@ def subject(module: nn.Module, example: Tensor, **overrides: Any) -> Subject:
 
 
 def tiny(name: str, shape: tuple[int, ...] | None, **settings: Any) -> nn.Module:
-    """A neuron with the options of its class, or a filter of synapses."""
-    from spikingjelly.activation_based import layer, neuron
+    """A neuron with the options of its class."""
+    from spikingjelly.activation_based import neuron
 
-    if name == "SynapseFilter":
-        return layer.SynapseFilter(**({"tau": 3.0} | settings))
     return getattr(neuron, name)(**({"k": 3} | settings if name == "SlidingPSN" else settings))
 
 

@@ -1,7 +1,7 @@
 """The table of models of public packages, `docs/packages.md`: every one built small by its adapter, and verified.
 
-`python -P benchmarks/packages.py --journal FILE` goes on where the journal ends, and writes the page; what is not installed is left
-out, and said. Each row is what its command prints: it runs in a process of its own, with the same seed.
+`python -P benchmarks/packages.py --journal FILE` goes on where the journal ends, and writes the page; what is not installed
+is left out, and said. Each row is what its command prints: it runs in a process of its own, with the same seed.
 """
 
 from __future__ import annotations
@@ -33,20 +33,36 @@ TRANSFORMERS = (
 )
 ROWS = (
     *("torch:RNN", "torch:GRU", "torch:LSTM", "torch:GRU[num_layers=2]"),
-    *("pytorch_tcn:TCN", "pytorch_tcn:TCN[use_gate=True]", "pytorch_tcn:TemporalConv1d", "pytorch_tcn:TemporalConvTranspose1d"),
+    *(
+        "pytorch_tcn:TCN",
+        "pytorch_tcn:TCN[use_gate=True]",
+        "pytorch_tcn:TemporalConv1d",
+        "pytorch_tcn:TemporalConvTranspose1d",
+    ),
     *("cached_conv:Conv1d", "cached_conv:Sequential"),
     *("minGRU_pytorch:minGRU", "minGRU_pytorch:minLM", "minGRU_pytorch:minLSTM"),
     *("mambapy:Mamba", "mambapy:VMamba", "yet_another_retnet:RetNet", "ncps:CfC", "ncps:LTC", "ncps:CfC[mixed_memory=True]"),
     *("moshi:StreamingTransformer", "moshi:StreamingTransformer[chunks=single]", "moshi:StreamingConv1d"),
     *("moshi:StreamingConvTranspose1d", "moshi:SEANetEncoder", "moshi:SEANetDecoder"),
-    *(f"torchstreamer:Sequential1dStream[layers={name}]" for name in ("convolutions", "strided", "transposed", "down_and_up")),
+    *(
+        f"torchstreamer:Sequential1dStream[layers={name}]"
+        for name in ("convolutions", "strided", "transposed", "down_and_up")
+    ),
     *("spikingjelly:LIFNode", "spikingjelly:IFNode", "spikingjelly:SlidingPSN"),
     *("diffusers:WanResidualBlock", "diffusers:QwenImageResidualBlock"),
     *("diffusers:WanMidBlock", "diffusers:CogVideoXCausalConv3d"),
     *("pocket_tts:StreamingTransformer", "pocket_tts:StreamingTransformer[context=4]", "pocket_tts:StreamingConv1d"),
     *("pocket_tts:StreamingConvTranspose1d", "pocket_tts:SEANetEncoder", "pocket_tts:SEANetDecoder"),
-    *("transformers:MimiEncoder", "transformers:VibeVoiceAcousticTokenizerEncoderModel", "transformers:VoxtralRealtimeEncoder"),
-    *("transformers:GPT2LMHeadModel", "transformers:T5ForConditionalGeneration", "transformers:BartForConditionalGeneration"),
+    *(
+        "transformers:MimiEncoder",
+        "transformers:VibeVoiceAcousticTokenizerEncoderModel",
+        "transformers:VoxtralRealtimeEncoder",
+    ),
+    *(
+        "transformers:GPT2LMHeadModel",
+        "transformers:T5ForConditionalGeneration",
+        "transformers:BartForConditionalGeneration",
+    ),
     *(f"transformers:{name}ForCausalLM" for name in TRANSFORMERS),
     *("transformers:LlamaForCausalLM[cache=static]", "transformers:LlamaForCausalLM[padding=left]"),
     *("transformers:BambaForCausalLM[positions=given]", "transformers:MambaForCausalLM[chunks=any]"),
@@ -115,16 +131,18 @@ def page(rows: list[dict[str, Any]]) -> str:
         "# Models of public packages",
         "",
         "Each is built by its [adapter](adapters.md) in a small size with random weights, and verified; nothing is downloaded.",
-        f"{len(rows)} rows of {len(packages)} packages, {len(proved)} proved. A horizon is a number of frames, or every length; seconds",
-        "are of a machine that did other work, too. `python -P benchmarks/packages.py` writes this page. Every difference is",
-        "explained in [FOUND.md](../FOUND.md), or here, and was seen without coequal, too.",
+        f"{len(rows)} rows of {len(packages)} packages, {len(proved)} proved. A horizon is a number of frames, or every length;",
+        "seconds are of a machine that did other work, too. `python -P benchmarks/packages.py` writes this page. Every",
+        "difference is explained below or in [FOUND.md](../FOUND.md), and was seen without coequal, too.",
         "",
         "| package | model | verdict | horizon | seconds | command |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
         name, version = version_of(row["target"])
-        horizon = {"all": "every length", 0: ""}.get(row["horizon"], str(row["horizon"])) if row["verdict"] == "proved" else ""
+        horizon = (
+            {"all": "every length", 0: ""}.get(row["horizon"], str(row["horizon"])) if row["verdict"] == "proved" else ""
+        )
         command = f"coequal verify {shlex.quote(row['target'])} {' '.join(OPTIONS)}"
         model = row["target"].partition(":")[2]
         lines.append(f"| {name} {version} | `{model}` | {row['verdict']} | {horizon} | {row['seconds']:.0f} | `{command}` |")

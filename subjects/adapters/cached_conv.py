@@ -1,9 +1,10 @@
 """Adapter for cached-conv: networks of its convolutions, built without the flag `use_cached_conv`.
 
-The package builds two networks, one with the flag off, which is the clip, and one with it on, which streams; weights are copied.
-The second is made here from the first, module by module, and shares its weights. Networks whose convolutions look ahead are refused:
-their streams are late, and their ends are not the clip's, by design. Containers whose branches are aligned by delays of their own (`AlignBranches`) and transposed convolutions are refused: the first
-network does not hold what the second would be built with.
+The package builds two networks, one with the flag off, which is the clip, and one with it on, which streams; weights are
+copied. The second is made here from the first, module by module, and shares its weights. Networks whose convolutions look
+ahead are refused: their streams are late, and their ends are not the clip's, by design. Containers whose branches are
+aligned by delays of their own (`AlignBranches`) and transposed convolutions are refused: the first network does not hold
+what the second would be built with.
 """
 
 from __future__ import annotations

@@ -18,7 +18,9 @@ SMALL = {"n_layers": 1, "d_state": 4, "d_conv": 3}
 
 def recognises(module: nn.Module) -> bool:
     """Whether a module is a stack of the package's blocks."""
-    known = [getattr(sys.modules.get(f"mambapy.{file}"), name, None) for file, name in (("mamba", "Mamba"), ("vim", "VMamba"))]
+    known = [
+        getattr(sys.modules.get(f"mambapy.{file}"), name, None) for file, name in (("mamba", "Mamba"), ("vim", "VMamba"))
+    ]
     return isinstance(module, tuple(kind for kind in known if kind is not None))
 
 

@@ -1,7 +1,7 @@
 """Adapter for moshi: modules with `streaming(rows)`, a context in which a call goes on from the last one.
 
-`StreamingTransformer` keeps clips (B, T, C), convolutions and SEANet (B, C, T). A module has one stream at a time, for a number of
-rows that is said when it begins.
+`StreamingTransformer` keeps clips (B, T, C), convolutions and SEANet (B, C, T). A module has one stream at a time, for a
+number of rows that is said when it begins.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def subject(module: Any, example: Tensor, *, chunks: str = "any", **overrides: A
     if attends and not all(getattr(part, "causal", True) for part in module.modules()):
         raise BadSubject(f"{type(module).__name__} with causal=False looks ahead as far as its clip goes: it has no stream")
     if attends and any(part.context is None for part in module.modules() if hasattr(part, "context")):
-        raise BadSubject(f"{type(module).__name__} with context=None has no stream: the package asks for a size of its cache")
+        raise BadSubject(
+            f"{type(module).__name__} with context=None has no stream: the package asks for a size of its cache"
+        )
     rows = example.shape[0]
 
     @contextlib.contextmanager
@@ -74,11 +76,23 @@ def tiny(name: str, shape: tuple[int, ...] | None, **settings: Any) -> nn.Module
     from moshi.modules import conv, seanet, transformer
 
     if name == "StreamingTransformer":
-        sizes: dict[str, Any] = {"d_model": shape[-1] if shape else 16, "num_heads": 2, "num_layers": 1, "dim_feedforward": 24}
+        sizes: dict[str, Any] = {
+            "d_model": shape[-1] if shape else 16,
+            "num_heads": 2,
+            "num_layers": 1,
+            "dim_feedforward": 24,
+        }
         sizes |= {"causal": True, "context": 4, "positional_embedding": "rope"}
         return transformer.StreamingTransformer(**(sizes | settings))
     if name.startswith("SEANet"):
-        sizes = {"channels": 1, "dimension": 8, "n_filters": 4, "n_residual_layers": 1, "ratios": [2, 2], "pad_mode": "constant"}
+        sizes = {
+            "channels": 1,
+            "dimension": 8,
+            "n_filters": 4,
+            "n_residual_layers": 1,
+            "ratios": [2, 2],
+            "pad_mode": "constant",
+        }
         sizes |= {"kernel_size": 3, "last_kernel_size": 3, "residual_kernel_size": 3, "causal": True, "norm": "none"}
         return getattr(seanet, name)(**(sizes | settings))
     sizes = {"in_channels": shape[1] if shape else 2, "out_channels": 3, "kernel_size": 3, "causal": True}

@@ -1,7 +1,7 @@
 """Adapter for ncps: `CfC` and `LTC`, cells of continuous time, a second apart where no time is given.
 
-`model(x, hx)` returns what it read out and its state. Time between frames is not drawn here: with `timespans` the package takes
-one row (FOUND.md), and `docs/subject.md` says how such a subject is written.
+`model(x, hx)` returns what it read out and its state. Time between frames is not drawn here: with `timespans` the package
+takes one row (FOUND.md), and `docs/subject.md` says how such a subject is written.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
 
 def tiny(name: str, shape: tuple[int, ...] | None, **settings: Any) -> nn.Module:
     """A small layer, for clips of this shape."""
-    from ncps.torch import CfC, LTC
+    from ncps.torch import LTC, CfC
 
     sizes = {"input_size": shape[-1] if shape else 3, "units": 5}
     own = {"backbone_units": 6} if name == "CfC" else {"ode_unfolds": 2}

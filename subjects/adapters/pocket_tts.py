@@ -1,8 +1,10 @@
-"""Adapter for pocket-tts: `StreamingTransformer`, `StreamingConv1d`, `StreamingConvTranspose1d`, `SEANetEncoder`, `SEANetDecoder`.
+"""Adapter for pocket-tts: `StreamingTransformer`, `StreamingConv1d`, `StreamingConvTranspose1d`, `SEANetEncoder`,
+`SEANetDecoder`.
 
-`model(x, None)` is the clip where the package offers one; `model(x, state)` goes on, with `init_states(model, rows, length)` before
-the first call and `increment_steps` after each. Modules find their part of the state by names that their owner stamps on them. A
-module with a transposed convolution has no clip mode: its clip is a stream in one piece, which is said in the report.
+`model(x, None)` is the clip where the package offers one; `model(x, state)` goes on, with `init_states(model, rows,
+length)` before the first call and `increment_steps` after each. Modules find their part of the state by names that their
+owner stamps on them. A module with a transposed convolution has no clip mode: its clip is a stream in one piece, which is
+said in the report.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ PACKAGE, INSTALLED = "pocket_tts", "pocket-tts"
 NAMES = ("SEANetDecoder", "SEANetEncoder", "StreamingConv1d", "StreamingConvTranspose1d", "StreamingTransformer")
 LONGEST = 2048  # frames that a cache has room for
 FILES = {"SEANetDecoder": "seanet", "SEANetEncoder": "seanet", "StreamingTransformer": "transformer"}
-NO_CLIP = "the package has no clip mode for this module: its clip is a stream in one piece, so that pieces are compared with that"
+NO_CLIP = (
+    "the package has no clip mode for this module: its clip is a stream in one piece, so that pieces are compared with that"
+)
 
 
 def recognises(module: nn.Module) -> bool:
@@ -81,9 +85,21 @@ def tiny(name: str, shape: tuple[int, ...] | None, **settings: Any) -> nn.Module
 
     kind = getattr(import_module(f"pocket_tts.modules.{FILES.get(name, 'conv')}"), name)
     if name == "StreamingTransformer":
-        sizes: dict[str, Any] = {"d_model": shape[-1] if shape else 16, "num_heads": 2, "num_layers": 1, "dim_feedforward": 24}
+        sizes: dict[str, Any] = {
+            "d_model": shape[-1] if shape else 16,
+            "num_heads": 2,
+            "num_layers": 1,
+            "dim_feedforward": 24,
+        }
     elif name.startswith("SEANet"):
-        sizes = {"channels": 1, "dimension": 8, "n_filters": 4, "n_residual_layers": 1, "ratios": (2, 2), "pad_mode": "constant"}
+        sizes = {
+            "channels": 1,
+            "dimension": 8,
+            "n_filters": 4,
+            "n_residual_layers": 1,
+            "ratios": (2, 2),
+            "pad_mode": "constant",
+        }
         sizes |= {"kernel_size": 3, "last_kernel_size": 3, "residual_kernel_size": 3}
     else:
         sizes = {"in_channels": shape[1] if shape else 2, "out_channels": 3, "kernel_size": 3}

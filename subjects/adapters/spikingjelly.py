@@ -1,7 +1,7 @@
 """Adapter for spikingjelly: modules that know two modes, `"m"`, all frames at once, and `"s"`, one frame.
 
-`functional.set_step_mode(net, mode)` switches a network, `functional.reset_net(net)` begins anew; time is axis 0. The clip is the
-network in mode "m", the stream a copy of it in mode "s".
+`functional.set_step_mode(net, mode)` switches a network, `functional.reset_net(net)` begins anew; time is axis 0. The clip
+is the network in mode "m", the stream a copy of it in mode "s".
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Adapter for torch-streamer: a network of torch's own layers inside of `Sequential1dStream`, fed in pieces, the last one marked.
+"""Adapter for torch-streamer: a network of torch's own layers inside of `Sequential1dStream`, fed in pieces, the last
+one marked.
 
-The package's streams keep no network to compare with, so that one is asked for by name, `torchstreamer:Sequential1dStream`, or by
-`fed_by(network, example)`. Pieces have no rows; that a piece is the last one is known when the stream ends, so that one frame is
-held back. Padding is ignored by the package, by its documentation: a network with padding is refused here.
+The package's streams keep no network to compare with, so that one is asked for by name, `torchstreamer:Sequential1dStream`,
+or by `fed_by(network, example)`. Pieces have no rows; that a piece is the last one is known when the stream ends, so that
+one frame is held back. Padding is ignored by the package, by its documentation: a network with padding is refused here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Adapter for streaming codecs and speech encoders of transformers, whose causal convolutions keep their padding in a cache.
+"""Adapter for streaming codecs and speech encoders of transformers, whose causal convolutions keep their padding in a
+cache.
 
-`MimiEncoder(x, padding_cache=cache)`; `VibeVoiceAcousticTokenizerEncoderModel(x, padding_cache=cache, use_cache=True)`, and its
-decoder; `VoxtralRealtimeEncoder(x, padding_cache=cache, past_key_values=keys)`, convolutions and a sliding window of attention.
+`MimiEncoder(x, padding_cache=cache)`; `VibeVoiceAcousticTokenizerEncoderModel(x, padding_cache=cache, use_cache=True)`, and
+its decoder; `VoxtralRealtimeEncoder(x, padding_cache=cache, past_key_values=keys)`, convolutions and a sliding window of
+attention.
 """
 
 from __future__ import annotations
@@ -103,7 +105,9 @@ def tiny(name: str, shape: tuple[int, ...] | None, **settings: Any) -> nn.Module
         sizes |= {"num_key_value_heads": 2, "num_mel_bins": 5, "sliding_window": 4, "max_position_embeddings": LONGEST}
         return getattr(code, name)(configurations.VoxtralRealtimeEncoderConfig(**(sizes | settings)))
     sizes = {"num_filters": 4, "hidden_size": 8, "downsampling_ratios": [2, 2], "depths": [1, 1, 1], "kernel_size": 3}
-    config = getattr(configurations, f"{name.removesuffix('Model')}Config")(**(sizes | {"layer_scale_init_value": 1.0} | settings))
+    config = getattr(configurations, f"{name.removesuffix('Model')}Config")(
+        **(sizes | {"layer_scale_init_value": 1.0} | settings)
+    )
     return getattr(code, name)(config)
 
 

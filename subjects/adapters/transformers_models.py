@@ -1,14 +1,15 @@
-"""Adapter for language models of transformers that hand a state on: caches of attention, of recurrences, of convolutions.
+"""Adapter for language models of transformers that hand a state on: caches of attention, of recurrences, of
+convolutions.
 
-How they are called: `model(ids, use_cache=False)` is the clip; the stream is `model(ids, past_key_values=cache, use_cache=True)`
-with the cache that the last call returned, or `cache_params=`, or `state=`, whichever the model's forward names. Models with an
-encoder are handed what the encoder saw, which does not move with time.
+How they are called: `model(ids, use_cache=False)` is the clip; the stream is `model(ids, past_key_values=cache,
+use_cache=True)` with the cache that the last call returned, or `cache_params=`, or `state=`, whichever the model's forward
+names. Models with an encoder are handed what the encoder saw, which does not move with time.
 
 What may be said of a stream, as options of `coequal.subject`, or behind a name on the command line:
 
 - `cache`: `dynamic`, the model's own, or `static`, one of a fixed size;
-- `chunks`: `any`; `prompt`, a prompt and then single tokens, as `generate` calls a model; `single`. A model with a cache of keys
-  and values gets `any`, one with a state of its own `prompt`, which is all that such models promise;
+- `chunks`: `any`; `prompt`, a prompt and then single tokens, as `generate` calls a model; `single`. A model with a cache of
+  keys and values gets `any`, one with a state of its own `prompt`, which is all that such models promise;
 - `positions`: `counted` by the model, or `given` by the caller, as `generate` does;
 - `padding`: `none`, or `left`: rows begin with padding, and masks and positions are handed over.
 """
@@ -73,12 +74,12 @@ def subject(
             raise BadSubject(f"{name}={value!r}: a stream of {type(module).__name__} has {name} {', '.join(known)}")
     if example.dim() != 2 or example.is_floating_point():
         raise BadSubject(f"{type(module).__name__} takes token ids, whole numbers with axes (B, T); got {_said(example)}")
-    if getattr(module.config, "is_decoder", None) is False and not getattr(module.config, "is_encoder_decoder", False):
-        if _looks_ahead(module, example):
-            raise BadSubject(
-                f"{type(module).__name__} with config.is_decoder=False is not causal: its first output changes with the last"
-                " token, however long the clip is, so that no stream computes it"
-            )
+    encodes = getattr(module.config, "is_decoder", None) is False and not getattr(module.config, "is_encoder_decoder", False)
+    if encodes and _looks_ahead(module, example):
+        raise BadSubject(
+            f"{type(module).__name__} with config.is_decoder=False is not causal: its first output changes with the last"
+            " token, so that no stream computes it"
+        )
     spoken = _Spoken(module, cache, positions)
     fields = spoken.padded(example) if padding == "left" else spoken.fields(example)
     fields["plan"] = PLANS[chunks or ("any" if spoken.key == "past_key_values" else "prompt")]

@@ -9,7 +9,9 @@ LONGEST = 2048  # tokens of a static cache, and positions that are learned
 SMALL: dict[str, Any] = {  # for every configuration that has a field of this name
     **dict.fromkeys(("vocab_size",), 11),
     **dict.fromkeys(("hidden_size", "n_embd", "d_model", "word_embed_proj_dim", "attention_hidden_size", "lru_width"), 16),
-    **dict.fromkeys(("intermediate_size", "ffn_dim", "n_inner", "decoder_ffn_dim", "encoder_ffn_dim", "ffn_hidden_size"), 24),
+    **dict.fromkeys(
+        ("intermediate_size", "ffn_dim", "n_inner", "decoder_ffn_dim", "encoder_ffn_dim", "ffn_hidden_size"), 24
+    ),
     **dict.fromkeys(("num_hidden_layers", "n_layer", "num_layers", "n_layers", "decoder_layers", "encoder_layers"), 1),
     **dict.fromkeys(("num_attention_heads", "n_head", "n_heads", "num_heads"), 4),
     **dict.fromkeys(("decoder_attention_heads", "encoder_attention_heads", "head_dim", "d_kv"), 4),
@@ -67,12 +69,10 @@ DECODERS = (
     *("Mixtral", "Moshi", "Nemotron", "OPT", "Olmo", "Olmo2", "Olmo3", "Persimmon", "Phi", "Phi3", "Qwen2", "Qwen3"),
     *("Rwkv", "SeedOss", "SmolLM3", "StableLm", "Starcoder2", "XGLM"),
 )
-CLASSES = (*(f"{name}ForCausalLM" for name in DECODERS), "GPT2LMHeadModel", "T5ForConditionalGeneration") + (
-    "BartForConditionalGeneration",
-    "MarianMTModel",
-    "PegasusForConditionalGeneration",
-    "BertLMHeadModel",
-    "RobertaForCausalLM",
+CLASSES = (
+    *(f"{name}ForCausalLM" for name in DECODERS),
+    *("GPT2LMHeadModel", "T5ForConditionalGeneration", "BartForConditionalGeneration", "MarianMTModel"),
+    *("PegasusForConditionalGeneration", "BertLMHeadModel", "RobertaForCausalLM"),
 )
 
 

@@ -154,7 +154,7 @@ def test_a_right_model_of_a_package_is_not_accused_and_a_wrong_one_not_believed(
     pytest.importorskip(target.partition(":")[0])
     seed_all(0)
     subject = load(target)
-    assert verdict_of(subject) in ("proved", "tested", "undecided")
+    assert verdict_of(subject, "values") in ("tested", "undecided")
     if not method:
         return  # what streams is built anew for each stream: `test_planted_bugs_in_what_is_built`
     wrong = coequal.subject(planted(subject.modules, method, time), example=example_of(subject))

@@ -130,8 +130,8 @@ def page(rows: list[dict[str, Any]]) -> str:
     lines = [
         "# Models of public packages",
         "",
-        "Each is built by its [adapter](adapters.md) in a small size with random weights, and verified; nothing is downloaded.",
-        f"{len(rows)} rows of {len(packages)} packages, {len(proved)} proved. A horizon is a number of frames, or every length;",
+        "Each is built by its [adapter](adapters.md) in a small size with random weights, and verified; nothing is",
+        f"downloaded. {len(rows)} rows of {len(packages)} packages, {len(proved)} proved. A horizon is a number of frames;",
         "seconds are of a machine that did other work, too. `python -P benchmarks/packages.py` writes this page. Every",
         "difference is explained below or in [FOUND.md](../FOUND.md), and was seen without coequal, too.",
         "",

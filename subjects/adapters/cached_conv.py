@@ -75,8 +75,8 @@ def subject(module: nn.Module, example: Tensor, **overrides: Any) -> Subject:
     late = Cached(module).delay
     if late:
         raise BadSubject(
-            f"{type(module).__name__} looks ahead by {late} frames: the package's stream is late by as many, and pads neither its"
-            " start nor its end as the clip does, so that only networks with causal padding are compared"
+            f"{type(module).__name__} looks ahead by {late} frames: the package's stream is late by as many, and"
+            " pads neither its start nor its end as the clip does, so that only networks with causal padding are compared"
         )
     fields: dict[str, Any] = {"clip": module, "stream": lambda: Cached(module), "time": 2, "modules": module}
     fields |= {"plan": Plan(unit, minimum=max(1, reach) * unit), "name": type(module).__name__}

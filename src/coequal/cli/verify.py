@@ -31,7 +31,7 @@ def document(options: argparse.Namespace) -> Document:
     if options.resume and options.journal is None:
         raise parent.BadInput("--resume goes on with a journal: say which with --journal FOLDER")
     options.timeout = _timeout(options)
-    options.target = _configured(options)
+    options.target = configured_target(options)
     report = parent.run(_request(options), options.timeout)
     found = place_of(options.target)
     place = None if found is None else Place(*found)
@@ -43,7 +43,7 @@ def document(options: argparse.Namespace) -> Document:
     return runtimes.beside(said, report, ran) if ran else said
 
 
-def _configured(options: argparse.Namespace) -> str:
+def configured_target(options: argparse.Namespace) -> str:
     """The target with its settings in brackets, so that a line that names it repeats them."""
     settings = [*options.settings, *([f"cache={options.cache}"] if options.cache else [])]
     where, known = configured(options.target)

@@ -17,59 +17,24 @@ def wan_block() -> coequal.Subject:
     """A residual block of Wan's video autoencoder: two causal convolutions, norms, a list of caches."""
     from diffusers.models.autoencoders.autoencoder_kl_wan import WanResidualBlock
 
-    block = WanResidualBlock(4, 4).eval()
-
-    class Stream:
-        def __init__(self) -> None:
-            self.caches = [None] * 4
-
-        def step(self, frame: torch.Tensor) -> torch.Tensor:
-            return block(frame[:, :, None], feat_cache=self.caches, feat_idx=[0])[:, :, 0]
-
-    return coequal.Subject(clip=block, stream=Stream, example=torch.randn(1, 4, 6, 2, 2), time=2, modules=block)
+    return coequal.subject(WanResidualBlock(4, 4).eval(), example=torch.randn(1, 4, 6, 2, 2))
 
 
 def cogvideo_conv() -> coequal.Subject:
     """A causal convolution that repeats the first frame as its padding."""
     from diffusers.models.autoencoders.autoencoder_kl_cogvideox import CogVideoXCausalConv3d
 
-    conv = CogVideoXCausalConv3d(2, 3, 3).eval()
-
-    class Stream:
-        cache = None
-
-        def step(self, frame: torch.Tensor) -> torch.Tensor:
-            y, self.cache = conv(frame[:, :, None], self.cache)
-            return y[:, :, 0]
-
-    return coequal.Subject(
-        clip=lambda x: conv(x)[0], stream=Stream, example=torch.randn(1, 2, 6, 4, 4), time=2, modules=conv
-    )
+    return coequal.subject(CogVideoXCausalConv3d(2, 3, 3).eval(), example=torch.randn(1, 2, 6, 4, 4))
 
 
 def mimi_encoder() -> coequal.Subject:
     """Strided causal convolutions that keep their own padding: four samples in, one frame out."""
     from transformers import MimiConfig
-    from transformers.models.mimi.modeling_mimi import MimiConv1d, MimiConv1dPaddingCache, MimiEncoder
+    from transformers.models.mimi.modeling_mimi import MimiEncoder
 
     kernels = {"kernel_size": 3, "last_kernel_size": 3, "residual_kernel_size": 3}
     sizes = {"num_filters": 4, "hidden_size": 8, "upsampling_ratios": [2, 2], "num_residual_layers": 1}
-    model = MimiEncoder(MimiConfig(**kernels, **sizes)).eval()
-    convs = [module for module in model.modules() if isinstance(module, MimiConv1d)]
-
-    class Stream:
-        def __init__(self) -> None:
-            self.cache = MimiConv1dPaddingCache(
-                num_layers=len(convs),
-                per_layer_padding=[conv.padding_total for conv in convs],
-                per_layer_padding_mode=[conv.pad_mode for conv in convs],
-                per_layer_in_channels=[conv.in_channels for conv in convs],
-            )
-
-        def chunk(self, samples: torch.Tensor) -> torch.Tensor:
-            return model(samples.clone(), padding_cache=self.cache)
-
-    return coequal.Subject(clip=model, stream=Stream, example=torch.randn(1, 1, 32), time=2, modules=model, plan=4)
+    return coequal.subject(MimiEncoder(MimiConfig(**kernels, **sizes)).eval(), example=torch.randn(1, 1, 32))
 
 
 def moshi_transformer() -> coequal.Subject:

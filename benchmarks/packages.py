@@ -69,7 +69,20 @@ ROWS = (
     *("transformers:JambaForCausalLM[chunks=prompt]", "transformers:MistralForCausalLM[cache=static]"),
 )
 # a sentence for each row that is different, or not decided: why. FOUND.md repeats the differences without coequal
-WHY: dict[str, str] = {}
+WHY: dict[str, str] = {
+    "minGRU_pytorch:minLSTM": "In chunks the scan goes on from another logarithm than that of the state that it gave.",
+    "mambapy:VMamba": "The clip scans in both directions, the step is that of a network that scans forward.",
+    "moshi:StreamingTransformer": "A chunk writes over positions in its ring that its first frames still look at.",
+    "torchstreamer:Sequential1dStream[layers=down_and_up]": (
+        "Missing frames: a layer that has nothing to emit at the end does not tell the next one to end (12 of 14 outputs)."
+    ),
+    "transformers:BambaForCausalLM": "In a step positions count from 0; with those of the caller it is right.",
+    "transformers:JambaForCausalLM": "With several tokens after the first call the recurrent layers begin anew.",
+    "transformers:MiniMaxForCausalLM": "In a step positions count from 0.",
+    "transformers:MoshiForCausalLM": "A step looks at all that the cache holds, whole sequences at a sliding window.",
+    "transformers:RwkvForCausalLM": "With several rows a step mixes them: (rows, features) is broadcast to (rows, rows, features).",
+    "transformers:MambaForCausalLM[chunks=any]": "With several tokens after the first call the recurrence begins anew.",
+}
 
 
 def examined(target: str, answer: Any) -> None:

@@ -126,10 +126,10 @@ def planted(module: nn.Module, method: str, time: int) -> nn.Module:
     kind, own = type(module), getattr(type(module), method)
 
     @functools.wraps(own)
-    def wrong(self: Any, frames: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-        output = own(self, frames, *args, **kwargs)
+    def wrong(self: Any, *args: Any, **kwargs: Any) -> Any:
+        frames = args[0] if args else kwargs["input_ids"]
         few = method != "forward" or frames.shape[time] <= 4
-        return scaled(output) if few else output
+        return scaled(own(self, *args, **kwargs)) if few else own(self, *args, **kwargs)
 
     module.__class__ = type(kind.__name__, (kind,), {method: wrong, "__module__": kind.__module__})
     return module

@@ -80,7 +80,7 @@ WHY: dict[str, str] = {
     "transformers:JambaForCausalLM": "With several tokens after the first call the recurrent layers begin anew.",
     "transformers:MiniMaxForCausalLM": "In a step positions count from 0.",
     "transformers:MoshiForCausalLM": "A step looks at all that the cache holds, whole sequences at a sliding window.",
-    "transformers:RwkvForCausalLM": "With several rows a step mixes them: (rows, features) is broadcast to (rows, rows, features).",
+    "transformers:RwkvForCausalLM": "With several rows a step mixes them: (rows, features) becomes (rows, rows, features).",
     "transformers:MambaForCausalLM[chunks=any]": "With several tokens after the first call the recurrence begins anew.",
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 Tensor = torch.Tensor
-Call = Callable[[Tensor, Any], tuple[Any, Any]]  # (frames, state) -> (output, state)
+Call = Callable[..., tuple[Any, Any]]  # (frames, state) -> (output, state)
 
 
 class Carried:

@@ -28,7 +28,8 @@ class Steps:
     """A stream through `step`, with the caches that it returns; they begin as the package's own `generate` begins."""
 
     def __init__(self, module: Any) -> None:
-        self.module, self.state = module, None
+        self.module = module
+        self.state: Any = None
 
     def step(self, frame: Tensor) -> Tensor:
         """One frame, (B, D)."""

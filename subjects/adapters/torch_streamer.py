@@ -39,7 +39,8 @@ class Pieces:
     def __init__(self, network: nn.Sequential) -> None:
         from torchstreamer import Sequential1dStream
 
-        self.inner, self.held = Sequential1dStream(network), None
+        self.inner = Sequential1dStream(network)
+        self.held: Tensor | None = None
 
     def step(self, frame: Tensor) -> list[Tensor]:
         """One frame: the one before is fed."""

@@ -7,10 +7,12 @@ aligned by delays of their own (`AlignBranches`) and transposed convolutions are
 what the second would be built with.
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import copy
 import sys
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -85,8 +87,7 @@ def subject(module: nn.Module, example: Tensor, **overrides: Any) -> Subject:
 
 def tiny(name: str, shape: tuple[int, ...] | None, *, mode: str = "causal", **settings: Any) -> nn.Module:
     """A convolution, or two with a rectifier between them; `mode` of the padding: causal, centered."""
-    import cached_conv
-
+    cached_conv: Any = import_module(PACKAGE)
     cached_conv.use_cached_conv(False)
     channels = shape[1] if shape else 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -43,15 +44,19 @@ class Steps:
 
 def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
     """A Subject for a stack of blocks on clips (B, T, D)."""
-    fields = {"clip": module, "stream": lambda: Steps(module), "time": 1, "modules": module, "name": type(module).__name__}
+    fields: dict[str, Any] = {
+        "clip": module,
+        "stream": lambda: Steps(module),
+        "time": 1,
+        "modules": module,
+        "name": type(module).__name__,
+    }
     return Subject(example=example, **(fields | overrides))
 
 
 def tiny(name: str, shape: tuple[int, ...] | None, **settings: Any) -> nn.Module:
     """A small stack, for clips of this shape."""
-    from mambapy import mamba, vim
-
-    file = {"Mamba": mamba, "VMamba": vim}[name]
+    file = import_module({"Mamba": "mambapy.mamba", "VMamba": "mambapy.vim"}[name])
     sizes = {"d_model": shape[-1] if shape else 8} | SMALL | settings
     return getattr(file, name)(file.MambaConfig(**sizes))
 

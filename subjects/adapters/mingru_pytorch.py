@@ -4,6 +4,7 @@
 given hidden states looks at the last token alone, so that it takes a prompt and then single tokens.
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import sys

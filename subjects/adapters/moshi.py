@@ -4,6 +4,7 @@
 number of rows that is said when it begins.
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import contextlib

@@ -4,6 +4,7 @@
 takes one row (FOUND.md), and `docs/subject.md` says how such a subject is written.
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import sys

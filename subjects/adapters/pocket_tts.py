@@ -7,6 +7,7 @@ owner stamps on them. A module with a transposed convolution has no clip mode: i
 said in the report.
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import math

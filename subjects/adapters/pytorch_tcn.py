@@ -4,6 +4,7 @@
 `reset_buffers()` begins anew. So streams live one at a time.
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import sys
@@ -50,7 +51,8 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
     stride = module.stride[0] if isinstance(module, nn.Conv1d) else 1
     fields: dict[str, Any] = {"clip": module, "stream": lambda: Buffered(module, time), "time": time, "modules": module}
     fields |= {"batches": (1,), "streams": "one at a time", "plan": None if stride == 1 else stride}
-    return Subject(example=example[:1], **(fields | {"name": type(module).__name__} | overrides))
+    fields["name"] = type(module).__name__
+    return Subject(example=example[:1], **(fields | overrides))
 
 
 def tiny(name: str, shape: tuple[int, ...] | None, **settings: Any) -> nn.Module:

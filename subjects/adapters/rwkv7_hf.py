@@ -1,5 +1,6 @@
 """Adapter for rwkv7-hf: RWKV-7 as a model of transformers, whose adapter says how it is called."""
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 from typing import Any

@@ -4,6 +4,7 @@
 is the network in mode "m", the stream a copy of it in mode "s".
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import copy
@@ -51,8 +52,9 @@ def subject(module: nn.Module, example: Tensor, **overrides: Any) -> Subject:
     from spikingjelly.activation_based import base, functional
 
     for name, part in module.named_modules():
-        if isinstance(part, base.StepModule) and not {"s", "m"} <= set(part.supported_step_mode()):
-            raise BadSubject(f"{name or type(part).__name__} knows no mode but {', '.join(part.supported_step_mode())}")
+        known: Any = part.supported_step_mode() if isinstance(part, base.StepModule) else ("s", "m")  # type: ignore[operator]
+        if not {"s", "m"} <= set(known):
+            raise BadSubject(f"{name or type(part).__name__} knows no mode but {', '.join(known)}")
 
     def clip(x: Tensor) -> Tensor:
         functional.set_step_mode(module, "m")
@@ -63,7 +65,8 @@ def subject(module: nn.Module, example: Tensor, **overrides: Any) -> Subject:
             functional.reset_net(module)
 
     fields: dict[str, Any] = {"clip": clip, "stream": lambda: Single(module), "time": 0, "batch": 1, "modules": module}
-    return Subject(example=example, **(fields | {"name": type(module).__name__} | overrides))
+    fields["name"] = type(module).__name__
+    return Subject(example=example, **(fields | overrides))
 
 
 def tiny(name: str, shape: tuple[int, ...] | None, **settings: Any) -> nn.Module:

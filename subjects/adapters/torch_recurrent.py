@@ -33,7 +33,8 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
     time = 1 if module.batch_first else 0
     fields: dict[str, Any] = {"clip": lambda x: module(x)[0], "stream": lambda: Carried(module, time)}
     fields |= {"time": time, "batch": 1 - time, "modules": module, "clip_state": module.forward}
-    return Subject(example=example, **(fields | {"name": type(module).__name__} | overrides))
+    fields["name"] = type(module).__name__
+    return Subject(example=example, **(fields | overrides))
 
 
 def tiny(name: str, shape: tuple[int, ...] | None, **settings: Any) -> nn.Module:

@@ -6,6 +6,7 @@ or by `fed_by(network, example)`. Pieces have no rows; that a piece is the last 
 one frame is held back. Padding is ignored by the package, by its documentation: a network with padding is refused here.
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 from typing import Any

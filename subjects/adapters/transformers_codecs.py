@@ -6,6 +6,7 @@ its decoder; `VoxtralRealtimeEncoder(x, padding_cache=cache, past_key_values=key
 attention.
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import math

@@ -14,6 +14,7 @@ What may be said of a stream, as options of `coequal.subject`, or behind a name 
 - `padding`: `none`, or `left`: rows begin with padding, and masks and positions are handed over.
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import inspect

@@ -3,6 +3,7 @@
 The caller counts the tokens: `forward_chunkwise(ids, start, states)` and `forward_recurrent(ids, index, states)`.
 """
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import sys
@@ -46,8 +47,14 @@ class Retained:
 
 def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
     """A Subject for a language model on token ids, (B, T)."""
-    fields = {"clip": module.forward_parallel, "stream": lambda: Retained(module), "time": 1, "modules": module}
-    return Subject(example=example, **(fields | {"name": type(module).__name__} | overrides))
+    fields: dict[str, Any] = {
+        "clip": module.forward_parallel,
+        "stream": lambda: Retained(module),
+        "time": 1,
+        "modules": module,
+    }
+    fields["name"] = type(module).__name__
+    return Subject(example=example, **(fields | overrides))
 
 
 def tiny(name: str, shape: tuple[int, ...] | None, **settings: Any) -> nn.Module:

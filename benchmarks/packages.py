@@ -123,7 +123,13 @@ def row_of(target: str) -> dict[str, Any]:
         said = None
     process.kill()
     process.join()
-    return said or {"target": target, "verdict": "undecided", "horizon": 0, "why": "no answer in time", "seconds": 2 * LIMIT}
+    return said or {
+        "target": target,
+        "verdict": "undecided",
+        "horizon": 0,
+        "why": "no answer in time, on a machine that did other work",
+        "seconds": 2 * LIMIT,
+    }
 
 
 def version_of(target: str) -> tuple[str, str | None]:

@@ -30,11 +30,26 @@ def cogvideo_conv() -> coequal.Subject:
 def mimi_encoder() -> coequal.Subject:
     """Strided causal convolutions that keep their own padding: four samples in, one frame out."""
     from transformers import MimiConfig
-    from transformers.models.mimi.modeling_mimi import MimiEncoder
+    from transformers.models.mimi.modeling_mimi import MimiConv1d, MimiConv1dPaddingCache, MimiEncoder
 
     kernels = {"kernel_size": 3, "last_kernel_size": 3, "residual_kernel_size": 3}
     sizes = {"num_filters": 4, "hidden_size": 8, "upsampling_ratios": [2, 2], "num_residual_layers": 1}
-    return coequal.subject(MimiEncoder(MimiConfig(**kernels, **sizes)).eval(), example=torch.randn(1, 1, 32))
+    model = MimiEncoder(MimiConfig(**kernels, **sizes)).eval()
+    convs = [module for module in model.modules() if isinstance(module, MimiConv1d)]
+
+    class Stream:
+        def __init__(self) -> None:
+            self.cache = MimiConv1dPaddingCache(
+                num_layers=len(convs),
+                per_layer_padding=[conv.padding_total for conv in convs],
+                per_layer_padding_mode=[conv.pad_mode for conv in convs],
+                per_layer_in_channels=[conv.in_channels for conv in convs],
+            )
+
+        def chunk(self, samples: torch.Tensor) -> torch.Tensor:
+            return model(samples.clone(), padding_cache=self.cache)
+
+    return coequal.Subject(clip=model, stream=Stream, example=torch.randn(1, 1, 32), time=2, modules=model, plan=4)
 
 
 def moshi_transformer() -> coequal.Subject:

@@ -1,0 +1,3 @@
+def test_name():
+    import continual
+    print('\nFOUND', continual.__file__)

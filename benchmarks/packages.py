@@ -123,7 +123,8 @@ def row_of(target: str) -> dict[str, Any]:
         said = None
     process.kill()
     process.join()
-    return said or {
+    late = {"verdict": "undecided", "horizon": 0, "why": "no answer in time, on a machine that did other work"}
+    return said or {"target": target, **late, "seconds": 2 * LIMIT}
         "target": target,
         "verdict": "undecided",
         "horizon": 0,
@@ -172,7 +173,7 @@ def page(rows: list[dict[str, Any]]) -> str:
 
 def _why(row: dict[str, Any]) -> str:
     said = WHY.get(row["target"])
-    return said or f"{row['why'][:1].upper()}{row['why'][1:]}."
+    return said or f"It says: {row['why']}."
 
 
 def main() -> int:

@@ -125,12 +125,6 @@ def row_of(target: str) -> dict[str, Any]:
     process.join()
     late = {"verdict": "undecided", "horizon": 0, "why": "no answer in time, on a machine that did other work"}
     return said or {"target": target, **late, "seconds": 2 * LIMIT}
-        "target": target,
-        "verdict": "undecided",
-        "horizon": 0,
-        "why": "no answer in time, on a machine that did other work",
-        "seconds": 2 * LIMIT,
-    }
 
 
 def version_of(target: str) -> tuple[str, str | None]:

@@ -1,3 +1,4 @@
 def test_name():
     import continual
-    print('\nFOUND', continual.__file__)
+
+    print("\nFOUND", continual.__file__)

@@ -1,4 +1,0 @@
-def test_name():
-    import continual
-
-    print("\nFOUND", continual.__file__)

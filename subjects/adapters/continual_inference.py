@@ -1,16 +1,16 @@
-"""Adapter for continual-inference (import name `continual`), any of its modules: leaf, container, transformer,
-converted.
+"""Adapter for continual-inference (import name `continual`), any of its modules: leaf, container, transformer, converted.
 
 How its modules are called: `forward(clip)` on `(B, C, T, ...)`, `forward_step(frame)`, which returns a tensor or something
 that is none, `forward_steps(frames)`, with `pad_end=True` for the padding at the end of a stream, `clean_state()` to start
 again. Its state lives in the module, which has room for one; `get_state()` and `set_state()` of its parts take it out and
 put it back. So every stream keeps a state of its own, put in place before each call if another was at work in between.
 
-Which clip it is compared with: - a module with attention over `sequence_len` tokens is window-equal to it: once that many
-tokens were seen, a step gives what the clip mode gives for the last `sequence_len` tokens, all of them (retroactive) or the
-last (single output); - a module with adaptive pooling of a `kernel_size` in time pools, a frame at a time, over the last
-`kernel_size` frames, while its clip mode pools over the whole clip: window-equal over its receptive field; - every other
-module is stream-equal: the emissions are the frames of the clip mode of the whole stream.
+Which clip it is compared with:
+- a module with attention over `sequence_len` tokens is window-equal to it: once that many tokens were seen, a step gives
+  what the clip mode gives for the last `sequence_len` tokens, all of them (retroactive) or the last (single output);
+- a module with adaptive pooling of a `kernel_size` in time pools, a frame at a time, over the last `kernel_size` frames,
+  while its clip mode pools over the whole clip: window-equal over its receptive field;
+- every other module is stream-equal: the emissions are the frames of the clip mode of the whole stream.
 """
 
 from __future__ import annotations

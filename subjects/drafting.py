@@ -31,9 +31,7 @@ def draft(module: nn.Module, origin: Origin, example: torch.Tensor | tuple[int, 
     `example` is a clip that the module accepts, or its shape; where it is None, sizes are read from the layers.
     """
     clips = layouts(module) if example is None else given(module, example)
-    own = type(module).__module__.startswith(
-        "torch."
-    )  # of torch's own layers a draft says more than that they have an adapter
+    own = type(module).__module__.startswith("torch.")  # of these a draft says more than that there is an adapter
     if adapter_of(module) is not None and not own:
         return recognised(module, origin, clips[0] if clips else None)
     found = entries(module)

@@ -313,7 +313,8 @@ def _contained(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
 
 def _wrapped(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
     """The parts of methods, partials, caches, properties, functions of libraries and types; None: it is none of them."""
-    kind, parts = type(thing), None
+    kind = type(thing)
+    parts: Iterable[tuple[str, Any, Put]] | None = None
     if isinstance(thing, types.MethodType):
         parts = ((".__func__", thing.__func__, None), (".__self__", thing.__self__, None))
     elif isinstance(thing, (staticmethod, classmethod)):

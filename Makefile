@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test coverage quick campaign check types bench clean
+.PHONY: demo test coverage quick campaign check types bench packages clean
 
 demo: $(READY)  ## verify real third-party streaming modules against their clip mode
 	$(BIN)/python -P examples/demo.py
@@ -32,6 +32,9 @@ types: $(READY)
 
 bench: $(READY)  ## speed of a step against continual-inference and against the clip-mode layer
 	$(BIN)/python -P benchmarks/step_time.py
+
+packages: $(READY)  ## the table of models of public packages that are installed, docs/packages.md
+	OMP_NUM_THREADS=1 $(BIN)/python -P -W ignore benchmarks/packages.py --journal packages.jsonl
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

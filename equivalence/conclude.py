@@ -67,7 +67,9 @@ def _judged(report: Report, baseline: Baseline, attempts: Attempts, decision: De
     if baseline.undecided or not any(check.outcome == "passed" for check in report.checks):
         reasons = baseline.undecided or [f"{c.name}: {c.detail}" for c in report.checks][:5]
         return _because(report, Verdict.UNDECIDED, [*reasons, *undecided])
-    own = [f"what was proved is not seen there: {f.detail}" for f in report.findings if f.name == "own-format" and not f.allowed]
+    own = [
+        f"what was proved is not seen there: {f.detail}" for f in report.findings if f.name == "own-format" and not f.allowed
+    ]
     if decision is not None and decision.outcome == "equal" and not own:
         return replace(report, verdict=Verdict.PROVED)
     if own:

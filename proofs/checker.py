@@ -264,8 +264,8 @@ def computed(c: dict, step: bytes, clips: dict[str, bytes]) -> dict[str, Any]:
         y = run(f, clip, {clip.graph.input[0].name: x})[clip.graph.output[0].name]
         got = moved(lambda *a: np.stack(a, c["time"]), *stream(f, c, model, frames))
         due = np.take(y.a, range(got.a.shape[c["time"]]), c["time"])  # IndexError: it emits more than the clip has
-        if got.a.shape != due.shape or (got.a != due).any():
-            raise Refused(f"of {length} frames the stream is not the clip's function")
+        if not got.a.size or got.a.shape != due.shape or (got.a != due).any():
+            raise Refused(f"of {length} frames the stream is not the clip's function, or nothing is there to compare")
         f.n, f.d = max(f.n, got.n, y.n), max(f.d, got.d, y.d)
         digests[str(length)] = digest(f"{due.shape} {due.ravel().tolist()}".encode())
     pairs = len(digests) + f.applications * (f.applications + 1) / 2
@@ -274,8 +274,8 @@ def computed(c: dict, step: bytes, clips: dict[str, bytes]) -> dict[str, Any]:
 
 def check(c: dict, step: bytes) -> dict[str, Any]:
     """What was computed again of a certificate and the file that it is about; Refused says why it does not hold."""
-    if c.get("format") != FORMAT:
-        raise Refused(f"it is no {FORMAT}")
+    if c.get("format") != FORMAT or not c.get("lengths"):
+        raise Refused(f"it is no {FORMAT}, or about no lengths")
     if digest(step) != c["step"]["sha256"]:
         others = [n for n, a in weights(graph(step)).items() if digest(a.tobytes()) != c["step"]["weights"].get(n)]
         raise Refused(f"the file is not the one that was certified: other {', '.join(others) or 'nodes, names or metadata'}")

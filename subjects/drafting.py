@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from coequal.subjects.adapters.find import all_adapters
+from coequal.subjects.adapters.find import adapter_of
 from coequal.subjects.drafts.code import RAW, Way, clip_method, no_clip
 from coequal.subjects.drafts.layouts import Layout, given, layouts
 from coequal.subjects.drafts.names import LOOKED_FOR
@@ -31,7 +31,8 @@ def draft(module: nn.Module, origin: Origin, example: torch.Tensor | tuple[int, 
     `example` is a clip that the module accepts, or its shape; where it is None, sizes are read from the layers.
     """
     clips = layouts(module) if example is None else given(module, example)
-    if any(adapter.recognises(module) for adapter in all_adapters().values()):
+    own = type(module).__module__.startswith("torch.")  # of these a draft says more than that there is an adapter
+    if adapter_of(module) is not None and not own:
         return recognised(module, origin, clips[0] if clips else None)
     found = entries(module)
     if not found:

@@ -76,9 +76,10 @@ class MovedConstants(EagerMode):
         double = kwargs.get("dtype") == torch.float64 or any(t.dtype == torch.float64 for t in given)
         if double and not func.is_view:
             written = {id(t) for t in _written(func, args, kwargs)}
-            movable = (lambda t: self._movable(t, settled) and id(t) not in written)  # fmt: skip
-            settled |= any(isinstance(t, Tensor) and movable(t) for t in given)
-            args, kwargs = tree_map(lambda t: self._moved(t) if movable(t) else t, (args, kwargs))
+            free = [t for t in tree_leaves((args, kwargs)) if id(t) not in written]
+            moved_ = {id(t): self._moved(t) for t in free if self._movable(t, settled)}
+            settled |= any(id(t) in moved_ for t in given)
+            args, kwargs = tree_map(lambda t: moved_.get(id(t), t), (args, kwargs))
         result = func(*args, **kwargs)
         if settled:
             self.are_data(t for t in tree_leaves(result) if isinstance(t, Tensor))
@@ -93,7 +94,11 @@ class MovedConstants(EagerMode):
         if isinstance(number, Tensor):
             floats = number.dtype in (torch.float32, torch.float64)
             return floats and not self._settled(number) and bool(single(number.double()).any())
-        return with_data and isinstance(number, float) and (_decimal(number) or bool(single(torch.tensor(number, dtype=torch.float64))))
+        return (
+            with_data
+            and isinstance(number, float)
+            and (_decimal(number) or bool(single(torch.tensor(number, dtype=torch.float64))))
+        )
 
     def _moved(self, number: Any) -> Any:
         assert self.seed is not None

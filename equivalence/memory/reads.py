@@ -50,7 +50,18 @@ LOOPHOLES = {
 ROUNDABOUT = {
     *("__sizeof__", "__globals__", "__builtins__", "__subclasses__", "__loader__", "__spec__", "__traceback__"),
     *("__slots__", "__match_args__", "__dataclass_fields__", "__orig_bases__", "__parameters__", "__abstractmethods__"),
-    *("f_back", "f_locals", "f_globals", "f_builtins", "f_lasti", "f_lineno", "gi_frame", "cr_frame", "ag_frame", "tb_frame"),
+    *(
+        "f_back",
+        "f_locals",
+        "f_globals",
+        "f_builtins",
+        "f_lasti",
+        "f_lineno",
+        "gi_frame",
+        "cr_frame",
+        "ag_frame",
+        "tb_frame",
+    ),
 }
 
 
@@ -183,7 +194,7 @@ class _Scan:
 
 def is_known(module: str | None) -> bool:
     """Whether code of this module is torch's, NumPy's, ours, or of the standard library."""
-    root = (module or "").partition(".")[0]
+    root = module.partition(".")[0] if isinstance(module, str) else ""
     return root in KNOWN or root in sys.stdlib_module_names
 
 
@@ -263,7 +274,9 @@ def _followed(chain: tuple[str, ...], value: Any, *, whole: bool) -> Iterator[tu
 
 def _harmless(module: str | None, names: tuple[str, ...], value: Any) -> None:
     """Hidden for what a library remembers."""
-    root = (module or "").partition(".")[0].lstrip("_")  # `_functools` is what `functools` is written in
+    root = (
+        (module if isinstance(module, str) else "").partition(".")[0].lstrip("_")
+    )  # `_functools` is what `functools` is written in
     if isinstance(value, types.ModuleType) and root in sys.stdlib_module_names and root not in PURE:
         raise Hidden(f"reads the module {module}")
     worst = {name for name in names if name in STATEFUL or name.startswith("set_")}

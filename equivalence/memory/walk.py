@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from coequal.equivalence.memory.reads import Hidden, globals_read, is_known, reads_of
+from coequal.equivalence.memory.reads import ROUNDABOUT, Hidden, globals_read, is_known, reads_of
 from coequal.equivalence.memory.watched import Counter, TensorCounter
 
 Tensor = torch.Tensor
@@ -35,7 +35,14 @@ Put = Callable[[Any], None] | None
 PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented), range, slice)
 FIXED = (
     *(torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, re.Pattern),
-    *(pathlib.PurePath, pathlib.PurePosixPath, pathlib.PureWindowsPath, pathlib.Path, pathlib.PosixPath, pathlib.WindowsPath),
+    *(
+        pathlib.PurePath,
+        pathlib.PurePosixPath,
+        pathlib.PureWindowsPath,
+        pathlib.Path,
+        pathlib.PosixPath,
+        pathlib.WindowsPath,
+    ),
     *(types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType),
     *(types.MethodDescriptorType, types.GenericAlias, types.UnionType),
 )
@@ -140,6 +147,8 @@ class _Walk:
         kind = type(thing)
         if kind is Label:
             self.found.cells.append(Cell(path, thing.content, None))
+        elif kind is str and thing in ROUNDABOUT:
+            raise Unobservable(f"{path} names {thing}")
         elif kind in (*PLAIN, Counter, TensorCounter) or _is_number_of_numpy(thing) or _is_bare_member(thing):
             self.found.cells.append(Cell(path, thing, put))
         elif isinstance(thing, Tensor):
@@ -147,6 +156,8 @@ class _Walk:
         elif kind in FIXED or isinstance(thing, FIXED_KINDS):
             if getattr(thing, "metadata", None):
                 raise Unobservable(f"{path} has metadata, which may change")
+            if getattr(thing, "__name__", "") in ROUNDABOUT:
+                raise Unobservable(f"{path} is {thing.__name__}")
             self.found.cells.append(Cell(path, thing, put))  # cannot change; another may come in its place
         elif (key := (id(thing.kind if kind is Kind else thing), kind is Kind)) in self.seen:
             self.found.cells.append(Cell(path, f"the same as {self.seen[key][0]}", None))  # which of several, it may be
@@ -196,24 +207,8 @@ class _Walk:
             raise Unobservable(f"{path} is the module {thing.__name__}")
         elif isinstance(thing, types.FunctionType):
             yield from self._function(thing, path)
-        elif isinstance(thing, (types.MethodType, staticmethod, classmethod)):
-            yield ".__func__", thing.__func__, None
-            yield ".__self__", getattr(thing, "__self__", None), None
-            if not isinstance(thing, types.MethodType):  # whose attributes are those of its function
-                yield from ((f".{name}", value, None) for name, value in vars(thing).items())
-        elif kind is functools.partial:
-            yield from ((f".{name}", getattr(thing, name), None) for name in ("func", "args", "keywords", "__dict__"))
-        elif kind is functools._lru_cache_wrapper:
-            yield ".__wrapped__", thing.__wrapped__, None
-            yield from ((f".cache[{i}]", value, None) for i, value in enumerate(_remembered_results(thing)))
-        elif isinstance(thing, (types.BuiltinFunctionType, types.MethodWrapperType)):
-            yield from _builtin(thing, path)
-        elif kind in DESCRIBED:
-            yield ".__doc__", thing.__doc__, None
-            yield from ((f".{name}", value, None) for name, value in getattr(thing, "__dict__", {}).items())
-        elif kind.__module__ == "typing":
-            yield ".__text__", Label(repr(thing)), None
-            yield from ((f".{name}", value, None) for name, value in getattr(thing, "__dict__", {}).items())
+        elif (parts := _wrapped(thing, path)) is not None:
+            yield from parts
         elif kind is Kind:
             yield from self._class(thing.kind, ())
         elif isinstance(thing, type):
@@ -316,6 +311,32 @@ def _contained(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
     return None
 
 
+def _wrapped(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
+    """The parts of methods, partials, caches, properties, functions of libraries and types; None: it is none of them."""
+    kind = type(thing)
+    parts: Iterable[tuple[str, Any, Put]] | None = None
+    if isinstance(thing, types.MethodType):
+        parts = ((".__func__", thing.__func__, None), (".__self__", thing.__self__, None))
+    elif isinstance(thing, (staticmethod, classmethod)):
+        parts = ((".__func__", thing.__func__, None), *_hung_on(thing))
+    elif kind is functools.partial:
+        parts = ((f".{name}", getattr(thing, name), None) for name in ("func", "args", "keywords", "__dict__"))
+    elif kind is functools._lru_cache_wrapper:
+        kept = ((f".cache[{i}]", value, None) for i, value in enumerate(_remembered_results(thing)))
+        parts = ((".__wrapped__", thing.__wrapped__, None), *kept)
+    elif isinstance(thing, (types.BuiltinFunctionType, types.MethodWrapperType)):
+        parts = _builtin(thing, path)
+    elif kind in DESCRIBED:
+        parts = ((".__doc__", thing.__doc__, None), *_hung_on(thing))
+    elif kind.__module__ == "typing":
+        parts = ((".__text__", Label(repr(thing)), None), *_hung_on(thing))
+    return parts
+
+
+def _hung_on(thing: Any) -> Iterator[tuple[str, Any, Put]]:
+    return ((f".{name}", value, None) for name, value in getattr(thing, "__dict__", {}).items())
+
+
 def _entries(mapping: dict, path: str) -> Iterator[tuple[str, Any, Put]]:
     for key, value in mapping.items():
         named = isinstance(key, (enum.Enum, type, types.FunctionType)) or type(key).__module__ == "typing"
@@ -358,7 +379,7 @@ def _slots(thing: Any) -> Iterator[tuple[str, Any, Put]]:
 
 
 def _unnamed(thing: Any) -> list[Any]:
-    """What an object holds, to Python's garbage collector, and neither `__dict__` nor slots show: each as often as it is held."""
+    """What an object holds, to Python's garbage collector, and neither `__dict__` nor slots show; as often as it does."""
     held, attributes = gc.get_referents(thing), getattr(thing, "__dict__", {})
     shown = [type(thing), *(value for _, value, _ in _slots(thing))]
     shown += [attributes] if any(one is attributes for one in held) else list(attributes.values())
@@ -437,4 +458,6 @@ def _into(container: Any, key: Any) -> Put:
 
 
 def _onto(thing: Any, name: str) -> Put:
+    if not isinstance(name, str):
+        return None
     return lambda content: setattr(thing, name, content)

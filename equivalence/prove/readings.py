@@ -43,8 +43,8 @@ class Reading:
 
 
 def other_readings(draw: Draw, seen: Seen) -> Iterator[Reading]:
-    """From what assumes least: constants computed exactly, masks; maxima as sets; angles that add up; exponents that add up; elementary
-    functions by their definitions.
+    """From what assumes least: constants computed exactly, masks; maxima as sets; angles that add up; exponents that add
+    up; elementary functions by their definitions.
     """
     exact = replace(draw, shadow=True, low_masks=seen.low)
     yield Reading(exact)

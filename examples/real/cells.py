@@ -45,35 +45,14 @@ def min_gru() -> coequal.Subject:
     """minGRU: a parallel scan in the logarithm against one step of the recurrence."""
     from minGRU_pytorch import minGRU
 
-    model = minGRU(4).eval()
-
-    class Stream:
-        state: Tensor | None = None
-
-        def step(self, frame: Tensor) -> Tensor:
-            out, self.state = model(frame[:, None], self.state, return_next_prev_hidden=True)
-            return out[:, 0]
-
-    return coequal.Subject(clip=model, stream=Stream, example=torch.randn(2, 6, 4), time=1, modules=model)
+    return coequal.subject(minGRU(4).eval(), example=torch.randn(2, 6, 4))
 
 
 def min_lstm() -> coequal.Subject:
     """Found different: in chunks a parallel scan goes on from another state than the one that it gave."""
     from minGRU_pytorch.minLSTM import minLSTM
 
-    model = minLSTM(4).eval()
-
-    class Stream:
-        state: Tensor | None = None
-
-        def chunk(self, frames: Tensor) -> Tensor:
-            out, self.state = model(frames, self.state, return_next_prev_hidden=True)
-            return out
-
-        def step(self, frame: Tensor) -> Tensor:
-            return self.chunk(frame[:, None])[:, 0]
-
-    return coequal.Subject(clip=model, stream=Stream, example=torch.randn(2, 6, 4), time=1, modules=model)
+    return coequal.subject(minLSTM(4).eval(), example=torch.randn(2, 6, 4))
 
 
 def cached_convolutions() -> coequal.Subject:

@@ -2,13 +2,12 @@
 
 `coequal verify examples/real/decoders.py:llama`
 
-The clip is the model on a whole sequence, the stream the same model fed a token at a time with the cache that it returns.
+The clip is the model on a whole sequence, the stream the same model fed with the cache that it returns: the adapter's work.
 Needs the extra `[real]`; nothing is downloaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -29,26 +28,9 @@ SMALL = {
 PAD = 0
 
 
-def decoder(model: nn.Module, cache: Callable[[], Any] = lambda: None) -> coequal.Subject:
-    """A causal language model: token ids in, logits out, `cache()` for each stream."""
-    model = model.eval()
-
-    class Stream:
-        def __init__(self) -> None:
-            self.cache = cache()
-
-        def chunk(self, ids: torch.Tensor) -> torch.Tensor:
-            out = model(ids, past_key_values=self.cache, use_cache=True)
-            self.cache = out.past_key_values
-            return out.logits
-
-        def step(self, ids: torch.Tensor) -> torch.Tensor:
-            return self.chunk(ids[:, None])[:, 0]
-
-    ids = torch.randint(0, VOCABULARY, (1, 7))
-    return coequal.Subject(
-        clip=lambda x: model(x, use_cache=False).logits, stream=Stream, example=ids, time=1, modules=model
-    )
+def decoder(model: nn.Module, **stream: Any) -> coequal.Subject:
+    """A causal language model: token ids in, logits out; what the stream is, is said to the adapter."""
+    return coequal.subject(model.eval(), example=torch.randint(0, VOCABULARY, (1, 7)), **stream)
 
 
 def llama() -> coequal.Subject:
@@ -60,10 +42,9 @@ def llama() -> coequal.Subject:
 
 def llama_static() -> coequal.Subject:
     """The same with a cache of fixed size, written at a position."""
-    from transformers import LlamaConfig, LlamaForCausalLM, StaticCache
+    from transformers import LlamaConfig, LlamaForCausalLM
 
-    model = LlamaForCausalLM(LlamaConfig(**SMALL))
-    return decoder(model, lambda: StaticCache(config=model.config, max_cache_len=LONGEST))
+    return decoder(LlamaForCausalLM(LlamaConfig(**SMALL)), cache="static")
 
 
 def llama_left_padding() -> coequal.Subject:
@@ -111,7 +92,7 @@ def mistral_sliding_window() -> coequal.Subject:
     from transformers import MistralConfig, MistralForCausalLM
 
     subject = decoder(MistralForCausalLM(MistralConfig(**SMALL, sliding_window=4)))
-    subject.memory = lambda stream: [] if stream.cache is None else [[x.keys, x.values] for x in stream.cache.layers]
+    subject.memory = lambda stream: [] if stream.state is None else [[x.keys, x.values] for x in stream.state.layers]
     return subject
 
 

@@ -97,14 +97,4 @@ def mambapy() -> coequal.Subject:
     from mambapy.mamba import Mamba, MambaConfig
 
     model = Mamba(MambaConfig(d_model=8, n_layers=1, d_state=4, d_conv=3)).eval()
-
-    class Stream:
-        def __init__(self) -> None:
-            like = next(model.parameters())
-            self.caches = [(None, like.new_zeros(1, model.config.d_inner, model.config.d_conv - 1)) for _ in model.layers]
-
-        def step(self, x: torch.Tensor) -> torch.Tensor:
-            y, self.caches = model.step(x, self.caches)
-            return y
-
-    return coequal.Subject(clip=model, stream=Stream, example=torch.randn(1, 7, 8), time=1, batch=None, modules=model)
+    return coequal.subject(model, example=torch.randn(1, 7, 8))

@@ -17,34 +17,14 @@ def wan_block() -> coequal.Subject:
     """A residual block of Wan's video autoencoder: two causal convolutions, norms, a list of caches."""
     from diffusers.models.autoencoders.autoencoder_kl_wan import WanResidualBlock
 
-    block = WanResidualBlock(4, 4).eval()
-
-    class Stream:
-        def __init__(self) -> None:
-            self.caches = [None] * 4
-
-        def step(self, frame: torch.Tensor) -> torch.Tensor:
-            return block(frame[:, :, None], feat_cache=self.caches, feat_idx=[0])[:, :, 0]
-
-    return coequal.Subject(clip=block, stream=Stream, example=torch.randn(1, 4, 6, 2, 2), time=2, modules=block)
+    return coequal.subject(WanResidualBlock(4, 4).eval(), example=torch.randn(1, 4, 6, 2, 2))
 
 
 def cogvideo_conv() -> coequal.Subject:
     """A causal convolution that repeats the first frame as its padding."""
     from diffusers.models.autoencoders.autoencoder_kl_cogvideox import CogVideoXCausalConv3d
 
-    conv = CogVideoXCausalConv3d(2, 3, 3).eval()
-
-    class Stream:
-        cache = None
-
-        def step(self, frame: torch.Tensor) -> torch.Tensor:
-            y, self.cache = conv(frame[:, :, None], self.cache)
-            return y[:, :, 0]
-
-    return coequal.Subject(
-        clip=lambda x: conv(x)[0], stream=Stream, example=torch.randn(1, 2, 6, 4, 4), time=2, modules=conv
-    )
+    return coequal.subject(CogVideoXCausalConv3d(2, 3, 3).eval(), example=torch.randn(1, 2, 6, 4, 4))
 
 
 def mimi_encoder() -> coequal.Subject:

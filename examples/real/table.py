@@ -36,7 +36,8 @@ def targets() -> Iterator[tuple[str, str]]:
                 and not node.args.args
                 and ast.unparse(node.returns or node) == "coequal.Subject"
             ):
-                yield _package(ast.get_source_segment(text, node) or ""), f"{name}.py:{node.name}"
+                package = "torch-streamer" if name == "streamers" else _package(ast.get_source_segment(text, node) or "")
+                yield package, f"{name}.py:{node.name}"
     for architecture in runpy.run_path(str(FOLDER / "architectures.py"))["ARCHITECTURES"]:
         for cache in ("dynamic", "static"):
             yield "transformers", f"architectures.py:decoders[architecture={architecture}, cache={cache}]"

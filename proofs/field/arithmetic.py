@@ -27,8 +27,7 @@ from coequal.proofs.field.numbers.number import Number, modulo, number_of
 from coequal.proofs.field.numbers.primes import EXACT, draw, of_order, on_circle, root_of_unity, turned
 
 Tensor = torch.Tensor
-
-
+Definition = Callable[["Field", "Value"], "Value"]
 LOW = -1e4  # at most this: a mask, if finite masks are read as such
 ROUNDED = "constants that agree in 48 bits, or one of which is the other in single precision, are one number"
 NEAR = 2.0**-18  # relative: what rounding to single precision and a few operations in it leave of a constant
@@ -115,7 +114,7 @@ class Field:
     low_masks: bool = False  # they are
     turns: bool = False  # chains of the unit circle: cosine and sine of sums are known
     sets: bool = False  # maxima keep the residues of their members, for sums and products with them
-    definitions: Mapping[object, Callable[[Field, Value], Value]] = field(default_factory=dict)  # of functions, where chains reach
+    definitions: Mapping[object, Definition] = field(default_factory=dict)  # of functions, where chains reach
     shadow: bool = False  # constants are computed exactly beside their floats
     same: Registry = field(default_factory=Registry)  # constants that were met, by their floats
     logarithms: Inverses = field(default_factory=Inverses)  # that were taken of what is positive

@@ -1,7 +1,7 @@
 """What elementary functions are in terms of exponentials and logarithms, for draws in which exponents add up.
 
-Free functions know nothing of one another: `sigmoid(x)` is not `1 / (1 + exp(-x))`. These are the definitions, exact over the
-reals; what torch computes by another rule beyond a threshold (softplus) is not among them.
+Free functions know nothing of one another: `sigmoid(x)` is not `1 / (1 + exp(-x))`. These are the definitions, exact over
+the reals; what torch computes by another rule beyond a threshold (softplus) is not among them.
 """
 
 from __future__ import annotations

@@ -19,10 +19,11 @@ from coequal.subjects.subject import Subject
 
 
 def subject(module: torch.nn.Module, *, example: torch.Tensor, **overrides: Any) -> Subject:
-    """A Subject for a module that an adapter recognises (continual-inference's, or ours).
+    """A Subject for a module that an adapter recognises: ours, or one of those packages that `docs/adapters.md` names.
 
     `example` is a clip the module accepts, time axis included; its shape and dtype are the examples' from then on.
-    `overrides` are fields of Subject. BadSubject says which modules are recognised when this one is not.
+    `overrides` are fields of Subject, and what an adapter asks besides. BadSubject says which modules are recognised
+    when this one is not.
     """
     return subject_of(module, example, **overrides)
 

@@ -4,6 +4,7 @@ import pytest
 
 from coequal.__main__ import main
 from coequal.cli.parser import parser
+from coequal.cli.verify import configured_target as configured
 
 
 def test_verify_accepts_everything_at_once() -> None:
@@ -12,7 +13,7 @@ def test_verify_accepts_everything_at_once() -> None:
     line += " --bound 2^-60 --literal-constants --device cuda:1 --format float32 --within 1e-2 --configurations 7"
     line += " --clip net.py:net --state h=h_out --initial h.pt --time 1 --ignore 2 --backend onnxruntime"
     line += " --workers 3 --scheduler tcp://host:8786 --time-limit 9 --memory-limit 0.5 --journal runs --resume"
-    line += " --certificate step.json"
+    line += " --certificate step.json --set layers=2 --set kind=a --cache static"
     options = vars(parser().parse_args(line.split()))
     assert options == {
         **{"command": "verify", "target": "a.py:b", "require": "proved", "window": 8, "seed": 3, "json": "r.json"},
@@ -29,8 +30,29 @@ def test_verify_accepts_everything_at_once() -> None:
             "ignore": 2,
             "backends": ["onnxruntime"],
             "certificate": "step.json",
+            "settings": ["layers=2", "kind=a"],
+            "cache": "static",
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "target"),
+    [
+        ("torch:GRU", "torch:GRU"),
+        ("torch:GRU --set num_layers=2 --cache static", "torch:GRU[num_layers=2, cache=static]"),
+        ("a.py:f[kind=a] --set layers=2", "a.py:f[kind=a, layers=2]"),
+    ],
+)
+def test_settings_stand_in_brackets_behind_the_target(line: str, target: str) -> None:
+    assert configured(parser().parse_args(["verify", *line.split()])) == target
+
+
+@pytest.mark.parametrize("text", ["layers", "=2", "a b=2", "layers="])
+def test_a_setting_has_a_name_and_a_value(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["verify", "torch:GRU", "--set", text])
+    assert "expected KEY=VALUE, like num_layers=2; got" in capsys.readouterr().err
 
 
 def test_check_accepts_operators_and_options() -> None:

@@ -129,6 +129,18 @@ def test_another_file_is_refused_by_the_name_of_its_weight(folder: Path) -> None
     assert "other 0.weight" in checked(str(folder / "late.json"), str(folder / "off.onnx"), alone=True).refused
 
 
+def test_nothing_compared_is_nothing_certified(folder: Path) -> None:
+    said, step = read(folder)
+    graphs = {n: zlib.decompress(base64.b64decode(text)) for n, text in said["graphs"].items()}
+    said["rows"] = said["clip"]["frame"][0] = 0
+    with pytest.raises((checker.Refused, ValueError)):
+        checker.computed(said, step, graphs)
+    said, step = read(folder)
+    said["lengths"], said["graphs"], said["clip"]["graphs"] = [], {}, {}
+    with pytest.raises(checker.Refused, match="about no lengths"):
+        checker.check(said, step)
+
+
 @pytest.mark.parametrize("forged", ["weight", "states"])
 def test_nobody_can_make_a_certificate_of_a_wrong_step(folder: Path, forged: str) -> None:
     """Hashes, points and digests that fit are of no use: the residues of stream and clip differ."""

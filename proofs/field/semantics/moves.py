@@ -8,7 +8,6 @@ import torch
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from coequal.proofs.field.arithmetic import Field, Value
-from coequal.proofs.field.degree import Degree
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.semantics.sets import names_of, widened
 from coequal.proofs.field.semantics.table import means

@@ -12,8 +12,9 @@ from coequal.report.formats import formats, to_file
 
 TARGET_HELP = (
     "path/to/file.py:NAME or package.module:NAME; NAME is a coequal.Subject, a function without arguments that returns"
-    " one, a module that an adapter recognises, or a coequal.family (NAME[option=value, ...] is one of its subjects); or"
-    " the name of a package that there is a suite for, like continual-inference"
+    " one, a module that an adapter recognises, or a coequal.family (NAME[option=value, ...] is one of its subjects);"
+    " or package:CLASS, a class that an adapter builds in a small size, like torch:GRU or transformers:LlamaForCausalLM;"
+    " or the name of a package that there is a suite for, like continual-inference"
 )
 FILE_HELP = "; or an exported step with explicit states (step.onnx, step.pt2, a file of torch.jit), with --clip"
 
@@ -36,6 +37,13 @@ def shape(text: str) -> tuple[int, ...]:
     if not sizes or min(sizes) < 1:
         raise argparse.ArgumentTypeError(f"expected sizes of 1 or more, separated by commas, like 1,3,16; got {text!r}")
     return sizes
+
+
+def setting(text: str) -> str:
+    """`key=value`, as it is."""
+    if text.partition("=")[0].isidentifier() and text.partition("=")[2]:
+        return text
+    raise argparse.ArgumentTypeError(f"expected KEY=VALUE, like num_layers=2; got {text!r}")
 
 
 def natural(text: str) -> int:
@@ -140,6 +148,16 @@ def _verify(commands: Any) -> None:
         choices=["tested", "proved", "proved-all"],
         help="exit with 3 unless the verdict is at least this (proved-all: for every length)",
     )
+    add(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        type=setting,
+        metavar="KEY=VALUE",
+        help="an option of package:CLASS or of a family, as in brackets behind the target; may be repeated",
+    )
+    add("--cache", metavar="KIND", help="the same as --set cache=KIND: static, dynamic")
     add("--window", type=positive, metavar="N", help="compare with the clip of the last N frames")
     add("--within", type=distance, metavar="D", help="accept a distance (absolute): `within` and exit code 0, never equal")
     _example(command)

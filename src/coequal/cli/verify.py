@@ -15,7 +15,7 @@ from coequal.equivalence.campaigns.found import FamilyReport
 from coequal.equivalence.report import Report
 from coequal.equivalence.suites.found import SuiteReport
 from coequal.process import parent
-from coequal.process.place import place_of
+from coequal.process.place import configured, place_of
 from coequal.report import certificate, family, runtimes, suite, verdict
 from coequal.report.document import Document, Place
 
@@ -34,6 +34,7 @@ def document(options: argparse.Namespace) -> Document:
     if options.resume and options.journal is None:
         raise parent.BadInput("--resume goes on with a journal: say which with --journal FOLDER")
     options.timeout = _timeout(options)
+    options.target = configured_target(options)
     report = parent.run(_request(options), options.timeout)
     found = place_of(options.target)
     place = None if found is None else Place(*found)
@@ -45,6 +46,13 @@ def document(options: argparse.Namespace) -> Document:
     said = _certified(verdict.document(report, options.require, place), report, options)
     ran = [_on_runtime(options, name) for name in options.backends]
     return runtimes.beside(said, report, ran) if ran else said
+
+
+def configured_target(options: argparse.Namespace) -> str:
+    """The target with its settings in brackets, so that a line that names it repeats them."""
+    settings = [*options.settings, *([f"cache={options.cache}"] if options.cache else [])]
+    where, known = configured(options.target)
+    return f"{where}[{', '.join([*([known] if known else []), *settings])}]" if settings else options.target
 
 
 def _timeout(options: argparse.Namespace) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 from coequal.process.target import called, named, random_clip
 from coequal.proofs.cost.algebra.counts import CostError
 from coequal.proofs.cost.targets.code import of_value
+from coequal.subjects.adapters.find import Named
 from coequal.subjects.errors import BadSubject
 
 
@@ -14,6 +15,8 @@ def of_target(target: str, options: dict[str, Any]) -> dict[str, Any]:
     """Facts and counts of a target; BadSubject where it cannot be loaded or counted."""
     value = called(target, named(target))
     example = options["example"]
+    if isinstance(value, Named):
+        value, example = value.subject(example), None
     clip = None if example is None else random_clip(example)
     try:
         if "conventions" in options:

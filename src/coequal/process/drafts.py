@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from coequal.process.target import called, named
+from coequal.subjects.adapters.find import Named
 from coequal.subjects.drafting import draft
 from coequal.subjects.drafts.origin import Origin
 from coequal.subjects.errors import BadSubject
@@ -22,6 +23,8 @@ def of_target(target: str, example: tuple[int, ...] | None) -> str:
     if not colon or not name:
         raise BadSubject(f"{target}: write FILE.py:NAME or package.module:NAME; NAME is {WANTED}")
     found = named(target)
+    if isinstance(found, Named):
+        raise BadSubject(f"{target} needs no draft, since an adapter builds it: coequal verify {target}")
     value = called(target, found, WANTED)
     pair = isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], torch.Tensor)
     module, clip = value if pair else (value, None)

@@ -7,6 +7,7 @@ import torch
 from coequal.equivalence.exporting import Written, export
 from coequal.equivalence.options import Options
 from coequal.process.target import called, named, random_clip
+from coequal.subjects.adapters.find import Named
 from coequal.subjects.errors import BadSubject
 
 WANTED = "a torch.nn.Module, a pair of module and example clip, or a function without arguments that returns one of them"
@@ -15,6 +16,7 @@ WANTED = "a torch.nn.Module, a pair of module and example clip, or a function wi
 def of_target(target: str, to: str, output: str | None, example: tuple[int, ...] | None, options: Options) -> Written:
     """Export what `target` names. BadSubject: it is no module, streams not, has no such step, or its file is not proved."""
     value = called(target, named(target), WANTED)
+    value = value.module() if isinstance(value, Named) else value
     module, clip = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
     if not isinstance(module, torch.nn.Module):
         raise BadSubject(f"{target} is of type {type(module).__name__}; expected {WANTED}")

@@ -1,4 +1,4 @@
-"""TARGET on the command line -> Subject: `path/to/file.py:name`, `package.module:name`, or a catalogue name.
+"""TARGET on the command line -> Subject: `path/to/file.py:name`, `package.module:name`, `package:Class`, a catalogue name.
 
 The user's code is imported here, inside the child process of `coequal.process.parent`. Whatever is wrong with it becomes one
 line that names file, line and error (`BadSubject`); a traceback of ours would help nobody.
@@ -23,6 +23,7 @@ import torch
 
 from coequal.process.place import configured
 from coequal.process.tracebacks import blamed
+from coequal.subjects.adapters.find import Named, built_by_an_adapter, clip_of, names_of, subject_of
 from coequal.subjects.backends.find import on_device
 from coequal.subjects.errors import BadSubject, nearest
 from coequal.subjects.subject import Subject
@@ -59,6 +60,12 @@ def random_clip(shape: Sequence[int], seed: int = 0) -> torch.Tensor:
     return torch.randn(tuple(shape), generator=torch.Generator().manual_seed(seed))
 
 
+def _clip(value: Any, shape: tuple[int, ...], seed: int) -> torch.Tensor:
+    """A random clip of a shape that was asked for: of what a module takes, where an adapter knows it."""
+    module = value[0] if isinstance(value, tuple) and value else value
+    return clip_of(module, shape, seed) if isinstance(module, torch.nn.Module) else random_clip(shape, seed)
+
+
 def seed_all(seed: int) -> None:
     """What a target draws when it is loaded is the same in every process."""
     random.seed(seed)
@@ -72,11 +79,13 @@ def loaded(target: str, seed: int = 0) -> Any:
     value = called(where, named(where))
     if configuration is None:
         return value
-    if not is_family(value):
-        raise BadSubject(f"{where} has no configurations: it is no coequal.family, but of type {type(value).__name__}")
     from coequal.equivalence.campaigns.families import Refused
     from coequal.equivalence.campaigns.spelling import read
 
+    if isinstance(value, Named):
+        return dataclasses.replace(value, settings=read(configuration))
+    if not is_family(value):
+        raise BadSubject(f"{where} has no configurations: it is no coequal.family, but of type {type(value).__name__}")
     try:
         return value.subject(read(configuration), seed)
     except Refused as refused:
@@ -101,10 +110,13 @@ def prepared(
     device: str | None = None,
 ) -> Subject:
     """The subject that a value is, with what the user says of it; as in `load`."""
-    clip = None if example is None else random_clip(example, seed)
     given = {"window": window, "within": within}
     overrides = {name: value for name, value in given.items() if value is not None}
-    subject = subject_from(target, value, clip, **overrides)
+    if isinstance(value, Named):
+        subject = value.subject(example, seed, **overrides)
+    else:
+        clip = None if example is None else _clip(value, example, seed)
+        subject = subject_from(target, value, clip, **overrides)
     subject = subject if device is None else on_device(subject, device)
     return dataclasses.replace(subject, name=subject.name or target, allow=(*subject.allow, *allow))
 
@@ -123,8 +135,6 @@ def subject_from(target: str, value: Any, clip: torch.Tensor | None, **overrides
             f"{target} is the module {type(value).__name__}, which needs an example clip: add --example SHAPE"
             " (like --example 1,3,16,32,32), or let a function return (module, example)"
         )
-    from coequal.subjects.adapters.find import subject_of
-
     return subject_of(value, clip, **overrides)
 
 
@@ -138,7 +148,7 @@ def named(target: str) -> Any:
     if where.endswith(".py") or os.sep in where:
         module = _module_of_file(where)
     elif colon:
-        module = _module_of_name(where)
+        return built_by_an_adapter(where, name) or _of_a_package(where, name)
     else:
         return _system(target)
     return _attribute(module, where, name)
@@ -227,6 +237,23 @@ def _module_of_name(where: str) -> ModuleType:
         raise BadSubject(f"no module {where}, neither installed nor in {Path.cwd()}")
     with blamed(f"importing {where}"):
         return import_module(where)
+
+
+def _of_a_package(where: str, name: str) -> Any:
+    """What stands there; where it does not, or cannot be called, which classes an adapter builds."""
+    known = names_of(where)
+    try:
+        value = _attribute(_module_of_name(where), where, name)
+    except BadSubject as error:
+        raise BadSubject(f"{error}{_builds(where, name, known)}") from error
+    if known and isinstance(value, type) and issubclass(value, torch.nn.Module):
+        raise BadSubject(f"{where}:{name} is built by no adapter{_builds(where, name, known)}")
+    return value
+
+
+def _builds(where: str, name: str, known: tuple[str, ...]) -> str:
+    alike = [own for own in known if name.lower() in own.lower()] or list(filter(None, [nearest(name, known)]))
+    return f"; the adapter for {where} builds {', '.join((alike or known)[:8])}" if known else ""
 
 
 def _attribute(module: ModuleType, where: str, name: str) -> Any:

@@ -50,6 +50,34 @@ def capacity_by_name() -> Tick:
     return tick
 
 
+SIZE = list.__sizeof__
+NAME = "".join(["__size", "of__"])
+
+
+def capacity_by_the_method() -> Tick:
+    held = [[0] * 4000]
+
+    def tick() -> bool:
+        count = (SIZE(held[0]) - EMPTY) // 8 + 1
+        held[0] = [0] * count
+        del held[0][SHOWN:]
+        return count > 4000 + LATE // 2
+
+    return tick
+
+
+def capacity_by_a_text() -> Tick:
+    held = [[0] * 4000]
+
+    def tick() -> bool:
+        count = (getattr(held[0], NAME)() - EMPTY) // 8 + 1
+        held[0] = [0] * count
+        del held[0][SHOWN:]
+        return count > 4000 + LATE // 2
+
+    return tick
+
+
 def slot(kind: type, descriptor: types.MemberDescriptorType) -> Tick:
     box = kind()
     descriptor.__set__(box, 0)
@@ -269,6 +297,7 @@ def attributes_of_an_alias() -> Tick:
 
 
 HIDDEN = (
+    *(capacity_by_the_method, capacity_by_a_text),
     *(capacity_of_a_list, capacity_by_name, a_slot_of_the_same_name, a_slot_behind_an_attribute, a_slot_that_is_not_listed),
     *(a_slot_without_a_name, attributes_behind_a_property, attributes_behind_a_class_attribute, a_path_of_ones_own),
     *(metadata_of_a_dtype, names_of_buffers, held_by_a_module("_parameters"), held_by_a_module("_modules")),

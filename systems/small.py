@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from coequal.reference.compose import Residual, Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer, Shape
 from coequal.reference.pool import AvgPool
+from coequal.reference.pooling_attention import PoolingBlock
 from coequal.systems.streamability import operators, takes
 from coequal.systems.system import System
 
@@ -144,14 +145,14 @@ def _once(value: Any, seen: set[Any]) -> Any:
     if isinstance(value, Sequential):
         return Sequential(tuple(_once(each, seen) for each in value.layers if not _again(each, seen)))
     if isinstance(value, tuple):
-        return tuple(_once(each, seen) for each in value)
+        return tuple(_once(each, seen) for each in value if not (isinstance(each, PoolingBlock) and _again(each, seen)))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _with_fields(value, lambda _, field: _once(field, seen))
     return value
 
 
 def _again(block: Any, seen: set[Any]) -> bool:
-    if not isinstance(block, (Sequential, Residual)) or not _unchanging(block):
+    if not isinstance(block, (Sequential, Residual, PoolingBlock)) or not _unchanging(block):
         return False
     known = up_to_channels(block) in seen
     seen.add(up_to_channels(block))
@@ -160,17 +161,24 @@ def _again(block: Any, seen: set[Any]) -> bool:
 
 def _unchanging(block: Any) -> bool:
     """Whether clips have the same shape behind it, of the least of the numbers of channels that it mentions and takes."""
-    parts: list[Any] = [operator for _, operator in operators(block)]
-    mentioned = {
-        getattr(operator, field.name)
-        for operator in parts
-        for field in dataclasses.fields(operator)
-        if field.name in CHANNELS | SELECTED
-    }
-    for channels in sorted({size for size in mentioned if isinstance(size, int)}):
+    if isinstance(block, PoolingBlock):
+        return block.in_features == block.out_features
+    for channels in sorted(set(_mentioned(block))):
         space = ((4, 4), (2, 2), (TOKENS,)) if block.time == 2 else ((),)
         for length, extent in itertools.product((LONGEST, WINDOW[2]), space):
             shape = (1, channels, length, *extent) if block.time == 2 else (1, length, channels)
             if takes(block, shape):
                 return block.output_shape(shape) == shape
     return False
+
+
+def _mentioned(value: Any, name: str = "") -> Iterator[int]:
+    """Numbers of channels of a layer and of the layers inside."""
+    if isinstance(value, tuple):
+        for each in value:
+            yield from _mentioned(each, name)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from _mentioned(getattr(value, field.name), field.name)
+    elif isinstance(value, int) and name in CHANNELS | SELECTED:
+        yield value

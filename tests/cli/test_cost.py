@@ -85,7 +85,16 @@ def test_an_operator_of_the_catalogue(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 MOVES = ("channels", "class_token", "frame_difference", "pad", "pathways", "shift")
-WHOLE = ("class_token", "decoder", "multiview", "non_local", "pathways", "pooling_attention", "qkv_attention")
+WHOLE = (
+    "adaptive_kernel",
+    "class_token",
+    "decoder",
+    "multiview",
+    "non_local",
+    "pathways",
+    "pooling_attention",
+    "qkv_attention",
+)
 
 
 def test_every_operator_of_the_catalogue_is_counted(tmp_path: Path) -> None:

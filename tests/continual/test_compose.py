@@ -74,7 +74,7 @@ def test_rows_do_not_mix(emitted, small_integers):
 
 
 def test_a_reduction_that_is_none():
-    with pytest.raises(ValueError, match="Parallel: reduce is one of 'sum', 'product', 'concatenate', got 'mean'"):
+    with pytest.raises(ValueError, match="Parallel: reduce is one of 'sum', 'product', 'concatenate', 'affine', got 'mean'"):
         plain.Parallel(nn.Identity(), reduce="mean")
 
 

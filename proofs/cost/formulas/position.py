@@ -29,10 +29,7 @@ def _added(layer: Any, shape: Sizes, padding: str) -> Cost:
 
 
 def _grid(layer: GridEncoding, shape: Sizes, padding: str) -> Cost:
-    frames = shape[2]
-    if layer.recycled and not (is_number(frames) and frames < layer.length):
-        frames = layer.length
-    rows = numel((shape[1], frames, *shape[3:]))
+    rows = numel((shape[1], 1 if layer.length == 1 else shape[2], *shape[3:]))
     return Cost.of("position", add=numel(shape), reads=numel(shape), writes=numel(shape), weights=rows)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from coequal.reference.compose import Residual, Sequential
 from coequal.reference.conv import Conv
-from coequal.reference.layer import Layer, Shape
+from coequal.reference.layer import Shape
 from coequal.reference.pool import AvgPool
 from coequal.reference.pooling_attention import PoolingBlock
 from coequal.systems.streamability import operators, takes
@@ -70,7 +70,7 @@ def _tubelet(layer: Any) -> int:
     return first.kernel_size[0] if isinstance(first, Conv) and first.kernel_size[0] == first.strides[0] else 1
 
 
-def up_to_channels(layer: Layer) -> Any:
+def up_to_channels(layer: Any) -> Any:
     """The same network with one channel or two, whatever it has: equal for networks that differ in channels alone."""
     return _changed(layer, {**dict.fromkeys(CHANNELS, _at_most_two), "start": _at_most_one, "stop": _at_most_two})
 

@@ -84,7 +84,7 @@ def test_an_operator_of_the_catalogue(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "16x" in said
 
 
-MOVES = ("channels", "class_token", "frame_difference", "pad", "pathways", "shift")
+MOVES = ("channels", "class_token", "frame_difference", "pad", "pathways", "shift", "token_grid")
 WHOLE = (
     "adaptive_kernel",
     "class_token",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from coequal.proofs.cost.algebra.counts import Cost, CostError
+import sympy
+
+from coequal.proofs.cost.algebra.counts import Cost
 from coequal.proofs.cost.algebra.symbols import is_number, numel
 from coequal.proofs.cost.formulas.dispatch import Sizes, clip_formula, shape_formula
 from coequal.proofs.cost.formulas.scale import Scale
@@ -16,9 +18,7 @@ from coequal.reference.token_grid import TokenGrid
 @shape_formula.register
 def square(layer: TokenGrid, shape: Sizes) -> Sizes:
     """All tokens but one, as a square."""
-    if not is_number(shape[3]):
-        raise CostError(f"TokenGrid: the side of the square of {shape[3]} tokens is not known: give them as a number")
-    side = math.isqrt(int(shape[3]) - 1)
+    side = math.isqrt(shape[3] - 1) if is_number(shape[3]) else sympy.sqrt(shape[3] - 1)
     return (*shape[:3], side, side)
 
 

@@ -3,6 +3,7 @@
     projections   3 M C^2 + M C^2
     products      2 M N C            scores, then sums of values
     softmax       A M rows of N
+    mask          A M N additions in a clip, where there is a window
 
 Over space M = T P and N = P, over time M = T P and N = T, for P positions of a frame. With a window of W frames a step has
 M = P and N = W, and keeps keys and values of the W - 1 frames before.
@@ -10,7 +11,10 @@ M = P and N = W, and keeps keys and values of the W - 1 frames before.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from coequal.proofs.cost.algebra.counts import Cost, Size
+from coequal.proofs.cost.algebra.domain import Domain, ranges
 from coequal.proofs.cost.algebra.symbols import product
 from coequal.proofs.cost.formulas import softmax
 from coequal.proofs.cost.formulas.dispatch import (
@@ -18,6 +22,7 @@ from coequal.proofs.cost.formulas.dispatch import (
     Sizes,
     Steps,
     clip_formula,
+    domains,
     shape_formula,
     state_formula,
     step_formula,
@@ -45,11 +50,29 @@ def attending(layer: ClipAttention, tokens: Size, seen: Size) -> Cost:
     return Cost.total([inputs, products, scaling, weights, outputs, Cost.of("attention", reads=tokens * size)])
 
 
+def pairs(layer: ClipAttention, shape: Sizes) -> tuple[Size, Size]:
+    """Tokens of a clip, and how many each of them sees."""
+    positions = product(shape[3:])
+    return shape[0] * shape[2] * positions, positions if layer.over == "space" else shape[2]
+
+
+@domains.register
+def _(layer: ClipAttention, shape: Sizes, padding: str = "nominal") -> Mapping[str, Domain]:
+    size, (tokens, seen) = layer.channels, pairs(layer, shape)
+    heads = Domain(ranges(tokens, layer.heads, seen, size // layer.heads))
+    return {
+        "projection": Domain(ranges(tokens, 3 * size, size)),
+        "q k": heads,
+        "weights v": heads,
+        "output": Domain(ranges(tokens, size, size)),
+    }
+
+
 @clip_formula.register
 def _(layer: ClipAttention, shape: Sizes, padding: str) -> Cost:
-    positions = product(shape[3:])
-    tokens = shape[0] * shape[2] * positions
-    return attending(layer, tokens, positions if layer.over == "space" else shape[2])
+    tokens, seen = pairs(layer, shape)
+    masked = tokens * seen * layer.heads if layer.window is not None else 0
+    return attending(layer, tokens, seen) + Cost.of("mask", add=masked)
 
 
 @step_formula.register

@@ -15,6 +15,7 @@ from coequal.equivalence.campaigns.contents import Architecture
 from coequal.equivalence.campaigns.prove import prove
 from coequal.reference import conv, norm, pool
 from coequal.reference.attention import MultiheadAttention
+from coequal.reference.class_token import FirstToken
 from coequal.reference.layer import Layer
 from coequal.reference.position import GridEncoding
 from coequal.reference.qkv_attention import QKVAttention
@@ -238,3 +239,11 @@ def test_a_grid_ends_with_its_table():
         stream.push(torch.zeros(1, 4, 3))
     with pytest.raises(ValueError, match=r"frame 2 \(counted from 0\) is beyond the table of 2 frames; start a new stream"):
         stream.push(torch.zeros(1, 4, 3))
+
+
+def test_the_first_token_of_a_frame_is_never_the_callers_own():
+    frame = torch.randn(1, 4, 5, dtype=torch.float64)
+    due = Stream(convert(regular(Tokens(FirstToken(), "space")))).push(frame)
+    before = due[0].clone()
+    frame.zero_()
+    assert torch.equal(due[0], before)

@@ -68,6 +68,10 @@ class Session:
         parts = {name: part.get_state() for name, part in self.module.named_modules() if hasattr(part, "get_state")}
         return cloned({name: state for name, state in parts.items() if state is not None})
 
+    def become(self, other: Session) -> None:
+        """The state of another session, copied; this one is not in place."""
+        self.states = other.taken()
+
     def clear(self) -> None:
         """`clean_state`, the library's way to start a new stream."""
         self.enter().clean_state()
@@ -118,7 +122,8 @@ class LibraryStream:
         if self.late is None:
             return
         self.session.enter()
-        self.late.states, self.pending = self.session.taken(), frames.clone()
+        self.late.become(self.session)
+        self.pending = frames.clone()
 
     def flush(self) -> list[Tensor]:
         """What the padding at the end still owes."""

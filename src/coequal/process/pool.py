@@ -68,6 +68,10 @@ class Worker:
         self.loaded: dict[str, Any] | None = None  # the request that the process has
         self.closed, self.lock = False, threading.Lock()
 
+    def turn_to(self, request: dict[str, Any]) -> None:
+        """Another request, which the process loads when it is asked next."""
+        self.request, self.limits = request, request["limits"]
+
     def examine(self, job: Job) -> Tried:
         """What becomes of a configuration.
 
@@ -147,7 +151,7 @@ class Pool:
     def turn_to(self, request: dict[str, Any]) -> None:
         """Another family: workers that are there load it when they are asked next. None of them examines anything now."""
         for worker in self.workers:
-            worker.request, worker.limits = request, request["limits"]
+            worker.turn_to(request)
 
     def __exit__(self, *error: object) -> None:
         for worker in self.workers:

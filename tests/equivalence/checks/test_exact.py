@@ -90,7 +90,7 @@ def test_taken_literally_they_differ_and_it_is_said_why():
 
 
 def test_an_identity_that_it_does_not_know_is_no_difference():
-    report = verify(framewise(torch.sigmoid, lambda x: 1 / (1 + torch.exp(-x))), effort="quick")
+    report = verify(framewise(torch.abs, lambda x: torch.sqrt(x * x)), effort="quick")
     assert report.verdict == "tested", report
     assert any("an identity between functions" in reason for reason in report.reasons)
 

@@ -10,13 +10,13 @@ demo: $(READY)  ## verify real third-party streaming modules against their clip 
 	$(BIN)/python -P examples/demo.py
 
 test: $(READY)  ## every test; branch coverage of reference/ and continual/ must stay above 95 %
-	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 -q --cov=coequal.reference --cov=coequal.continual --cov-report=term:skip-covered --cov-fail-under=95
+	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist worksteal -q --cov=coequal.reference --cov=coequal.continual --cov-report=term:skip-covered --cov-fail-under=95
 
 coverage: $(READY)  ## the same, measured over the whole package, which must stay above 90 %: twice as long
-	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 -q --cov --cov-report=term:skip-covered --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist worksteal -q --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 quick: $(READY)  ## the tests that take no time: a minute or two on two cores
-	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 -q -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist worksteal -q -m "not slow"
 
 campaign: $(READY)  ## generated bugs: 300 random streams with a random mistake, none of which may be proved
 	OMP_NUM_THREADS=1 $(BIN)/python -P -c "import sys; sys.path.append('.'); from tests.generated.campaign import main; sys.exit(main())"

@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
+from torch.utils._pytree import tree_leaves, tree_map
 
 from coequal.proofs.eager import EagerMode, eagerly
 from coequal.proofs.field.arithmetic import Field, Value
@@ -333,7 +335,7 @@ class Exact(EagerMode):
                 raise NotDecided("minus infinity is among its arguments, after a division by zero")
         named = (func,) if meaning.by_name else ()
         try:
-            return meaning.rule(self.field, *named, *args, **kwargs)
+            return _owned(meaning.rule(self.field, *named, *args, **kwargs), (args, kwargs))
         except Exception as error:
             with self.suspended():
                 _as_torch_would(func, *given)  # raises what the program does
@@ -408,6 +410,17 @@ class Exact(EagerMode):
     def _refusal(self, func: Any, why: str) -> NotDecided:
         name = f"{func.namespace}.{func.overloadpacket.__name__}"
         return NotDecided(why if why.startswith("aten.") else f"{name}: {why}{place()}")
+
+
+def _owned(result: Any, given: Any) -> Any:
+    """What a rule returned, in memory of its own: a write to one tensor is none to another that it came from."""
+    held = {x.planes.untyped_storage().data_ptr() for x in tree_leaves(given) if isinstance(x, Value)}
+
+    def apart(x: Any) -> Any:
+        shared = isinstance(x, Value) and x.planes.untyped_storage().data_ptr() in held
+        return replace(x, planes=x.planes.clone()) if shared else x
+
+    return tree_map(apart, result)
 
 
 def _as_torch_would(func: Any, args: tuple, kwargs: dict) -> None:

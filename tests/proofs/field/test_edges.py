@@ -94,3 +94,25 @@ def test_memory_that_was_not_written_to_holds_no_number_of_old():
             buffer[:1] = x
             with pytest.raises(NotDecided, match="memory that was never written"):
                 buffer.sum()
+
+
+SAME = {
+    "relu": torch.relu,
+    "abs": torch.abs,
+    "clamp": lambda x: x.clamp(min=0),
+    "clamp from below": lambda x: x.clamp(min=-1.0),
+    "nan_to_num": torch.nan_to_num,
+    "times one": lambda x: torch.add(x, x, alpha=0) * 1,
+}
+
+
+@pytest.mark.parametrize("what", SAME)
+def test_a_write_to_a_result_is_none_to_what_it_came_from(lab, what):
+    with lab.running():
+        x = lab.symbols(2, 3).exp()  # known to be positive
+        before = x.clone()
+        y = SAME[what](x)
+        y += 1
+        y[0] = 0
+        assert lab.equal(x, before)
+        assert lab.equal(y[1], before[1] + 1)

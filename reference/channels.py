@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coequal.reference.layer import Array, Parameters, Shape
-from coequal.reference.timing import Timing
+from coequal.reference.layer import Array, Framewise, Parameters, Shape
 
 
 def zero_channels_loops(clip: Array, channels: int) -> Array:
@@ -32,22 +31,13 @@ def zero_channels(clip: Array, channels: int) -> Array:
     return np.concatenate([clip, *[zero] * (channels - clip.shape[1])], axis=1)
 
 
-class _OtherChannels:
+class _OtherChannels(Framewise):
     """What both share: clips `(B, C, T, ...)` become clips of other channels, frame by frame."""
 
     @property
     def time(self) -> int:
         """Axis 2 of `(B, C, T, ...)`."""
         return 2
-
-    @property
-    def timing(self) -> Timing:
-        """Frame by frame."""
-        return Timing()
-
-    def parameters(self) -> dict[str, Shape]:
-        """None."""
-        return {}
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coequal.reference.layer import Array, Layer, Parameters, Shape, scope
+from coequal.reference.layer import Array, Framewise, Layer, Parameters, Shape, scope
 from coequal.reference.timing import Timing
 
 
@@ -68,19 +68,10 @@ REDUCTIONS: dict[str, Callable[[Sequence[Array], int], Array]] = {
 
 
 @dataclass(frozen=True)
-class Identity:
+class Identity(Framewise):
     """`y = x`, on clips of any layout."""
 
     time: int | None = None
-
-    @property
-    def timing(self) -> Timing:
-        """One frame in, the same frame out."""
-        return Timing()
-
-    def parameters(self) -> dict[str, Shape]:
-        """None."""
-        return {}
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape itself."""

@@ -41,6 +41,19 @@ class Layer(Protocol):
         """The operator applied to a whole clip."""
 
 
+class Framewise:
+    """What layers have in common that look at each frame alone and learn nothing."""
+
+    @property
+    def timing(self) -> Timing:
+        """Frame by frame."""
+        return Timing()
+
+    def parameters(self) -> dict[str, Shape]:
+        """None."""
+        return {}
+
+
 def scope(parameters: Parameters, prefix: str) -> dict[str, Array]:
     """The parameters of one child: those whose name starts with `prefix.`, without it."""
     start = f"{prefix}."

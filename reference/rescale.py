@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coequal.reference.layer import Array, Parameters, Shape
+from coequal.reference.layer import Array, Framewise, Parameters, Shape
 from coequal.reference.norm import per_channel
 from coequal.reference.timing import Timing
 
@@ -60,21 +60,12 @@ class ChannelScale:
 
 
 @dataclass(frozen=True)
-class Rescale:
+class Rescale(Framewise):
     """`factor x + offset`, element by element, with numbers that are not learned."""
 
     factor: float = 1.0
     offset: float = 0.0
     time: int | None = None
-
-    @property
-    def timing(self) -> Timing:
-        """Frame by frame."""
-        return Timing()
-
-    def parameters(self) -> dict[str, Shape]:
-        """None."""
-        return {}
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape itself."""

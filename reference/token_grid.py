@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coequal.reference.layer import Array, Parameters, Shape
-from coequal.reference.timing import Timing
+from coequal.reference.layer import Array, Framewise, Parameters, Shape
 
 
 def token_grid_loops(clip: Array) -> Array:
@@ -28,22 +27,13 @@ def token_grid_loops(clip: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class TokenGrid:
+class TokenGrid(Framewise):
     """All tokens of a frame but the first as a square: `(B, C, T, 1 + S S) -> (B, C, T, S, S)`."""
 
     @property
     def time(self) -> int:
         """Axis 2 of `(B, C, T, ...)`."""
         return 2
-
-    @property
-    def timing(self) -> Timing:
-        """Frame by frame."""
-        return Timing()
-
-    def parameters(self) -> dict[str, Shape]:
-        """None."""
-        return {}
 
     def output_shape(self, shape: Shape) -> Shape:
         """`(B, C, T, S, S)`; ValueError where the tokens make no square."""

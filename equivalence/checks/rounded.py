@@ -32,8 +32,7 @@ FEW = 16.0  # times what a difference moves by: several roundings of each number
 
 def explained_by_constants(session: Session[Any], name: str, example: Example) -> bool:
     """Whether the rounding of constants explains the difference that a check saw in an example, in double precision."""
-    still = _differences(session, name, example, None)
-    if still is None or session.dtype != torch.float64:
+    if session.dtype != torch.float64 or (still := _differences(session, name, example, None)) is None:
         return False
     largest = [torch.zeros_like(frame.apart) for frame in still]
     for seed in range(TIMES):

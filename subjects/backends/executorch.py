@@ -9,22 +9,17 @@ from typing import Any
 
 import torch
 
-from coequal.subjects.backends.lowered import Call, started
+from coequal.subjects.backends.lowered import Call, delegate_of, started
 from coequal.subjects.backends.runtime import Cure, Started
 from coequal.subjects.errors import BadSubject
 
 FILES = ".pt2"
 CURES = (Cure({"delegate": "none"}, "a delegate computes it"),)
-DELEGATES = ("none", "xnnpack")
 
 
 def start(model: Any, settings: Mapping[str, str]) -> Started:
     """The program, lowered to ExecuTorch's own format and loaded. BadSubject: the package is missing, or no such setting."""
-    delegate = settings.get("delegate", "none")
-    if unknown := [name for name in settings if name != "delegate"]:
-        raise BadSubject(f"executorch has no setting {unknown[0]}; there is delegate")
-    if delegate not in DELEGATES:
-        raise BadSubject(f"executorch: delegate={delegate} is none; there are {', '.join(DELEGATES)}")
+    delegate = delegate_of(settings, "executorch", "none")
     try:
         exir, runtime = import_module("executorch.exir"), import_module("executorch.runtime").Runtime.get()
     except ImportError:

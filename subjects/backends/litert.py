@@ -10,22 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from coequal.subjects.backends.lowered import Call, started
+from coequal.subjects.backends.lowered import Call, delegate_of, started
 from coequal.subjects.backends.runtime import Cure, Started
 from coequal.subjects.errors import BadSubject
 
 FILES = ".pt2"
 CURES = (Cure({"delegate": "none"}, "XNNPACK computes it"),)
-DELEGATES = ("none", "xnnpack")
 
 
 def start(model: Any, settings: Mapping[str, str]) -> Started:
     """The program, converted and loaded. BadSubject: a package is missing, or no such setting."""
-    delegate = settings.get("delegate", "xnnpack")
-    if unknown := [name for name in settings if name != "delegate"]:
-        raise BadSubject(f"litert has no setting {unknown[0]}; there is delegate")
-    if delegate not in DELEGATES:
-        raise BadSubject(f"litert: delegate={delegate} is none; there are {', '.join(DELEGATES)}")
+    delegate = delegate_of(settings, "litert", "xnnpack")
     try:
         converter, runtime = import_module("litert_torch"), import_module("ai_edge_litert.interpreter")
     except ImportError as error:

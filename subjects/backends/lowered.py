@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,19 @@ from coequal.subjects.errors import BadSubject
 Tensor = torch.Tensor
 Call = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 Lower = Callable[[Any, tuple[Tensor, ...]], Call]  # a program of torch.export and its inputs -> what runs it
+
+
+DELEGATES = ("none", "xnnpack")  # what may compute instead of a runtime's own kernels
+
+
+def delegate_of(settings: Mapping[str, str], runtime: str, default: str) -> str:
+    """The only setting of some runtimes. BadSubject: there is another, or no such delegate."""
+    delegate = settings.get("delegate", default)
+    if unknown := [name for name in settings if name != "delegate"]:
+        raise BadSubject(f"{runtime} has no setting {unknown[0]}; there is delegate")
+    if delegate not in DELEGATES:
+        raise BadSubject(f"{runtime}: delegate={delegate} is none; there are {', '.join(DELEGATES)}")
+    return delegate
 
 
 def started(model: Any, name: str, lower: Lower) -> Started:

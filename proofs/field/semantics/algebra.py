@@ -46,8 +46,10 @@ def sub(f: Field, a: Any, b: Any, *, alpha: float = 1) -> Value:
 
 def _scaled(f: Field, a: Value, factor: float) -> Value:
     """By a number, as a set where it is one."""
-    if not f.sets or a.names is None or a.masked or factor == 1:
+    if a.names is None or a.masked or factor == 1 or not (f.sets or factor == -1):
         return f.scaled(a, factor)
+    if factor == -1:
+        return sets.negative(a)
     product = sets.times(f, a, f.scalar(abs(factor), a.planes.device))
     return sets.negative(product) if factor < 0 else product
 
@@ -74,9 +76,9 @@ def mul(f: Field, a: Any, b: Any) -> Value:
     if a.masked or b.masked:
         raise NotDecided("minus infinity is multiplied")
     if factors:
-        named, factor = (a, factors[0]) if b.dim == 0 else (b, factors[0])
-        if named.names is not None and (f.sets or factor == -1):
-            return _scaled(f, named, factor) if f.sets else sets.negative(named)
+        named = a if b.dim == 0 else b
+        if named.names is not None and factors[0] != 1:
+            return _scaled(f, named, factors[0])
     return square(f, a) if _one_and_the_same(a, b) else sets.times(f, a, b)
 
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 import torch
 
 from coequal.proofs.field.arithmetic import Field, Value
-from coequal.proofs.field.degree import DEFINITE, NONNEGATIVE, UNKNOWN, VARIABLE, Degree
+from coequal.proofs.field.degree import DEFINITE, NONNEGATIVE, VARIABLE, Degree
 from coequal.proofs.field.numbers import hash as hashing
 
 Tensor = torch.Tensor
@@ -118,7 +118,7 @@ def plus(f: Field, a: Value, b: Value) -> Value:
     if one.shape[1] * other.shape[1] > MOST:
         return plain
     members = f.reduce((one.unsqueeze(2) + other.unsqueeze(1)).flatten(1, 2))
-    return _of(f, members, plain, lower=low)
+    return _of(f, members, plain.degree, lower=low)
 
 
 def minus(f: Field, a: Value, b: Value) -> Value:
@@ -137,7 +137,7 @@ def times(f: Field, a: Value, b: Value) -> Value:
         if one.names is not None and other.names is None and other.degree.sign >= NONNEGATIVE:
             factor = _spread(other.planes[: f.count].unsqueeze(1), plain.shape)
             members = f.reduce(_spread(one.names, plain.shape) * factor)
-            return _of(f, members, plain, lower=one.lower)
+            return _of(f, members, plain.degree, lower=one.lower)
     return plain
 
 
@@ -148,13 +148,15 @@ def negative(a: Value) -> Value:
 
 def relu(f: Field, a: Value) -> Value:
     """The greater of x and zero."""
-    return _joined(f, a, [names_of(f, a), torch.zeros_like(a.planes[: f.count]).unsqueeze(1)], NONNEGATIVE)
+    zero = torch.zeros_like(a.planes[: f.count]).unsqueeze(1)
+    return _of(f, torch.cat([names_of(f, a), zero], 1), replace(a.degree, sign=NONNEGATIVE))
 
 
 def magnitude(f: Field, a: Value) -> Value:
     """The greater of x and -x."""
     plain = a.planes[: f.count].unsqueeze(1)
-    return _joined(f, a, [plain, -plain], NONNEGATIVE if a.degree.piecewise else DEFINITE)
+    sign = NONNEGATIVE if a.degree.piecewise else DEFINITE
+    return _of(f, torch.cat([plain, -plain], 1), replace(a.degree, sign=sign))
 
 
 def leaky(f: Field, a: Value, slope: float) -> Value:
@@ -162,41 +164,17 @@ def leaky(f: Field, a: Value, slope: float) -> Value:
     names = names_of(f, a)
     factor = f.scalar(slope, names.device).planes[: f.count].view(-1, *[1] * (names.dim() - 1))
     part = f.reduce(names * factor)
-    return _joined(f, a, [names, part], UNKNOWN)
+    return _of(f, torch.cat([names, part], 1), a.degree.unsigned())
 
 
-def _joined(f: Field, a: Value, parts: list[Tensor], sign: int) -> Value:
-    """The greatest of all."""
-    members = torch.cat(parts, 1)
-    f.account.compare(a.degree)
-    result = greatest(f, members, members, a.degree)
-    return replace(result, degree=replace(result.degree, sign=sign))
-
-
-def _of(f: Field, members: Tensor, plain: Value, *, lower: bool) -> Value:
-    """The greatest of the members, or minus it."""
-    f.account.compare(plain.degree)
-    result = greatest(f, members, members, plain.degree.unsigned())
-    return replace(negative(result) if lower else result, degree=replace(result.degree, sign=plain.degree.sign))
+def _of(f: Field, members: Tensor, degree: Degree, *, lower: bool = False) -> Value:
+    """The greatest of the members, or minus it, of this degree and sign."""
+    f.account.compare(degree)
+    result = greatest(f, members, members, degree.unsigned())
+    return replace(negative(result) if lower else result, degree=replace(result.degree, sign=degree.sign))
 
 
 def _spread(names: Tensor, shape: torch.Size) -> Tensor:
     """`(h, members, *shape)`."""
     missing = len(shape) - (names.dim() - 2)
     return names.reshape(*names.shape[:2], *[1] * missing, *names.shape[2:]).expand(*names.shape[:2], *shape)
-
-
-__all__ = [
-    "ABSENT",
-    "absent",
-    "greatest",
-    "leaky",
-    "magnitude",
-    "minus",
-    "names_of",
-    "negative",
-    "plus",
-    "relu",
-    "times",
-    "widened",
-]

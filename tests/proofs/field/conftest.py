@@ -70,6 +70,14 @@ class Lab:
         for a, b in zip(one, other, strict=True):
             self.holds(a, b)
 
+    def both(
+        self, one: Callable[..., Tensor], other: Callable[..., Tensor], *shapes: tuple[int, ...]
+    ) -> tuple[Tensor, Tensor]:
+        """Two functions of the same variables, of these shapes."""
+        variables = [self.symbols(*shape) for shape in shapes]
+        with self.running():
+            return one(*variables), other(*variables)
+
     def equal(self, a: Tensor, b: Tensor) -> bool:
         assert a.shape == b.shape
         return bool(self.same(a, b).all())

@@ -20,14 +20,6 @@ F = torch.nn.functional
 Function = Callable[[Tensor], Tensor]
 
 
-def compared(labs: Callable[..., Lab], clip: Function, stream: Function) -> tuple[Lab, Tensor, Tensor]:
-    """Two functions of the same symbols, where exponents add up."""
-    lab = labs(1, count=8, levels=3, definitions=DEFINITIONS)
-    x = lab.symbols(2, 3)
-    with lab.running():
-        return lab, clip(x), stream(x)
-
-
 RIGHT: dict[str, tuple[Function, Function]] = {
     "sigmoid": (torch.sigmoid, lambda x: 1 / (1 + torch.exp(-x))),
     "its complement": (lambda x: 1 - torch.sigmoid(x), lambda x: 1 / (1 + x.exp())),
@@ -54,14 +46,14 @@ WRONG: dict[str, tuple[Function, Function]] = {
 
 @pytest.mark.parametrize("what", RIGHT)
 def test_definitions_are_known(what: str, labs: Callable[..., Lab]) -> None:
-    lab, one, other = compared(labs, *RIGHT[what])
-    assert lab.equal(one, other)
+    lab = labs(1, count=8, levels=3, definitions=DEFINITIONS)
+    assert lab.equal(*lab.both(*RIGHT[what], (2, 3)))
 
 
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_not_so_is_told_apart(what: str, labs: Callable[..., Lab]) -> None:
-    lab, one, other = compared(labs, *WRONG[what])
-    assert lab.different(one, other)
+    lab = labs(1, count=8, levels=3, definitions=DEFINITIONS)
+    assert lab.different(*lab.both(*WRONG[what], (2, 3)))
 
 
 def test_they_are_read_where_the_first_reading_tells_two_streams_apart() -> None:

@@ -18,14 +18,6 @@ F = torch.nn.functional
 Function = Callable[[Tensor, Tensor], Tensor]
 
 
-def compared(labs: Callable[..., Lab], clip: Function, stream: Function) -> tuple[Lab, Tensor, Tensor]:
-    """Two functions of the same symbols, with sets."""
-    lab = labs(1, sets=True)
-    a, b = lab.symbols(2, 2, 3), lab.symbols(2, 2, 3)
-    with lab.running():
-        return lab, clip(a, b), stream(a, b)
-
-
 RIGHT: dict[str, tuple[Function, Function]] = {
     "relu of a maximum": (
         lambda a, b: torch.relu(torch.maximum(a, b)),
@@ -101,14 +93,14 @@ WRONG: dict[str, tuple[Function, Function]] = {
 
 @pytest.mark.parametrize("what", RIGHT)
 def test_sets_go_through_sums_and_products(what: str, labs: Callable[..., Lab]) -> None:
-    lab, one, other = compared(labs, *RIGHT[what])
-    assert lab.equal(one, other)
+    lab = labs(1, sets=True)
+    assert lab.equal(*lab.both(*RIGHT[what], (2, 2, 3), (2, 2, 3)))
 
 
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_not_so_is_told_apart(what: str, labs: Callable[..., Lab]) -> None:
-    lab, one, other = compared(labs, *WRONG[what])
-    assert lab.different(one, other)
+    lab = labs(1, sets=True)
+    assert lab.different(*lab.both(*WRONG[what], (2, 2, 3), (2, 2, 3)))
 
 
 def test_they_are_read_where_the_first_reading_tells_two_streams_apart() -> None:

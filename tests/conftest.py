@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from coequal.continual import operators
 from coequal.process import child, parent
 
 # one profile: how long an example takes depends on what else the machine does
@@ -40,6 +41,7 @@ NOT_MEASURED = (
     *("equivalence/prove", "equivalence/memory", "equivalence/findings", "equivalence/test_verdicts"),
 )
 TESTS = Path(__file__).parent
+operators.complete()  # every file's own lines run here, under the tracer, and not in whichever test needs them first
 torch.set_num_threads(1)  # small tensors: two workers of two threads each would only wait for one another
 
 

@@ -45,6 +45,7 @@ from coequal.reference import (
     pathways,
     pool,
     position,
+    qkv_attention,
     recurrent,
     relational,
     shift,
@@ -198,6 +199,16 @@ def attentions(draw: Draw) -> Architecture:
     bias, out_bias = draw(st.booleans()), draw(st.sampled_from([None, False, True]))
     layer = attention.MultiheadAttention(width, heads, bias, mode=mode, window=kept, out_bias=out_bias)
     return Architecture(layer, (2, window + draw(st.integers(0, 6)), width), kept if mode == "full" else None)
+
+
+@strategy("qkv_attention")
+@st.composite
+def given_attentions(draw: Draw) -> Architecture:
+    """Attention of queries, keys and values that something else projects."""
+    heads = draw(st.integers(1, 2))
+    width = heads * draw(st.integers(1, 3))
+    layer = qkv_attention.QKVAttention(width, heads, draw(st.sampled_from(["full", "causal"])))
+    return Architecture(layer, (2, draw(st.integers(1, 7)), 3 * width))
 
 
 @strategy("transformer")

@@ -9,10 +9,13 @@ There is no step: the kernel needs every frame of the clip.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from coequal.proofs.cost.algebra.counts import Cost
-from coequal.proofs.cost.algebra.symbols import numel, product
+from coequal.proofs.cost.algebra.domain import Domain, Window, ranges
+from coequal.proofs.cost.algebra.symbols import numel
 from coequal.proofs.cost.formulas import softmax
-from coequal.proofs.cost.formulas.dispatch import Sizes, clip_formula, shape_formula
+from coequal.proofs.cost.formulas.dispatch import Sizes, clip_formula, domains, shape_formula
 from coequal.proofs.cost.formulas.linear import product_cost
 from coequal.proofs.cost.formulas.scale import Scale
 from coequal.reference import adaptive_kernel
@@ -26,12 +29,21 @@ def outputs(layer: AdaptiveKernel, shape: Sizes) -> Sizes:
     return (shape[0], layer.channels, *shape[2:])
 
 
+@domains.register
+def _(layer: AdaptiveKernel, shape: Sizes, padding: str = "nominal") -> Mapping[str, Domain]:
+    rows, frames = ranges(shape[0], layer.channels), shape[2]
+    taps = Window(frames, frames, layer.taps, start=layer.taps // 2, effective=padding == "effective")
+    return {
+        "features": Domain((*rows, *ranges(layer.window, layer.hidden))),
+        "kernel": Domain((*rows, *ranges(layer.hidden, layer.taps))),
+        "conv": Domain((*rows, taps, *ranges(*shape[3:]))),
+    }
+
+
 @clip_formula.register
 def _(layer: AdaptiveKernel, shape: Sizes, padding: str) -> Cost:
     rows, frames, elements = shape[0] * layer.channels, shape[0] * layer.channels * shape[2], numel(outputs(layer, shape))
-    inside = 3 * shape[2] - 2 if layer.taps == 3 else layer.taps * shape[2]
-    seen = inside if padding == "effective" and layer.taps == 3 else layer.taps * shape[2]
-    products = rows * seen * product(shape[3:])
+    products = domains(layer, shape, padding)["conv"].count()
     return Cost.total(
         [
             Cost.of("pool", add=elements - frames, div=frames, reads=elements, writes=frames),

@@ -7,12 +7,14 @@ There is no step: a class token is learned for each place in the clip.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from coequal.proofs.cost.algebra.counts import Cost, Size
+from coequal.proofs.cost.algebra.domain import Domain, ranges
 from coequal.proofs.cost.algebra.symbols import floor_div, numel, product
 from coequal.proofs.cost.formulas.attention import attended
-from coequal.proofs.cost.formulas.dispatch import Part, Sizes, clip_formula, output_shape, parts, shape_formula
+from coequal.proofs.cost.formulas.dispatch import Part, Sizes, clip_formula, domains, output_shape, parts, shape_formula
 from coequal.proofs.cost.formulas.linear import product_cost
 from coequal.proofs.cost.formulas.scale import Scale
 from coequal.reference import multiview
@@ -47,6 +49,11 @@ def _(layer: MultiviewEncoder, shape: Sizes) -> list[Part]:
     return found
 
 
+def fusions(layer: MultiviewEncoder) -> int:
+    """How many layers fuse."""
+    return sum(depth in layer.fusion for depth in range(layer.num_layers))
+
+
 def crossed(layer: MultiviewEncoder, shape: Sizes) -> Cost:
     """Attention between views, in all fusion layers."""
     given, total = tokens(layer, shape), Cost({})
@@ -61,7 +68,22 @@ def crossed(layer: MultiviewEncoder, shape: Sizes) -> Cost:
         moved = Cost.of("projection", reads=groups * (queries * size + keys * other), writes=groups * queries * size)
         added = Cost.of("residual", add=groups * queries * size)
         total += Cost.total([*maps, attended(attention, groups, queries, queries * keys), moved, added])
-    return total * sum(depth in layer.fusion for depth in range(layer.num_layers))
+    return total * fusions(layer)
+
+
+@domains.register
+def _(layer: MultiviewEncoder, shape: Sizes, padding: str = "nominal") -> Mapping[str, Domain]:
+    """Those of attention between views; of layers inside they are theirs."""
+    given, found, times = tokens(layer, shape), dict[str, Domain](), fusions(layer)
+    for i in layer.asked:
+        (groups, queries, size), (_, keys, other), heads = given[i - 1], given[i], layer.cross(i).num_heads
+        met = Domain(ranges(times, groups, heads, queries, keys, floor_div(size, heads)))
+        found |= {
+            f"{i} query and output": Domain(ranges(times, 2, groups, queries, size, size)),
+            f"{i} key and value": Domain(ranges(times, 2, groups, keys, other, size)),
+            **{f"{i} q k": met, f"{i} weights v": met},
+        }
+    return found
 
 
 @clip_formula.register

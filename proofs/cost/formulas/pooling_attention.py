@@ -2,7 +2,8 @@
 
     maps        those of its linear maps and convolutions
     products    2 A N M d
-    relative    A (N - 1) (T' + H' + W') d, of a grid T' H' W' of keys; three additions for each pair but the class token's
+    relative    A (N - 1) (T' + H' + W') d, of a grid T' H' W' of keys; and sums: A (N - 1) T' H' of times and rows,
+                A (N - 1) (M - 1) with columns, A N M with the scores
 
 There is no step: every token sees the whole clip.
 """
@@ -83,14 +84,14 @@ def attention(block: PoolingBlock, batch: Size, grid: Sizes) -> Cost:
     pairs, size = heads * N * M, block.size
     cost = Cost.of("attention", mul=2 * pairs * size, add=pairs * (size - 1) + heads * N * (M - 1) * size)
     cost += Cost.of("scale", mul=pairs) + softmax.rows("attention softmax", pairs, heads * N)
-    sums = batch * N * (block.inner + block.out_features)
-    cost += Cost.of("residual", add=sums, reads=2 * sums, writes=sums)
+    shortcuts = batch * N * (block.inner + block.out_features)
+    cost += Cost.of("residual", add=shortcuts, reads=2 * shortcuts, writes=shortcuts)
     if block.improved:
         scores = heads * (N - 1) * sum(keys)
-        met = heads * (N - 1) * (M - 1)
+        sums = heads * ((N - 1) * (keys[0] * keys[1] + M - 1) + N * M)
         rows = sum(numel(shape) for shape in block.tables.values())
         cost += Cost.of("attention", mul=scores * size, add=scores * (size - 1), weights=rows) + Cost.of(
-            "position", add=3 * met
+            "position", add=sums
         )
         cost += Cost.of("residual", add=heads * (N - 1) * size)
     return cost

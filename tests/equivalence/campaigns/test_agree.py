@@ -8,14 +8,14 @@ import torch
 from coequal.continual import conv, pool
 from coequal.continual.compose import Residual
 from coequal.equivalence.campaigns.agree import Disagreement, agree, check
-from coequal.equivalence.campaigns.architectures import OPERATORS
+from coequal.equivalence.campaigns.architectures import operators
 from coequal.equivalence.campaigns.contents import Architecture
 from coequal.reference.conv import Conv
 from coequal.reference.timing import Timing
 from coequal.subjects.errors import BadSubject
 
 
-@pytest.mark.parametrize("operator", sorted(OPERATORS))
+@pytest.mark.parametrize("operator", sorted(operators()))
 def test_reference_torch_and_continual_agree(operator):
     (outcome,) = check([operator], max_examples=60, seed=7).outcomes
     assert outcome.outcome == "passed", outcome

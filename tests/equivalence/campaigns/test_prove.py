@@ -9,7 +9,7 @@ import pytest
 from coequal.continual import pool as continual_pool
 from coequal.equivalence.campaigns import prove as exact_campaign
 from coequal.equivalence.campaigns.agree import Disagreement
-from coequal.equivalence.campaigns.architectures import OPERATORS
+from coequal.equivalence.campaigns.architectures import operators
 from coequal.equivalence.campaigns.contents import Architecture
 from coequal.equivalence.campaigns.prove import BOUND, prove, shift_cancels
 from coequal.equivalence.campaigns.run import check_exactly
@@ -28,7 +28,7 @@ from coequal.reference.transformer import TransformerEncoder, TransformerEncoder
 from coequal.subjects.errors import BadSubject
 
 
-@pytest.mark.parametrize("operator", sorted(OPERATORS))
+@pytest.mark.parametrize("operator", sorted(operators()))
 def test_every_operator_of_the_catalogue_is_proved(operator):
     count = 3 if operator == "transformer" else 6  # which take a few seconds each
     (outcome,) = check_exactly([operator], max_examples=count, seed=11)

@@ -27,6 +27,7 @@ from coequal.equivalence.compare.relation import compare
 from coequal.equivalence.counterexample.explain import told
 from coequal.equivalence.counterexample.locate import locate
 from coequal.equivalence.counterexample.shrink import shrink
+from coequal.equivalence.findings.accelerators import short_products
 from coequal.equivalence.findings.base import FINDINGS, Looked
 from coequal.equivalence.findings.catalogue import look
 from coequal.equivalence.findings.lifecycle import describe_weights
@@ -43,6 +44,7 @@ from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, Re
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import StreamRaised
 from coequal.equivalence.run.session import Session
+from coequal.equivalence.run.short_products import whole
 from coequal.equivalence.several import of_all
 from coequal.subjects.errors import BadSubject, nearest
 from coequal.subjects.subject import Subject
@@ -112,7 +114,7 @@ def _of_one(
     begin, names, exactly = time.monotonic(), _names(options.checks), Exactly(options.bound, options.literal)
     fresh = Session(subject, options.seed, floats)
     fresh = fresh if leaf is None else fresh.looking_at(leaf)
-    with _left_alone(), one_thread(fresh), fresh.ready(), torch.no_grad():
+    with _left_alone(), whole(subject) as outside, one_thread(fresh), fresh.ready(), torch.no_grad():
         baseline = establish(fresh)
         session = baseline.session if replay is not None else _timed(baseline.session)
         timing = session.facts.timing if replay is None else MeasuredTiming()
@@ -139,6 +141,7 @@ def _of_one(
         measured = _measured(session, timing, options, replay)
         findings += [*looked.findings, *of_rounding(attempts.noted.rounded), *remedies(session, failed, replay, deadline)]
         findings += scales(session, failed, replay)
+        findings += short_products(session, outside) if replay is None else []
         shown = failed or next((attempt for attempt in attempts.made if attempt.mismatch is not None), None)
         report = Report(
             target or subject.name or "subject",

@@ -14,6 +14,7 @@ from coequal.equivalence.compare.floats import largest
 from coequal.equivalence.compare.relation import frames_of
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import ClipRaised, Session
+from coequal.equivalence.run.short_products import without_cudnn
 from coequal.subjects.inputs import Tree, called, leaves_of
 
 Tensor = torch.Tensor
@@ -30,7 +31,7 @@ def gradients(session: Session, example: Example) -> int:
     if session.subject.valid is not None:
         raise Skip("where frames are padding the clip function says nothing")
     x = session.inputs(example.length, example.batch, example.seed)
-    with torch.enable_grad(), _recording(session) as parameters:
+    with torch.enable_grad(), without_cudnn(), _recording(session) as parameters:
         stream, emitted = _through_stream(session, x, parameters, example.seed)
         clip = _through_clip(session, x, parameters, example.seed, emitted)
         moved = _through_clip(session, _moved(session, x), parameters, example.seed, emitted)

@@ -30,8 +30,8 @@ class Mismatch(Exception):
 
 
 def close(got: Tensor, want: Tensor, limit: float) -> bool:
-    """Same shape and dtype, and no element further apart than `limit`; infinities must be equal, NaN at the same places."""
-    if got.shape != want.shape or got.dtype != want.dtype:
+    """Same kind and place, and no element further apart than `limit`; infinities must be equal, NaN where NaN is."""
+    if got.shape != want.shape or got.dtype != want.dtype or got.device != want.device:
         return False
     return bool(_apart(got, want, limit).logical_not().all())
 
@@ -69,7 +69,7 @@ def difference_of(got: Tensor, want: Tensor, limit: float, frame: int) -> Mismat
 
 
 def kind_difference(got: Tensor, want: Tensor, frame: int) -> Mismatch | None:
-    """Two frames of different shapes or formats."""
+    """Two frames of different shapes or formats, or in different places."""
     if got.shape != want.shape:
         return Mismatch(
             f"frame {frame} has shape {tuple(got.shape)}, the clip's frame (its time axis removed) {tuple(want.shape)}",
@@ -77,6 +77,10 @@ def kind_difference(got: Tensor, want: Tensor, frame: int) -> Mismatch | None:
         )  # fmt: skip
     if got.dtype != want.dtype:
         return Mismatch(f"frame {frame} is {got.dtype}, the clip's {want.dtype}", frame, (), str(want.dtype), str(got.dtype))
+    if got.device != want.device:
+        return Mismatch(
+            f"frame {frame} is on {got.device}, the clip's on {want.device}", frame, (), str(want.device), str(got.device)
+        )
     return None
 
 

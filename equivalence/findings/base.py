@@ -42,6 +42,11 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
         "info",
         "the clip function quantises by a scale that it takes from all frames at once: no stream can know it",
     ),
+    "tf32": (
+        "info",
+        "with TF32, which keeps 10 binary digits of what is multiplied, clip and stream are further apart than float32 takes"
+        " them",
+    ),
     "claimed-timing": ("medium", "what the library says of receptive field, delay or stride is not what is measured"),
     "alignment": ("low", "each emission is another frame of its window's clip than the last"),
     "rounding": ("medium", "the stream loses more digits than its clip does: the difference shrinks with the precision"),

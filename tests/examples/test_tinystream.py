@@ -59,6 +59,7 @@ def test_without_the_mistake_they_pass(theirs: Path) -> None:
     assert "1 passed, 4 deselected" in run_tests(theirs, "-k", "conv and not convolution")
 
 
+@pytest.mark.usefixtures("forked")
 def test_the_family_has_one_finding(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code = main(["verify", str(FOLDER / "families.py:conv"), "--json", str(tmp_path / "r.json")])
     assert (code, capfd.readouterr().err) == (1, "")

@@ -30,7 +30,7 @@ SLOW = (
     *("equivalence/compare/test_formats", "equivalence/test_pytest_plugin", "equivalence/test_several"),
     *("equivalence/test_verdicts", "continual/test_sliding_softmax", "subjects/test_adapters", "proofs/theorems"),
     *("equivalence/test_asserting", "equivalence/test_canary", "equivalence/test_exporting", "subjects/artefacts"),
-    "equivalence/test_certifying",
+    *("equivalence/test_certifying", "subjects/backends", "subjects/test_drafting"),
     *("proofs/field/semantics/test_ordering", "proofs/field/semantics/test_logarithms"),
 )
 # what covers reference/ and continual/, which `make test` measures: all else runs at full speed there
@@ -84,7 +84,7 @@ def within() -> Callable[[Any, Any, Any, int], None]:
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands are answered by a fork of this process, which has imported torch, and not by a new one.
 
-    `tests/process`, `test_verify.py` and `test_bad_input.py` start new ones, as users do.
+    `tests/process`, `test_verify.py` and `test_bad_input.py` start new ones, as users do. `tests/forks.py` does the same to what prints.
     """
     if sys.platform == "linux":
         monkeypatch.setattr(parent, "run", _answered_by_a_fork)

@@ -84,7 +84,7 @@ def within() -> Callable[[Any, Any, Any, int], None]:
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands are answered by a fork of this process, which has imported torch, and not by a new one.
 
-    `tests/process`, `test_verify.py` and `test_bad_input.py` start new ones, as users do. `tests/forks.py` does the same to what prints.
+    `tests/process`, `test_verify.py` and `test_bad_input.py` start new ones, as users do.
     """
     if sys.platform == "linux":
         monkeypatch.setattr(parent, "run", _answered_by_a_fork)

@@ -74,10 +74,10 @@ settings.register_profile(
 
 
 def pytest_of_theirs(folder: Path, *options: str, text: str = THEIRS) -> str:
-    """By a fork of this process; by a new one, as users do, where there are several workers."""
+    """By a fork of this process; by a new one, as users do, for several workers and for statistics, which workers hand on."""
     (folder / "test_theirs.py").write_text(text)
     arguments = ["-p", "no:cacheprovider", "-p", "no:cov", *options, "test_theirs.py"]
-    if FORKS and "-n" not in options:
+    if FORKS and not {"-n", "--hypothesis-show-statistics"} & set(options):
         return printed(folder, lambda: pytest.main(arguments))
     command = [sys.executable, "-P", "-m", "pytest", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600).stdout

@@ -74,7 +74,7 @@ settings.register_profile(
 
 
 def pytest_of_theirs(folder: Path, *options: str, text: str = THEIRS) -> str:
-    """By a fork of this process; by a new one, as users do, for several workers and for statistics, which workers hand on."""
+    """By a fork of this process; by a new one, as users do, for several workers, and for statistics that workers hand on."""
     (folder / "test_theirs.py").write_text(text)
     arguments = ["-p", "no:cacheprovider", "-p", "no:cov", *options, "test_theirs.py"]
     if FORKS and not {"-n", "--hypothesis-show-statistics"} & set(options):

@@ -304,15 +304,21 @@ def filled(text: str) -> str:
     return BLOCK.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], text)
 
 
-def played(text: str) -> str:
-    """`text` with the output of every console block as the command prints it now, at the root of the repository."""
-    return CONSOLE.sub(lambda found: found[1] + _output(found[2]) + found[3], text)
-
-
-def _output(command: str) -> str:
+def output(arguments: list[str]) -> str:
+    """What `coequal` prints at the root of the repository."""
     script = Path(sys.executable).with_name("coequal")
-    run = subprocess.run([script, *command.split()[1:]], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
-    return "".join(f"{line.rstrip()}\n" for line in (run.stdout + run.stderr).splitlines())
+    run = subprocess.run([script, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    return run.stdout + run.stderr
+
+
+def played(text: str, says: Callable[[list[str]], str] = output) -> str:
+    """`text` with the output of every console block as the command prints it now: as it `says`, for its arguments."""
+
+    def block(found: re.Match[str]) -> str:
+        lines = says(found[2].split()[1:]).splitlines()
+        return found[1] + "".join(f"{line.rstrip()}\n" for line in lines) + found[3]
+
+    return CONSOLE.sub(block, text)
 
 
 def main() -> None:

@@ -13,7 +13,8 @@ counts from the oldest frame, so that it has both.)
 
 Whatever its delay, a stream is refuted by two clips that differ in their last frame alone: if the closest variant that
 streams has output 0 after frame W, clips of W + 2 frames are the shortest with a frame that came too late for output 0, and
-output 0 changes. `tests/systems/test_streamability.py` proves or refutes every verdict.
+output 0 changes. `make catalogue` proves every network that streams; `tests/systems/test_streamability.py` proves one for
+each mechanism, and refutes every network that does not stream.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ SLOW = (
     *("equivalence/compare/test_formats", "equivalence/test_pytest_plugin", "equivalence/test_several"),
     *("equivalence/test_verdicts", "continual/test_sliding_softmax", "subjects/test_adapters", "proofs/theorems"),
     *("equivalence/test_asserting", "equivalence/test_canary", "equivalence/test_exporting", "subjects/artefacts"),
-    "equivalence/test_certifying",
+    *("equivalence/test_certifying", "subjects/backends", "subjects/test_drafting"),
     *("proofs/field/semantics/test_ordering", "proofs/field/semantics/test_logarithms"),
 )
 # what covers reference/ and continual/, which `make test` measures: all else runs at full speed there

@@ -4,7 +4,11 @@ import json
 import shlex
 from pathlib import Path
 
+import pytest
+
 from coequal.__main__ import main
+
+pytestmark = pytest.mark.usefixtures("forked")
 
 DRAWN = """
 import random

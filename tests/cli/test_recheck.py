@@ -12,6 +12,7 @@ from coequal.__main__ import main
 from tests.subjects.artefacts import nets
 
 pytest.importorskip("onnx", reason="onnx is not installed")
+pytestmark = pytest.mark.usefixtures("forked")
 NETS = str(Path(nets.__file__))
 
 

@@ -81,8 +81,8 @@ def test_a_module_that_never_returns(tmp_path: Path, capfd, monkeypatch: pytest.
     monkeypatch.undo()  # a process of its own, which is ended when its time is up
     path = tmp_path / "slow.py"
     path.write_text(
-        "from torch import nn\nclass Net(nn.Module):\n    input_size = 4\n    def forward(self, x, hx=None):\n"
-        "        while True: pass\nnet = Net()\n"
+        "import time\nfrom torch import nn\nclass Net(nn.Module):\n    input_size = 4\n    def forward(self, x, hx=None):\n"
+        "        while True: time.sleep(0.1)\nnet = Net()\n"
     )
     code, _, err = written(capfd, f"{path}:net", "--timeout", "8")
     assert code == 2

@@ -9,6 +9,7 @@ import pytest
 
 from coequal.equivalence.pytest_plugin import properties
 from coequal.equivalence.report import Report, Verdict
+from tests.forks import FORKS, printed
 
 SUBJECT = """
 import pytest, torch, coequal
@@ -73,8 +74,12 @@ settings.register_profile(
 
 
 def pytest_of_theirs(folder: Path, *options: str, text: str = THEIRS) -> str:
+    """By a fork of this process; by a new one, as users do, for several workers, and for statistics that workers hand on."""
     (folder / "test_theirs.py").write_text(text)
-    command = [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:cov", *options, "test_theirs.py"]
+    arguments = ["-p", "no:cacheprovider", "-p", "no:cov", *options, "test_theirs.py"]
+    if FORKS and not {"-n", "--hypothesis-show-statistics"} & set(options):
+        return printed(folder, lambda: pytest.main(arguments))
+    command = [sys.executable, "-P", "-m", "pytest", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600).stdout
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import runpy
 from pathlib import Path
 
@@ -39,6 +40,7 @@ WRONG = {
 }
 
 
+@functools.cache
 def verified(name: str, twin: str) -> coequal.Report:
     return coequal.verify(runpy.run_path(str(FOLDER / f"{name}.py"))[twin](), effort="quick")
 

@@ -47,12 +47,12 @@ OURS = {
     "sequence": (lambda: continual.convert(nn.Sequential(nn.Conv1d(2, 3, 3), nn.ReLU(), nn.AvgPool1d(2))), (2, 2, 9)),
     "recurrent": (lambda: continual.LSTM(2, 3, batch_first=True), (2, 6, 2)),
     "retroactive attention": (
-        lambda: continual.RetroactiveMultiheadAttention(4, 2, window=5, batch_first=True),
-        (2, 7, 4),
+        lambda: continual.RetroactiveMultiheadAttention(4, 2, window=3, batch_first=True),
+        (2, 5, 4),
     ),
     "single-output attention": (
-        lambda: continual.SingleOutputMultiheadAttention(4, 2, window=5, batch_first=True),
-        (2, 7, 4),
+        lambda: continual.SingleOutputMultiheadAttention(4, 2, window=3, batch_first=True),
+        (2, 5, 4),
     ),
 }
 
@@ -73,9 +73,9 @@ THEIRS = {
     "pooled": (lambda: co.AdaptiveAvgPool3d((1, 1, 1), kernel_size=4), (2, 2, 6, 3, 3), 4),
     "recurrent": (lambda: co.GRU(2, 3), (2, 2, 8), None),
     "encoder layer": (
-        lambda: co.TransformerEncoder(co.TransformerEncoderLayerFactory(4, 2, 8, 0.0, sequence_len=5), 1),
-        (2, 4, 8),
-        5,
+        lambda: co.TransformerEncoder(co.TransformerEncoderLayerFactory(4, 2, 8, 0.0, sequence_len=3), 1),
+        (2, 4, 5),
+        3,
     ),
 }
 

@@ -1,9 +1,13 @@
-"""Every verdict of the catalogue, proved or refuted on the network in small; delay, phase and warm-up are its stream's."""
+"""Every verdict of the catalogue, on the network in small: proved or refuted; delay, phase and warm-up are its stream's.
+
+Of networks that are made of the same mechanisms one is proved, the others are compared in floating point.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,29 +31,38 @@ from coequal.reference.pool import GlobalAvgPool
 from coequal.reference.shift import TemporalShift
 from coequal.reference.transformer import TransformerEncoderLayer
 from coequal.systems.catalogue import SYSTEMS
-from coequal.systems.small import small, up_to_channels
 from coequal.systems.streamability import KINDS, LAST, NOT, Counterexample, lasting, streamability, variant
 from coequal.systems.system import System
+from tests.systems.networks import (
+    FAMILIES,
+    Network,
+    distinct,
+    everywhere,
+    mechanisms,
+    outputs,
+    reduced,
+    refuted,
+    streams,
+    telling,
+    variants,
+)
 
 ALL = pytest.mark.parametrize("system", SYSTEMS.values(), ids=list(SYSTEMS))
+EACH = pytest.mark.parametrize("family", FAMILIES)
 
-Network = tuple[Any, Shape]
 PRIMES = 5  # enough for the bound in one draw
 
-# small networks that differ in more than their channels, by the name of the first system that becomes it; and the closest
-# networks that stream, of those that do not
-EVERY: dict[str, Network] = {name: small(system) for name, system in SYSTEMS.items()}
-SMALL: dict[str, Network] = {}
-VARIANTS: dict[str, Network] = {}
-_seen = set()
-for _name, (_layer, _shape) in EVERY.items():
-    if up_to_channels(_layer) not in _seen:
-        SMALL[_name] = _layer, _shape
-        if _layer.timing is None and (_closest := variant(_layer, _shape)) is not None:
-            VARIANTS[_name] = _closest.layer, _shape
-    _seen.add(up_to_channels(_layer))
-STREAMS = {name: network for name, network in SMALL.items() if network[0].timing is not None}
-REFUTED = {name: network for name, network in SMALL.items() if network[0].timing is None}
+# one network for each mechanism is proved here, `make catalogue` proves them all
+STREAMS = (
+    *("3D ResNet-18", "BQN-R50_16", "C3D padded", "CoOadTR-b1 [A.Net]", "CoOadTR-b2 [A.Net]", "CoX3D-S_13"),
+    *("I3D-R50 32x2", "MC4-18_8", "R(2+1)D-R50_16", "R2D-18_8", "RSANet-R50_16", "ST-GCN", "TEA-R50_8", "TSM-R50_8"),
+    *("TSM-MobileNetV2 online", "TSM-MobileOne-S4_16", "ViViT-B/16x2 FE mean", "ir-CSN-50"),
+)
+VARIANTS = (
+    *("A-GCN", "OadTR-b1 [A.Net]", "OadTR-b2 [A.Net]", "S3D-G_64", "SlowFast-8x8-R101", "TAda2D-R50_8"),
+    *("TAdaConvNeXtV2-T_16", "TAdaFormer-B/16_16 SSv2", "TANet-R50_8", "ViViT-B/16x2 FDP", "ViViT-B/16x2 FSA"),
+)
+STAGED = "ViViT-B/16x2 FE"  # exponentials of exponentials of exponentials: no field has such chains
 HAND: dict[str, Network] = {
     "causal": (Sequential((Pad(((2, 0),)), Conv(1, 1, (3,)))), (1, 1, 9)),
     "anticausal": (Sequential((Pad(((0, 2),)), Conv(1, 1, (3,)))), (1, 1, 9)),
@@ -60,10 +73,25 @@ HAND: dict[str, Network] = {
     "newest": (TransformerEncoderLayer(4, 2, 4, mode="single", window=2), (1, 5, 4)),
     "mean of a shift": (Sequential((TemporalShift(2), GlobalAvgPool(1, 4))), (1, 4, 9)),
 }
+BY_HAND = pytest.mark.parametrize(("layer", "shape"), HAND.values(), ids=list(HAND))
 
 
-def networks(of: dict[str, Network]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize(("layer", "shape"), of.values(), ids=list(of))
+@contextlib.contextmanager
+def of(name: str) -> Iterator[None]:
+    """Whatever fails says of which network it is."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"of {name}")
+        raise
+
+
+def closest(name: str) -> Network:
+    """The closest network that streams."""
+    layer, shape = reduced(name)
+    found = variant(layer, shape)
+    assert found is not None
+    return found.layer, shape
 
 
 def emitted(layer: Any, shape: Shape, length: int) -> list[int]:
@@ -76,52 +104,65 @@ def emitted(layer: Any, shape: Shape, length: int) -> list[int]:
 
 @ALL
 def test_the_small_network_does_with_time_what_the_published_one_does(system: System) -> None:
-    published, reduced = streamability(system.layer, system.shape), streamability(*EVERY[system.name])
-    assert (reduced.kind, reduced.phase) == (published.kind, published.phase)
-    assert bool(reduced.delay) == bool(published.delay)
+    published, found = streamability(system.layer, system.shape), streamability(*reduced(system.name))
+    assert (found.kind, found.phase) == (published.kind, published.phase)
+    assert bool(found.delay) == bool(published.delay)
     if published.counterexample is not None:
-        assert reduced.counterexample is not None
+        assert found.counterexample is not None
         at = published.counterexample
-        assert (reduced.counterexample.path, reduced.counterexample.operator) == (at.path, at.operator)
-        assert str(reduced.variant) == str(published.variant)
+        assert (found.counterexample.path, found.counterexample.operator) == (at.path, at.operator)
+        assert str(found.variant) == str(published.variant)
 
 
-def proved(layer: Any, shape: Shape, least: int) -> None:
-    """Reference = torch = stream over a field, in the shortest clip of at least so many frames."""
-    length = next(length for length in itertools.count(least) if outputs(layer, shape, length))
-    assert prove(Architecture(layer, lasting(layer, shape, length)), seed=3, primes=PRIMES).wrong <= BOUND
+def proved(architecture: Architecture) -> None:
+    """Reference = torch = stream over a field."""
+    assert prove(architecture, seed=3, primes=PRIMES).wrong <= BOUND
 
 
-@networks(STREAMS)
-def test_what_streams_is_proved_to(layer: Any, shape: Shape) -> None:
-    """There is an output that sees neither end of the clip; of windows, there are three."""
-    proved(layer, shape, layer.timing.receptive_field + layer.timing.stride - 1 + 2 * (layer.time == 1))
+@pytest.mark.parametrize("name", STREAMS)
+def test_what_streams_is_proved_to(name: str) -> None:
+    proved(telling(*reduced(name)))
 
 
-# exponentials of exponentials of exponentials: no field has such chains, so these are proved layer by layer
-STAGED = {"ViViT-B/16x2 FE"}
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_closest_that_streams_is_proved_to(name: str) -> None:
+    proved(telling(*closest(name), closest=True))
 
 
-@pytest.mark.parametrize("name", STAGED)
-def test_the_closest_of_many_exponentials_is_proved_to_layer_by_layer(name: str) -> None:
-    """And compared as a whole."""
-    layer, shape = VARIANTS[name]
-    length = layer.timing.delay + layer.timing.stride + 1
-    length = next(n for n in itertools.count(length) if outputs(layer, shape, n))
-    clip = lasting(layer, shape, length)
-    agree(Architecture(layer, clip), seed=3)
-    for stage in layer.layers:
-        assert prove(Architecture(stage, clip), seed=3, primes=PRIMES).wrong <= BOUND
+def test_the_closest_of_many_exponentials_is_proved_to_layer_by_layer() -> None:
+    architecture = telling(*closest(STAGED), closest=True)
+    clip = architecture.shape
+    for stage in architecture.layer.layers:
+        proved(Architecture(stage, clip))
         clip = stage.output_shape(clip)
 
 
-@networks({n: network for n, network in VARIANTS.items() if n not in STAGED and up_to_channels(network[0]) not in _seen})
-def test_the_closest_that_streams_is_proved_to(layer: Any, shape: Shape) -> None:
-    """The stream has two outputs before the clip ends."""
-    proved(layer, shape, layer.timing.delay + layer.timing.stride + 1)
+def test_every_mechanism_is_proved() -> None:
+    """What is in no network that is proved here is in none of the catalogue."""
+    chosen = [*map(reduced, STREAMS), *map(closest, (*VARIANTS, STAGED))]
+    known = set().union(*(mechanisms(*network) for network in chosen))
+    unknown = {
+        name: sorted(missing)
+        for name, network in (everywhere(streams) | everywhere(variants)).items()
+        if (missing := mechanisms(*network) - known)
+    }
+    assert not unknown
 
 
-@networks(HAND)
+@EACH
+def test_whatever_streams_agrees(family: str) -> None:
+    """Reference = torch = stream in floating point, of what is not proved here too."""
+    for name, network in streams(family).items():
+        if name not in STREAMS:
+            with of(name):
+                agree(telling(*network), seed=3)
+    for name, network in variants(family).items():
+        if name not in VARIANTS:
+            with of(f"the closest variant of {name}"):
+                agree(telling(*network, closest=True), seed=3)
+
+
+@BY_HAND
 def test_a_verdict_of_each_kind_holds_at_every_length(layer: Any, shape: Shape) -> None:
     """By `coequal.verify`, which measures the timing as well."""
     verdict = streamability(layer, shape)
@@ -134,12 +175,23 @@ def test_a_verdict_of_each_kind_holds_at_every_length(layer: Any, shape: Shape) 
 
 
 def test_there_is_one_of_each_kind() -> None:
-    assert {streamability(*network).kind for network in SMALL.values()} == set(KINDS)
+    assert {streamability(*network).kind for network in everywhere(distinct).values()} == set(KINDS)
     assert {streamability(*network).kind for network in HAND.values()} == set(KINDS) - {NOT}
 
 
-@networks(STREAMS | HAND)
-def test_delay_phase_and_warm_up_are_those_of_the_stream(layer: Any, shape: Shape) -> None:
+@EACH
+def test_delay_phase_and_warm_up_are_those_of_the_stream(family: str) -> None:
+    for name, network in streams(family).items():
+        with of(name):
+            timed(*network)
+
+
+@BY_HAND
+def test_delay_phase_and_warm_up_of_each_kind(layer: Any, shape: Shape) -> None:
+    timed(layer, shape)
+
+
+def timed(layer: Any, shape: Shape) -> None:
     """The delay is the least after which a stream has all outputs of the clip so far, however long that is."""
     verdict = streamability(layer, shape)
     assert verdict.delay is not None
@@ -157,16 +209,14 @@ def test_delay_phase_and_warm_up_are_those_of_the_stream(layer: Any, shape: Shap
     assert max(late) == verdict.delay
 
 
-def outputs(layer: Any, shape: Shape, length: int) -> int:
-    """Output frames of a clip of so many frames; none where it is too short."""
-    try:
-        return layer.output_shape(lasting(layer, shape, length))[layer.time or 2]
-    except ValueError:
-        return 0
+@EACH
+def test_what_does_not_stream_is_refuted(family: str) -> None:
+    for name, network in refuted(family).items():
+        with of(name):
+            refuses(*network)
 
 
-@networks(REFUTED)
-def test_what_does_not_stream_is_refuted(layer: Any, shape: Shape) -> None:
+def refuses(layer: Any, shape: Shape) -> None:
     """Two clips that differ in a frame that came too late, and not by rounding; `convert` blames the same operator."""
     verdict = streamability(layer, shape)
     found = verdict.counterexample
@@ -191,24 +241,30 @@ def difference(layer: Any, shape: Shape, found: Counterexample) -> float:
     return max(relative)
 
 
-@pytest.mark.parametrize("name", [name for name in VARIANTS if streamability(*VARIANTS[name]).kind != LAST])
-def test_the_counterexample_is_the_shortest(name: str) -> None:
+@EACH
+def test_the_counterexample_is_the_shortest(family: str) -> None:
+    for name, network in variants(family).items():
+        if streamability(*network).kind != LAST:
+            with of(name):
+                shortest(refuted(family)[name], network)
+
+
+def shortest(original: Network, variant: Network) -> None:
     """The closest variant has output 0 before the last frame, and regardless of it; shorter clips refute nothing."""
-    layer, shape = VARIANTS[name]
-    found = streamability(*REFUTED[name]).counterexample
+    found = streamability(*original).counterexample
     assert found is not None
-    taken = [length for length in range(1, 2 * found.length + 8) if outputs(*REFUTED[name], length)]
+    taken = [length for length in range(1, 2 * found.length + 8) if outputs(*original, length)]
     if taken == [found.length]:  # kernels made of so many frames, and of no others
         return
-    first = emitted(layer, shape, found.length)[0]
+    first = emitted(*variant, found.length)[0]
     beyond = range(first + 2, found.length + 1)  # clips that have a frame after that step, which a stride may leave out
     refuting = [
         length
         for length in beyond
-        if outputs(*REFUTED[name], length) and difference(*REFUTED[name], dataclasses.replace(found, length=length))
+        if outputs(*original, length) and difference(*original, dataclasses.replace(found, length=length))
     ]
     assert refuting == [found.length]
-    assert difference(layer, shape, found) == 0
+    assert difference(*variant, found) == 0
 
 
 def test_the_closest_variant_is_the_authors_own() -> None:

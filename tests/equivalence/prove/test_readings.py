@@ -4,6 +4,7 @@ nothing is not.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from coequal import verify
+from coequal.equivalence.report import Report
 from coequal.subjects.subject import Subject
 
 Tensor = torch.Tensor
@@ -90,10 +92,16 @@ SAME = {
 }
 
 
+def decided(clip: Callable[[torch.dtype], Tensor], stream: Callable[[], list]) -> Report:
+    """By the checks that numbers decide: how a stream is held does not depend on its weights."""
+    subject = Subject(clip=filtered(clip), stream=ring(stream), example=torch.randn(1, 2, 12))
+    return verify(subject, effort="quick", checks=["values", "exact"])
+
+
 @pytest.mark.parametrize("what", SAME)
 def test_the_same_constants_are_proved(what):
     clip, stream = SAME[what]
-    report = verify(Subject(clip=filtered(clip), stream=ring(stream), example=torch.randn(1, 2, 12)), effort="quick")
+    report = decided(clip, stream)
     assert report.verdict == "proved", report
     assert report.horizon == "all", report
 
@@ -114,7 +122,7 @@ OTHERS = {
 @pytest.mark.parametrize("what", OTHERS)
 def test_others_are_not(what):
     clip, stream = OTHERS[what]
-    report = verify(Subject(clip=filtered(clip), stream=ring(stream), example=torch.randn(1, 2, 12)), effort="quick")
+    report = decided(clip, stream)
     assert report.verdict in ("different", "tested", "undecided"), report
 
 
@@ -148,8 +156,7 @@ WRITES: dict[str, Callable[[Tensor], object]] = {
 
 @pytest.mark.parametrize("how", WRITES)
 def test_what_is_written_to_is_not_what_was_computed(how):
-    stream = ring(written(WRITES[how]))
-    report = verify(Subject(clip=filtered(decay), stream=stream, example=torch.randn(1, 2, 12)), effort="quick")
+    report = decided(decay, written(WRITES[how]))
     assert report.verdict in ("different", "tested", "undecided"), report
 
 
@@ -199,9 +206,14 @@ RELATIVE = {
 }
 
 
+@functools.cache
+def related(what: str) -> Report:
+    return verify(subject(*RELATIVE[what]), checks=["values", "exact"], effort="quick")
+
+
 @pytest.mark.parametrize("what", RELATIVE)
 def test_only_differences_of_places_matter(what):
-    report = verify(subject(*RELATIVE[what]), checks=["values", "exact"], effort="quick")
+    report = related(what)
     assert report.verdict == "proved", report
 
 
@@ -219,8 +231,7 @@ def test_all_else_does(what):
 
 
 def test_what_is_assumed_is_said():
-    report = verify(subject(*RELATIVE["a mask of -1e4, another start"]), checks=["exact"], effort="quick")
-    said = " ".join(report.proof["assumptions"])
+    said = " ".join(related("a mask of -1e4, another start").proof["assumptions"])
     assert "-10000 stands for minus infinity" in said
     assert "sum of angles" in said
 

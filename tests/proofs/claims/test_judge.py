@@ -122,18 +122,25 @@ def test_claims_that_make_no_sense(changes: dict[str, str], message: str) -> Non
 
 # -- the tables of two papers --------------------------------------------------------------------------------------------
 
-JUDGED = judge(published())
-TABLE = [j for j in JUDGED if j.claim.source.startswith("main results table of the Co3D paper")]
-TABLES = [j for j in JUDGED if j.claim.source.startswith(("Table 6", "Table 7"))]
+
+@pytest.fixture(scope="module")
+def judged() -> list[Judgement]:
+    """All published numbers."""
+    return judge(published())
+
+
+def table(judgements: list[Judgement], *names: str) -> list[Judgement]:
+    return [j for j in judgements if j.claim.source.startswith(names)]
 
 
 def cells(judgements: list[Judgement], quantity: str) -> list[Judgement]:
     return [j for j in judgements if j.claim.quantity == quantity]
 
 
-def test_every_cell_of_the_main_table_of_co3d_is_judged() -> None:
+def test_every_cell_of_the_main_table_of_co3d_is_judged(judged: list[Judgement]) -> None:
     """21 rows. RCU is quoted from elsewhere; of the rest one cell does not follow: parameters that are its own FLOPs."""
-    flops, params = cells(TABLE, "flops"), cells(TABLE, "params")
+    main = table(judged, "main results table of the Co3D paper")
+    flops, params = cells(main, "flops"), cells(main, "params")
     assert len(flops) == len(params) == 21
     assert {j.text for j in flops if j.claim.mode == "clip"} == {"holds under convention ptflops"}
     assert {j.text for j in flops if j.claim.mode == "step" and j.derived} == {"holds under convention ptflops-step"}
@@ -142,10 +149,11 @@ def test_every_cell_of_the_main_table_of_co3d_is_judged() -> None:
     assert sum(j.verdict == HOLDS for j in params) == 19
 
 
-def test_every_cell_of_the_tables_of_continual_transformers_is_judged() -> None:
+def test_every_cell_of_the_tables_of_continual_transformers_is_judged(judged: list[Judgement]) -> None:
     """28 cells: 22 with a number for 12 networks of table 6 (two of them twice) and 10 of table 7."""
-    assert len(TABLES) == 22
-    wrong = {(j.claim.model, j.claim.published, j.shown()) for j in TABLES if j.verdict == FAILS}
+    tables = table(judged, "Table 6", "Table 7")
+    assert len(tables) == 22
+    wrong = {(j.claim.model, j.claim.published, j.shown()) for j in tables if j.verdict == FAILS}
     assert wrong == {
         ("OadTR [4] [A.Net]", "2445.6", "2446.4"),
         ("OadTR(dagger) [A.Net]", "2445.6", "2446.4"),
@@ -153,11 +161,11 @@ def test_every_cell_of_the_tables_of_continual_transformers_is_judged() -> None:
         ("OadTR-b1 [Kin.]", "673.0", "672.8"),
         ("OadTR [Kin.+AudioSet]", "2781.9", "2782.0"),
     }
-    assert all(j.verdict in (HOLDS, UNDER) for j in TABLES if (j.claim.model, j.claim.published, j.shown()) not in wrong)
+    assert all(j.verdict in (HOLDS, UNDER) for j in tables if (j.claim.model, j.claim.published, j.shown()) not in wrong)
 
 
-def test_headline_reductions() -> None:
-    found = {(j.claim.model, j.claim.published): j.text for j in JUDGED if j.claim.quantity == "reduction" and j.derived}
+def test_headline_reductions(judged: list[Judgement]) -> None:
+    found = {(j.claim.model, j.claim.published): j.text for j in judged if j.claim.quantity == "reduction" and j.derived}
     assert found == {
         ("CoX3D vs X3D (min over S/M/L)", "12.1"): "holds under convention cells",
         ("CoX3D vs X3D (max over S/M/L)", "15.3"): "holds under convention cells",
@@ -174,16 +182,16 @@ def test_headline_reductions() -> None:
     }
 
 
-def test_why_63_5_is_a_ratio_with_a_wrong_cell() -> None:
-    (found,) = [j for j in JUDGED if j.claim.published == "63.5"]
+def test_why_63_5_is_a_ratio_with_a_wrong_cell(judged: list[Judgement]) -> None:
+    (found,) = [j for j in judged if j.claim.published == "63.5"]
     assert found.derived == Fraction(6730, 106)
     assert "counted: 63.20" in found.why
     assert "673.0 of OadTR-b1 [Kin.] does not follow" in found.why
 
 
-def test_clips_that_a_reason_names_have_the_printed_number() -> None:
+def test_clips_that_a_reason_names_have_the_printed_number(judged: list[Judgement]) -> None:
     """Where a zoo prints one size of the clip and counts another: the other one is counted."""
-    said = [(j, re.search(r"clips of (\d+) x \1 have this many", j.why)) for j in JUDGED]
+    said = [(j, re.search(r"clips of (\d+) x \1 have this many", j.why)) for j in judged]
     found = {(j.claim.model, int(size[1])): j for j, size in said if size}
     assert {model for model, _ in found} == {"R(2+1)D-34", "R(2+1)D-152", "ir-CSN-152", "ip-CSN-152"}
     for (_, side), j in found.items():
@@ -198,9 +206,9 @@ def test_the_nearest_counter_is_told_where_none_holds() -> None:
     assert one(published="0.63").convention == "ptflops"
 
 
-def test_a_window_of_cox3d_costs_its_log_432_a_frame() -> None:
+def test_a_window_of_cox3d_costs_its_log_432_a_frame(judged: list[Judgement]) -> None:
     """What the data file says of the counts that do not hold."""
-    logged = {j.claim.model: j for j in JUDGED if j.claim.model.startswith("CoX3D-") and "432, the channels" in j.why}
+    logged = {j.claim.model: j for j in judged if j.claim.model.startswith("CoX3D-") and "432, the channels" in j.why}
     assert len(logged) == 10
     for name, j in logged.items():
         size, _, window = name.removeprefix("CoX3D-").partition("_")
@@ -208,8 +216,8 @@ def test_a_window_of_cox3d_costs_its_log_432_a_frame() -> None:
         assert j.claim.value * 10**9 - 432 * (int(window) - trained) == j.derived * 10**9
 
 
-def test_every_reason_says_what_was_counted() -> None:
-    for j in JUDGED:
+def test_every_reason_says_what_was_counted(judged: list[Judgement]) -> None:
+    for j in judged:
         assert j.why, j.claim.model
         if j.derived is not None:
             assert j.why.startswith(f"{j.convention}: ")

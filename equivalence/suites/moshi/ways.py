@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from coequal.equivalence.suites.moshi.library import streaming
 from coequal.subjects.chunks import Plan
+from coequal.subjects.errors import BadSubject
 from coequal.subjects.subject import Subject
 
 Tensor = torch.Tensor
@@ -28,8 +29,9 @@ class Called:
         self.module, self.rows = module, rows
 
     def chunk(self, frames: Tensor, *more: Tensor) -> Any:
-        """Several frames."""
-        return self.module(frames, *more)
+        """Several frames; a list of outputs is no list of frames."""
+        said = self.module(frames, *more)
+        return tuple(said) if isinstance(said, list) else said
 
     def reset(self, rows: Tensor) -> None:
         """By `reset_streaming` with a mask."""
@@ -112,7 +114,13 @@ class Within(streaming.StreamingModule):  # type: ignore[misc]
 
 
 def _supported(module: Any, rows: int) -> None:
-    """What has no streaming mode, as attention without a context, says so when that begins: it is refused."""
+    """What has no streaming mode, as attention without a context, says so when that begins: it is refused.
+
+    BadSubject: attention that is not causal, of which the library says nothing.
+    """
+    attending = [part for part in module.modules() if hasattr(part, "cross_attention") and hasattr(part, "causal")]
+    if not all(part.causal or part.cross_attention for part in attending):
+        raise BadSubject("with causal=False it looks ahead as far as its clip goes: it has no stream")
     with module.streaming(rows):
         pass
 

@@ -84,6 +84,7 @@ def drafts(**options: Any) -> Subject:
 def own_states(architecture: str, chunks: str, way: str, **options: Any) -> Subject:
     """State space models and RWKV, with the state that they return."""
     model = model_of(architecture, **options)
-    usual = adapter.subject(model, ids_of(model), chunks=chunks)
-    rows = {"batches": (1,)} if architecture == "Rwkv" else {}  # in FOUND.md: with several rows a step mixes them
-    return holding(usual, lambda: None, way, **rows)
+    if architecture != "Rwkv":
+        return holding(adapter.subject(model, ids_of(model), chunks=chunks), lambda: None, way)
+    # of several rows a step makes others: that is in FOUND.md, and would hide all else
+    return holding(adapter.subject(model, ids_of(model)[:1], chunks=chunks, batches=(1,)), lambda: None, way)

@@ -91,7 +91,7 @@ class Drafts(Holding):
 
     def chunk(self, ids: Tensor, *more: Tensor, **named: Tensor) -> Any:
         """Several tokens; those before are kept for good."""
-        if self.state is not None:
+        if self.seen:
             self.state.crop(0)
         return super().chunk(ids, *more, **named)
 

@@ -87,13 +87,7 @@ class Beams(Holding):
 
 
 class Drafts(Holding):
-    """Tokens are taken back, as in assisted decoding: the cache records its past, and is cropped after each call."""
-
-    def chunk(self, ids: Tensor, *more: Tensor, **named: Tensor) -> Any:
-        """Several tokens; those before are kept for good."""
-        if self.seen:
-            self.state.crop(0)
-        return super().chunk(ids, *more, **named)
+    """Tokens are taken back, as in assisted decoding: the cache records its past."""
 
     def crop(self, frames: int) -> None:
         """By `crop` with a number of tokens to remove."""

@@ -43,7 +43,8 @@ def model_of(architecture: str, **settings: Any) -> Any:
     name = "GPT2LMHeadModel" if architecture == "GPT2" else f"{architecture}ForCausalLM"
     known = sizes_of(getattr(hf, name).config_class, name)
     kept = {key: value for key, value in settings.items() if key in known}
-    kept = kept if "layer_types" not in known else {key: value for key, value in kept.items() if key != "num_hidden_layers"}
+    if known.get("num_hidden_layers") != 1:  # layers of several kinds, which it has a number of its own for
+        kept.pop("num_hidden_layers", None)
     return adapter.tiny(name, None, **SLIDING.get(architecture, {}), **kept).eval()
 
 
@@ -58,22 +59,13 @@ class Holding:
     def __init__(self, stream: Any, way: str) -> None:
         self.stream, self.way, self.seen = stream, way, 0
 
-    @property
-    def state(self) -> Any:
-        """The cache."""
-        return self.stream.state
-
-    @state.setter
-    def state(self, value: Any) -> None:
-        self.stream.state = value
-
     def chunk(self, ids: Tensor, *more: Tensor, **named: Tensor) -> Any:
         """Several tokens."""
         if self.way == "reset" and self.seen == 0:
             self.stream.chunk(ids.flip(1), *more, **named)
-            self.state.reset()
+            self.stream.state.reset()
         if self.way == "deepcopy" and self.seen:
-            self.state = copy.deepcopy(self.state)
+            self.stream.state = copy.deepcopy(self.stream.state)
         self.seen += ids.shape[1]
         return self.stream.chunk(ids, *more, **named)
 
@@ -83,7 +75,7 @@ class Beams(Holding):
 
     def reorder(self, index: Tensor) -> None:
         """By `reorder_cache`."""
-        self.state.reorder_cache(index)
+        self.stream.state.reorder_cache(index)
 
 
 class Drafts(Holding):
@@ -91,7 +83,7 @@ class Drafts(Holding):
 
     def crop(self, frames: int) -> None:
         """By `crop` with a number of tokens to remove."""
-        self.state.crop(frames - self.seen)
+        self.stream.state.crop(frames - self.seen)
         self.seen = frames
 
 
@@ -116,4 +108,6 @@ def holding(
         own.state = begin()
         return kind(own, way)
 
+    if way == "deepcopy":  # tensors with a history cannot be copied: torch says so
+        fields["allow"] = (*usual.allow, "grad-mode")
     return replace(usual, stream=stream, **fields)

@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VERIFIED, RUN = ROOT / "docs" / "packages.md", ROOT / "benchmarks" / "backends.json"
 COUNTED, PAGE = ROOT / "benchmarks" / "scoreboard.json", ROOT / "docs" / "scoreboard.md"
 LIMIT = 60.0  # seconds of a count
+PLACE = re.compile(r"^coequal: |/\S+/site-packages/|" + re.escape(f"{ROOT}/"))  # what a complaint says of this machine
 ROW = re.compile(
     r"^\| (?P<package>\S+) (?P<version>\S+) \| `(?P<model>.+?)` \| (?P<verdict>\w+) \| (?P<horizon>.*?) \|.*`(?P<command>coequal .+)` \|$"
 )
@@ -89,7 +90,7 @@ def counted(target: str) -> dict[str, Any]:
         line = [sys.executable, "-P", "-W", "ignore", "-m", "coequal", "cost", target, "--timeout", f"{LIMIT:g}"]
         done = subprocess.run([*line, "--json", str(said)], cwd=ROOT, capture_output=True, text=True, check=False)
         if not said.exists():
-            return {"why": (done.stderr.strip().splitlines() or ["no answer"])[-1].replace(f"{ROOT}/", "")}
+            return {"why": PLACE.sub("", (done.stderr.strip().splitlines() or ["no answer"])[-1])}
         report = json.loads(said.read_text())
     clip, step = report["clip"], report["step"]
     executed = None if step is None else step["executed"]

@@ -2,8 +2,8 @@
 
 `make scoreboard` writes it. Verdicts and horizons are those of `docs/packages.md` (`benchmarks/packages.py`) and of
 `benchmarks/backends.json` (`benchmarks/backends.py`), as they were measured there: nothing is verified again. Operations
-are counted here, by `coequal cost`, and kept in `benchmarks/scoreboard.json`; what is counted already, under the same version
-of its package, is not counted again, and what is not installed keeps its count. `--table` counts nothing.
+are counted here, by `coequal cost`, and kept in `benchmarks/scoreboard.json`; what is counted already, under the same
+version of its package, is not counted again, and what is not installed keeps its count. `--table` counts nothing.
 """
 
 from __future__ import annotations
@@ -26,8 +26,11 @@ COUNTED, PAGE = ROOT / "benchmarks" / "scoreboard.json", ROOT / "docs" / "scoreb
 LIMIT = 60.0  # seconds of a count
 PLACE = re.compile(r"^coequal: |/\S+/site-packages/|" + re.escape(f"{ROOT}/"))  # what a complaint says of this machine
 ROW = re.compile(
-    r"^\| (?P<package>\S+) (?P<version>\S+) \| `(?P<model>.+?)` \| (?P<verdict>\w+) \| (?P<horizon>.*?) \|.*`(?P<command>coequal .+)` \|$"
+    r"^\| (?P<package>\S+) (?P<version>\S+) \| `(?P<model>.+?)` \| (?P<verdict>\w+) \| (?P<horizon>.*?) \|"
+    r".*`(?P<command>coequal .+)` \|$"
 )
+COLUMNS = ("package", "model", "runtime", "verdict", "horizon", "clip", "multiply-adds", "step", "clip / step")
+COLUMNS += ("verdict by", "operations by")
 FILES = {  # a network of docs/backends.md: where it stands, and its package
     **dict.fromkeys(("co3d", "x3d", "tsm", "tcn", "gru"), ("examples/exported/ours.py", "coequal")),
     "encoder": ("examples/exported/theirs.py", "coequal"),
@@ -104,19 +107,22 @@ def page(lines: list[Line], known: dict[str, Any]) -> str:
     text = [
         "# Scoreboard",
         "",
-        "Packages, models and runtimes: does the stream compute the clip function, up to which length is that proved, and what",
-        "do a clip and a step cost? Models are small and random, and nothing is downloaded. `make scoreboard` writes this page.",
+        "Packages, models and runtimes: does the stream compute the clip function, up to which length is that proved, and",
+        "what do a clip and a step cost? Models are small and random, and nothing is downloaded. `make scoreboard` writes",
+        "this page.",
         "",
-        "- **Verdict and horizon** on torch are those of [packages.md](packages.md); of exported files (`.onnx`, `.pt2`) and of what",
-        "  runs them, those of [backends.md](backends.md): both as they were measured there, and not again. `tested` on a runtime:",
-        "  its stream agrees with the clip function on random clips. A horizon is a number of frames.",
-        "- **Operations** are multiply-adds of one row, counted for this page: those of the clip, whose shape stands before them,",
-        "  and those that a step really executes, at the end of the clip or as a mean over a period. A step that grows with what it",
-        "  has seen is that after the last frame of the clip. A runtime has those of its network in torch.",
-        f"- {len(lines)} rows of {len(models)} models; clip and step are counted of {both}. The versions that were counted stand below.",
+        "- **Verdict and horizon** on torch are those of [packages.md](packages.md); of exported files (`.onnx`, `.pt2`) and",
+        "  of what runs them, those of [backends.md](backends.md): both as they were measured there, and not again.",
+        "  `tested` on a runtime: its stream agrees with the clip function on random clips. A horizon is a number of frames.",
+        "  The files are written by the commands that backends.md lists.",
+        "- **Operations** are multiply-adds of one row, counted for this page: those of the clip, whose shape stands before",
+        "  them, and those that a step really executes, as a mean over a period. A step that grows with what it has seen is",
+        "  that after the last frame of the clip. A runtime has those of its network in torch.",
+        f"- {len(lines)} rows of {len(models)} models; clip and step are counted of {both}. Below stand the versions that",
+        "  were counted, and why others were not.",
         "",
-        "| package | model | runtime | verdict | horizon | clip | multiply-adds | step | clip / step | verdict by | operations by |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        f"| {' | '.join(COLUMNS)} |",
+        f"|{'---|' * len(COLUMNS)}",
     ]
     text += [_row(line, known.get(line.target, {})) for line in lines]
     reasons = {target: known[target]["why"] for target in dict.fromkeys(line.target for line in lines) if target in known}

@@ -62,7 +62,7 @@ def loaded(layer: Any) -> Any:
     settings = {name: getattr(layer, name) for name in ("num_layers", "bias", "batch_first", "dropout")}
     settings |= {"nonlinearity": layer.nonlinearity} if isinstance(layer, nn.RNN) else {}
     settings |= {"proj_size": layer.proj_size} if isinstance(layer, nn.LSTM) else {}
-    weight: Tensor = layer.weight_ih_l0
+    weight = next(layer.parameters())
     other = type(layer)(layer.input_size, layer.hidden_size, **settings).to(weight.dtype)
     other.load_state_dict(layer.state_dict())
     return other.eval()

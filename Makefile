@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test coverage quick campaign catalogue check types bench packages clean
+.PHONY: demo test coverage quick campaign catalogue check types bench packages scoreboard clean
 
 demo: $(READY)  ## verify real third-party streaming modules against their clip mode
 	$(BIN)/python -P examples/demo.py
@@ -38,6 +38,9 @@ bench: $(READY)  ## speed of a step against continual-inference and against the 
 
 packages: $(READY)  ## the table of models of public packages that are installed, docs/packages.md
 	OMP_NUM_THREADS=1 $(BIN)/python -P -W ignore benchmarks/packages.py --journal packages.jsonl
+
+scoreboard: $(READY)  ## verdicts, horizons and operations of packages and runtimes, docs/scoreboard.md: what is not counted yet is counted
+	OMP_NUM_THREADS=1 $(BIN)/python -P -W ignore benchmarks/scoreboard.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

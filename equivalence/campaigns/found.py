@@ -26,6 +26,7 @@ class Tried:
     cause: Cause | None = None
     detail: str = ""
     report: Report | None = None  # of one that is not accepted
+    warned: tuple[str, ...] = ()  # what Python's warnings said, each once
 
     @property
     def name(self) -> str:
@@ -78,6 +79,11 @@ class FamilyReport:
         """Reasons why configurations were refused, the most frequent first."""
         return dict(Counter(tried.detail for tried in self.tried if tried.outcome == "refused").most_common())
 
+    @property
+    def warnings(self) -> dict[str, int]:
+        """What Python's warnings said, and in how many configurations, the most frequent first."""
+        return dict(Counter(said for tried in self.tried for said in tried.warned).most_common())
+
     def coverage(self) -> dict[str, dict[str, Counter[str]]]:
         """Option, value in words -> outcomes."""
         found: dict[str, dict[str, Counter[str]]] = {}
@@ -106,7 +112,7 @@ class FamilyReport:
         tried = [asdict(replace(one, report=None)) for one in self.tried]
         findings = [asdict(finding) | {"first": asdict(replace(finding.first, report=None))} for finding in self.findings]
         rest = {"seconds": self.seconds, "seed": self.seed, "asked": self.asked, "stopped": self.stopped}
-        counts = {"counts": self.counts, "refusals": self.refusals}
+        counts = {"counts": self.counts, "refusals": self.refusals, "warnings": self.warnings}
         return plain(
             {"coequal": version("coequal"), "target": self.target, **counts, "findings": findings, "tried": tried, **rest}
         )

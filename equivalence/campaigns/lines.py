@@ -36,8 +36,9 @@ def revived(kind: Any, value: Any) -> Any:
     if get_origin(kind) in (Union, types.UnionType):
         classes = [one for one in inner if is_dataclass(one)]
         return revived(classes[0], value) if classes else value
-    if get_origin(kind) is list:
-        return [revived(inner[0], one) for one in value]
+    kept = get_origin(kind)
+    if kept is list or (kept is tuple and inner[1:] == (...,)):
+        return kept(revived(inner[0], one) for one in value)
     if get_origin(kind) is dict:
         return {name: revived(inner[1], one) for name, one in value.items()}
     if is_dataclass(kind):

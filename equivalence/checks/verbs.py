@@ -152,7 +152,8 @@ def crop(session: Session, example: Example) -> int:
     other = session.layout.part(session.inputs(example.length, example.batch, example.seed + 1), cut, example.length - cut)
     branch = tail if session.subject.inputs is not None else session.layout.like(tail, other)
     plan = session.plan.later() if cut else session.plan
-    drafts = dict.fromkeys(plan.legal(length) for length in (1, 2, 4, session.layout.length(branch)))
+    whole = session.layout.length(branch)
+    drafts = dict.fromkeys(plan.legal(min(length, whole)) for length in (1, 2, 4, whole))
     compared = 0
     for lengths in [*((length,) for length in drafts if length), tuple(drafts)[:2]]:
         player = _fed(session, head)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, version
 from pkgutil import iter_modules
 from types import ModuleType
 
@@ -19,12 +19,13 @@ class Suite:
     """All families of one library, by name, in the order of its files and of the lines in them."""
 
     name: str
+    library: str  # its distribution
     version: str
     families: Mapping[str, Family]
 
 
 def suite_of(name: str) -> Suite:
-    """The suite of a distribution.
+    """The suite of a distribution, or of a part of one.
 
     Args:
         name: One of `names()`.
@@ -33,12 +34,14 @@ def suite_of(name: str) -> Suite:
         BadSubject: The library is not installed.
     """
     where = names()[name]
+    library = name if isinstance(where, EntryPoint) else getattr(import_module(where), "LIBRARY", name)
     try:
-        installed = version(name)
+        installed = version(library)
     except PackageNotFoundError as error:
-        raise BadSubject(f"{name} is not installed: its suite needs it (pip install {name})") from error
-    module = import_module(where) if isinstance(where, str) else where.load()
-    return Suite(name, installed, _families(module))
+        whose = "its suite" if library == name else f"the suite {name}"
+        raise BadSubject(f"{library} is not installed: {whose} needs it (pip install {library})") from error
+    module = where.load() if isinstance(where, EntryPoint) else import_module(where)
+    return Suite(name, library, installed, _families(module))
 
 
 def family_of(suite: Suite, name: str) -> Family:

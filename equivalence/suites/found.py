@@ -41,6 +41,12 @@ class SuiteReport:
         return {outcome: found[outcome] for outcome in OUTCOMES if found[outcome]}
 
     @property
+    def warnings(self) -> dict[str, int]:
+        """What Python's warnings said, and in how many configurations, the most frequent first."""
+        said = sum((Counter(family.warnings) for family in self.families), Counter[str]())
+        return dict(said.most_common())
+
+    @property
     def findings(self) -> tuple[Shared, ...]:
         """Each mistake once: what raises or is a problem in the same words is one, in whatever families."""
         found: dict[Any, Shared] = {}
@@ -63,7 +69,8 @@ class SuiteReport:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data."""
-        about = {"target": self.target, "library": self.library, "counts": self.counts, "left_out": list(self.left_out)}
+        about = {"target": self.target, "library": self.library, "counts": self.counts, "warnings": self.warnings}
+        about["left_out"] = list(self.left_out)
         shared = [
             {"family": one.family.target, "cause": str(one.finding.cause), "others": list(one.others)}
             for one in self.findings

@@ -11,7 +11,7 @@ GROUP = "coequal.suites"  # entry points of other packages
 
 
 def names() -> dict[str, str | EntryPoint]:
-    """Distributions that there is a suite for, with where it stands."""
+    """Suites, by distribution or by names of their own, with where they stand."""
     packages = [name for _, name, package in iter_modules(suites.__path__) if package]
     ours = {name.replace("_", "-"): f"{suites.__name__}.{name}" for name in packages}
     return {point.name: point for point in entry_points(group=GROUP)} | ours

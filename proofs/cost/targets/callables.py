@@ -69,6 +69,9 @@ def _of_subject(subject: Subject) -> Side:
         raise BadSubject("cost: operations of a stream with several inputs are not counted yet: count its modules")
     if modules is not None and _library(modules) and type(stream).__module__.endswith("adapters.continual_inference"):
         return _of_library(modules, clip)  # without the second session, which lags behind for the flush
+    if not hasattr(stream, "step"):
+        notes = ["no step: its stream is a context, or takes chunks alone"]
+        return Side(subject.clip, clip, subject.layout.time_axis, modules, notes=notes)
     side = Side(subject.clip, clip, subject.layout.time_axis, modules, stream.step, modules)
     return replace(side, state=lambda: getattr(stream, "state", vars(stream)), window=subject.window is not None)
 

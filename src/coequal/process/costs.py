@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from coequal.process.target import called, named, random_clip
+from coequal.process.target import loaded, random_clip
 from coequal.proofs.cost.algebra.counts import CostError
 from coequal.proofs.cost.targets.code import of_value
 from coequal.subjects.adapters.find import Named
@@ -13,7 +13,7 @@ from coequal.subjects.errors import BadSubject
 
 def of_target(target: str, options: dict[str, Any]) -> dict[str, Any]:
     """Facts and counts of a target; BadSubject where it cannot be loaded or counted."""
-    value = called(target, named(target))
+    value = loaded(target)
     example = options["example"]
     if isinstance(value, Named):
         value, example = value.subject(example), None

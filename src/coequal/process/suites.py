@@ -31,7 +31,7 @@ def of_suite(suite: Suite, request: dict[str, Any], left: float) -> SuiteReport:
     if not suite.families:
         raise BadSubject(f"the suite of {suite.name} has no families")
     begin, ending = time.monotonic(), time.monotonic() + left
-    library, names = f"{suite.name} {suite.version}", list(suite.families)
+    library, names = f"{suite.library} {suite.version}", list(suite.families)
     reports: list[FamilyReport] = []
     with workers(request) as run:
         for number, (name, family) in enumerate(suite.families.items(), 1):

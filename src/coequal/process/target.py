@@ -168,10 +168,12 @@ def is_suite(value: Any) -> bool:
 
 
 def _of_a_suite(target: str) -> Any:
-    """All families of a library, or one of them; None: the library itself has that name."""
+    """All families of a library, or one of them; None: the library itself has that name, or an adapter builds it."""
     from coequal.equivalence.suites.find import family_of, suite_of
 
     name, colon, family = target.partition(":")
+    if family in names_of(name):
+        return None
     with blamed(f"importing the suite of {name}"):
         suite = suite_of(name)
     if (

@@ -1,8 +1,9 @@
 """A process that examines configurations of one family, one after the other, for `coequal.process.pool`.
 
 It reads pickles from its standard input, a request and then jobs, or another request, and answers each with one line of JSON
-on what was its standard output; prints of the user's code go to stderr. What it cannot catch ends it: `faulthandler` then
-writes the stack where the answer was to stand. It ends with the process that asks.
+on what was its standard output; prints of the user's code go to stderr, Python's warnings with what became of the
+configuration. What it cannot catch ends it: `faulthandler` then writes the stack where the answer was to stand. It ends with
+the process that asks.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -123,12 +125,21 @@ def _loaded(request: dict[str, Any]) -> Any:
 
     def examine(job: Job) -> str:
         begin = time.monotonic()
-        try:
-            return line_of(examined(family, asked, job.number, pickle.loads(job.pickled)))
-        except Exception as error:
-            return line_of(_failed(error, job, time.monotonic() - begin))
+        with warnings.catch_warnings(record=True) as heard:
+            try:
+                tried = examined(family, asked, job.number, pickle.loads(job.pickled))
+            except Exception as error:
+                tried = _failed(error, job, time.monotonic() - begin)
+        return line_of(replace(tried, warned=tuple(dict.fromkeys(_said(one) for one in heard))))
 
     return examine
+
+
+def _said(warning: warnings.WarningMessage) -> str:
+    """`FutureWarning: in so many words`, as it is for all sizes."""
+    from coequal.equivalence.causes import without_numbers
+
+    return f"{warning.category.__name__}: {without_numbers(str(warning.message))}"
 
 
 def _failed(error: Exception, job: Job, seconds: float) -> Any:

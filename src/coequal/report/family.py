@@ -28,7 +28,7 @@ TONES: dict[str, Tone] = {
     **{"problem": "bad", "different": "bad", "raised": "bad", "died": "bad"},
 }
 ROWS = 8  # values of an option that have a row each
-REASONS = 5  # of refusals, that have a row each
+REASONS = 5  # of refusals, and warnings, that have a row each
 
 
 def document(report: FamilyReport, place: Place | None = None) -> Document:
@@ -79,6 +79,8 @@ def _parts(report: FamilyReport) -> Iterator[Part]:
         yield coverage(report)
     if report.refusals:
         yield refusals(report.refusals)
+    if report.warnings:
+        yield warnings(report.warnings)
     lines = [*filter(None, [report.stopped]), *_few(report)]
     if lines:
         yield Section("notes", (Notes(tuple(lines)),))
@@ -164,11 +166,20 @@ def _sum(values: dict[str, Counter[str]], names: list[str]) -> Counter[str]:
 
 def refusals(reasons: dict[str, int]) -> Section:
     """Why configurations were refused, the most frequent reasons first."""
-    rows = list(reasons.items())
-    shown = [(str(count), reason) for reason, count in rows[:REASONS]]
+    return _numbered("refused by the library", reasons, "reasons")
+
+
+def warnings(said: dict[str, int]) -> Section:
+    """What Python's warnings said, and in how many configurations."""
+    return _numbered("warnings, by configurations", said, "warnings")
+
+
+def _numbered(title: str, texts: dict[str, int], what: str) -> Section:
+    rows = list(texts.items())
+    shown = [(str(count), text) for text, count in rows[:REASONS]]
     if rest := rows[REASONS:]:
-        shown.append((str(sum(count for _, count in rest)), f"{len(rest)} other reasons"))
-    return Section("refused by the library", (Table((Column("", "number"), Column("")), tuple(shown)),), "dim")
+        shown.append((str(sum(count for _, count in rest)), f"{len(rest)} other {what}"))
+    return Section(title, (Table((Column("", "number"), Column("")), tuple(shown)),), "dim")
 
 
 def cases(report: FamilyReport) -> Iterator[Case]:

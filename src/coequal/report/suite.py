@@ -24,7 +24,7 @@ def document(report: SuiteReport) -> Document:
     code = report.exit_code()
     return Document(
         command="verify",
-        title=report.library,
+        title=_title(report),
         verdict=_verdict(report),
         tone="bad" if code == 1 else "warn" if code else "good",
         meaning=_meaning(report),
@@ -36,6 +36,12 @@ def document(report: SuiteReport) -> Document:
         seconds=report.seconds,
         seed=report.seed,
     )
+
+
+def _title(report: SuiteReport) -> str:
+    """The library with its version, behind the name of the suite where that is another."""
+    own = report.target != report.library.partition(" ")[0]
+    return f"{report.target}, {report.library}" if own else report.library
 
 
 def _verdict(report: SuiteReport) -> str:
@@ -59,6 +65,8 @@ def _parts(report: SuiteReport) -> Iterator[Part]:
     notes += (
         [f"not reached: {', '.join(report.left_out)} (more --timeout, or fewer --configurations)"] if report.left_out else []
     )
+    if report.warnings:
+        yield family.warnings(report.warnings)
     if notes:
         yield Section("notes", (Notes(tuple(notes)),))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,14 +28,16 @@ def running(size):
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of a suite of `tiny-library`, which is not installed."""
     folder = tmp_path / "tiny_library"
     folder.mkdir()
     (folder / "__init__.py").write_text("")
     (folder / "running.py").write_text(FAMILIES)
     monkeypatch.setattr(suites, "__path__", [*suites.__path__, str(tmp_path)])
-    return folder
+    yield folder
+    for name in [name for name in sys.modules if name.startswith(f"{suites.__name__}.tiny_library")]:
+        del sys.modules[name]
 
 
 def test_a_library_that_is_not_installed_is_said_and_nothing_is_imported(tiny: Path) -> None:
@@ -51,6 +55,18 @@ def test_a_suite_has_the_families_of_its_files(tiny: Path, monkeypatch: pytest.M
     assert loaded("tiny-library:running") is suite.families["running"]
     with pytest.raises(BadSubject, match="the suite of tiny-library has no family 'runing'; did you mean running"):
         loaded("tiny-library:runing")
+
+
+def test_a_suite_of_a_part_of_a_library_says_which(tiny: Path) -> None:
+    (tiny / "__init__.py").write_text('LIBRARY = "their-library"\n')
+    with pytest.raises(BadSubject, match="their-library is not installed: the suite tiny-library needs it"):
+        loaded("tiny-library")
+
+
+def test_what_an_adapter_builds_is_not_taken_for_a_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"torch-recurrent", "transformers-caches", "moshi"} <= set(names.names())
+    monkeypatch.setattr(find, "suite_of", pytest.fail)
+    assert loaded("moshi:StreamingConv1d").name == "StreamingConv1d"
 
 
 def test_another_package_offers_one_as_an_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:

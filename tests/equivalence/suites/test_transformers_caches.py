@@ -1,0 +1,38 @@
+"""The suite of transformers' caches: each family builds, and what is right passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("transformers", reason="transformers is not installed")
+
+from coequal.equivalence.campaigns import drawing
+from coequal.equivalence.campaigns.search import Asked, examined
+from coequal.equivalence.options import Options
+from coequal.equivalence.suites.find import suite_of
+
+SUITE = suite_of("transformers-caches")
+ASKED = Asked(options=Options(effort="quick", checks=("values", "reorder", "crop")))
+
+
+def outcome(family: str, **options: Any) -> Any:
+    """What becomes of the simplest configuration, but for some options."""
+    one = SUITE.families[family]
+    return examined(one, ASKED, 0, drawing.drawn(one.configurations, 0, 0) | options)
+
+
+@pytest.mark.parametrize("family", list(SUITE.families))
+def test_the_simplest_configuration_is_accepted(family: str) -> None:
+    assert outcome(family).outcome == "tested"
+
+
+@pytest.mark.parametrize("kind", ["DynamicLayer", "StaticLayer", "DynamicSlidingWindowLayer", "StaticSlidingWindowLayer"])
+def test_layers_of_caches(kind: str) -> None:
+    assert outcome("layers", kind=kind, window=2, used=True).outcome == "tested"
+
+
+@pytest.mark.parametrize("cache", ["DynamicCache()", "DynamicCache(config)", "StaticCache"])
+def test_caches_of_a_sliding_window(cache: str) -> None:
+    assert outcome("decoders", architecture="Mistral", cache=cache, sliding_window=3, way="reset").outcome == "tested"

@@ -123,7 +123,7 @@ def _in_words(found: Found, factor: float) -> str:
 
 
 class Watch(EagerMode):
-    """Whether functions are applied that are undefined for some numbers, and which gave the first NaN; whether any overflows."""
+    """Functions that are undefined for some numbers: which gave the first NaN, and whether any overflows."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class Watch(EagerMode):
 
 
 def _floats(tree: Any) -> list[Tensor]:
-    return [t for t in tree_leaves(tree) if isinstance(t, Tensor) and t.is_floating_point()]
+    return [t for t in tree_leaves(tree) if isinstance(t, Tensor) and t.is_floating_point() and not t.is_meta]
 
 
 def _whole(exponent: Any) -> bool:

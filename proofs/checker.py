@@ -160,10 +160,10 @@ def where(f: Field, at: dict, condition: Any, x: Any, y: Any) -> Any:
 
 
 def cut(f: Field, at: dict, x: Any, *bounds: Any) -> Any:
-    starts, ends, axes, steps = map(whole, bounds)
-    if min(steps) < 1:
+    starts, ends, axes, steps = (None if b is None else list(whole(b)) for b in (*bounds, None, None)[:4])
+    if min(steps or [1]) < 1:
         raise Refused("a step backwards has no meaning here")
-    places = dict(zip(axes, map(slice, starts, ends, steps), strict=True))
+    places = dict(zip(axes or range(len(starts)), map(slice, starts, ends, steps or [1] * len(starts)), strict=True))
     return moved(lambda v: v[tuple(places.get(i, places.get(i - v.ndim, slice(None))) for i in range(v.ndim))], x)
 
 
@@ -204,7 +204,9 @@ def applied(f: Field, node: Any, known: dict[str, Any]) -> list[Any]:
     if kind not in (*MEANINGS, *FREE) or node.domain not in ("", "ai.onnx") or not at.keys() <= set(honoured.split()):
         raise Refused(f"{kind} {node.name}: the operator, or an attribute of it, has no meaning over a field here")
     try:
-        made = meaning(f, at if kind in FREE else at | {"kind": kind}, *(known[name] for name in node.input))
+        made = meaning(
+            f, at if kind in FREE else at | {"kind": kind}, *(known[name] if name else None for name in node.input)
+        )
     except (Refused, ValueError, TypeError, LookupError, AttributeError) as error:
         raise Refused(f"{kind} {node.name}: {error}") from None
     return made if isinstance(made, list) else [made]

@@ -7,6 +7,7 @@ and stream are NaN. What overflows is none of this: nothing is said of numbers t
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,7 +40,7 @@ def domain(session: Session, example: Example) -> int:
         raise Skip("the subject draws its inputs itself: others may mean nothing to it")
     x, compared = session.inputs(example.length, example.batch, example.seed), 0
     for factor in FACTORS:
-        larger = session.layout.on_data(lambda leaf, by=factor: leaf * by, x)
+        larger = session.layout.on_data(functools.partial(torch.mul, other=factor), x)
         found = _where_defined(session, larger)
         if not found.watch.partial:
             raise Skip("no function in it is undefined for some numbers")
@@ -106,7 +107,7 @@ def _where_defined(session: Session, x: Tree) -> Found:
 def _stays(session: Session, x: Tree, found: Found) -> bool:
     """Whether every element that differs goes on to when inputs move a little: on an open set, that is, and no rounding."""
     for seed in range(MOVES):
-        again = _where_defined(session, session.layout.on_data(lambda leaf, by=seed: rounding.perturbed(leaf, by), x))
+        again = _where_defined(session, session.layout.on_data(functools.partial(rounding.perturbed, seed=seed), x))
         pairs = list(zip(found.frames, again.frames, strict=False))
         if again.watch.overflows or not all(bool((~before | now).all()) for before, now in pairs):
             return False

@@ -1,4 +1,4 @@
-"""Right streams and wrong ones, each with verdict, horizon and seconds: the table of docs/exact.md.
+"""Right streams and wrong ones, each with verdict, horizon and seconds: the two tables of docs/exact.md.
 
     python -P benchmarks/right_streams.py [--before FILE] [--json FILE]
 
@@ -90,18 +90,22 @@ def shown(row: dict | None) -> str:
 
 
 def main() -> None:
-    """Measure, print one Markdown table."""
+    """Measure, print two Markdown tables: right streams, wrong ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--before", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
     before = json.loads(options.before.read_text()) if options.before else {}
-    rows = {}
-    print("| kind | stream | before | now |\n|---|---|---|---|")
-    for kind, name, make in (*real(), *patterns()):
-        rows[name] = measured(make)
-        print(f"| {kind} | {name.replace('_', ' ')} | {shown(before.get(name))} | {shown(rows[name])} |", flush=True)
+    rows, streams = {}, [*real(), *patterns()]
+    for title, wrong in (("Right streams", False), ("Wrong streams", True)):
+        chosen = [stream for stream in streams if (stream[0] == "wrong") == wrong]
+        print(
+            f"\n{title}: {len(chosen)}, {time.strftime('%Y-%m-%d')}\n\n| kind | stream | before | now |\n|---|---|---|---|"
+        )
+        for kind, name, make in chosen:
+            rows[name] = measured(make)
+            print(f"| {kind} | {name.replace('_', ' ')} | {shown(before.get(name))} | {shown(rows[name])} |", flush=True)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -101,7 +101,10 @@ def _computed(said: Mapping[str, Any], step: bytes, graphs: Mapping[str, bytes])
     try:
         return checker.computed(dict(said), step, dict(graphs))
     except (checker.Refused, ValueError, LookupError, TypeError) as error:
-        raise BadSubject(f"{error}") from None
+        if isinstance(error, checker.Refused):
+            raise BadSubject(f"{error}") from None
+        why = f"{type(error).__name__}: {error}"
+        raise BadSubject(f"no certificate: the checker cannot compute these graphs ({why})") from None
 
 
 def _held(step: OnnxProgram) -> dict[str, str]:

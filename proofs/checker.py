@@ -159,11 +159,11 @@ def where(f: Field, at: dict, condition: Any, x: Any, y: Any) -> Any:
     return moved(lambda a, b: np.asarray(np.where(condition, a, b)), x, y)
 
 
-def cut(f: Field, at: dict, x: Any, *bounds: Any) -> Any:
-    starts, ends, axes, steps = map(whole, bounds)
+def cut(f: Field, at: dict, x: Any, starts: Any, ends: Any, axes: Any = None, steps: Any = None) -> Any:
+    axes, steps = whole(np.arange(starts.size) if axes is None else axes), whole(starts * 0 + 1 if steps is None else steps)
     if min(steps) < 1:
         raise Refused("a step backwards has no meaning here")
-    places = dict(zip(axes, map(slice, starts, ends, steps), strict=True))
+    places = dict(zip(axes, map(slice, whole(starts), whole(ends), steps), strict=True))
     return moved(lambda v: v[tuple(places.get(i, places.get(i - v.ndim, slice(None))) for i in range(v.ndim))], x)
 
 
@@ -204,7 +204,7 @@ def applied(f: Field, node: Any, known: dict[str, Any]) -> list[Any]:
     if kind not in (*MEANINGS, *FREE) or node.domain not in ("", "ai.onnx") or not at.keys() <= set(honoured.split()):
         raise Refused(f"{kind} {node.name}: the operator, or an attribute of it, has no meaning over a field here")
     try:
-        made = meaning(f, at if kind in FREE else at | {"kind": kind}, *(known[name] for name in node.input))
+        made = meaning(f, at if kind in FREE else at | {"kind": kind}, *(known[i] if i else None for i in node.input))
     except (Refused, ValueError, TypeError, LookupError, AttributeError) as error:
         raise Refused(f"{kind} {node.name}: {error}") from None
     return made if isinstance(made, list) else [made]

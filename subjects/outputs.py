@@ -60,6 +60,8 @@ Select = Callable[[Any], Any] | str | tuple[str, ...] | None
 
 def real_of(output: Tensor) -> Tensor:
     """Complex numbers are compared by both parts, along a last axis of two."""
+    if output.is_meta:
+        raise BadSubject("an output is on the device meta, which holds no numbers: there is nothing to compare")
     return torch.view_as_real(output.resolve_conj()) if output.is_complex() else output
 
 

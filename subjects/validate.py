@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
@@ -23,6 +24,7 @@ COMPLEX = (
     "Subject.example: complex numbers are handed over by their parts: give torch.view_as_real(x), and let clip and step"
     " begin with torch.view_as_complex"
 )
+META = "is on the device meta, which holds no numbers"
 COUNTS = {"ignore": "a number of emissions", "warm_up": "a number of frames"}
 
 
@@ -56,6 +58,8 @@ def _check_example(example: Any) -> None:
             raise BadSubject(f"Subject.example: the input {name!r} is no tensor, it is {type(leaf).__name__}")
         if leaf.is_complex():
             raise BadSubject(COMPLEX)
+        if leaf.is_meta:
+            raise BadSubject(f"Subject.example: the input{f' {name!r}' if name else ''} {META}: give a clip of numbers")
 
 
 def _check_axes(of: str, leaf: Tensor, time: Any, batch: Any) -> None:
@@ -189,6 +193,10 @@ def _check_kinds(subject: Subject) -> None:
     if subject.modules is not None and not isinstance(subject.modules, torch.nn.Module):
         kind = type(subject.modules).__name__
         raise BadSubject(f"Subject.modules: expected a torch.nn.Module (a ModuleList of several), or None; got {kind}")
+    if subject.modules is not None:
+        named = itertools.chain(subject.modules.named_parameters(), subject.modules.named_buffers())
+        if (name := next((name for name, tensor in named if tensor.is_meta), None)) is not None:
+            raise BadSubject(f"Subject.modules: `{name}` {META}: make it on a device that does, and load its weights")
     if subject.claim is not None and not isinstance(subject.claim, Claim):
         raise BadSubject(f"Subject.claim: expected a coequal.Claim, or None; got {type(subject.claim).__name__}")
     allow = subject.allow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coequal.equivalence.checks import conduct, gradients, parameters, values, verbs
+from coequal.equivalence.checks import conduct, domain, gradients, parameters, values, verbs
 from coequal.equivalence.checks.base import CheckSpec
 from coequal.equivalence.checks.examples import (
     batch_examples,
@@ -83,6 +83,12 @@ CHECKS: dict[str, CheckSpec] = {
         "Are exact zeros and negative numbers treated as the clip treats them?",
         middle_examples("zeros", "some zeros", "negative"),
         values.special_values,
+    ),
+    "domain": CheckSpec(
+        "Is it a number where the clip is one, whatever the size of the inputs? Skipped where nothing in it is undefined for"
+        " some numbers.",
+        middle_examples(),
+        domain.domain,
     ),
     "reload": CheckSpec(
         "Do parameters that are loaded after construction take effect?", middle_examples(), parameters.reload, "weights"

@@ -36,6 +36,8 @@ def outlier(session: Session, looked: Looked) -> None:
             )
             return
         if not close(got, want, limit):
+            if _off_already(session, 901):
+                return
             looked.add(
                 "outlier",
                 f"frame {frame} is wrong after frame {at} was {OUTLIER:g} times as large: off by {_off(got, want):.1e}",
@@ -51,11 +53,20 @@ def nan_recovery(session: Session, looked: Looked) -> None:
     x = session.layout.replaced(x, at, session.layout.on_frames(lambda leaf: torch.full_like(leaf, math.nan), x), at)
     for frame, got, want, limit in _pairs(session, x):
         if bool(torch.isfinite(want).all()) and not close(got, want, limit):
+            if not bool(torch.isnan(got).any()) and _off_already(session, 902):
+                return
             what = "NaN" if bool(torch.isnan(got).any()) else "wrong"
             looked.add(
                 "nan-recovery", f"frame {frame} is {what} although the NaN of frame {at} has left the receptive field"
             )
             return
+
+
+def _off_already(session: Session, seed: int) -> bool:
+    """Whether ordinary frames are off, too: it is the stream's rounding, which has a finding of its own."""
+    length = session.legal(3 * session.facts.reach + 6) or session.legal(session.example_length)
+    x = session.inputs(length, session.batch, session.seed + seed)
+    return any(not close(got, want, limit) for _, got, want, limit in _pairs(session, x))
 
 
 def _pairs(session: Session, x: Tree) -> Iterator[tuple[int, Tensor, Tensor, float]]:

@@ -32,9 +32,14 @@ class Stamp:
             return False
         if self.numbers is None or other.numbers is None:
             return self.written == other.written
-        return self.numbers.shape == other.numbers.shape and torch.equal(self.numbers, other.numbers)
+        return self.numbers.shape == other.numbers.shape and _same_bytes(self.numbers, other.numbers)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _same_bytes(a: Tensor, b: Tensor) -> bool:
+    """Of memory; the device meta has none, only sizes."""
+    return a.device == b.device and (a.is_meta or torch.equal(a, b))
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ def kept(exact: FieldSession, tensor: Tensor) -> Kept:
     layout = (tensor.dtype, tuple(tensor.shape), *place, tensor.device, *flags)
     with exact.numbers.over.suspended():
         whole = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
-        number = int(tensor) if tensor.numel() == 1 and not (tensor.is_floating_point() or tensor.is_complex()) else None
+        whole_number = not (tensor.is_floating_point() or tensor.is_complex() or tensor.is_meta)
+        number = int(tensor) if tensor.numel() == 1 and whole_number else None
     return Kept(layout, exact.numbers.over.copied(whole), stamp(exact, tensor), number)
 
 
@@ -97,10 +103,16 @@ def stamp(exact: FieldSession, tensor: Tensor) -> Stamp:
 
 
 def _groups(exact: FieldSession, cells: list[Cell]) -> list[int]:
-    first: dict[int, int] = {}
+    first: dict[tuple[bool, int], int] = {}
     tensors = [cell.content for cell in cells if isinstance(cell.content, Tensor)]
     with exact.numbers.over.suspended():
-        return [first.setdefault(t.untyped_storage().data_ptr(), i) if t.numel() else -1 for i, t in enumerate(tensors)]
+        return [first.setdefault(_place(t), i) if t.numel() else -1 for i, t in enumerate(tensors)]
+
+
+def _place(tensor: Tensor) -> tuple[bool, int]:
+    """Of a storage in memory; of one of the device meta, which has no memory, that of the object."""
+    storage = tensor.untyped_storage()
+    return tensor.is_meta, storage._cdata if tensor.is_meta else storage.data_ptr()
 
 
 def same(exact: FieldSession, a: Any, b: Any) -> bool:
@@ -120,9 +132,9 @@ def same_value(exact: FieldSession, a: Any, b: Any) -> bool:
     """Whether two contents hold the same for all inputs and weights, tensors perhaps in another place of other memory."""
     if not (isinstance(a, Kept) and isinstance(b, Kept)):
         return same(exact, a, b)
-    if a.layout[:2] != b.layout[:2]:
+    if a.layout[:2] != b.layout[:2] or a.whole.device != b.whole.device:
         return False
-    return bool(exact.numbers.over.same(a.seen(), b.seen(), unwritten=True).all())
+    return a.whole.is_meta or bool(exact.numbers.over.same(a.seen(), b.seen(), unwritten=True).all())
 
 
 def _exactly(content: Any) -> Any:

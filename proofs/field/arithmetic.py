@@ -33,6 +33,18 @@ ROUNDED = "constants that agree in 48 bits, or one of which is the other in sing
 NEAR = 2.0**-18  # relative: what rounding to single precision and a few operations in it leave of a constant
 DIVISORS = "no divisor is zero, and nothing overflows: true of all inputs and weights but a null set, and large numbers"
 OPEN = "it divides by what may be zero on an open set (relu, clamp, a maximum ...): that is not cancelled, nor proved"
+ROOTS, LOGARITHMS = "square roots are taken of numbers that are not negative", "logarithms are taken of positive numbers"
+ARCS = "arc sines and arc cosines are taken of numbers between -1 and 1"
+# functions that are undefined for some numbers: what is assumed where the sign of an argument is not known to be right
+DOMAINS = {
+    **dict.fromkeys(("rsqrt", "sqrt"), ROOTS),
+    **dict.fromkeys(("log", "log2", "log10"), LOGARITHMS),
+    **dict.fromkeys(("asin", "acos"), ARCS),
+    "log1p": "log1p is taken of numbers above -1",
+    "logit": "logit is taken of numbers between 0 and 1",
+    "pow": "powers that are no whole numbers are taken of positive numbers",
+}
+BOUNDED = ("asin", "acos", "logit")  # whose domain ends above, too
 # functions of one argument: what is known of the sign, and those that are piecewise
 POSITIVES = {"exp", "exp2", "sigmoid", "special_expit", "cosh", "erfc", "softplus", "rsqrt"}
 NONNEGATIVES = {"relu"}
@@ -394,6 +406,7 @@ class Field:
         known = known_of(name, *(a.degree for a in arguments))
         self.account.compare(*(a.degree for a in arguments))
         self.account.use(name)
+        self._defined(name, arguments[0])
         planes = torch.broadcast_tensors(*aligned(*(a.planes[: self.count] for a in arguments)))
         self.account.apply(planes[0][0].numel())
         sign = _sign_of(planes[0]) if name in EVEN or name in ODD or name in REFLECTED else None
@@ -411,6 +424,12 @@ class Field:
             there = self.number(at_zero, result.device)
             result.masked_fill_(zero, 0.0).add_(zero * there.view(-1, *[1] * (result.dim() - 1)))
         return Value(result, known, monomial=name not in REFLECTED)
+
+    def _defined(self, name: object, a: Value) -> None:
+        """Clip and stream are the same where both are defined: that they are is assumed, where it cannot be told."""
+        kind = str(name[0] if isinstance(name, tuple) else name)
+        if kind in DOMAINS and not a.degree.constant and (a.degree.sign == UNKNOWN or kind in BOUNDED):
+            self.account.assume(f"domain {DOMAINS[kind]}", DOMAINS[kind])
 
     def turned(self, a: Value) -> tuple[Value, Value]:
         """Cosine and sine, by chains of the unit circle: of x modulo the next prime of the chain."""

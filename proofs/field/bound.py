@@ -31,7 +31,7 @@ def wrong(applications: int, degree: int, primes: Iterable[int]) -> float:
     >>> wrong(100_000, 4, [2**20 - 3] * 4) < 2**-35
     True
     """
-    each = sorted((min(1.0, degree / p) for p in primes), reverse=True)
+    each = sorted((degree / p if degree < p else 1.0 for p in primes), reverse=True)
     pairs = 1 + applications * (applications + 1) / 2
     total = pairs * (2.0**-43 + 2.0**-22 * math.prod(each[:2])) ** 2
     for lost in range(len(each) + 1):

@@ -71,6 +71,8 @@ CASES: list[tuple[str, list[np.ndarray], int, dict[str, Any]]] = [
     ("Split", [whole(2, 5), ints(2, 3)], 2, {"axis": 1}),
     ("Slice", [whole(4, 9), ints(-3, 1), ints(2**62, -1), ints(0, 1), ints(1, 3)], 1, {}),
     ("Slice", [whole(4, 9), ints(2), ints(7), ints(-1), ints(2)], 1, {}),
+    ("Slice", [whole(4, 9), ints(1, 2), ints(3, 7)], 1, {}),
+    ("Slice", [whole(4, 9), ints(2), ints(7), ints(1)], 1, {}),
     ("Pad", [whole(2, 3), ints(1, 0, 0, 2), np.array(0, F32)], 1, {"mode": "constant"}),
     ("Where", [np.array([[True], [False]]), whole(2, 3), whole(2, 3)], 1, {}),
     ("GreaterOrEqual", [ints(1, 2, 3), ints(2, 2, 2)], 1, {}),

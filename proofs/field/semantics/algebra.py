@@ -8,13 +8,11 @@ from typing import Any
 import torch
 
 from coequal.proofs.field.arithmetic import Field, Value
-from coequal.proofs.field.degree import UNKNOWN
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.semantics import sets
 from coequal.proofs.field.semantics.table import CONGRUENCE, FREE, RATIONAL, RING, means
 
 Axes = Any
-ROOTS = "square roots are taken of numbers that are not negative"
 
 
 def value(f: Field, x: Any, like: Value | None = None) -> Value:
@@ -133,8 +131,6 @@ def rsqrt(f: Field, a: Value) -> Value:
     source=FREE,
 )
 def sqrt(f: Field, a: Value) -> Value:
-    if a.degree.sign == UNKNOWN and not a.degree.constant:
-        f.account.assume("roots", ROOTS)
     root = f.inverse(rsqrt(f, a))
     planes = root.planes.masked_fill((a.planes == 0).all(0), 0.0)
     return Value(planes, replace(root.degree, sign=a.degree.sign), monomial=root.monomial)

@@ -1,0 +1,97 @@
+"""Where one of clip and stream is undefined for real inputs that the other takes: exact arithmetic does not see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from coequal import Subject, verify
+
+EXAMPLE = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(1))
+
+
+class Framewise:
+    """A function of single frames."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def step(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
+
+
+def subject(clip: Any, stream: Any) -> Subject:
+    return Subject(clip=clip, stream=lambda: Framewise(stream), example=EXAMPLE)
+
+
+# the same wherever both are numbers; where the stream's is none no input of ordinary size leads
+UNDEFINED = {
+    "a root and its inverse": (lambda x: x, lambda x: x * (x + 9).rsqrt() * (x + 9).sqrt()),
+    "the square of a root": (lambda x: x + 40, lambda x: (x + 40).sqrt() ** 2),
+    "the exponential of a logarithm": (lambda x: x + 9, lambda x: (x + 9).log().exp()),
+    "a logarithm taken away": (lambda x: x, lambda x: x + (x + 9).log() - (x + 9).log()),
+    "a logarithm times zero": (lambda x: x, lambda x: x + 0 * (x + 9).log()),
+    "the logarithm of a square": (lambda x: ((x + 9) ** 2).log(), lambda x: 2 * (x + 9).log()),
+    "halves of powers": (lambda x: x + 9, lambda x: (x + 9) ** 0.5 * (x + 9) ** 0.5),
+    "an arc sine and that of the negative": (lambda x: x, lambda x: x + (x / 9).asin() + (-x / 9).asin()),
+    "an arc cosine taken away": (lambda x: x, lambda x: x + (x / 5000).acos() - (x / 5000).acos()),
+    "near zero alone": (lambda x: x, lambda x: x + (x * x - 1e-5).log() - (x * x - 1e-5).log()),
+}
+DEFINED = {
+    "norms": (lambda x: x / (x * x + 1e-5).sqrt(), lambda x: x * (x * x + 1e-5).rsqrt()),
+    "softplus": (lambda x: x + (1 + x.exp()).log(), lambda x: (1 + x.exp()).log() + x),
+    "undefined in both": (lambda x: (x + 9).log() + x, lambda x: x + (9 + x).log()),
+    "masked": (
+        lambda x: x * x.masked_fill(x < -1e9, -torch.inf).softmax(1).sqrt(),
+        lambda x: x.masked_fill(x < -1e9, -torch.inf).softmax(1).sqrt() * x,
+    ),
+    "a variance of squares": (
+        lambda x: x - (x * x).mean(1, keepdim=True).sub(x.mean(1, keepdim=True) ** 2).add(1e-5).sqrt(),
+        lambda x: x - (x.var(1, unbiased=False, keepdim=True) + 1e-5).sqrt(),
+    ),
+    "whole powers": (lambda x: x**3, lambda x: x * x * x),
+}
+
+
+@pytest.mark.parametrize("name", UNDEFINED)
+def test_a_stream_that_is_undefined_where_the_clip_is_a_number_is_found(name):
+    report = verify(subject(*UNDEFINED[name]), checks=("domain",))
+    assert report.verdict.value == "different"
+    assert report.counterexample.got != report.counterexample.got
+    assert "is undefined there in the stream, at inputs" in report.counterexample.detail
+
+
+def test_a_clip_that_is_undefined_where_the_stream_is_a_number_is_found():
+    stream, clip = UNDEFINED["a logarithm taken away"]
+    report = verify(subject(clip, stream), checks=("domain",))
+    assert report.verdict.value == "different"
+    assert "log is undefined there in the clip, at inputs" in report.counterexample.detail
+
+
+@pytest.mark.parametrize("name", DEFINED)
+def test_what_is_defined_alike_is_not_accused(name):
+    report = verify(subject(*DEFINED[name]), checks=("domain",))
+    assert report.verdict.value != "different", report.counterexample.detail
+
+
+def test_it_is_not_proved_and_the_line_repeats_it():
+    found = subject(*UNDEFINED["a root and its inverse"])
+    report = verify(found, effort="quick")
+    assert (report.verdict.value, report.exit_code()) == ("different", 1)
+    assert report.counterexample.check == "domain"
+    schedule = {key: report.counterexample.schedule[key] for key in ("length", "batch", "seed")}
+    assert verify(found, checks=["domain"], **schedule).verdict.value == "different"
+
+
+def test_what_is_assumed_of_domains_is_listed():
+    report = verify(subject(*DEFINED["undefined in both"]), checks=("values", "domain", "exact"), effort="quick")
+    assert report.verdict.value == "proved"
+    assert "logarithms are taken of positive numbers" in report.proof["assumptions"]
+    assert {check.name: check.outcome for check in report.checks}["domain"] == "passed"
+
+
+def test_it_is_skipped_where_nothing_is_undefined():
+    report = verify(subject(*DEFINED["whole powers"]), checks=("values", "domain"), effort="quick")
+    assert report.checks[1].detail == "no function in it is undefined for some numbers"

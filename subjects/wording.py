@@ -30,3 +30,10 @@ def numbers(sizes: Iterable[int], most: int | None = None) -> str:
 def power(probability: float) -> str:
     """`2^-76`, rounded up."""
     return f"2^{math.ceil(math.log2(max(probability, 1e-300)))}"
+
+
+def horizon_in_words(horizon: int | str, lengths: list[int]) -> str:
+    """`at every length`, `for streams of up to 19 frames`, `for streams of 13 frames`."""
+    if horizon == "all":
+        return "at every length"
+    return f"for streams of {'' if len(lengths) == 1 else 'up to '}{horizon} frames"

@@ -15,7 +15,7 @@ from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.report import Check, Finding
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
-from coequal.subjects.wording import power
+from coequal.subjects.wording import horizon_in_words, power
 
 EXACT = "exact"
 UNKNOWN = "not decided"  # how the check begins where exact arithmetic could not look
@@ -129,13 +129,6 @@ def _precision(session: Session, example: Example, mismatch: Mismatch, outcome: 
 def in_words(horizon: int | str, lengths: list[int], bound: float) -> str:
     """`the same function at every length; P(wrong) < 2^-76`."""
     return f"the same function {horizon_in_words(horizon, lengths)}; P(wrong) < {power(bound)}"
-
-
-def horizon_in_words(horizon: int | str, lengths: list[int]) -> str:
-    """`at every length`, `for streams of up to 19 frames`, `for streams of 13 frames`."""
-    if horizon == "all":
-        return "at every length"
-    return f"for streams of {'' if len(lengths) == 1 else 'up to '}{horizon} frames"
 
 
 def witness(session: Session, example: Example, noted: Noted | None = None) -> tuple[Example, Mismatch, bool] | None:

@@ -158,8 +158,7 @@ class Field:
 
     def moduli(self, like: Tensor) -> Tensor:
         """The primes, shaped to broadcast against `(r, *shape)`."""
-        primes = torch.tensor(self.primes[: like.shape[0]], dtype=torch.float64, device=like.device)
-        return primes.view(-1, *[1] * (like.dim() - 1))
+        return _moduli(self.primes[: like.shape[0]], like.dim(), like.device)
 
     def number(self, value: float, device: torch.device | str = "cpu") -> Tensor:
         """Residues `(len(primes),)` of a constant; NotDecided for NaN and plus infinity."""
@@ -388,11 +387,16 @@ class Field:
         count = math.prod(a.shape[axis] for axis in chosen)
         return self.divided(self.sum(a, axes, keep=keep), count)
 
-    def bilinear(self, call: Callable[[Tensor, Tensor], Tensor], a: Value, b: Value, terms: int) -> Value:
-        """A sum of `terms` products `a b`, computed plane by plane by torch's own float64 kernel."""
+    def bilinear(
+        self, call: Callable[[Tensor, Tensor], Tensor], a: Value, b: Value, terms: int, *, at_once: bool = False
+    ) -> Value:
+        """A sum of `terms` products `a b`, computed by torch's own float64 kernel: plane by plane, or of all planes
+        `at_once`, where the call takes them so.
+        """
         self.terms(terms)
-        pairs = zip(a.planes.unbind(0), b.planes.unbind(0), strict=False)
-        planes = torch.stack([call(x, y) for x, y in pairs])
+        known = min(a.planes.shape[0], b.planes.shape[0])
+        x, y = a.planes[:known], b.planes[:known]
+        planes = call(x, y) if at_once else torch.stack(list(map(call, x.unbind(0), y.unbind(0))))
         return Value(self.reduce(planes), a.degree.times(b.degree))
 
     # -- functions -----------------------------------------------------------------------------------------------------
@@ -502,6 +506,13 @@ class Field:
         return Value(planes, VARIABLE)
 
 
+@functools.lru_cache(maxsize=256)
+def _moduli(primes: tuple[int, ...], axes: int, device: torch.device) -> Tensor:
+    """The primes along the first of so many axes; nobody may write to it."""
+    with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        return torch.tensor(primes, dtype=torch.float64, device=device).view(-1, *[1] * (axes - 1))
+
+
 @functools.lru_cache(maxsize=64)
 def _powers(g: int, q: int, p: int) -> Tensor:
     """`g^0 ... g^(q-1) mod p`, centred."""
@@ -554,7 +565,9 @@ def _sign_of(planes: Tensor) -> Tensor:
     """Of all residues of an element jointly, that of the first which is not zero: `-x` has the other one."""
     sign = planes[0].sign()
     for plane in planes[1:]:
-        sign = torch.where(sign == 0, plane.sign(), sign)
+        if not bool((zero := sign == 0).any()):
+            return sign
+        sign = torch.where(zero, plane.sign(), sign)
     return sign.masked_fill_(sign == 0, 1.0)
 
 

@@ -1,6 +1,8 @@
 """The document of a report: what could fail agrees with the exit code."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -83,3 +85,23 @@ def test_the_document_holds_the_report(found: Verdict) -> None:
     assert isinstance(document, Document)
     assert document.data == report.to_dict()
     assert (document.title, document.verdict, document.made) == ("t", report.headline, "2.0 s, seed 5")
+
+
+ALONE = """
+import sys
+from coequal.cli import verify
+from coequal.equivalence.report import Report, Verdict
+from coequal.report import verdict
+from coequal.report.writers import terminal
+
+proof = {"horizon": "all", "outcome": "equal", "assumptions": [], "bound": 2.0**-50, "draws": 1, "primes": [7]}
+proof |= {"applications": 3, "degree": 1, "lengths": [1, 2]}
+said = terminal.plain(verdict.document(Report("t", Verdict.PROVED, proof=proof)))
+assert "at every length" in said, said
+print("torch" in sys.modules)
+"""
+
+
+def test_a_proof_is_told_without_torch() -> None:
+    done = subprocess.run([sys.executable, "-P", "-c", ALONE], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "False", done.stderr

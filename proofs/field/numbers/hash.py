@@ -87,7 +87,14 @@ def uniform(words: Tensor, primes: tuple[int, ...]) -> Tensor:
 
 def _column(numbers: Sequence[int], like: Tensor) -> Tensor:
     """One integer for each prime, to broadcast against `(r, *shape)`."""
-    return torch.tensor(numbers, dtype=torch.int64, device=like.device).view(-1, *[1] * like.dim())
+    return _along(tuple(numbers), like.dim(), like.device)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _along(numbers: tuple[int, ...], axes: int, device: torch.device) -> Tensor:
+    """Integers along the axis before so many others; nobody may write to it."""
+    with torch._C._DisableTorchDispatch(), torch._C.DisableTorchFunction():
+        return torch.tensor(numbers, dtype=torch.int64, device=device).view(-1, *[1] * axes)
 
 
 def blocks(count: int, primes: int) -> Iterator[slice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ MOVES = (
 )  # fmt: skip
 # fill in zeros that no argument names, or have no kernel for names: what they move is no set any more
 NAMELESS = {"tril", "triu", "im2col", "diag_embed", *(name for name in MOVES if "upsample" in name)}
+COPIED = {torch.ops.aten.clone, torch.ops.aten._to_copy, torch.ops.aten.lift_fresh_copy}
 
 
 @means(*MOVES, says="elements are moved, repeated, dropped, or filled in with constants; conditions and indices are no data",
@@ -34,6 +36,8 @@ NAMELESS = {"tril", "triu", "im2col", "diag_embed", *(name for name in MOVES if 
 def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
     if "reduce" in str(operation):
         raise NotDecided("it reduces what falls on the same place")
+    if operation.overloadpacket in COPIED and not (args[0].masked or args[0].names is not None):
+        return Value(args[0].planes.clone(), args[0].degree, monomial=args[0].monomial)
     values = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Value)]
     args, kwargs = _fills(f, operation, args, kwargs, values[0].planes.device)
     leaves, spec = tree_flatten((args, kwargs))
@@ -99,8 +103,7 @@ def _number(plane: Tensor, leaf: Value) -> Any:
 
 def _fills(f: Field, operation: Any, args: tuple, kwargs: dict, device: torch.device) -> tuple[tuple, dict]:
     """Numbers in the places of the schema that hold numbers become constants of the field."""
-    places = operation._schema.arguments
-    scalar = {a.name for a in places if str(a.type) in ("number", "Scalar", "Optional[number]")}
+    scalar, positional = _places(operation)
 
     def fill(name: str, x: Any) -> Any:
         if name not in scalar or x is None or isinstance(x, Value):
@@ -108,12 +111,19 @@ def _fills(f: Field, operation: Any, args: tuple, kwargs: dict, device: torch.de
         constant = f.scalar(float(x), device)
         return Fill(constant.planes, constant.degree, None, constant.masked)
 
-    positional = [a.name for a in places if not a.kwarg_only]
     filled = tuple(fill(name, x) for name, x in zip(positional, args, strict=False))
     kwargs = {name: fill(name, x) for name, x in kwargs.items()}
     if operation.overloadpacket is torch.ops.aten.constant_pad_nd and len(filled) < 3 and "value" not in kwargs:
         filled = (*filled, fill("value", 0.0))
     return filled, kwargs
+
+
+@functools.cache
+def _places(operation: Any) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Which arguments of an operation are numbers, and which have a position."""
+    places = operation._schema.arguments
+    numbers = frozenset(a.name for a in places if str(a.type) in ("number", "Scalar", "Optional[number]"))
+    return numbers, tuple(a.name for a in places if not a.kwarg_only)
 
 
 def _gathered(f: Field, moved: list, names: list | None, like: Value) -> Any:

@@ -19,12 +19,15 @@ from coequal.proofs.field.semantics.table import RING, means
 
 Tensor = torch.Tensor
 Products = Iterable[tuple[int, int]]
+FEW = 1 << 13  # numbers up to which planes are convolved in one call
 CANARIES = 64  # dot products that are recomputed, at most, in one draw
 
 
-def watched(f: Field, call: Callable[..., Tensor], a: Value, b: Value, terms: int, products: Callable) -> Value:
+def watched(
+    f: Field, call: Callable[..., Tensor], a: Value, b: Value, terms: int, products: Callable, *, at_once: bool = False
+) -> Value:
     """`f.bilinear`, with one element of the first plane recomputed: `products(x, y, index)` are its factors."""
-    result = f.bilinear(call, a, b, terms)
+    result = f.bilinear(call, a, b, terms, at_once=at_once)
     if f.account.canaries < CANARIES and result.planes[0].numel() and not f.undefined:
         chosen = random.Random(f.account.spot_check())
         index = tuple(chosen.randrange(n) for n in result.shape)
@@ -43,7 +46,7 @@ def _row_by_column(x: Tensor, y: Tensor, index: tuple[int, ...]) -> Products:
 
 @means("mm", "bmm", says="sum_k x[i, k] y[k, j]", keeps=RING)
 def mm(f: Field, a: Value, b: Value) -> Value:
-    return watched(f, torch.matmul, a, b, a.shape[-1], _row_by_column)
+    return watched(f, torch.matmul, a, b, a.shape[-1], _row_by_column, at_once=a.dim == b.dim)
 
 
 @means("addmm", "baddbmm", says="beta c + alpha x y", keeps=RING, masked=True)
@@ -107,11 +110,26 @@ def convolution(
         y = _depthwise(f, x, w, stride, padding, dilation)
     else:
         products = _patch(list(stride), list(padding), list(dilation), groups)
-        y = watched(f, call, x, w, terms, products)
+        few = x.planes.numel() <= FEW
+        y = watched(f, _grouped(options) if few else call, x, w, terms, products, at_once=few)
     if bias is None:
         return y
     shaped = Value(bias.planes.view(bias.planes.shape[0], -1, *[1] * rank), bias.degree)
     return f.plus(y, shaped)
+
+
+def _grouped(options: tuple) -> Callable[[Tensor, Tensor], Tensor]:
+    """The convolution of all planes in one call: those of a plane are groups of their own."""
+    *places, groups = options
+
+    def convolved(x: Tensor, w: Tensor) -> Tensor:
+        known, rows = x.shape[:2]
+        joined = x.transpose(0, 1).reshape(rows, known * x.shape[2], *x.shape[3:])
+        kernels = w.reshape(known * w.shape[1], *w.shape[2:])
+        y = torch.ops.aten.convolution(joined, kernels, None, *places, known * groups)
+        return y.view(rows, known, w.shape[1], *y.shape[2:]).transpose(0, 1).contiguous()
+
+    return convolved
 
 
 def _patch(stride: list[int], padding: list[int], dilation: list[int], groups: int) -> Callable[..., Products]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 from coequal.proofs.eager import EagerMode, eagerly
 from coequal.proofs.field.arithmetic import Field, Value
@@ -173,7 +173,7 @@ class Exact(EagerMode):
             raise
 
     def _dispatched(self, func: Any, args: tuple, kwargs: dict) -> Any:
-        tensors = list(_tensors(args)) + (list(_tensors(kwargs.values())) if kwargs else [])
+        tensors = [*_tensors(args), *_tensors(kwargs.values())] if kwargs else list(_tensors(args))
         if not _is_view(func) and any(getattr(t.untyped_storage(), "unknown", None) is self for t in tensors):
             raise self._refusal(func, "indices of a maximum depend on data")
         name = func.overloadpacket.__name__
@@ -199,7 +199,7 @@ class Exact(EagerMode):
             if _is_view(func) and _is_composite(func):  # that may copy: `to`, `reshape`, called by a rule
                 with self:
                     return func.decompose(*args, **kwargs)
-            if name in complex_numbers.MAKES or complex_numbers.is_complex(args, kwargs):
+            if name in complex_numbers.MAKES or any(t.is_complex() for t in tensors) or _asks_for_complex(args, kwargs):
                 return self._on_complex(func, name, args, kwargs)
             return self._on_data(func, name, args, kwargs, data[0])
         except NotDecided as error:
@@ -414,13 +414,24 @@ class Exact(EagerMode):
 
 def _owned(result: Any, given: Any) -> Any:
     """What a rule returned, in memory of its own: a write to one tensor is none to another that it came from."""
-    held = {x.planes.untyped_storage().data_ptr() for x in tree_leaves(given) if isinstance(x, Value)}
+    held = {value.planes.untyped_storage().data_ptr() for value in _values(given)}
 
     def apart(x: Any) -> Any:
         shared = isinstance(x, Value) and x.planes.untyped_storage().data_ptr() in held
         return replace(x, planes=x.planes.clone()) if shared else x
 
-    return tree_map(apart, result)
+    return apart(result) if isinstance(result, Value) else tree_map(apart, result)
+
+
+def _values(given: Any) -> Iterator[Value]:
+    """All values among arguments, in lists and dictionaries, too."""
+    if isinstance(given, Value):
+        yield given
+    elif isinstance(given, (list, tuple)):
+        for x in given:
+            yield from _values(x)
+    elif isinstance(given, dict):
+        yield from _values(tuple(given.values()))
 
 
 def _as_torch_would(func: Any, args: tuple, kwargs: dict) -> None:
@@ -437,6 +448,11 @@ def _as_torch_would(func: Any, args: tuple, kwargs: dict) -> None:
 def _name(func: Any) -> str:
     """With the overload."""
     return f"{func.overloadpacket.__name__}.{func._overloadname}"
+
+
+def _asks_for_complex(args: tuple, kwargs: dict) -> bool:
+    """Whether a number or a format among arguments is complex."""
+    return complex_numbers.is_complex([x for x in args if not isinstance(x, (Tensor, int, float))], kwargs)
 
 
 def _tensors(args: Iterable[Any]) -> Iterator[Tensor]:

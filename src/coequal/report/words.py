@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from coequal.equivalence.report import Counterexample, MeasuredTiming, RegionVerdict, Relation, Report
-from coequal.subjects.wording import listed, numbers, power
+from coequal.subjects.wording import horizon_in_words, listed, numbers, power
 
 MEANING = {
     "proved": "the stream computes its clip function, by exact arithmetic",
@@ -110,8 +110,6 @@ def proof_in_words(proof: dict[str, Any] | None) -> str:
     """`the same function at every length; wrong with probability below 2^-76: 1 draw of 4 primes, degree 2`."""
     if proof is None or proof["outcome"] != "equal":
         return ""
-    from coequal.equivalence.checks.exact import horizon_in_words
-
     horizon = horizon_in_words(proof["horizon"], proof["lengths"])
     draws = f"{proof['draws']} draw{'s' if proof['draws'] > 1 else ''}, {len(proof['primes'])} primes"
     functions = f", {proof['applications']:,} values of free functions" if proof["applications"] else ""

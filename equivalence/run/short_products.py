@@ -16,7 +16,10 @@ import torch
 from coequal.subjects.inputs import leaves_of
 from coequal.subjects.subject import Subject
 
-PLACES: dict[str, Any] = {"torch.backends.cuda.matmul": torch.backends.cuda.matmul, "torch.backends.cudnn": torch.backends.cudnn}
+PLACES: dict[str, Any] = {
+    "torch.backends.cuda.matmul": torch.backends.cuda.matmul,
+    "torch.backends.cudnn": torch.backends.cudnn,
+}
 
 
 def on_cuda(subject: Subject) -> bool:

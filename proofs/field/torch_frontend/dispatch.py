@@ -280,7 +280,7 @@ class Exact(EagerMode):
         result = self._evaluated(meaning, func, args, kwargs)
         if name == "_to_copy":
             self._cast(dtype)
-        return self._given(result, dtype, like.device)
+        return self._given(result, dtype, _device((args, kwargs), like))
 
     def _on_complex(self, func: Any, name: str, args: tuple, kwargs: dict) -> Any:
         """By real operations on both parts."""
@@ -334,6 +334,7 @@ class Exact(EagerMode):
             if self.field.undefined:
                 raise NotDecided("minus infinity is among its arguments, after a division by zero")
         named = (func,) if meaning.by_name else ()
+        args, kwargs = _together(args, kwargs)
         try:
             return _owned(meaning.rule(self.field, *named, *args, **kwargs), (args, kwargs))
         except Exception as error:
@@ -410,6 +411,28 @@ class Exact(EagerMode):
     def _refusal(self, func: Any, why: str) -> NotDecided:
         name = f"{func.namespace}.{func.overloadpacket.__name__}"
         return NotDecided(why if why.startswith("aten.") else f"{name}: {why}{place()}")
+
+
+def _device(given: Any, like: Tensor) -> torch.device:
+    """Where a result lies: a tensor without axes on the CPU takes part in what is elsewhere."""
+    elsewhere = (x.device for x in _tensors((given[0], tuple(given[1].values()))) if x.device.type != "cpu")
+    return like.device if like.device.type != "cpu" else next(elsewhere, like.device)
+
+
+def _together(args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """Values without axes follow those that lie elsewhere, as torch has it."""
+    places = {value.planes.device for value in _values((args, kwargs))}
+    if len(places) < 2:
+        return args, kwargs
+    there = next(place for place in places if place.type != "cpu")
+
+    def moved(x: Any) -> Any:
+        if not isinstance(x, Value) or x.planes.device.type != "cpu" or x.dim:
+            return x
+        names = None if x.names is None else x.names.to(there)
+        return replace(x, planes=x.planes.to(there), names=names)
+
+    return tree_map(moved, (args, kwargs))
 
 
 def _owned(result: Any, given: Any) -> Any:

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from coequal.equivalence.memory.attached import on_libraries, on_storage
 from coequal.equivalence.memory.reads import ROUNDABOUT, Hidden, globals_read, is_known, reads_of
 from coequal.equivalence.memory.watched import Counter, TensorCounter
 
@@ -67,6 +68,7 @@ PYTHONS = {
     *("__dataclass_params__", "__match_args__", "__hash__", "__classcell__", "__annotate_func__", "__annotations_cache__"),
 }
 DEEPEST = 40
+EXAMPLE = torch.zeros(())  # what hangs on the class of frames is memory, whatever tensors the stream holds
 
 
 class Unobservable(Exception):
@@ -110,18 +112,22 @@ class Memory:
     counts_types: bool = False  # its code asks for types: a watched number would be seen
 
 
-def memory_of(stream: Any, declared: Callable[[Any], Any] | None = None) -> Memory:
-    """All of a stream's memory; Unobservable names what hides some. `declared`: the tree that the subject says it is."""
+def memory_of(stream: Any, declared: Callable[[Any], Any] | None = None, *, graphs: bool = False) -> Memory:
+    """All of a stream's memory; Unobservable names what hides some. `declared`: the tree that the subject says it is.
+
+    `graphs`: gradients are recorded, and tensors may carry what records them.
+    """
     if declared is not None:
-        walk = _Walk(set(), declared=True)
+        walk = _Walk(set(), declared=True, graphs=graphs)
         walk.visit(declared(stream), "memory", None)
         return walk.found
     names: set[str] = set(ENTRANCES)
     before = -1
     while len(names) != before:  # methods count once their names are read by what is reached
         before = len(names)
-        walk = _Walk(names)
+        walk = _Walk(names, graphs=graphs)
         walk.visit(stream, "stream", None)
+        walk.visit(EXAMPLE, "a frame", None)
         names |= walk.read
     if {"id", "next_id", "*"} & names and any(name.startswith("register_") and name.endswith("hook") for name in names):
         raise Unobservable("hooks are registered, and their numbers read: torch counts them")
@@ -136,10 +142,11 @@ def cells(stream: Any) -> list[Cell]:
 class _Walk:
     """One pass over everything that can be reached; functions whose names nobody reads are left out."""
 
-    def __init__(self, names: set[str], *, declared: bool = False) -> None:
-        self.names, self.declared = names, declared
+    def __init__(self, names: set[str], *, declared: bool = False, graphs: bool = False) -> None:
+        self.names, self.declared, self.graphs = names, declared, graphs
         self.found, self.read = Memory(), set[str]()
         self.seen: dict[tuple[int, bool], tuple[str, Any]] = {}  # where what was met was met first
+        self.classes = set[type]()
         self.depth = 0
 
     def visit(self, thing: Any, path: str, put: Put) -> None:
@@ -184,7 +191,7 @@ class _Walk:
             self.found.parameters.setdefault(path, tensor)
         else:
             self.found.cells.append(Cell(path, tensor, put))
-        if tensor.grad_fn is not None:
+        if tensor.grad_fn is not None and not self.graphs:
             raise Unobservable(f"{path} carries a graph of gradients")
         if tensor.requires_grad or isinstance(tensor, nn.Parameter):
             self.found.cells.append(Cell(f"{path}.requires_grad", tensor.requires_grad, None))
@@ -192,8 +199,17 @@ class _Walk:
             raise Unobservable(f"{path} has hooks: how many, and what they remember, cannot be seen")
         for name, value in vars(tensor).items():
             self.visit(value, f"{path}.{name}", _onto(tensor, name))
+        for name, value in on_storage(tensor).items():
+            self.visit(value, f"{path}.untyped_storage().{name}", None)
+        self._on_class(type(tensor), path)
         if tensor.is_leaf and tensor.grad is not None:
             self.visit(tensor.grad, f"{path}.grad", None)
+
+    def _on_class(self, kind: type, path: str) -> None:
+        """What hangs on a class of a library, once."""
+        if kind not in self.classes:
+            self.classes.add(kind)
+            self.found.cells.append(Cell(f"{path}.__class__ of its library", on_libraries(kind), None))
 
     # -- parts of things ---------------------------------------------------------------------------------------------------
 
@@ -273,6 +289,7 @@ class _Walk:
             yield from self._module(thing)
         else:
             yield from ((f".{name}", value, _onto(thing, name)) for name, value in getattr(thing, "__dict__", {}).items())
+        self._on_class(kind, path)
         yield from _slots(thing)
         yield from ((f".<unnamed {i}>", value, None) for i, value in enumerate(_unnamed(thing)))
         if not is_known(kind.__module__):

@@ -21,6 +21,7 @@ from coequal.equivalence.compare.field import Draw, FieldSession, over_field, re
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.options import BOUND
 from coequal.equivalence.prove import induction, recurrence
+from coequal.equivalence.prove.conditions import elsewhere
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.prove.induction import CANDIDATES
 from coequal.equivalence.prove.premises import Differs, Induction
@@ -73,10 +74,10 @@ def decide(
     budget = Budget.of(SECONDS[effort], deadline)
     draw = Draw(seed=session.seed + 1, literal=options.literal, near=options.near)
     try:
-        draw = _first(session, draw, decision, effort, budget)
-        if decision.mismatch is not None and not (options.literal or options.near or options.first):
-            draw = _read_otherwise(session, draw, decision, effort, budget)
-        _further(session, draw, decision)
+        _drawn_enough(session, draw, decision, effort, budget, options)
+        if decision.induction.holds and (why := elsewhere(session, decision.induction)):
+            decision.confine(why)
+            _drawn_enough(session, draw, decision, effort, budget, options)
         decision.conclude(session)
     except (NotDecided, NotExact) as error:
         decision.fail(str(error))
@@ -84,6 +85,14 @@ def decide(
         decision.fail(f"over a field the program raises: {error}")
     decision.take_seconds(time.monotonic() - begin)
     return decision
+
+
+def _drawn_enough(session: Session, draw: Draw, decision: Decision, effort: str, budget: Budget, options: Exactly) -> None:
+    """As many draws as the bound asks for, in the first reading that finds no difference."""
+    draw = _first(session, draw, decision, effort, budget)
+    if decision.mismatch is not None and not (options.literal or options.near or options.first):
+        draw = _read_otherwise(session, draw, decision, effort, budget)
+    _further(session, draw, decision)
 
 
 def examples_of(session: Session, effort: str) -> list[Example]:
@@ -142,7 +151,7 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
             return
         _acquaint(exact, 10 * exact.facts.reach + 64)
         if known is not None or not later:
-            decision.generalise(_induction(exact, budget, known))
+            decision.generalise(decision.confined or _induction(exact, budget, known))
             decision.add(Example(n, exact.batch, exact.seed) for n in decision.induction.lengths)
         if decision.induction.holds:
             _far(exact, decision, budget)

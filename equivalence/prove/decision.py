@@ -53,6 +53,7 @@ class Decision:
     patterns: bool = False  # integer inputs were asked where they are equal to a constant
     levels: int = 1
     induction: Induction = field(default_factory=lambda: Induction(False, ""))
+    confined: Induction | None = None  # that fails under a condition which its runs do not meet
     state: str = ""  # what was found out about the stream's memory
     seconds: float = 0.0
 
@@ -76,6 +77,11 @@ class Decision:
     def add(self, examples: Iterable[Example]) -> None:
         """These were compared, and agree."""
         self.compared += examples
+
+    def confine(self, why: str) -> None:
+        """Nothing is said of every length, whatever an induction finds; all begins again."""
+        self.confined = self.induction = Induction(False, why)
+        self.begin()
 
     def generalise(self, found: Induction) -> None:
         """An induction over all lengths was tried."""

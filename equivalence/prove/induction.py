@@ -47,7 +47,7 @@ def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) 
         return Induction(False, str(error), tried=search.tried, lengths=search.compared, globals=search.globals)
     says = f"what the stream remembers after {start} frames depends on the last {search.span} alone, with period {period}"
     assumptions = [search.held()] if exact.subject.window is not None else [search.held(), ALIKE]
-    kept = (search.span, search.reach, search.tried, search.compared, search.globals, assumptions)
+    kept = (search.span, search.reach, search.tried, search.compared, search.globals, assumptions, search.counts)
     return Induction(True, says, start, period, *kept)
 
 

@@ -64,6 +64,7 @@ class Induction:
     lengths: list[int] = field(default_factory=list)  # that were compared on the way
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
     assumptions: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)  # places that were watched, and by how much they grow in a period
 
 
 @dataclass
@@ -75,6 +76,7 @@ class Premises:
     tried: int = 0  # candidates that could have been accepted: a union bound
     compared: list[int] = field(default_factory=list)  # lengths
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
+    counts: dict[str, int] = field(default_factory=dict)  # places that were watched, and by how much they grow in a period
 
     def held(self) -> str:
         """What is assumed of the memory: that it is what was walked, or what the subject declares."""
@@ -195,6 +197,8 @@ class Premises:
         """What is done with the numbers that have grown, in a period and at an end after each of its frames."""
         uses = Uses()
         if grown:
+            cells = self._memory(self._fed(start, 0).stream).cells
+            self.counts |= {cells[i].path: growth for i, growth in grown.items()}
             flushes = hasattr(self.exact.player().stream, "flush")
             for length in range(period + 1) if flushes else [period]:
                 self._in_time()
@@ -216,7 +220,7 @@ class Premises:
         for cell, growth in zip(places, grown.values(), strict=True):
             if cell.put is None:
                 raise Fails(f"{cell.path} counts frames, and cannot be watched")
-            cell.put(_counter(cell.content, uses, growth))
+            cell.put(counter_of(cell.content, uses, growth))
         self._in_place(player.stream, [cell.path for cell in places])
         try:
             self._guarded(lambda: self._go_on(player, length, [cell.path for cell in places]))
@@ -294,7 +298,8 @@ def growth_of(a: Any, b: Any) -> int | None:
     return None
 
 
-def _counter(content: Any, uses: Uses, growth: int) -> Counter:
+def counter_of(content: Any, uses: Uses, growth: int) -> Counter:
+    """A watched number in the place of a number that counts."""
     if isinstance(content, Tensor):
         return TensorCounter.of(content, uses, growth)
     return Counter(content, uses, growth)

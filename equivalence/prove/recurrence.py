@@ -48,7 +48,7 @@ def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) 
     name = getattr(exact.subject.clip_state, "__qualname__", repr(exact.subject.clip_state))
     lengths = ", ".join(map(str, sorted(search.continued)))
     assumptions = [search.held(), CONTINUES.format(name=name, lengths=lengths)]
-    kept = (0, start, search.tried, search.compared, search.globals, assumptions)
+    kept = (0, start, search.tried, search.compared, search.globals, assumptions, search.counts)
     return Induction(True, says, start, period, *kept)
 
 

@@ -67,6 +67,7 @@ class Player:
     warm_up: int = 0  # frames whose emissions do not count
     keep: bool = False  # the layout in memory of what is handed over
     refill: bool = False  # one tensor object, refilled for each frame
+    views: bool = False  # frames are views of the clip
 
     def __post_init__(self) -> None:
         self.trace, self.fed, self.emitted = Trace(), 0, 0
@@ -167,6 +168,8 @@ class Player:
         return handed
 
     def _hand(self, frame: Tree) -> Tree:
+        if self.views:
+            return self.note(frame)
         return self.note(self._refilled(frame) if self.refill else self._copied(frame))
 
     def _copied(self, frame: Tree) -> Tree:

@@ -1,0 +1,168 @@
+"""Counters that run, or are asked, only where the induction never does: nothing is then said of every length."""
+
+import pytest
+import torch
+from torch import nn
+
+import coequal
+
+LATE = 2000
+
+
+def clip(x):
+    return 2 * x + nn.functional.pad(x, (1, 0))[..., :-1]
+
+
+class Stream:
+    """The clip's; what a subclass counts may make it wrong."""
+
+    def __init__(self):
+        self.prev, self.n = torch.zeros(()), 0
+
+    def step(self, x):
+        y = 2 * x + self.prev
+        self.prev = x.detach().clone()
+        return y + x if self.late(x) else y
+
+    def late(self, x):
+        return False
+
+
+def verified(kind, *checks):
+    subject = coequal.Subject(clip=clip, stream=kind, example=torch.randn(2, 3, 8))
+    return coequal.verify(subject, checks=["values", "exact", *checks], effort="quick")
+
+
+CONDITIONS = {
+    "gradients": lambda x: torch.is_grad_enabled(),
+    "own format": lambda x: x.dtype == torch.float32,
+    "size of a number": lambda x: x.element_size() == 4,
+    "no memory of its own": lambda x: not x.is_contiguous(),
+    "a view": lambda x: x._is_view(),
+    "an offset": lambda x: x.storage_offset() > 0,
+    "one row": lambda x: x.shape[0] == 1,
+    "three rows": lambda x: x.shape[0] == 3,
+    "six rows": lambda x: len(x) == 6,
+    "gradients of frames": lambda x: x.requires_grad,
+    "inference mode": lambda x: torch.is_inference_mode_enabled(),
+    "gradients and a view": lambda x: torch.is_grad_enabled() and x._is_view(),
+}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS.values(), ids=list(CONDITIONS))
+def test_a_number_that_counts_under_a_condition(condition):
+    class Counts(Stream):
+        def late(self, x):
+            self.n += bool(condition(x))
+            return self.n > LATE
+
+    report = verified(Counts)
+    assert (report.verdict, report.horizon) == ("proved", 19)
+    assert "stream.n goes on changing" in report.proof["state"]
+
+
+@pytest.mark.parametrize("condition", list(CONDITIONS.values())[::4], ids=list(CONDITIONS)[::4])
+def test_a_number_that_is_asked_under_a_condition(condition):
+    class Asks(Stream):
+        def late(self, x):
+            self.n += 1
+            return condition(x) and self.n > LATE
+
+    report = verified(Asks)
+    assert (report.verdict, report.horizon) == ("proved", 19)
+    assert f"compares its frame number with {LATE}" in report.proof["state"]
+
+
+@pytest.mark.parametrize("more", [1, 0.5], ids=["whole", "half"])
+def test_a_tensor_that_counts_under_a_condition(more):
+    class Counts(Stream):
+        def __init__(self):
+            super().__init__()
+            self.count = torch.zeros((), dtype=torch.int64 if more == 1 else torch.float64)
+
+        def late(self, x):
+            if torch.is_grad_enabled():
+                self.count += more
+            return bool(self.count > LATE)
+
+    report = verified(Counts)
+    assert report.horizon != "all", report.proof
+
+
+def test_a_list_that_grows_under_a_condition():
+    class Counts(Stream):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def late(self, x):
+            if x.dtype == torch.float32:
+                self.seen.append(None)
+            return len(self.seen) > LATE
+
+    assert verified(Counts).horizon != "all"
+
+
+def test_what_is_remembered_in_another_form_under_a_condition_is_no_counter():
+    class Ring(Stream):
+        """With gradients a list, whose order is that of time; without them a tensor, and the place of the newest."""
+
+        def __init__(self):
+            super().__init__()
+            self.ring, self.at, self.frames = None, 0, []
+
+        def step(self, x):
+            if torch.is_grad_enabled():
+                self.frames = [*self.frames[-1:], x]
+                return 2 * x + self.frames[0] if len(self.frames) == 2 else 2 * x
+            if self.ring is None:
+                self.ring = torch.zeros(2, *x.shape, dtype=x.dtype)
+            self.ring[self.at] = x
+            self.at = (self.at + 1) % 2
+            return 2 * x + self.ring[self.at]
+
+    report = verified(Ring)
+    assert (report.verdict, report.horizon) == ("proved", "all"), report.proof
+
+
+class OnTensors(Stream):
+    def __init__(self):
+        super().__init__()
+        self.t, self.m = torch.zeros(1), nn.Identity()
+        self.owner().counted_here = 0
+
+    def owner(self):
+        return self.t.__class__
+
+    def late(self, x):
+        self.owner().counted_here += 1
+        return self.owner().counted_here > LATE
+
+
+class OnModules(OnTensors):
+    def owner(self):
+        return type(self.m)
+
+
+class OnABase(OnTensors):
+    def owner(self):
+        return type(self.m).__mro__[1]
+
+
+class OnStorages(OnTensors):
+    def owner(self):
+        return self.t.untyped_storage()
+
+
+@pytest.fixture
+def _detached():
+    yield
+    for kind in (torch.Tensor, nn.Identity, nn.Module):
+        if "counted_here" in vars(kind):
+            del kind.counted_here
+
+
+@pytest.mark.usefixtures("_detached")
+@pytest.mark.parametrize("kind", [OnTensors, OnModules, OnABase, OnStorages], ids=lambda kind: kind.__name__)
+def test_a_number_on_what_a_library_made(kind):
+    assert verified(kind).horizon != "all"

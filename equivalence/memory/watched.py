@@ -193,7 +193,7 @@ class Counter:
             if type(first) is cls:
                 return first._compared(second, how)
         name = getattr(func, "__name__", str(func))
-        return func(*_seen(args, name), **{key: _seen((x,), name)[0] for key, x in kwargs.items()})
+        return func(*seen(args, name), **{key: seen((x,), name)[0] for key, x in kwargs.items()})
 
     # anything else shows the number itself
     def _escape(self, how: str) -> Any:
@@ -225,14 +225,14 @@ class Counter:
         return format(self._escape("a text"), spec)
 
 
-def _seen(args: tuple, name: str) -> tuple:
+def seen(args: tuple, name: str) -> tuple:
     """Counters, also in lists and tuples, as the numbers that they are: escaped."""
     out = []
     for x in args:
         if type(x) in (Counter, TensorCounter):
             out.append(x._escape("an index" if name in ("__getitem__", "__setitem__") else f"an argument of {name}"))
         elif type(x) in (tuple, list):
-            out.append(type(x)(_seen(tuple(x), name)))
+            out.append(type(x)(seen(tuple(x), name)))
         else:
             out.append(x)
     return tuple(out)

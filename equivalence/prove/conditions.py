@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from coequal.equivalence.compare.floats import Floats
+from coequal.equivalence.memory.parsed import watchable
 from coequal.equivalence.memory.walk import Cell, Unobservable, memory_of
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.premises import Fails, Induction, counter_of, passed
@@ -157,9 +158,10 @@ class _Run:
             if (growth := self.found.counts.get(cell.path)) is not None and cell.put is not None:
                 cell.put(counter_of(cell.content, uses, growth))
         try:
-            self._feed(player, more)
-            with self._around():
-                player.flush()
+            with watchable():
+                self._feed(player, more)
+                with self._around():
+                    player.flush()
         except StreamRaised as error:
             raise Fails(f"with its counter watched the stream raises: {error}") from None
         if uses.escapes:

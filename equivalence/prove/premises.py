@@ -17,6 +17,7 @@ import torch
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.compare.relation import agree
+from coequal.equivalence.memory.parsed import watchable
 from coequal.equivalence.memory.walk import Memory, Unobservable, memory_of
 from coequal.equivalence.memory.watched import MANY, Counter, TensorCounter, Uses
 from coequal.equivalence.prove.remembered import Kept, Remembered, remember, same, same_value
@@ -233,9 +234,11 @@ class Premises:
     def _go_on(self, player: Player, length: int, paths: list[str]) -> None:
         if length:
             frames = self._frames(length, 9)
-            player.feed(frames, self.exact.plan_chunks(frames))
+            with watchable():
+                player.feed(frames, self.exact.plan_chunks(frames))
             self._in_place(player.stream, paths)
-        player.flush()
+        with watchable():
+            player.flush()
 
     def _guarded(self, run: Callable[[], Any], when: str = "with its counter watched") -> None:
         with self.exact.numbers.over.probing() as refused:

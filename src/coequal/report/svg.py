@@ -32,12 +32,12 @@ def drawn(figure: Figure) -> str:
 
 def _path(values: tuple[float, ...], low: float, high: float) -> Iterator[str]:
     """The commands of the pen, which is lifted over a gap."""
-    pen = "M"
+    pen, extent = "M", high / 2 - low / 2 or 1.0  # halves: the difference may be larger than the largest float, or nothing
     for index, value in enumerate(values):
         if not math.isfinite(value):
             pen = "M"
             continue
         x = MARGIN + (WIDTH - MARGIN) * index / max(1, len(values) - 1)
-        above = (value / 2 - low / 2) / (high / 2 - low / 2)  # halves: the difference may be larger than the largest float
+        above = (value / 2 - low / 2) / extent
         yield f"{pen}{x:.1f},{HEIGHT - above * (HEIGHT - 10):.1f}"
         pen = "L"

@@ -125,6 +125,21 @@ def test_what_is_remembered_in_another_form_under_a_condition_is_no_counter():
     assert (report.verdict, report.horizon) == ("proved", "all"), report.proof
 
 
+def test_a_stream_that_raises_in_inference_mode_is_no_other_function():
+    """A derivative inside of its step: torch refuses it there, aloud."""
+
+    class Derives:
+        def step(self, x):
+            with torch.enable_grad():
+                z = x.detach().clone().requires_grad_(True)
+                return torch.autograd.grad((z**3).sum(), z)[0]
+
+    report = coequal.verify(
+        coequal.Subject(clip=lambda x: 3 * x**2, stream=Derives, example=torch.randn(2, 3, 8)), effort="quick"
+    )
+    assert report.verdict != "different"
+
+
 class OnTensors(Stream):
     def __init__(self):
         super().__init__()

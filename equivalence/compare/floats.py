@@ -123,7 +123,7 @@ class Measured:
 
     def difference(self, got: Tensor, want: Tensor, frame: int) -> Mismatch | None:
         """Of what has no distance."""
-        if got.shape != want.shape or not want.is_floating_point():
+        if got.shape != want.shape or got.device != want.device or not want.is_floating_point():
             return difference_of(got, want, 0.0, frame)
         distance = float(distances(got.double(), want.double()).max()) if want.numel() else 0.0
         self.largest = larger(self.largest, distance)

@@ -27,6 +27,7 @@ from coequal.proofs.field.semantics.maxima import Unknown
 from coequal.proofs.field.semantics.moves import MOVES
 from coequal.proofs.field.semantics.table import MEANINGS, REFUSED, Meaning
 from coequal.proofs.field.torch_frontend import complex_numbers
+from coequal.proofs.field.torch_frontend.fused_cells import FUSED
 from coequal.proofs.field.torch_frontend.overrides import Python, alone, place
 from coequal.proofs.field.torch_frontend.storage import Store, real_of
 
@@ -401,6 +402,8 @@ class Exact(EagerMode):
         from torch._decomp import decomposition_table
 
         with self:
+            if name in FUSED:
+                return FUSED[name](*args, **kwargs)
             if func.namespace == "aten" and func in decomposition_table:
                 return decomposition_table[func](*args, **kwargs)
             result = func.decompose(*args, **kwargs)

@@ -68,7 +68,6 @@ PYTHONS = {
     *("__dataclass_params__", "__match_args__", "__hash__", "__classcell__", "__annotate_func__", "__annotations_cache__"),
 }
 DEEPEST = 40
-EXAMPLE = torch.zeros(())  # what hangs on the class of frames is memory, whatever tensors the stream holds
 
 
 class Unobservable(Exception):
@@ -107,6 +106,7 @@ class Memory:
     """Of one stream: its cells, parameters that it reads, names of globals that its code reads."""
 
     cells: list[Cell] = field(default_factory=list)
+    libraries: list[Cell] = field(default_factory=list)  # what hangs on classes that are not the user's
     parameters: dict[str, Tensor] = field(default_factory=dict)
     globals: set[str] = field(default_factory=set)
     counts_types: bool = False  # its code asks for types: a watched number would be seen
@@ -127,7 +127,7 @@ def memory_of(stream: Any, declared: Callable[[Any], Any] | None = None, *, grap
         before = len(names)
         walk = _Walk(names, graphs=graphs)
         walk.visit(stream, "stream", None)
-        walk.visit(EXAMPLE, "a frame", None)
+        walk.on_class(Tensor, "a frame")  # of frames, whatever tensors the stream holds
         names |= walk.read
     if {"id", "next_id", "*"} & names and any(name.startswith("register_") and name.endswith("hook") for name in names):
         raise Unobservable("hooks are registered, and their numbers read: torch counts them")
@@ -201,15 +201,15 @@ class _Walk:
             self.visit(value, f"{path}.{name}", _onto(tensor, name))
         for name, value in on_storage(tensor).items():
             self.visit(value, f"{path}.untyped_storage().{name}", None)
-        self._on_class(type(tensor), path)
+        self.on_class(type(tensor), path)
         if tensor.is_leaf and tensor.grad is not None:
             self.visit(tensor.grad, f"{path}.grad", None)
 
-    def _on_class(self, kind: type, path: str) -> None:
+    def on_class(self, kind: type, path: str) -> None:
         """What hangs on a class of a library, once."""
         if kind not in self.classes:
             self.classes.add(kind)
-            self.found.cells.append(Cell(f"{path}.__class__ of its library", on_libraries(kind), None))
+            self.found.libraries.append(Cell(f"the class of {path}, which is a library's,", on_libraries(kind), None))
 
     # -- parts of things ---------------------------------------------------------------------------------------------------
 
@@ -289,7 +289,7 @@ class _Walk:
             yield from self._module(thing)
         else:
             yield from ((f".{name}", value, _onto(thing, name)) for name, value in getattr(thing, "__dict__", {}).items())
-        self._on_class(kind, path)
+        self.on_class(kind, path)
         yield from _slots(thing)
         yield from ((f".<unnamed {i}>", value, None) for i, value in enumerate(_unnamed(thing)))
         if not is_known(kind.__module__):

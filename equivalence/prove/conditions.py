@@ -170,7 +170,8 @@ class _Run:
 
 
 def _cells(player: Player, session: Session[Any]) -> list[Cell]:
-    return memory_of(player.stream, session.subject.memory, graphs=True).cells
+    memory = memory_of(player.stream, session.subject.memory, graphs=True)
+    return [*memory.cells, *memory.libraries]
 
 
 def _copied(cell: Cell) -> Cell:
@@ -184,8 +185,8 @@ def _numbers(cells: list[Cell]) -> Iterator[tuple[str, Any]]:
         content = cell.content
         if not isinstance(content, Tensor):
             yield cell.path, (type(content).__name__, repr(content))
-        elif content.is_floating_point() or content.is_complex():
-            yield cell.path, "a tensor"
+        elif content.is_floating_point() or content.is_complex() or content.is_meta:
+            yield cell.path, ("a tensor", tuple(content.shape) if content.is_meta else ())
         else:
             yield cell.path, (str(content.dtype), tuple(content.shape), content.flatten().tolist().__repr__())
 
@@ -194,5 +195,5 @@ def _floats(cells: list[Cell]) -> dict[str, Any]:
     return {
         cell.path: cell.content.detach().double().cpu().numpy().tobytes()
         for cell in cells
-        if isinstance(cell.content, Tensor) and cell.content.is_floating_point()
+        if isinstance(cell.content, Tensor) and cell.content.is_floating_point() and not cell.content.is_meta
     }

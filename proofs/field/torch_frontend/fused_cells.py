@@ -1,4 +1,4 @@
-"""What torch's fused cells on a GPU compute, in operations that have meanings: all of an LSTM's or GRU's gates in one kernel.
+"""What torch's fused cells on a GPU compute, in operations that have meanings: all gates of an LSTM or GRU in one kernel.
 
 Gates `(B, 4 H)` or `(B, 3 H)` of input and hidden state, without or with biases; the last result is what a backward pass
 would need. Source: pytorch/pytorch, `aten/src/ATen/native/cuda/RNN.cu`; equations as in the documentation of torch.nn.
@@ -35,7 +35,7 @@ def gru_cell(
     input_bias: Tensor | None = None,
     hidden_bias: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The hidden state `(B, H)`, of `sigmoid(r), sigmoid(z), tanh(n)`: the bias of the new gate stands inside of r's product."""
+    """The hidden state `(B, H)`, of `sigmoid(r), sigmoid(z), tanh(n)`: the bias of the new gate stands in r's product."""
     given, held = _biased(input_gates, input_bias), _biased(hidden_gates, hidden_bias)
     (ir, iz, new), (hr, hz, hn) = given.chunk(3, 1), held.chunk(3, 1)
     r, z = (ir + hr).sigmoid(), (iz + hz).sigmoid()

@@ -26,10 +26,11 @@ from torch import nn
 from coequal.continual import convert
 from coequal.equivalence.campaigns import architectures as strategies
 from coequal.equivalence.compare.field import Draw, over_field
+from coequal.equivalence.compare.floats import Floats
 from coequal.equivalence.prove.decide import Exactly, decide
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.run.examples import Example
-from coequal.equivalence.run.session import Bench
+from coequal.equivalence.run.session import Session
 from coequal.subjects.adapters.find import subject_of
 from coequal.subjects.subject import Subject
 from coequal.systems.catalogue import SYSTEMS
@@ -96,7 +97,7 @@ def contest(module: nn.Module, example: torch.Tensor, rounds: int) -> tuple[list
     time_axis = 2 if example.dim() > 3 else 1
     subject = Subject(clip=module.forward, stream=Mute, example=example, time=time_axis, modules=module)
     length = example.shape[time_axis]
-    bench, floats, firsts, fields = Bench(subject), list[float](), list[float](), list[float]()
+    bench, floats, firsts, fields = Session(subject, 0, Floats()), list[float](), list[float](), list[float]()
     with bench.ready(), torch.no_grad():
         x = bench.inputs(length, 1, 0)
         for i in range(rounds + 1):  # the first is thrown away
@@ -117,7 +118,7 @@ def seconds(run: Callable[[], object]) -> float:
 
 def proof(subject: Subject) -> Decision:
     """Clip = stream at the example's length."""
-    bench = Bench(subject)
+    bench = Session(subject, 0, Floats())
     with bench.ready(), torch.no_grad():
         only = Example(subject.example.shape[subject.time], 1, 0)
         return decide(bench, "normal", Exactly(), only=only)

@@ -75,9 +75,14 @@ def decide(
     draw = Draw(seed=session.seed + 1, literal=options.literal, near=options.near)
     try:
         _drawn_enough(session, draw, decision, effort, budget, options)
-        if decision.induction.holds and (why := elsewhere(session, decision.induction)):
-            decision.confine(why)
-            _drawn_enough(session, draw, decision, effort, budget, options)
+        if decision.induction.holds:
+            again, taken = Budget.of(SECONDS[effort], deadline), time.monotonic() - begin
+            why = elsewhere(session, decision.induction, again, taken)
+            if why and again.spent:
+                decision.generalise(replace(decision.induction, holds=False, says=why))
+            elif why:
+                decision.confine(why)
+                _drawn_enough(session, draw, decision, effort, again, options)
         decision.conclude(session)
     except (NotDecided, NotExact) as error:
         decision.fail(str(error))

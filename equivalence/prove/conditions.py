@@ -45,12 +45,11 @@ class Condition:
     inference: bool = False
 
 
-USUAL = Condition("gradients on, one row, frames that are views of a clip", 1, True, True, True)
 ALWAYS = (
-    USUAL,
-    Condition("the gradients of frames asked for, three rows", 3, True, False, True, True),
-    Condition("frames that are views of a clip", None, False, True),
-    Condition("inference mode", None, True, False, False, False, True),
+    Condition("gradients on, one row, frames that are views of a clip", rows=1, own=True, views=True, gradients=True),
+    Condition("the gradients of frames asked for, three rows", rows=3, own=True, gradients=True, asked=True),
+    Condition("frames that are views of a clip", views=True),
+    Condition("inference mode", own=True, inference=True),
 )
 NUMBERS = tuple(Condition(f"{rows} rows", rows) for rows in (2, 8, 4, 5, 6, 7))
 SHARE = 0.5  # of the time that the proof took: numbers of rows are tried for so long
@@ -196,7 +195,7 @@ def _numbers(cells: list[Cell]) -> Iterator[tuple[str, Any]]:
         elif content.is_floating_point() or content.is_complex() or content.is_meta:
             yield cell.path, ("a tensor", tuple(content.shape) if content.is_meta else ())
         else:
-            yield cell.path, (str(content.dtype), tuple(content.shape), content.flatten().tolist().__repr__())
+            yield cell.path, (str(content.dtype), tuple(content.shape), repr(content.tolist()))
 
 
 def _floats(cells: list[Cell]) -> dict[str, Any]:

@@ -192,14 +192,13 @@ class Premises:
             if growth is None or growth <= 0:
                 raise Fails(f"{a.path} is another function of the last frames a period later")
             grown[i] = growth
+        self.counts = {first.cells[i].path: growth for i, growth in grown.items()}
         return grown
 
     def _watched(self, grown: dict[int, int], start: int, period: int) -> Uses:
         """What is done with the numbers that have grown, in a period and at an end after each of its frames."""
         uses = Uses()
         if grown:
-            cells = self._memory(self._fed(start, 0).stream).cells
-            self.counts |= {cells[i].path: growth for i, growth in grown.items()}
             flushes = hasattr(self.exact.player().stream, "flush")
             for length in range(period + 1) if flushes else [period]:
                 self._in_time()

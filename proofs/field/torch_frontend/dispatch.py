@@ -281,7 +281,7 @@ class Exact(EagerMode):
         result = self._evaluated(meaning, func, args, kwargs)
         if name == "_to_copy":
             self._cast(dtype)
-        return self._given(result, dtype, _device((args, kwargs), like))
+        return self._given(result, dtype, like.device)
 
     def _on_complex(self, func: Any, name: str, args: tuple, kwargs: dict) -> Any:
         """By real operations on both parts."""
@@ -353,7 +353,7 @@ class Exact(EagerMode):
     def _given(self, result: Any, dtype: torch.dtype, device: torch.device) -> Any:
         """What a rule returned, as the program's tensors."""
         if isinstance(result, Value):
-            return self.store.fresh(result, dtype, device)
+            return self.store.fresh(result, dtype, result.planes.device)  # where its residues are, `device` or beside others
         if isinstance(result, Unknown):
             indices = torch.zeros(result.shape, dtype=torch.int64, device=device)
             indices.untyped_storage().unknown = self  # type: ignore[attr-defined]
@@ -414,12 +414,6 @@ class Exact(EagerMode):
     def _refusal(self, func: Any, why: str) -> NotDecided:
         name = f"{func.namespace}.{func.overloadpacket.__name__}"
         return NotDecided(why if why.startswith("aten.") else f"{name}: {why}{place()}")
-
-
-def _device(given: Any, like: Tensor) -> torch.device:
-    """Where a result lies: a tensor without axes on the CPU takes part in what is elsewhere."""
-    elsewhere = (x.device for x in _tensors((given[0], tuple(given[1].values()))) if x.device.type != "cpu")
-    return like.device if like.device.type != "cpu" else next(elsewhere, like.device)
 
 
 def _together(args: tuple, kwargs: dict) -> tuple[tuple, dict]:

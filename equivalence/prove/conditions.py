@@ -26,7 +26,7 @@ from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player, StreamRaised
 from coequal.equivalence.run.session import Session
 from coequal.subjects.errors import BadSubject
-from coequal.subjects.inputs import Tree
+from coequal.subjects.inputs import Tree, leaves_of
 
 Tensor = torch.Tensor
 LOOKS = 96  # at the memory of one stream
@@ -43,6 +43,7 @@ class Condition:
     gradients: bool = False
     asked: bool = False  # for the gradients of frames
     inference: bool = False
+    autocast: bool = False
 
 
 ALWAYS = (
@@ -50,6 +51,7 @@ ALWAYS = (
     Condition("the gradients of frames asked for, three rows", rows=3, own=True, gradients=True, asked=True),
     Condition("frames that are views of a clip", views=True),
     Condition("inference mode", own=True, inference=True),
+    Condition("autocast on", own=True, autocast=True),
 )
 NUMBERS = tuple(Condition(f"{rows} rows", rows) for rows in (2, 8, 4, 5, 6, 7))
 SHARE = 0.5  # of the time that the proof took: numbers of rows are tried for so long
@@ -152,7 +154,9 @@ class _Run:
     @contextlib.contextmanager
     def _around(self) -> Iterator[None]:
         """The modes of torch."""
-        with torch.inference_mode(self.condition.inference), torch.set_grad_enabled(self.condition.gradients):
+        kind = leaves_of(self.session.subject.example)[self.session.layout.lead].device.type
+        coarse = torch.autocast(kind, torch.bfloat16) if self.condition.autocast else contextlib.nullcontext()
+        with torch.inference_mode(self.condition.inference), torch.set_grad_enabled(self.condition.gradients), coarse:
             yield
 
     def _watch(self) -> None:

@@ -45,6 +45,7 @@ CONDITIONS = {
     "six rows": lambda x: len(x) == 6,
     "gradients of frames": lambda x: x.requires_grad,
     "inference mode": lambda x: torch.is_inference_mode_enabled(),
+    "autocast": lambda x: torch.is_autocast_enabled(x.device.type),
     "gradients and a view": lambda x: torch.is_grad_enabled() and x._is_view(),
 }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import Draw, FieldSession, over_field, redrawing
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.options import BOUND
-from coequal.equivalence.prove import induction, recurrence
+from coequal.equivalence.prove import growing, induction, recurrence
 from coequal.equivalence.prove.conditions import elsewhere
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.prove.induction import CANDIDATES
@@ -74,6 +75,7 @@ def decide(
     budget = Budget.of(SECONDS[effort], deadline)
     draw = Draw(seed=session.seed + 1, literal=options.literal, near=options.near)
     try:
+        decision.grow(_growth(session, budget) if only is None else None)
         _drawn_enough(session, draw, decision, effort, budget, options)
         if decision.induction.holds:
             again, taken = Budget.of(SECONDS[effort], deadline), time.monotonic() - begin
@@ -156,7 +158,7 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
             return
         _acquaint(exact, 10 * exact.facts.reach + 64)
         if known is not None or not later:
-            decision.generalise(decision.confined or _induction(exact, budget, known))
+            decision.generalise(decision.confined or _induction(exact, budget, known, decision.growth))
             decision.add(Example(n, exact.batch, exact.seed) for n in decision.induction.lengths)
         if decision.induction.holds:
             _far(exact, decision, budget)
@@ -167,16 +169,26 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
         decision.differ(found, exact, _seen(exact))
 
 
-def _induction(exact: FieldSession, budget: Budget, known: Induction | None) -> Induction:
-    """For finite memory, or along the state that the subject gives of its clip function."""
+def _induction(exact: FieldSession, budget: Budget, known: Induction | None, growth: growing.Growth | None) -> Induction:
+    """For finite memory, along the state that the subject gives of its clip function, or for caches that grow."""
     if (why := not_for_all(exact)) is not None:
         return Induction(False, why)
     if exact.subject.clip_state is not None and exact.subject.window is None:
         return recurrence.induct(exact, budget, known)
+    if growth is not None:
+        return growing.induct(exact, budget, growth)
     return induction.induct(exact, budget, known)
 
 
-def not_for_all(exact: FieldSession) -> str | None:
+def _growth(session: Session, budget: Budget) -> growing.Growth | None:
+    """Of caches, where the clip function looks at all earlier frames; None: that is not where the proof goes."""
+    subject, field = session.subject, session.facts.timing.receptive_field
+    if subject.clip_state is not None or subject.window is not None or field is None or not math.isinf(field):
+        return None
+    return growing.growth_of(session, budget) if not_for_all(session) is None else None
+
+
+def not_for_all(exact: Session) -> str | None:
     """Why nothing is said of every length: what is fed, or what lives, is not the same at all of them."""
     subject, plan = exact.subject, exact.plan
     reasons = {

@@ -9,6 +9,7 @@ from typing import Any
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.options import BOUND
+from coequal.equivalence.prove.growing import Growth
 from coequal.equivalence.prove.premises import Differs, Induction
 from coequal.equivalence.prove.readings import HOMOMORPHISM, Reading, Seen
 from coequal.equivalence.run.drawing import padded
@@ -53,6 +54,7 @@ class Decision:
     patterns: bool = False  # integer inputs were asked where they are equal to a constant
     levels: int = 1
     induction: Induction = field(default_factory=lambda: Induction(False, ""))
+    growth: Growth | None = None  # of caches, where the clip function looks at all earlier frames
     confined: Induction | None = None  # that fails under a condition which its runs do not meet
     state: str = ""  # what was found out about the stream's memory
     seconds: float = 0.0
@@ -82,6 +84,10 @@ class Decision:
         """Nothing is said of every length, whatever an induction finds; all begins again."""
         self.confined = self.induction = Induction(False, why)
         self.begin()
+
+    def grow(self, found: Growth | None) -> None:
+        """What is known of caches that grow."""
+        self.growth = found
 
     def generalise(self, found: Induction) -> None:
         """An induction over all lengths was tried."""

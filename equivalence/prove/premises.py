@@ -66,6 +66,7 @@ class Induction:
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
     assumptions: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)  # places that were watched, and by how much they grow in a period
+    growing: bool = False  # of caches that grow
 
 
 @dataclass

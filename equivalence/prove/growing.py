@@ -1,0 +1,387 @@
+"""All lengths of a stream whose caches grow: the premises of `proofs/theorems/growth.py`.
+
+Where the clip function looks at all earlier frames, the stream's memory may be lists that grow. Steps are recorded on
+ordinary floats (`tracing.py`), laid side by side (`uniform.py`), and looked at for what they leave; all lengths up to a
+bound that follows from the sums of the step are then compared over the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from coequal.equivalence.compare.field import FieldSession
+from coequal.equivalence.memory.sizes import Size, watched_size
+from coequal.equivalence.memory.walk import Cell, Unobservable, memory_of
+from coequal.equivalence.memory.watched import Uses
+from coequal.equivalence.prove.premises import Fails, Induction, Premises, passed
+from coequal.equivalence.prove.tracing import Recorder, Step
+from coequal.equivalence.prove.uniform import Uniform, uniform
+from coequal.equivalence.run.budget import Budget
+from coequal.equivalence.run.player import Player, StreamRaised
+from coequal.equivalence.run.session import Session
+from coequal.subjects.inputs import Tree, leaves_of
+
+Tensor = torch.Tensor
+STARTS = (8, 16, 32, 64)  # frames after which steps are looked at
+SEEDS = (1, 2, 3)  # of frames
+STEPS = 3
+WINDOW = 64  # frames after which a window must have forgotten
+CHUNKS = (1, 2, 3)  # sizes of what is fed, in units
+FOLD = (
+    "the clip function treats all lengths alike: its frame t depends on frames 1 to t, for every t in the same way, through"
+    " sums over them"
+)
+LIST, WINDOWED, HELD, COUNT = "list", "window", "held", "count"
+
+
+@dataclass
+class Growth:
+    """A stream whose steps are the same program from `start` frames on; `need`: so many lengths more tell all."""
+
+    start: int = 0
+    need: int = 0
+    lists: list[str] = field(default_factory=list)
+    windows: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    globals: list[str] = field(default_factory=list)
+    fails: str = ""  # why nothing is said of every length
+
+
+def growth_of(session: Session[Any], budget: Budget) -> Growth:
+    """The lists of a stream's memory, and how its steps go on; `fails` says why not."""
+    found = Growth(fails="no time was left to follow the caches")
+    for start in STARTS:
+        if budget.spent:
+            return found
+        try:
+            return Steps(session, session.plan.legal(start)).growth()
+        except (Fails, Unobservable, StreamRaised) as error:
+            found = Growth(fails=str(error))
+    return found
+
+
+def induct(exact: FieldSession, budget: Budget, growth: Growth) -> Induction:
+    """Every length that is needed, over the field."""
+    search = _Lengths(exact, budget, tried=1)
+    try:
+        if growth.fails:
+            raise Fails(growth.fails)
+        search.check(growth)
+    except (Fails, Unobservable) as error:
+        return Induction(False, str(error), lengths=search.compared, globals=search.globals)
+    says = f"what the stream remembers grows: after {growth.start} frames each step is the same program"
+    return Induction(
+        True,
+        says,
+        growth.start,
+        exact.plan.unit,
+        tried=1,
+        lengths=search.compared,
+        globals=search.globals,
+        assumptions=[search.held(), FOLD],
+        counts=growth.counts,
+        growing=True,
+    )
+
+
+@dataclass
+class _Lengths(Premises):
+    """(E), over the field."""
+
+    def check(self, growth: Growth) -> None:
+        """Every length up to those from which all others follow."""
+        start, unit = growth.start, self.exact.plan.unit
+        self._is_warm(start)
+        self._after(start, 0)
+        self._same_in_other_chunks(start)
+        self._every_length(self._legal(start + unit * (growth.need + 2)))
+
+    def _seen(self, length: int, beginning: int) -> Tree:
+        return self._frames(length, 51 + beginning)
+
+
+@dataclass
+class Steps:
+    """Steps of one subject from `start` frames on; `around`: the modes of torch that they run under."""
+
+    session: Session[Any]
+    start: int
+    rows: int | None = None
+    around: Any = nullcontext
+    views: bool = False
+    globals: set[str] = field(default_factory=set)
+
+    def growth(self) -> Growth:
+        """All premises but (E)."""
+        if hasattr(self.session.player().stream, "flush"):
+            raise Fails("the stream remembers everything, and has a flush")
+        places = self._places()
+        units = CHUNKS if self.session.has("chunk") else CHUNKS[:1]
+        unit = self.session.plan.unit
+        sizes = [n * unit for n in units if self.session.plan.allows((*self._cut(self.start), n * unit))]
+        needs = []
+        for size in sizes:
+            runs = [self._run(places, size, seed) for seed in SEEDS]
+            slopes = {axis[1] * size // unit for axis in places.lists.values()}
+            if len(slopes) != 1:
+                raise Fails("caches grow at different rates")
+            program = uniform(runs, slopes.pop())
+            self._watch(places, program, size)
+            needs.append(program.need)
+        self._ordered(places)
+        lists, windows = sorted(places.lists), sorted(places.windows)
+        return Growth(self.start, max(needs), lists, windows, dict(places.counts), sorted(self.globals))
+
+    # -- streams that have run ------------------------------------------------------------------------------------------------
+
+    def _cut(self, length: int) -> list[int]:
+        unit = self.session.plan.unit
+        return [unit] * (length // unit)
+
+    def _frames(self, length: int, seed: int) -> Tree:
+        rows = self.session.batch if self.rows is None else self.rows
+        return self.session.random(length, rows, self.session.seed + 701 + 37 * seed)
+
+    def _fed(self, seed: int, more: int) -> tuple[Player, Iterator[Tree]]:
+        """A stream after the first frames, and what it is fed next, `more` at a time."""
+        x, player = self._frames(self.start + 8 * more + WINDOW, seed), self.session.player()
+        player.views = self.views
+        part = self.session.layout.part
+        self._feed(player, part(x, 0, self.start))
+        places = range(self.start, self.session.layout.length(x) - more, more)
+        return player, (part(x, place, more) for place in places)
+
+    def _feed(self, player: Player, frames: Tree, chunks: tuple[int, ...] | None = None) -> None:
+        with self.around():
+            player.feed(frames, chunks or self.session.plan_chunks(frames))
+
+    def _cells(self, player: Player) -> list[Cell]:
+        memory = memory_of(player.stream, self.session.subject.memory, graphs=True)
+        self.globals |= set(memory.globals)
+        return [*memory.cells, *memory.libraries]
+
+    # -- what is remembered ------------------------------------------------------------------------------------------------
+
+    def _places(self) -> Places:
+        looks = []
+        for seed in SEEDS[:2]:
+            player, frames = self._fed(seed, self.session.plan.unit)
+            look = [_copied(self._cells(player))]
+            for _ in range(STEPS):
+                self._feed(player, next(frames))
+                look.append(_copied(self._cells(player)))
+            looks.append(look)
+        return Places.of(looks)
+
+    # -- one program ---------------------------------------------------------------------------------------------------------
+
+    def _run(self, places: Places, size: int, seed: int) -> list[Step]:
+        player, frames = self._fed(seed, size)
+        recorder, steps = Recorder(), []
+        for _ in range(STEPS):
+            x = next(frames)
+            with recorder.step(self._named(player, places, x)) as step:
+                self._feed(player, x, (size,))
+            steps.append(step)
+        return steps
+
+    def _named(self, player: Player, places: Places, x: Tree) -> dict[str, Tensor]:
+        """Frames, and the tensors of the memory that are no weights."""
+        named = {f"frame {name}": leaf for name, leaf in leaves_of(x).items()}
+        for cell in self._cells(player):
+            if isinstance(cell.content, Tensor) and cell.path in places.moving:
+                kind = COUNT if cell.path in places.counts else "memory"
+                named[f"{kind} {cell.path}"] = cell.content
+        return named
+
+    def _watch(self, places: Places, program: Uniform, size: int) -> None:
+        """One step more, with sizes and counts watched where Python sees them."""
+        player, frames = self._fed(SEEDS[0], size)
+        recorder, uses = Recorder(), Uses()
+        first, second = program.steps[:2]
+        counts = {c.path: c for c in self._cells(player) if c.path in places.counts and type(c.content) is int}
+        for path, cell in counts.items():
+            if cell.put is None:
+                raise Fails(f"{path} counts frames, and cannot be watched")
+            cell.put(watched_size(cell.content, uses, places.counts[path] * size // self.session.plan.unit))
+
+        def growing(call: int, place: int) -> dict[int, int]:
+            try:
+                a, b = first.calls[call][place], second.calls[call][place]
+            except IndexError:
+                raise Fails("with its sizes watched the stream does something else") from None
+            return {i: n - m for i, (m, n) in enumerate(zip(a, b, strict=False)) if m != n}
+
+        memory = memory_of(player.stream, self.session.subject.memory)
+        if memory.counts_types:
+            raise Fails("the stream asks for the types of objects: sizes cannot be watched")
+        x = next(frames)
+        try:
+            with recorder.step(self._named(player, places, x), growing, uses) as step:
+                self._feed(player, x, (size,))
+        except StreamRaised as error:
+            raise Fails(f"with its sizes watched the stream raises: {error}") from None
+        if uses.escapes or step.strange:
+            raise Fails(f"the stream uses the size of a cache itself: as {', '.join(sorted({*uses.escapes, *step.strange}))}")
+        passed(uses)
+        if step.calls != first.calls:
+            raise Fails("with its sizes watched the stream does something else")
+        for cell in self._cells(player):
+            if cell.path in counts and not (isinstance(cell.content, torch.SymInt) and isinstance(cell.content.node, Size)):
+                raise Fails(f"{cell.path} counts frames, and a watched number does not stay there")
+
+    # -- what depends on what ------------------------------------------------------------------------------------------------
+
+    def _ordered(self, places: Places) -> None:
+        """Other numbers in one place of the memory at a time: which others change by them in a step."""
+        plain = self._step_from(None)
+        needs = {}
+        for path in sorted(places.data):
+            changed = self._step_from(path)
+            needs[path] = {p for p in places.data if places.added(p, plain, changed) and (p != path or p in places.lists)}
+            if path in places.windows:
+                self._forgets(path)
+        while needs:
+            free = [path for path, reached in needs.items() if not reached & needs.keys()]
+            if not free:
+                raise Fails(f"what is remembered in {min(needs)} depends on what was remembered there: not on frames alone")
+            for path in free:
+                del needs[path]
+
+    def _step_from(self, path: str | None) -> dict[str, Any]:
+        player, frames = self._fed(SEEDS[0], self.session.plan.unit)
+        if path is not None:
+            _overwrite(self._cells(player), path)
+        self._feed(player, next(frames))
+        return {cell.path: cell.content for cell in _copied(self._cells(player))}
+
+    def _forgets(self, path: str) -> None:
+        """Whatever a window held is gone after some frames, if all else is as it was."""
+        (one, frames), (other, _) = (self._fed(SEEDS[0], self.session.plan.unit) for _ in range(2))
+        _overwrite(self._cells(other), path)
+        for _ in range(WINDOW // self.session.plan.unit):
+            x = next(frames)
+            self._feed(one, x)
+            self._feed(other, x)
+            kept = {cell.path: cell.content for cell in self._cells(one)}
+            cells = self._cells(other)
+            if all(_alike(kept[cell.path], cell.content) for cell in cells if cell.path == path):
+                return
+            for cell in cells:
+                if cell.path != path and isinstance(cell.content, Tensor) and cell.content.is_floating_point():
+                    cell.content.copy_(kept[cell.path])
+        raise Fails(f"{path} depends on all frames, and does not grow: it is no window of the last ones")
+
+
+@dataclass
+class Places:
+    """What the places of a memory are; lists with the axis along which they grow, and by how much."""
+
+    lists: dict[str, tuple[int, int]] = field(default_factory=dict)
+    windows: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, looks: list[list[list[Cell]]]) -> Places:
+        """From several looks, one after the other, at two streams."""
+        found = cls()
+        paths = [[cell.path for cell in look] for look in (*looks[0], *looks[1])]
+        if any(p != paths[0] for p in paths):
+            extra = sorted(set(paths[0]) ^ set(next(p for p in paths if p != paths[0])))
+            raise Fails(f"what is remembered changes its shape: {extra[0] if extra else 'order of parts'}")
+        for cells in zip(*looks[0], *looks[1], strict=True):
+            contents = [cell.content for cell in cells]
+            found._add(cells[0].path, contents[: len(looks[0])], contents[len(looks[0]) :])
+        if not found.lists:
+            raise Fails("the stream remembers everything: no finite memory to follow, and no cache that grows")
+        return found
+
+    def _add(self, path: str, one: list[Any], other: list[Any]) -> None:
+        if all(_alike(one[0], x) for x in (*one, *other)):
+            return
+        if all(type(x) is int for x in (*one, *other)):
+            self._add_count(path, one, other)
+        elif not all(isinstance(x, Tensor) for x in (*one, *other)):
+            raise Fails(f"{path} changes while frames are fed, and is not understood")
+        elif not one[0].is_floating_point():
+            if any(x.numel() != 1 or x.is_complex() or x.dtype == torch.bool for x in (*one, *other)):
+                raise Fails(f"{path} changes while frames are fed, and is no tensor of floats")
+            self._add_count(path, [int(x) for x in one], [int(x) for x in other])
+        elif len({x.shape for x in one}) > 1:
+            self._add_list(path, one, other)
+        elif all(_alike(one[0], x) for x in one):
+            self.held.add(path)
+        elif all(_alike(x, y) for x, y in zip(one, other, strict=True)):
+            raise Fails(f"{path} changes with time, whatever the frames are")
+        else:
+            self.windows.add(path)
+
+    def _add_count(self, path: str, one: list[int], other: list[int]) -> None:
+        steps = {b - a for a, b in zip(one, one[1:], strict=False)}
+        if one != other or len(steps) != 1 or min(steps) <= 0:
+            raise Fails(f"{path} is a whole number that does not grow evenly")
+        self.counts[path] = steps.pop()
+
+    def _add_list(self, path: str, one: list[Tensor], other: list[Tensor]) -> None:
+        shapes = [x.shape for x in one]
+        moving = [i for i in range(one[0].dim()) if len({s[i] for s in shapes if len(s) == len(shapes[0])}) > 1]
+        if len({len(s) for s in shapes}) > 1 or len(moving) != 1 or [x.shape for x in other] != shapes:
+            raise Fails(f"{path} changes its shape, and is no list that grows")
+        axis = moving[0]
+        steps = {b[axis] - a[axis] for a, b in zip(shapes, shapes[1:], strict=False)}
+        if len(steps) != 1 or min(steps) <= 0:
+            raise Fails(f"{path} does not grow evenly")
+        for a, b in zip(one, one[1:], strict=False):
+            if not _alike(a, b.narrow(axis, 0, a.shape[axis])):
+                raise Fails(f"{path} grows, and what it held changes, or moves")
+        self.lists[path] = axis, steps.pop()
+
+    @property
+    def data(self) -> set[str]:
+        """Places whose content moves on with frames."""
+        return {*self.lists, *self.windows}
+
+    @property
+    def moving(self) -> set[str]:
+        """Places that are no weights."""
+        return self.data | self.held | set(self.counts)
+
+    def added(self, path: str, plain: dict[str, Any], changed: dict[str, Any]) -> bool:
+        """Whether what a step added here has changed."""
+        a, b = plain[path], changed.get(path)
+        if path in self.lists and isinstance(b, Tensor) and a.shape == b.shape:
+            axis, growth = self.lists[path]
+            a, b = (x.narrow(axis, x.shape[axis] - growth, growth) for x in (a, b))
+        return not _alike(a, b)
+
+
+def _overwrite(cells: list[Cell], path: str) -> None:
+    for cell in cells:
+        if cell.path == path:
+            with torch.no_grad():
+                cell.content.copy_(torch.randn(cell.content.shape, generator=torch.Generator().manual_seed(5)))
+
+
+def _copied(cells: list[Cell]) -> list[Cell]:
+    return [Cell(c.path, c.content.detach().clone() if isinstance(c.content, Tensor) else c.content, None) for c in cells]
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Bit by bit."""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.shape == b.shape and a.dtype == b.dtype and bool(torch.equal(a, b))
+    return type(a) is type(b) and (a is b or bool(a == b))
+
+
+def looked_at_under(session: Session[Any], growth: Growth, rows: int | None, views: bool, around: Any) -> None:
+    """The same under other conditions; Fails where steps are no longer the same program."""
+    Steps(session, growth.start, rows, around, views).growth()
+
+
+__all__ = ["Growth", "Steps", "growth_of", "induct", "looked_at_under", "AbstractContextManager"]

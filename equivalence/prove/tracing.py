@@ -1,0 +1,190 @@
+"""What a step does, as torch sees it: its operations in order, each with what it is given and what it gives.
+
+Two looks at the same step. *Operations* are those of torch's dispatcher: their tensors are numbered, so that two steps can
+be laid side by side. *Calls* are those of Python to torch: there a program asks for sizes, and may be given watched ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from coequal.equivalence.memory.sizes import plain, watched_size
+from coequal.equivalence.memory.watched import Uses
+
+Tensor = torch.Tensor
+SHAPES = {Tensor.shape.__get__, Tensor.size}  # type: ignore[attr-defined]
+HARMLESS = {  # questions whose answer is the same whatever the size of an axis is
+    *(Tensor.dim, Tensor.ndimension, Tensor.is_floating_point, Tensor.is_complex, Tensor.type, Tensor.get_device),
+    *(torch.is_floating_point, torch.is_complex, torch.is_tensor, torch.result_type, Tensor.element_size),
+    *(
+        getattr(Tensor, name).__get__
+        for name in ("dtype", "device", "ndim", "layout", "is_cuda", "is_meta", "is_sparse", "is_quantized", "is_mps")
+    ),
+    *(getattr(Tensor, name).__get__ for name in ("requires_grad", "grad_fn", "is_leaf", "is_nested", "itemsize", "grad")),
+}
+
+
+@dataclass(frozen=True)
+class Ref:
+    """The tensor of this number."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One of the dispatcher's: `given` holds Refs in place of tensors; tensors that it wrote to have new numbers."""
+
+    name: str
+    given: tuple
+    gives: tuple[int, ...]
+    writes: bool = False
+
+
+@dataclass
+class Step:
+    """All operations of one step; `sources` say what the tensors are that were there before, `shapes` those of all results."""
+
+    operations: list[Operation] = field(default_factory=list)
+    tensors: list[Tensor] = field(default_factory=list)  # by number, alive
+    shapes: list[tuple[int, ...]] = field(default_factory=list)  # of tensors, by number
+    values: dict[int, Tensor] = field(default_factory=dict)  # of whole numbers and flags, as they were
+    sources: dict[int, str] = field(default_factory=dict)
+    calls: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)  # the shapes that each call of Python gave
+    strange: list[str] = field(default_factory=list)  # what was asked of a growing size
+
+
+class Recorder:
+    """Steps of one stream. Tensors that are no frame, no memory and no result of the step are *outside*: weights."""
+
+    def __init__(self) -> None:
+        self.outside: dict[int, tuple[Tensor, int, str]] = {}  # by id: the tensor, its version, its name
+
+    @contextlib.contextmanager
+    def step(
+        self, named: dict[str, Tensor], growing: Callable[[int], dict[int, int]] | None = None, uses: Uses | None = None
+    ) -> Iterator[Step]:
+        """Record what happens inside. `named`: frames and memory, by name.
+
+        `growing`, `uses`: the sizes of these axes of a call's results, by the number of the call (-1: what is named), are watched.
+        """
+        step = Step()
+        operations = _Operations(step, self.outside, named)
+        calls = _Calls(step, growing, uses, named)
+        with operations, calls:
+            yield step
+
+
+class _Operations(TorchDispatchMode):
+    def __init__(self, step: Step, outside: dict[int, tuple[Tensor, int, str]], named: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.found, self.outside = step, outside
+        self.numbers: dict[int, int] = {}
+        for name, tensor in named.items():
+            self.found.sources[self._new(tensor)] = name
+
+    @classmethod
+    def ignore_compile_internals(cls) -> bool:
+        """Nothing is compiled here: torch need not import what would."""
+        return True
+
+    def _new(self, tensor: Tensor) -> int:
+        number = len(self.found.tensors)
+        self.numbers[id(tensor)] = number
+        self.found.tensors.append(tensor)
+        self.found.shapes.append(tuple(tensor.shape))
+        if not (tensor.is_floating_point() or tensor.is_complex() or tensor.is_meta):
+            self.found.values[number] = tensor.detach().clone()
+        return number
+
+    def _number(self, tensor: Tensor) -> int:
+        number = self.numbers.get(id(tensor))
+        if number is not None:
+            return number
+        _, version, name = self.outside.setdefault(
+            id(tensor), (tensor, _version(tensor), f"outside {len(self.outside)}")
+        )
+        number = self._new(tensor)
+        self.found.sources[number] = name if version == _version(tensor) else f"{name}, which is written to"
+        return number
+
+    def _given(self, thing: Any) -> Any:
+        if isinstance(thing, Tensor):
+            return Ref(self._number(thing))
+        if isinstance(thing, (list, tuple)):
+            return tuple(map(self._given, thing))
+        return thing
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        given = self._given((*args, *(part for item in sorted(kwargs.items()) for part in item)))
+        out = func(*args, **kwargs)
+        results = [x for x in (out if isinstance(out, (list, tuple)) else [out]) if isinstance(x, Tensor)]
+        writes = func._schema.is_mutable
+        gives = tuple(map(self._new, results))
+        self.found.operations.append(Operation(str(func.overloadpacket), given, gives, writes))
+        return out
+
+
+def _version(tensor: Tensor) -> int:
+    return -1 if tensor.is_inference() else tensor._version
+
+
+class _Calls(TorchFunctionMode):
+    def __init__(
+        self, step: Step, growing: Callable[[int], dict[int, int]] | None, uses: Uses | None, named: dict[str, Tensor]
+    ) -> None:
+        super().__init__()
+        self.found, self.growing, self.uses = step, growing, uses
+        self.axes: dict[int, dict[int, int]] = {}  # by id of a tensor
+        self.alive = list[Any]()
+        self._note(list(named.values()))
+
+    def _note(self, tensors: list[Tensor]) -> None:
+        """A call gave these, or they were there."""
+        number = len(self.found.calls)
+        self.found.calls.append(tuple(tuple(t.shape) for t in tensors))
+        self.alive += tensors
+        for place, tensor in enumerate(tensors):
+            self.axes[id(tensor)] = self.growing(number, place) if self.growing is not None else {}  # type: ignore[call-arg]
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        args, kwargs = plain(args), plain(kwargs or {})
+        out = func(*args, **kwargs)
+        parts = out if isinstance(out, (list, tuple)) and not isinstance(out, torch.Size) else [out]
+        tensors = [x for x in parts if isinstance(x, Tensor)]
+        if tensors:
+            self._note(tensors)
+            return out
+        if self.growing is None or out is None:
+            return out
+        axes = [self.axes.get(id(x), {}) for x in _tensors(args)]
+        if not any(axes) or func in HARMLESS:
+            return out
+        if func in SHAPES and len(axes) == 1:
+            return self._shape(out, axes[0], args[1] if len(args) > 1 else kwargs.get("dim"), args[0].dim())
+        self.found.strange.append(getattr(func, "__name__", str(func)))
+        return out
+
+    def _shape(self, out: Any, axes: dict[int, int], axis: Any, dims: int) -> Any:
+        """A shape, or one size of it, with watched sizes in the place of those that grow."""
+        assert self.uses is not None
+        if isinstance(out, int):
+            growth = axes.get(axis % dims)
+            return out if growth is None else watched_size(out, self.uses, growth)
+        return torch.Size(watched_size(n, self.uses, axes[i]) if i in axes else n for i, n in enumerate(out))
+
+
+def _tensors(thing: Any) -> Iterator[Tensor]:
+    if isinstance(thing, Tensor):
+        yield thing
+    elif isinstance(thing, (list, tuple)):
+        for part in thing:
+            yield from _tensors(part)

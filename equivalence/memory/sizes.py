@@ -116,6 +116,13 @@ class Size(_Node):
     def wrap_int(self, number: int) -> Plain:
         return Plain(number)
 
+    def is_nested_int(self) -> bool:
+        """Only who wants a hash asks."""
+        return True
+
+    def nested_int(self) -> int:
+        return int(self.counter._escape("a key"))
+
     def guard_int(self, file: str, line: int) -> int:
         """torch's own look, where it was not given the number itself."""
         return int(self.counter._escape("a number"))

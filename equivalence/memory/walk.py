@@ -156,7 +156,7 @@ class _Walk:
             self.found.cells.append(Cell(path, thing.content, None))
         elif kind is str and thing in ROUNDABOUT:
             raise Unobservable(f"{path} names {thing}")
-        elif kind in (*PLAIN, Counter, TensorCounter) or _is_number_of_numpy(thing) or _is_bare_member(thing):
+        elif kind in (*PLAIN, Counter, TensorCounter, torch.SymInt) or _is_number_of_numpy(thing) or _is_bare_member(thing):
             self.found.cells.append(Cell(path, thing, put))
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)

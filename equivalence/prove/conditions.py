@@ -21,6 +21,7 @@ from coequal.equivalence.compare.floats import Floats
 from coequal.equivalence.memory.parsed import watchable
 from coequal.equivalence.memory.walk import Cell, Unobservable, memory_of
 from coequal.equivalence.memory.watched import Uses
+from coequal.equivalence.prove.growing import Steps
 from coequal.equivalence.prove.premises import Fails, Induction, counter_of, passed
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player, StreamRaised
@@ -105,7 +106,10 @@ class _Run:
                 raise Fails(f"{path} goes on changing, which was not seen where it was watched")
         other, _ = self._looks(1)
         self._constants(early[-1], late[-1], _cells(other, self.session))
-        if self.found.counts:
+        if self.found.growing:
+            rows = self.session.batch if self.condition.rows is None else self.condition.rows
+            Steps(self.session, self.found.start, rows, self._around, views=self.condition.views).growth()
+        elif self.found.counts:
             self._watch()
 
     def _constants(self, early: list[Cell], late: list[Cell], other: list[Cell]) -> None:

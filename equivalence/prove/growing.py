@@ -7,7 +7,7 @@ bound that follows from the sums of the step are then compared over the field.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +31,7 @@ STARTS = (8, 16, 32, 64)  # frames after which steps are looked at
 SEEDS = (1, 2, 3)  # of frames
 STEPS = 3
 WINDOW = 64  # frames after which a window must have forgotten
+MOST = 256  # lengths more that are compared
 CHUNKS = (1, 2, 3)  # sizes of what is fed, in units
 FOLD = (
     "the clip function treats all lengths alike: its frame t depends on frames 1 to t, for every t in the same way, through"
@@ -112,7 +113,7 @@ class Steps:
     session: Session[Any]
     start: int
     rows: int | None = None
-    around: Any = nullcontext
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
     views: bool = False
     globals: set[str] = field(default_factory=set)
 
@@ -132,6 +133,8 @@ class Steps:
                 raise Fails("caches grow at different rates")
             program = uniform(runs, slopes.pop())
             self._watch(places, program, size)
+            if program.need > MOST:
+                raise Fails(f"{program.need} lengths more would have to be compared: its steps add up too many numbers")
             needs.append(program.need)
         self._ordered(places)
         lists, windows = sorted(places.lists), sorted(places.windows)
@@ -217,8 +220,7 @@ class Steps:
                 raise Fails("with its sizes watched the stream does something else") from None
             return {i: n - m for i, (m, n) in enumerate(zip(a, b, strict=False)) if m != n}
 
-        memory = memory_of(player.stream, self.session.subject.memory)
-        if memory.counts_types:
+        if memory_of(player.stream, self.session.subject.memory, graphs=True).counts_types:
             raise Fails("the stream asks for the types of objects: sizes cannot be watched")
         x = next(frames)
         try:
@@ -274,7 +276,7 @@ class Steps:
                 return
             for cell in cells:
                 if cell.path != path and isinstance(cell.content, Tensor) and cell.content.is_floating_point():
-                    cell.content.copy_(kept[cell.path])
+                    _write(cell.content, kept[cell.path])
         raise Fails(f"{path} depends on all frames, and does not grow: it is no window of the last ones")
 
 
@@ -364,8 +366,12 @@ class Places:
 def _overwrite(cells: list[Cell], path: str) -> None:
     for cell in cells:
         if cell.path == path:
-            with torch.no_grad():
-                cell.content.copy_(torch.randn(cell.content.shape, generator=torch.Generator().manual_seed(5)))
+            _write(cell.content, torch.randn(cell.content.shape, generator=torch.Generator().manual_seed(5)))
+
+
+def _write(tensor: Tensor, values: Tensor) -> None:
+    with torch.no_grad(), torch.inference_mode(tensor.is_inference()):
+        tensor.copy_(values)
 
 
 def _copied(cells: list[Cell]) -> list[Cell]:
@@ -377,11 +383,3 @@ def _alike(a: Any, b: Any) -> bool:
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return a.shape == b.shape and a.dtype == b.dtype and bool(torch.equal(a, b))
     return type(a) is type(b) and (a is b or bool(a == b))
-
-
-def looked_at_under(session: Session[Any], growth: Growth, rows: int | None, views: bool, around: Any) -> None:
-    """The same under other conditions; Fails where steps are no longer the same program."""
-    Steps(session, growth.start, rows, around, views).growth()
-
-
-__all__ = ["Growth", "Steps", "growth_of", "induct", "looked_at_under", "AbstractContextManager"]

@@ -31,6 +31,9 @@ HARMLESS = {  # questions whose answer is the same whatever the size of an axis 
 }
 
 
+MADE = "made "
+
+
 @dataclass(frozen=True)
 class Ref:
     """The tensor of this number."""
@@ -115,6 +118,12 @@ class _Operations(TorchDispatchMode):
         self.found.sources[number] = name if version == _version(tensor) else f"{name}, which is written to"
         return number
 
+    def _made(self, thing: Any) -> None:
+        """A tensor that Python has just made of numbers is nobody's."""
+        if isinstance(thing, Tensor) and id(thing) not in self.numbers and id(thing) not in self.outside:
+            made = sum(name.startswith(MADE) for name in self.found.sources.values())
+            self.found.sources[self._new(thing)] = f"{MADE}{made}"
+
     def _given(self, thing: Any) -> Any:
         if isinstance(thing, Tensor):
             return Ref(self._number(thing))
@@ -124,10 +133,17 @@ class _Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
+        if func._can_decompose() and torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"):
+            with self:  # in inference mode it comes whole
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
+        if func.overloadpacket is torch.ops.aten.lift_fresh:
+            self._made(args[0])
         given = self._given((*args, *(part for item in sorted(kwargs.items()) for part in item)))
         out = func(*args, **kwargs)
         results = [x for x in (out if isinstance(out, (list, tuple)) else [out]) if isinstance(x, Tensor)]
-        writes = func._schema.is_mutable
+        writes = func._schema.is_mutable and func.overloadpacket is not torch.ops.aten.detach_
         gives = tuple(map(self._new, results))
         self.found.operations.append(Operation(str(func.overloadpacket), given, gives, writes))
         return out
@@ -156,6 +172,8 @@ class _Calls(TorchFunctionMode):
             self.axes[id(tensor)] = self.growing(number, place) if self.growing is not None else {}  # type: ignore[call-arg]
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if func is Tensor.__getitem__ and self.growing is not None:
+            self._ends(args[0], args[1])
         args, kwargs = plain(args), plain(kwargs or {})
         out = func(*args, **kwargs)
         parts = out if isinstance(out, (list, tuple)) and not isinstance(out, torch.Size) else [out]
@@ -172,6 +190,20 @@ class _Calls(TorchFunctionMode):
             return self._shape(out, axes[0], args[1] if len(args) > 1 else kwargs.get("dim"), args[0].dim())
         self.found.strange.append(getattr(func, "__name__", str(func)))
         return out
+
+    def _ends(self, tensor: Tensor, index: Any) -> None:
+        """torch drops slices that end behind the last term, and nobody below sees them."""
+        parts = list(index) if isinstance(index, tuple) else [index]
+        taken = [p for p in parts if p is not None and p is not Ellipsis]
+        if Ellipsis in [p for p in parts if p is Ellipsis]:
+            behind = len([p for p in parts[parts.index(Ellipsis) + 1 :] if p is not None])
+            places = [*range(len(taken) - behind), *range(tensor.dim() - behind, tensor.dim())]
+        else:
+            places = list(range(len(taken)))
+        for axis, part in zip(places, taken, strict=True):
+            if axis in self.axes.get(id(tensor), {}) and type(part) is slice and type(part.stop) is int:
+                if part.stop > tensor.shape[axis]:
+                    self.found.strange.append(f"a slice to {part.stop}")
 
     def _shape(self, out: Any, axes: dict[int, int], axis: Any, dims: int) -> Any:
         """A shape, or one size of it, with watched sizes in the place of those that grow."""

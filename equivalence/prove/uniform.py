@@ -16,11 +16,13 @@ from typing import Any
 import torch
 
 from coequal.equivalence.prove.premises import Fails
+from coequal.equivalence.prove.tracing import MADE as MADE_OF_NUMBERS
 from coequal.equivalence.prove.tracing import Operation, Ref, Step
 from coequal.proofs.theorems.growth import settled
 
 Tensor = torch.Tensor
 CONSTANT, SETTLED, LINEAR, TURNED, DATA = "constant", "settled", "linear", "turned", "data"
+VISIBLE = 2.0**-42  # relative: constants that agree in 48 bits count as one
 WIDE = (torch.int64, torch.float64, torch.float32)  # formats of positions that are what they stand for
 END = 2**63 - 1  # of a slice that has none
 
@@ -148,6 +150,19 @@ def _sources(found: Uniform) -> None:
         found.kinds[number] = CONSTANT if name.startswith("outside") else DATA
         if name.startswith("count "):
             found.kinds[number] = LINEAR
+        elif name.startswith(MADE_OF_NUMBERS):
+            found.kinds[number] = _made(found, number)
+
+
+def _made(found: Uniform, number: int) -> str:
+    """Of a tensor that Python made of numbers: the same each time, or positions."""
+    a, b, c = (step.tensors[number].detach() for step in found.steps)
+    if a.shape == b.shape == c.shape and a.dtype == b.dtype == c.dtype:
+        if torch.equal(a, b) and torch.equal(b, c):
+            return CONSTANT
+        if a.dtype == torch.int64 and torch.equal(b - a, c - b):
+            return LINEAR
+    raise Fails("a tensor of numbers that do not grow evenly")
 
 
 def _refs(thing: Any) -> Iterator[int]:
@@ -174,14 +189,44 @@ def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int) ->
                 raise Fails(f"{first.name}: an axis does not grow evenly ({a}, {b}, {c})")
     kinds = [found.kind(n) for n in given]
     if any(axes.values()) or any(axis == 0 for axis in axes.values()) or moving or {LINEAR, TURNED, SETTLED} & set(kinds):
-        rule = _Rule(found, name.removesuffix("_") if first.writes else name, operations, given, axes, moving)
+        rule = _Rule(found, name.removesuffix("_") if name == "detach_" or first.writes else name, operations, given, axes, moving)
         kind = rule.kind()
     else:
         kind = DATA if DATA in kinds and name not in LIKE else CONSTANT
+    if kind in (LINEAR, TURNED):
+        for number in first.gives:
+            _seen_to_move(found, number)
     degree = _degree(found, name, first, given, kinds)
     for number in first.gives:
         found.kinds[number] = kind
         found.degrees[number] = degree if kind == DATA else 0
+
+
+def _seen_to_move(found: Uniform, number: int) -> None:
+    """What moves with a position by less than constants are known by may yet move far: its floats must show that it does."""
+    axis = found.axis(number)
+    values = [step.tensors[number].detach() for step in found.steps]
+    if not values[0].is_floating_point() or not values[0].numel():
+        return
+    size = values[0].shape[axis] if axis is not None else 0
+    first, last = (torch.stack([_cut(v, axis, size, end) for v in values]) for end in (0, -1))
+    moves = _moves(first, 0)
+    if axis is not None:
+        moves = moves and (_moves(last, 0) or _stays(last, 0)) or (_stays(first, 0) and _moves(last, 0))
+        moves = moves and (_moves(first, axis + 1) or _stays(first, axis + 1))
+    if not moves:
+        raise Fails("a function of positions that hardly moves: what becomes of it later is not seen")
+
+
+def _moves(rows: Tensor, axis: int) -> bool:
+    """Whether each number differs from the next one along this axis by more than constants may."""
+    size = rows.shape[axis] - 1
+    greater = torch.maximum(rows.narrow(axis, 0, size).abs(), rows.narrow(axis, 1, size).abs())
+    return bool((rows.diff(dim=axis).abs() > VISIBLE * greater).all())
+
+
+def _stays(rows: Tensor, axis: int) -> bool:
+    return bool((rows.diff(dim=axis) == 0).all())
 
 
 def _degree(found: Uniform, name: str, operation: Operation, given: list[int], kinds: list[str]) -> int:
@@ -385,7 +430,8 @@ class _Rule:
             if len(self.growing) > 1 and self.axes[self.output] == self._axis(numbers, 0, first):
                 raise self.fails("two caches one behind the other")
         elif axis is None:
-            return
+            if self.moving and self.name != "expand":
+                raise self.fails("a place in a table that moves on")
         elif self.name in ("split", "split_with_sizes", "chunk", "unbind"):
             if axis == self._axis(numbers, 0 if self.name == "unbind" else 1, first):
                 raise self.fails("a cache is taken apart")

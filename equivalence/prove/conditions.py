@@ -108,7 +108,7 @@ class _Run:
         self._constants(early[-1], late[-1], _cells(other, self.session))
         if self.found.growing:
             rows = self.session.batch if self.condition.rows is None else self.condition.rows
-            Steps(self.session, self.found.start, rows, self._around, views=self.condition.views).growth()
+            Steps(self.session, self.found.start, rows, self._around, views=self.condition.views, again=True).growth()
         elif self.found.counts:
             self._watch()
 

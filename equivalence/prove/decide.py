@@ -183,9 +183,12 @@ def _induction(exact: FieldSession, budget: Budget, known: Induction | None, gro
 def _growth(session: Session, budget: Budget) -> growing.Growth | None:
     """Of caches, where the clip function looks at all earlier frames; None: that is not where the proof goes."""
     subject, field = session.subject, session.facts.timing.receptive_field
-    if subject.clip_state is not None or subject.window is not None or field is None or not math.isinf(field):
+    if subject.clip_state is not None or subject.window is not None or not_for_all(session) is not None:
         return None
-    return growing.growth_of(session, budget) if not_for_all(session) is None else None
+    if field is not None and not math.isinf(field):
+        return None
+    found = growing.growth_of(session, budget)
+    return found if field is not None or not found.fails else None  # where the field is not known, it may be finite
 
 
 def not_for_all(exact: Session) -> str | None:
@@ -195,7 +198,6 @@ def not_for_all(exact: Session) -> str | None:
         f"positions are fed in `{subject.positions}`: only those that were fed were seen": subject.positions is not None,
         f"`{subject.valid}` says what is padding: only the paddings that were drawn were seen": subject.valid is not None,
         "frames are fed again: only the lengths that were compared were seen": plan.ahead > 0 or plan.whole,
-        f"the subject's streams end after {plan.longest} frames": plan.longest is not None,
         "streams live one at a time, and cannot be compared while they run": exact.alone,
     }
     return next((why for why, is_so in reasons.items() if is_so), None)

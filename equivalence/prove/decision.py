@@ -183,7 +183,8 @@ class Decision:
         induction, alone = self.induction, self.only is not None
         self.lengths = sorted({e.length for e in self.compared if e.chunks is None or alone})
         every = induction.holds and not self.patterns
-        self.horizon = "all" if every else gap_free(session, self.lengths, only=alone)
+        whole = session.plan.longest or "all"  # where streams end: all that there are
+        self.horizon = whole if every else gap_free(session, self.lengths, only=alone)
         self.state, self.globals = induction.says, induction.globals
         if induction.holds and self.patterns:
             self.state = "where integer inputs are equal to a constant is known for the lengths that were compared"

@@ -29,6 +29,7 @@ from coequal.subjects.inputs import Tree, leaves_of
 Tensor = torch.Tensor
 STARTS = (8, 16, 32, 64)  # frames after which steps are looked at
 SEEDS = (1, 2, 3)  # of frames
+MORE = (4, 5, 6, 7)  # where frames are whole numbers, which may be the same by chance
 STEPS = 3
 WINDOW = 64  # frames after which a window must have forgotten
 MOST = 256  # lengths more that are compared
@@ -60,7 +61,10 @@ def growth_of(session: Session[Any], budget: Budget) -> Growth:
         if budget.spent:
             return found
         try:
-            return Steps(session, session.plan.legal(start)).growth()
+            growth = Steps(session, session.plan.legal(start), 1 if session.takes(1) else None).growth()
+            if growth.need > MOST:
+                raise Fails(f"{growth.need} lengths more would have to be compared: its steps add up too many numbers")
+            return growth
         except (Fails, Unobservable, StreamRaised) as error:
             found = Growth(fails=str(error))
     return found
@@ -115,6 +119,7 @@ class Steps:
     rows: int | None = None
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     views: bool = False
+    again: bool = False  # it was looked at before, under other conditions
     globals: set[str] = field(default_factory=set)
 
     def growth(self) -> Growth:
@@ -127,20 +132,25 @@ class Steps:
         sizes = [n * unit for n in units if self.session.plan.allows((*self._cut(self.start), n * unit))]
         needs = []
         for size in sizes:
-            runs = [self._run(places, size, seed) for seed in SEEDS]
+            runs = [self._run(places, size, seed) for seed in self._seeds()]
             slopes = {axis[1] * size // unit for axis in places.lists.values()}
             if len(slopes) != 1:
                 raise Fails("caches grow at different rates")
             program = uniform(runs, slopes.pop())
             self._watch(places, program, size)
-            if program.need > MOST:
-                raise Fails(f"{program.need} lengths more would have to be compared: its steps add up too many numbers")
-            needs.append(program.need)
-        self._ordered(places)
+            needs.append(program.need * unit // size)  # each frame of a chunk has sums of its own
+        if not self.again:
+            self._ordered(places)
         lists, windows = sorted(places.lists), sorted(places.windows)
         return Growth(self.start, max(needs), lists, windows, dict(places.counts), sorted(self.globals))
 
     # -- streams that have run ------------------------------------------------------------------------------------------------
+
+    def _seeds(self) -> tuple[int, ...]:
+        leaves = leaves_of(self.session.subject.example).values()
+        if all(leaf.is_floating_point() for leaf in leaves):
+            return SEEDS[: 2 if self.again else None]
+        return SEEDS[:1] if self.again else (*SEEDS, *MORE)
 
     def _cut(self, length: int) -> list[int]:
         unit = self.session.plan.unit

@@ -20,6 +20,7 @@ from coequal.equivalence.memory.watched import Uses
 
 Tensor = torch.Tensor
 SHAPES = {Tensor.shape.__get__, Tensor.size}  # type: ignore[attr-defined]
+COUNTS = {Tensor.numel, Tensor.nelement, torch.numel}
 HARMLESS = {  # questions whose answer is the same whatever the size of an axis is
     *(Tensor.dim, Tensor.ndimension, Tensor.is_floating_point, Tensor.is_complex, Tensor.type, Tensor.get_device),
     *(torch.is_floating_point, torch.is_complex, torch.is_tensor, torch.result_type, Tensor.element_size),
@@ -188,6 +189,10 @@ class _Calls(TorchFunctionMode):
             return out
         if func in SHAPES and len(axes) == 1:
             return self._shape(out, axes[0], args[1] if len(args) > 1 else kwargs.get("dim"), args[0].dim())
+        if func in COUNTS and len(axes) == 1 and len(axes[0]) == 1:
+            ((axis, growth),) = axes[0].items()
+            assert self.uses is not None
+            return watched_size(out, self.uses, growth * (out // args[0].shape[axis]))
         self.found.strange.append(getattr(func, "__name__", str(func)))
         return out
 

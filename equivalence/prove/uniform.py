@@ -39,10 +39,11 @@ ELEMENTWISE = {
 }
 LIKE = {"zeros_like", "ones_like", "full_like", "empty_like"}
 FREE = {  # functions of a number that say nothing of its degree
-    *("neg", "sqrt", "rsqrt", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log1p", "relu", "sigmoid", "tanh", "elu", "abs"),
+    *("sqrt", "rsqrt", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log1p", "relu", "sigmoid", "tanh", "elu", "abs"),
     *("celu", "leaky_relu", "softplus", "hardtanh", "sin", "cos", "erf", "clamp", "clamp_min", "clamp_max", "maximum", "minimum"),
     *("amax", "amin", "log_sigmoid_forward", "logsumexp"),
 }
+SQUARES = {"native_layer_norm", "_fused_rms_norm", "rms_norm", "pow", "square"}
 LOGICAL = {"logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not", "bitwise_xor"}
 COMPARED = {"lt", "le", "gt", "ge", "eq", "ne"}
 SUMMED = {"sum", "mean", "amax", "amin", "logsumexp"}
@@ -68,11 +69,12 @@ class Uniform:
     kinds: dict[int, str] = field(default_factory=dict)  # of tensors, by number
     degrees: dict[int, int] = field(default_factory=dict)  # how often positions were multiplied into data
     sums: int = 0  # numbers that are added up over terms
+    degree: int = 0  # the greatest that was met
 
     @property
     def need(self) -> int:
         """So many lengths tell all: sums fill their space, and polynomials in positions that vanish are zero."""
-        return self.sums + 2 * max(self.degrees.values(), default=0)
+        return self.sums + 2 * max(self.degree, *self.degrees.values(), 0)  # a turned number is two: it and its inverse
 
     def axis(self, number: int) -> int | None:
         """The axis of this tensor that grows; Fails where more than one does."""
@@ -106,7 +108,7 @@ def uniform(runs: list[list[Step]], slope: int) -> Uniform:
     for operations in zip(*(step.operations for step in steps), strict=True):
         _operation(found, operations, slope)
     for number, kind in found.kinds.items():
-        if kind == DATA:
+        if kind == DATA and len(runs) > 1:
             _no_count(found, number, [[step.tensors[number] for step in run] for run in runs])
     return found
 
@@ -230,23 +232,31 @@ def _stays(rows: Tensor, axis: int) -> bool:
 
 
 def _degree(found: Uniform, name: str, operation: Operation, given: list[int], kinds: list[str]) -> int:
-    """Of positions in data: how many factors of them a number of the result has at most."""
+    """Of positions in data: how many factors of them a number of the result has at most. Functions give numbers of their own,
+    which have none: there it is their arguments that count.
+    """
     own = [found.degrees.get(n, 0) for n in given]
     met = any(kind in (LINEAR, TURNED) for kind in kinds) and DATA in kinds
     degree = sum(own) + met
-    if not degree or name in MOVED | RESHAPED:
+    if degree and name not in MOVED | RESHAPED:
+        found.degree = max(found.degree, 2 * degree if name in SQUARES or name.startswith(("native_", "_native_")) else degree)
+    if not degree or name in MOVED | RESHAPED or name in ("add", "sub", "rsub", "where", "masked_fill", "sum", "mean", "neg"):
         return max(own, default=0) + met
-    if name in ("add", "sub", "rsub", "where", "masked_fill", "cat", "sum", "mean", *FREE):
-        return max(own) + met
+    if name in FREE | WEIGHED:
+        return 0
+    if name in ATTENTION:
+        return found.degrees.get(given[2], 0)
     if name in ("prod", "cumprod"):
         return degree * max(found.steps[0].shapes[given[0]], default=1)
     if name in ("pow", "square", "float_power"):
         powers = [abs(x) for x in operation.given if type(x) in (int, float)]
         return degree * max(2, *(math.ceil(x) for x in powers)) if powers else 2 * degree
-    if name in NORMED or name.startswith(("native_", "_native_", "var", "std", "linalg_vector_norm")):
+    if name in NORMED or name.startswith(("native_", "_native_")) or name in ("silu", "gelu", "mish", "hardswish"):
+        return max(own)
+    if name in MULTIPLIED or name in ("mul", "div", "addcmul", "addcdiv", "lerp", "convolution"):
+        return degree
+    if name.startswith(("var", "std", "linalg_vector_norm")):
         return 2 * degree
-    if name in (*MULTIPLIED, *ATTENTION, *WEIGHED, "mul", "div", "addcmul", "addcdiv", "lerp", "convolution", "silu", "gelu"):
-        return degree if name not in ("silu", "gelu") else 2 * degree
     raise Fails(f"aten.{name}: what it makes of a position in data is not known")
 
 
@@ -398,7 +408,7 @@ class _Rule:
     def made(self) -> str:
         """Positions in order, or constants as many as there are."""
         if not self.moving:
-            raise self.fails("it makes more of them, and is given the same")
+            return CONSTANT
         if self.name == "arange":
             steps = [numbers[2] for numbers in self._numbers() if len(numbers) > 2 and type(numbers[2]) is int]
             if len(set(steps)) > 1:
@@ -512,6 +522,8 @@ class _Rule:
     def attention(self) -> None:
         """Queries that do not grow, keys and values that do; masks are given, not implied."""
         query, *others = self.given[:3]
+        if not self.growing:
+            return
         if self.axes[query] is not None or any(self.axes[n] is None for n in others):
             raise self.fails("queries that grow, or keys that do not")
         given = self.operations[0].given
@@ -519,7 +531,8 @@ class _Rule:
             raise self.fails("its mask is implied by sizes")
         if self.moving or any(self.found.kind(n) == LINEAR for n in self.given):
             raise self.fails("a size or position is used as a number")
-        self.found.sums += sum(math.prod(self.found.steps[0].shapes[n]) for n in (query, self.output))
+        rows, weighed = self.found.steps[0].shapes[query][:-1], self.found.steps[0].shapes[self.output]
+        self.found.sums += math.prod(rows) + math.prod(weighed)
 
     def normed(self) -> None:
         """Over axes that do not grow."""

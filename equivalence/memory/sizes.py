@@ -161,7 +161,15 @@ def _method(name: str) -> Callable[[Any, Any], Any]:
 
 
 _REFLECTED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
-_NAMES = {"add": "add", "sub": "sub", "mul": "mul", "mod": "mod", "python_mod": "mod", "int_floordiv": "floordiv", "floordiv": "floordiv"}
+_NAMES = {
+    "add": "add",
+    "sub": "sub",
+    "mul": "mul",
+    "mod": "mod",
+    "python_mod": "mod",
+    "int_floordiv": "floordiv",
+    "floordiv": "floordiv",
+}
 _NAMES |= {name: name for name in _REFLECTED}
 for _name, _python in _NAMES.items():
     setattr(Size, _name, _method(_python))

@@ -7,6 +7,7 @@ bound that follows from the sums of the step are then compared over the field.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from coequal.equivalence.run.session import Session
 from coequal.subjects.inputs import Tree, leaves_of
 
 Tensor = torch.Tensor
-STARTS = (8, 16, 32, 64)  # frames after which steps are looked at
+STARTS = (8, 48)  # frames after which steps are looked at
 SEEDS = (1, 2, 3)  # of frames
 MORE = (4, 5, 6, 7)  # where frames are whole numbers, which may be the same by chance
 STEPS = 3
@@ -144,7 +145,7 @@ class Steps:
         lists, windows = sorted(places.lists), sorted(places.windows)
         return Growth(self.start, max(needs), lists, windows, dict(places.counts), sorted(self.globals))
 
-    # -- streams that have run ------------------------------------------------------------------------------------------------
+    # -- streams that have run -----------------------------------------------------------------------------------------
 
     def _seeds(self) -> tuple[int, ...]:
         leaves = leaves_of(self.session.subject.example).values()
@@ -178,7 +179,7 @@ class Steps:
         self.globals |= set(memory.globals)
         return [*memory.cells, *memory.libraries]
 
-    # -- what is remembered ------------------------------------------------------------------------------------------------
+    # -- what is remembered --------------------------------------------------------------------------------------------
 
     def _places(self) -> Places:
         looks = []
@@ -191,7 +192,7 @@ class Steps:
             looks.append(look)
         return Places.of(looks)
 
-    # -- one program ---------------------------------------------------------------------------------------------------------
+    # -- one program ---------------------------------------------------------------------------------------------------
 
     def _run(self, places: Places, size: int, seed: int) -> list[Step]:
         player, frames = self._fed(seed, size)
@@ -239,7 +240,9 @@ class Steps:
         except StreamRaised as error:
             raise Fails(f"with its sizes watched the stream raises: {error}") from None
         if uses.escapes or step.strange:
-            raise Fails(f"the stream uses the size of a cache itself: as {', '.join(sorted({*uses.escapes, *step.strange}))}")
+            raise Fails(
+                f"the stream uses the size of a cache itself: as {', '.join(sorted({*uses.escapes, *step.strange}))}"
+            )
         passed(uses)
         if step.calls != first.calls:
             raise Fails("with its sizes watched the stream does something else")
@@ -247,7 +250,7 @@ class Steps:
             if cell.path in counts and not (isinstance(cell.content, torch.SymInt) and isinstance(cell.content.node, Size)):
                 raise Fails(f"{cell.path} counts frames, and a watched number does not stay there")
 
-    # -- what depends on what ------------------------------------------------------------------------------------------------
+    # -- what depends on what ------------------------------------------------------------------------------------------
 
     def _ordered(self, places: Places) -> None:
         """Other numbers in one place of the memory at a time: which others change by them in a step."""
@@ -335,7 +338,7 @@ class Places:
             self.windows.add(path)
 
     def _add_count(self, path: str, one: list[int], other: list[int]) -> None:
-        steps = {b - a for a, b in zip(one, one[1:], strict=False)}
+        steps = {b - a for a, b in itertools.pairwise(one)}
         if one != other or len(steps) != 1 or min(steps) <= 0:
             raise Fails(f"{path} is a whole number that does not grow evenly")
         self.counts[path] = steps.pop()
@@ -346,10 +349,10 @@ class Places:
         if len({len(s) for s in shapes}) > 1 or len(moving) != 1 or [x.shape for x in other] != shapes:
             raise Fails(f"{path} changes its shape, and is no list that grows")
         axis = moving[0]
-        steps = {b[axis] - a[axis] for a, b in zip(shapes, shapes[1:], strict=False)}
+        steps = {b[axis] - a[axis] for a, b in itertools.pairwise(shapes)}
         if len(steps) != 1 or min(steps) <= 0:
             raise Fails(f"{path} does not grow evenly")
-        for a, b in zip(one, one[1:], strict=False):
+        for a, b in itertools.pairwise(one):
             if not _alike(a, b.narrow(axis, 0, a.shape[axis])):
                 raise Fails(f"{path} grows, and what it held changes, or moves")
         self.lists[path] = axis, steps.pop()

@@ -54,7 +54,7 @@ class Operation:
 
 @dataclass
 class Step:
-    """All operations of one step; `sources` say what the tensors are that were there before, `shapes` those of all results."""
+    """All operations of one step; `sources` say what the tensors are that were there before."""
 
     operations: list[Operation] = field(default_factory=list)
     tensors: list[Tensor] = field(default_factory=list)  # by number, alive
@@ -73,11 +73,11 @@ class Recorder:
 
     @contextlib.contextmanager
     def step(
-        self, named: dict[str, Tensor], growing: Callable[[int], dict[int, int]] | None = None, uses: Uses | None = None
+        self, named: dict[str, Tensor], growing: Callable[[int, int], dict[int, int]] | None = None, uses: Uses | None = None
     ) -> Iterator[Step]:
         """Record what happens inside. `named`: frames and memory, by name.
 
-        `growing`, `uses`: the sizes of these axes of a call's results, by the number of the call (-1: what is named), are watched.
+        `growing`, `uses`: the sizes of these axes are watched, given the number of a call and the place of its result.
         """
         step = Step()
         operations = _Operations(step, self.outside, named)
@@ -112,9 +112,7 @@ class _Operations(TorchDispatchMode):
         number = self.numbers.get(id(tensor))
         if number is not None:
             return number
-        _, version, name = self.outside.setdefault(
-            id(tensor), (tensor, _version(tensor), f"outside {len(self.outside)}")
-        )
+        _, version, name = self.outside.setdefault(id(tensor), (tensor, _version(tensor), f"outside {len(self.outside)}"))
         number = self._new(tensor)
         self.found.sources[number] = name if version == _version(tensor) else f"{name}, which is written to"
         return number
@@ -134,7 +132,9 @@ class _Operations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
-        if func._can_decompose() and torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"):
+        if func._can_decompose() and torch._C._dispatch_has_kernel_for_dispatch_key(
+            func.name(), "CompositeImplicitAutograd"
+        ):
             with self:  # in inference mode it comes whole
                 parts = func.decompose(*args, **kwargs)
             if parts is not NotImplemented:
@@ -156,7 +156,7 @@ def _version(tensor: Tensor) -> int:
 
 class _Calls(TorchFunctionMode):
     def __init__(
-        self, step: Step, growing: Callable[[int], dict[int, int]] | None, uses: Uses | None, named: dict[str, Tensor]
+        self, step: Step, growing: Callable[[int, int], dict[int, int]] | None, uses: Uses | None, named: dict[str, Tensor]
     ) -> None:
         super().__init__()
         self.found, self.growing, self.uses = step, growing, uses
@@ -170,7 +170,7 @@ class _Calls(TorchFunctionMode):
         self.found.calls.append(tuple(tuple(t.shape) for t in tensors))
         self.alive += tensors
         for place, tensor in enumerate(tensors):
-            self.axes[id(tensor)] = self.growing(number, place) if self.growing is not None else {}  # type: ignore[call-arg]
+            self.axes[id(tensor)] = self.growing(number, place) if self.growing is not None else {}
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         if func is Tensor.__getitem__ and self.growing is not None:
@@ -206,9 +206,9 @@ class _Calls(TorchFunctionMode):
         else:
             places = list(range(len(taken)))
         for axis, part in zip(places, taken, strict=True):
-            if axis in self.axes.get(id(tensor), {}) and type(part) is slice and type(part.stop) is int:
-                if part.stop > tensor.shape[axis]:
-                    self.found.strange.append(f"a slice to {part.stop}")
+            ends = axis in self.axes.get(id(tensor), {}) and type(part) is slice and type(part.stop) is int
+            if ends and part.stop > tensor.shape[axis]:
+                self.found.strange.append(f"a slice to {part.stop}")
 
     def _shape(self, out: Any, axes: dict[int, int], axis: Any, dims: int) -> Any:
         """A shape, or one size of it, with watched sizes in the place of those that grow."""
@@ -216,7 +216,8 @@ class _Calls(TorchFunctionMode):
         if isinstance(out, int):
             growth = axes.get(axis % dims)
             return out if growth is None else watched_size(out, self.uses, growth)
-        return torch.Size(watched_size(n, self.uses, axes[i]) if i in axes else n for i, n in enumerate(out))
+        sizes: list[Any] = [watched_size(n, self.uses, axes[i]) if i in axes else n for i, n in enumerate(out)]
+        return torch.Size(sizes)
 
 
 def _tensors(thing: Any) -> Iterator[Tensor]:

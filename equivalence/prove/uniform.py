@@ -8,93 +8,28 @@ or with what they have passed, and turned (cosine, sine, exponential). See `proo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
+from coequal.equivalence.prove.folds import (
+    CONSTANT,
+    DATA,
+    LIKE,
+    LINEAR,
+    SETTLED,
+    TURNED,
+    Rule,
+    Uniform,
+    degree_of,
+    part_of,
+    seen_to_move,
+)
 from coequal.equivalence.prove.premises import Fails
-from coequal.equivalence.prove.tracing import MADE as MADE_OF_NUMBERS
-from coequal.equivalence.prove.tracing import Operation, Ref, Step
-from coequal.proofs.theorems.growth import settled
+from coequal.equivalence.prove.tracing import MADE, Operation, Ref, Step
 
 Tensor = torch.Tensor
-CONSTANT, SETTLED, LINEAR, TURNED, DATA = "constant", "settled", "linear", "turned", "data"
-VISIBLE = 2.0**-42  # relative: constants that agree in 48 bits count as one
-WIDE = (torch.int64, torch.float64, torch.float32)  # formats of positions that are what they stand for
-END = 2**63 - 1  # of a slice that has none
-
-RESHAPED = {"view", "_unsafe_view", "reshape", "_reshape_alias", "unflatten", "flatten"}
-MOVED = {
-    *("alias", "detach", "clone", "_to_copy", "contiguous", "lift_fresh", "transpose", "t", "permute", "unsqueeze", "squeeze"),
-    *("expand", "movedim", "select", "slice", "cat", "stack", "split", "split_with_sizes", "chunk", "unbind", "_conj"),
-}
-ELEMENTWISE = {
-    *("add", "sub", "rsub", "mul", "div", "neg", "pow", "square", "sqrt", "rsqrt", "reciprocal", "exp", "exp2", "expm1", "log"),
-    *("log2", "log1p", "relu", "silu", "gelu", "sigmoid", "tanh", "elu", "celu", "leaky_relu", "softplus", "hardtanh", "mish"),
-    *("hardsigmoid", "hardswish", "abs", "sin", "cos", "erf", "where", "masked_fill", "maximum", "minimum", "clamp", "lerp"),
-    *("clamp_min", "clamp_max", "addcmul", "addcdiv", "log_sigmoid_forward"),
-}
-LIKE = {"zeros_like", "ones_like", "full_like", "empty_like"}
-FREE = {  # functions of a number that say nothing of its degree
-    *("sqrt", "rsqrt", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log1p", "relu", "sigmoid", "tanh", "elu", "abs"),
-    *("celu", "leaky_relu", "softplus", "hardtanh", "sin", "cos", "erf", "clamp", "clamp_min", "clamp_max", "maximum", "minimum"),
-    *("amax", "amin", "log_sigmoid_forward", "logsumexp"),
-}
-SQUARES = {"native_layer_norm", "_fused_rms_norm", "rms_norm", "pow", "square"}
-LOGICAL = {"logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not", "bitwise_xor"}
-COMPARED = {"lt", "le", "gt", "ge", "eq", "ne"}
-SUMMED = {"sum", "mean", "amax", "amin", "logsumexp"}
-WEIGHED = {"_softmax", "_log_softmax", "_safe_softmax"}
-MULTIPLIED = {"mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1, "mv": 0, "addmv": 1, "dot": 0}
-ATTENTION = {
-    "_scaled_dot_product_flash_attention_for_cpu",
-    "_scaled_dot_product_flash_attention",
-    "_scaled_dot_product_efficient_attention",
-    "_scaled_dot_product_cudnn_attention",
-    "_fused_sdp_choice",
-}
-NORMED = {"native_layer_norm", "_fused_rms_norm", "rms_norm"}
-MADE = {"arange", "full", "zeros", "ones", "empty", "scalar_tensor", "new_zeros", "new_ones", "new_full", "new_empty"}
-STILL = {"fill", "zero", "copy"}  # writes of what has no growing axis and no position
-
-
-@dataclass
-class Uniform:
-    """Three steps that are the same program."""
-
-    steps: list[Step]
-    kinds: dict[int, str] = field(default_factory=dict)  # of tensors, by number
-    degrees: dict[int, int] = field(default_factory=dict)  # how often positions were multiplied into data
-    sums: int = 0  # numbers that are added up over terms
-    degree: int = 0  # the greatest that was met
-
-    @property
-    def need(self) -> int:
-        """So many lengths tell all: sums fill their space, and polynomials in positions that vanish are zero."""
-        return self.sums + 2 * max(self.degree, *self.degrees.values(), 0)  # a turned number is two: it and its inverse
-
-    def axis(self, number: int) -> int | None:
-        """The axis of this tensor that grows; Fails where more than one does."""
-        a, b, c = (step.shapes[number] for step in self.steps)
-        if len({len(a), len(b), len(c)}) > 1:
-            raise Fails("a tensor of the step has more axes later")
-        moving = [i for i, sizes in enumerate(zip(a, b, c, strict=True)) if len(set(sizes)) > 1]
-        if len(moving) > 1:
-            raise Fails("a tensor of the step grows along two axes")
-        return moving[0] if moving else None
-
-    def size(self, number: int) -> int:
-        """Of the growing axis, at the first of the steps."""
-        axis = self.axis(number)
-        assert axis is not None
-        return self.steps[0].shapes[number][axis]
-
-    def kind(self, number: int) -> str:
-        """Of what the tensor holds."""
-        return self.kinds[number]
 
 
 def uniform(runs: list[list[Step]], slope: int) -> Uniform:
@@ -121,18 +56,13 @@ def _no_count(found: Uniform, number: int, runs: list[list[Tensor]]) -> None:
     size = min(t.shape[axis] for run in runs for t in run) if axis is not None else 0
     ends = (0, -1) if axis is not None else (0,)
     for end in ends:
-        cut = [[_cut(t, axis, size, end) for t in run] for run in runs]
+        cut = [[part_of(t, axis, size, end) for t in run] for run in runs]
         whole = torch.stack([torch.stack(run) for run in cut])  # runs, steps, ...
         room = 1e-9 * whole.abs().amax((0, 1))
         fixed = ((whole - whole[:1]).abs() <= room).all(0).all(0) & (room > 0)
         moves = ((whole - whole[:, :1]).abs() > room).any(0).any(0)
         if bool((fixed & (moves if not found.degrees.get(number) else torch.ones_like(moves))).any()):
             raise Fails("a number that frames do not change grows with the cache, and is computed with as if it were data")
-
-
-def _cut(tensor: Tensor, axis: int | None, size: int, end: int) -> Tensor:
-    tensor = tensor.detach().to(torch.complex128 if tensor.is_complex() else torch.float64)
-    return tensor if axis is None else tensor.narrow(axis, tensor.shape[axis] - size if end else 0, size)
 
 
 def _list(counts: set[int]) -> str:
@@ -152,7 +82,7 @@ def _sources(found: Uniform) -> None:
         found.kinds[number] = CONSTANT if name.startswith("outside") else DATA
         if name.startswith("count "):
             found.kinds[number] = LINEAR
-        elif name.startswith(MADE_OF_NUMBERS):
+        elif name.startswith(MADE):
             found.kinds[number] = _made(found, number)
 
 
@@ -191,73 +121,19 @@ def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int) ->
                 raise Fails(f"{first.name}: an axis does not grow evenly ({a}, {b}, {c})")
     kinds = [found.kind(n) for n in given]
     if any(axes.values()) or any(axis == 0 for axis in axes.values()) or moving or {LINEAR, TURNED, SETTLED} & set(kinds):
-        rule = _Rule(found, name.removesuffix("_") if name == "detach_" or first.writes else name, operations, given, axes, moving)
+        rule = Rule(
+            found, name.removesuffix("_") if name == "detach_" or first.writes else name, operations, given, axes, moving
+        )
         kind = rule.kind()
     else:
         kind = DATA if DATA in kinds and name not in LIKE else CONSTANT
     if kind in (LINEAR, TURNED):
         for number in first.gives:
-            _seen_to_move(found, number)
-    degree = _degree(found, name, first, given, kinds)
+            seen_to_move(found, number)
+    degree = degree_of(found, name, first, given)
     for number in first.gives:
         found.kinds[number] = kind
         found.degrees[number] = degree if kind == DATA else 0
-
-
-def _seen_to_move(found: Uniform, number: int) -> None:
-    """What moves with a position by less than constants are known by may yet move far: its floats must show that it does."""
-    axis = found.axis(number)
-    values = [step.tensors[number].detach() for step in found.steps]
-    if not values[0].is_floating_point() or not values[0].numel():
-        return
-    size = values[0].shape[axis] if axis is not None else 0
-    first, last = (torch.stack([_cut(v, axis, size, end) for v in values]) for end in (0, -1))
-    moves = _moves(first, 0)
-    if axis is not None:
-        moves = moves and (_moves(last, 0) or _stays(last, 0)) or (_stays(first, 0) and _moves(last, 0))
-        moves = moves and (_moves(first, axis + 1) or _stays(first, axis + 1))
-    if not moves:
-        raise Fails("a function of positions that hardly moves: what becomes of it later is not seen")
-
-
-def _moves(rows: Tensor, axis: int) -> bool:
-    """Whether each number differs from the next one along this axis by more than constants may."""
-    size = rows.shape[axis] - 1
-    greater = torch.maximum(rows.narrow(axis, 0, size).abs(), rows.narrow(axis, 1, size).abs())
-    return bool((rows.diff(dim=axis).abs() > VISIBLE * greater).all())
-
-
-def _stays(rows: Tensor, axis: int) -> bool:
-    return bool((rows.diff(dim=axis) == 0).all())
-
-
-def _degree(found: Uniform, name: str, operation: Operation, given: list[int], kinds: list[str]) -> int:
-    """Of positions in data: how many factors of them a number of the result has at most. Functions give numbers of their own,
-    which have none: there it is their arguments that count.
-    """
-    own = [found.degrees.get(n, 0) for n in given]
-    met = any(kind in (LINEAR, TURNED) for kind in kinds) and DATA in kinds
-    degree = sum(own) + met
-    if degree and name not in MOVED | RESHAPED:
-        found.degree = max(found.degree, 2 * degree if name in SQUARES or name.startswith(("native_", "_native_")) else degree)
-    if not degree or name in MOVED | RESHAPED or name in ("add", "sub", "rsub", "where", "masked_fill", "sum", "mean", "neg"):
-        return max(own, default=0) + met
-    if name in FREE | WEIGHED:
-        return 0
-    if name in ATTENTION:
-        return found.degrees.get(given[2], 0)
-    if name in ("prod", "cumprod"):
-        return degree * max(found.steps[0].shapes[given[0]], default=1)
-    if name in ("pow", "square", "float_power"):
-        powers = [abs(x) for x in operation.given if type(x) in (int, float)]
-        return degree * max(2, *(math.ceil(x) for x in powers)) if powers else 2 * degree
-    if name in NORMED or name.startswith(("native_", "_native_")) or name in ("silu", "gelu", "mish", "hardswish"):
-        return max(own)
-    if name in MULTIPLIED or name in ("mul", "div", "addcmul", "addcdiv", "lerp", "convolution"):
-        return degree
-    if name.startswith(("var", "std", "linalg_vector_norm")):
-        return 2 * degree
-    raise Fails(f"aten.{name}: what it makes of a position in data is not known")
 
 
 def _even(name: str, a: Any, b: Any, c: Any) -> bool:
@@ -269,296 +145,10 @@ def _even(name: str, a: Any, b: Any, c: Any) -> bool:
     if type(a) is tuple:
         if not (type(b) is type(c) is tuple and len(a) == len(b) == len(c)):
             raise Fails(f"the step does not do the same at every length: aten.{name} is given more")
-        return any([_even(name, *parts) for parts in zip(a, b, c, strict=True)])
+        grows = [_even(name, *parts) for parts in zip(a, b, c, strict=True)]
+        return any(grows)
     if type(a) is type(b) is type(c) and (a == b == c or (a != a and b != b and c != c)):  # noqa: PLR0124
         return False
     if type(a) is type(b) is type(c) is int and b - a == c - b:
         return True
     raise Fails(f"the step does not do the same at every length: aten.{name} is given {a}, then {b}, then {c}")
-
-
-@dataclass
-class _Rule:
-    """One operation that has a growing axis, a growing number or a position in it."""
-
-    found: Uniform
-    name: str
-    operations: tuple[Operation, ...]
-    given: list[int]
-    axes: dict[int, int | None]
-    moving: bool  # a number that it is given grows
-
-    @property
-    def kinds(self) -> set[str]:
-        return {self.found.kind(n) for n in self.given}
-
-    @property
-    def growing(self) -> list[int]:
-        return [n for n in self.given if self.axes[n] is not None]
-
-    @property
-    def output(self) -> int:
-        return self.operations[0].gives[0]
-
-    def fails(self, why: str) -> Fails:
-        """Why nothing follows for other lengths."""
-        return Fails(f"aten.{self.name}: {why}")
-
-    def kind(self) -> str:
-        """What the operation gives; Fails where it is none that treats terms and positions alike."""
-        if self.operations[0].writes:
-            raise self.fails("what grows or counts is written to")
-        if not self.operations[0].gives:
-            raise self.fails("it gives no tensor")
-        kind = self._kind()
-        if kind == LINEAR and self.found.steps[0].tensors[self.output].dtype not in WIDE:
-            raise self.fails("a position in a format that begins anew, or rounds")
-        return kind
-
-    def _kind(self) -> str:
-        if self.name in MADE:
-            return self.made()
-        if self.name in COMPARED:
-            return self.compared()
-        if self.name in RESHAPED:
-            self.reshaped()
-        elif self.name in MOVED:
-            self.moved()
-        elif self.name in ELEMENTWISE | LOGICAL | LIKE:
-            self.element_by_element()
-        elif self.name in SUMMED or self.name in WEIGHED:
-            self.summed()
-        elif self.name in MULTIPLIED:
-            self.multiplied()
-        elif self.name in ATTENTION:
-            self.attention()
-        elif self.name in NORMED:
-            self.normed()
-        else:
-            raise self.fails("what it does along a cache, or with a position, is not known to be the same at every length")
-        return self._held()
-
-    # -- what the result holds ---------------------------------------------------------------------------------------------
-
-    def _held(self) -> str:
-        kinds = self.kinds
-        if self.moving and self.name not in MOVED | RESHAPED | {"expand"}:
-            if self.name not in ("add", "sub", "rsub", "mul") or self._numbers_moving() != 1:
-                raise self.fails("a size or position is used as a number")
-            kinds = kinds | {LINEAR}
-        if DATA in kinds:
-            return self._data(kinds)
-        if LINEAR in kinds and self.name not in LIKE:
-            return self._linear(kinds)
-        if TURNED in kinds and self.name not in LIKE:
-            return self._turned()
-        if SETTLED in kinds and self.name not in LIKE:
-            if self.name in MOVED | RESHAPED | ELEMENTWISE | LOGICAL:
-                return SETTLED
-            raise self.fails("of a mask")
-        return CONSTANT
-
-    def _data(self, kinds: set[str]) -> str:
-        """Positions may be added to data, and data multiplied by them; weights may be masked."""
-        if kinds & {LINEAR, TURNED}:
-            turned = LINEAR not in kinds and self.name in (*ATTENTION, "mm", "bmm", "cat")
-            if not turned and self.name not in ("add", "sub", "rsub", "mul"):
-                raise self.fails("data and positions meet")
-        return CONSTANT if self.name in LIKE else DATA
-
-    def _linear(self, kinds: set[str]) -> str:
-        """A number that grows evenly: shifted and scaled it does so still; turned it is an angle's, or a power."""
-        if self.name in MOVED | RESHAPED or self.name in ("neg",):
-            if TURNED in kinds:
-                raise self.fails("positions and what was computed from them side by side")
-            return LINEAR
-        if self.name in ("add", "sub", "rsub") and kinds <= {LINEAR, CONSTANT}:
-            return LINEAR
-        if self.name in ("mul", "mm", "bmm") and kinds <= {LINEAR, CONSTANT} and self._linear_parts() == 1:
-            if self.name != "mul" and self.growing and self._contracts():
-                raise self.fails("positions are added up")
-            return LINEAR
-        if self.name == "div" and self.found.kind(self.given[0]) == LINEAR and self._linear_parts() == 1:
-            if "rounding_mode" in self.operations[0].given:
-                raise self.fails("a position is divided, and rounded")
-            return LINEAR
-        if self.name in ("cos", "sin", "exp") and kinds == {LINEAR}:
-            return TURNED
-        raise self.fails("of a position")
-
-    def _linear_parts(self) -> int:
-        return sum(self.found.kind(n) == LINEAR for n in self.given) + self._numbers_moving()
-
-    def _turned(self) -> str:
-        if self.name in MOVED | RESHAPED or self.name in ("neg", "add", "sub", "rsub"):
-            return TURNED
-        if self.name == "mul" and sum(self.found.kind(n) == TURNED for n in self.given) == 1:
-            return TURNED
-        if self.name in ("where", "masked_fill") and sum(self.found.kind(n) == TURNED for n in self.given) == 1:
-            return TURNED
-        raise self.fails("of what was computed from positions")
-
-    def _numbers_moving(self) -> int:
-        """Growing numbers among the arguments themselves."""
-        given = zip(*(operation.given for operation in self.operations), strict=True)
-        return sum(type(a) is int and a != b for a, b, _ in given)
-
-    # -- numbers that are made --------------------------------------------------------------------------------------------
-
-    def made(self) -> str:
-        """Positions in order, or constants as many as there are."""
-        if not self.moving:
-            return CONSTANT
-        if self.name == "arange":
-            steps = [numbers[2] for numbers in self._numbers() if len(numbers) > 2 and type(numbers[2]) is int]
-            if len(set(steps)) > 1:
-                raise self.fails("positions whose distance grows")
-        numbers = [[x for x in n if type(x) in (int, float)] for n in self._numbers()]
-        return LINEAR if self.name in ("arange", "scalar_tensor") or numbers[0] != numbers[1] else CONSTANT
-
-    # -- along the growing axis ----------------------------------------------------------------------------------------------
-
-    def reshaped(self) -> None:
-        """The growing axis stays one of its own: as many numbers before it, and behind it."""
-        before, after = self.axes[self.given[0]], self.axes[self.output]
-        if before is None and after is None:
-            return
-        if before is None or after is None:
-            raise self.fails("the cache's axis is gone")
-        shapes = [self.found.steps[0].shapes[n] for n in (self.given[0], self.output)]
-        if [math.prod(shapes[0][:before]), math.prod(shapes[0][before + 1 :])] != [
-            math.prod(shapes[1][:after]),
-            math.prod(shapes[1][after + 1 :]),
-        ]:
-            raise self.fails("the cache's axis is mixed with another one")
-
-    def moved(self) -> None:
-        """Parts of the growing axis begin or end where they do at every length."""
-        first = self.given[0]
-        axis, numbers = self.axes[first], self._numbers()
-        if self.name == "cat":
-            if len(self.growing) > 1 and self.axes[self.output] == self._axis(numbers, 0, first):
-                raise self.fails("two caches one behind the other")
-        elif axis is None:
-            if self.moving and self.name != "expand":
-                raise self.fails("a place in a table that moves on")
-        elif self.name in ("split", "split_with_sizes", "chunk", "unbind"):
-            if axis == self._axis(numbers, 0 if self.name == "unbind" else 1, first):
-                raise self.fails("a cache is taken apart")
-        elif self.name == "select" and axis == self._axis(numbers, 0, first):
-            self._within([n[1] if len(n) > 1 else 0 for n in numbers], first, last=True)
-        elif self.name == "slice" and axis == self._axis(numbers, 0, first):
-            for number in numbers:
-                if len(number) > 3 and number[3] != 1:
-                    raise self.fails("only some of a cache's terms, one in so many")
-            self._within([n[1] if len(n) > 1 and n[1] is not None else 0 for n in numbers], first)
-            self._within([n[2] if len(n) > 2 and n[2] is not None else END for n in numbers], first)
-
-    def _numbers(self) -> list[list[Any]]:
-        """What each of the three was given besides tensors, without names."""
-        found = []
-        for operation in self.operations:
-            found.append([x for x in operation.given if not isinstance(x, (Ref, str)) and type(x) is not tuple])
-        return found
-
-    def _axis(self, numbers: list[list[Any]], place: int, tensor: int) -> int:
-        axis = numbers[0][place] if len(numbers[0]) > place and type(numbers[0][place]) is int else 0
-        return axis % max(1, len(self.found.steps[0].shapes[tensor]))
-
-    def _within(self, ends: list[int], tensor: int, *, last: bool = False) -> None:
-        """A place counted from the beginning or from the end that is within the cache, and stays so."""
-        if all(end >= END for end in ends) and not last:
-            return
-        size = self.found.size(tensor)
-        first, second, _ = ends
-        growth = second - first
-        axis = self.axes[tensor]
-        assert axis is not None
-        slope = self.found.steps[1].shapes[tensor][axis] - size
-        if growth not in (0, slope):
-            raise self.fails("a place in a cache that moves otherwise than the cache grows")
-        if growth and first < 0:
-            raise self.fails("a place in a cache that it has not reached")
-        if not (-size <= first <= size - last):
-            raise self.fails(f"a place in a cache, {first}, that it has not reached: it is {size} long")
-
-    def element_by_element(self) -> None:
-        """Growing axes lie on one another."""
-        output = self.axes[self.output]
-        behind = {len(self.found.steps[0].shapes[n]) - axis for n, axis in self.axes.items() if axis is not None}
-        if len(behind) > 1 or (output is None and self.growing):
-            raise self.fails("the axes of two caches do not lie on one another")
-        if self.name in LOGICAL and not self.kinds <= {SETTLED, CONSTANT}:
-            raise self.fails("of what is no mask")
-
-    def summed(self) -> None:
-        """Each row that is weighed or added up adds to what must be compared."""
-        if not self.growing:
-            if self.kinds & {LINEAR, TURNED}:
-                raise self.fails("of a position")
-            return
-        if not self.kinds <= {DATA}:
-            raise self.fails("of what is no data")
-        shape = self.found.steps[0].shapes[self.growing[0]]
-        self.found.sums += math.prod(shape) // self.found.size(self.growing[0])
-
-    def multiplied(self) -> None:
-        """A product along the growing axis is a sum of terms."""
-        if self.growing and self._contracts():
-            if not self.kinds <= {DATA, SETTLED, CONSTANT, TURNED} or DATA not in self.kinds:
-                raise self.fails("positions are added up")
-            self.found.sums += math.prod(self.found.steps[0].shapes[self.output])
-
-    def _contracts(self) -> bool:
-        left, right = self.given[MULTIPLIED[self.name] :][:2]
-        a, b = self.axes[left], self.axes[right]
-        dims = len(self.found.steps[0].shapes[left]), len(self.found.steps[0].shapes[right])
-        inner = a == dims[0] - 1 if a is not None else False
-        other = (b == max(0, dims[1] - 2)) if b is not None else False
-        if inner != other:
-            raise self.fails("a cache is multiplied by what does not grow with it")
-        return inner
-
-    def attention(self) -> None:
-        """Queries that do not grow, keys and values that do; masks are given, not implied."""
-        query, *others = self.given[:3]
-        if not self.growing:
-            return
-        if self.axes[query] is not None or any(self.axes[n] is None for n in others):
-            raise self.fails("queries that grow, or keys that do not")
-        given = self.operations[0].given
-        if any(x is True for x in given):
-            raise self.fails("its mask is implied by sizes")
-        if self.moving or any(self.found.kind(n) == LINEAR for n in self.given):
-            raise self.fails("a size or position is used as a number")
-        rows, weighed = self.found.steps[0].shapes[query][:-1], self.found.steps[0].shapes[self.output]
-        self.found.sums += math.prod(rows) + math.prod(weighed)
-
-    def normed(self) -> None:
-        """Over axes that do not grow."""
-        shape, axis = self.found.steps[0].shapes[self.given[0]], self.axes[self.given[0]]
-        sizes = next((x for x in self.operations[0].given if type(x) is tuple), ())
-        if axis is not None and axis >= len(shape) - len(sizes):
-            raise self.fails("a mean over the cache itself")
-
-    # -- masks ---------------------------------------------------------------------------------------------------------------
-
-    def compared(self) -> str:
-        """Positions with one another: the same at every length, but for terms that come before or behind."""
-        if DATA in self.kinds or TURNED in self.kinds:
-            raise self.fails("it compares data")
-        sides = []
-        for step, operation in zip(self.found.steps, self.operations, strict=True):
-            values = [self._value(step, x) for x in operation.given[:2]]
-            sides.append((values[0] - values[1]).expand(step.shapes[operation.gives[0]]))
-        if not settled(sides, self.axes[self.output]):
-            raise self.fails("positions are compared with what they have not passed")
-        return SETTLED
-
-    def _value(self, step: Step, thing: Any) -> Tensor:
-        if type(thing) is int:
-            return torch.tensor(thing)
-        if isinstance(thing, Ref) and thing.number in step.values:
-            value = step.values[thing.number]
-            return value.long() if value.dtype != torch.bool else value.long()
-        raise self.fails("it compares numbers that are not whole")

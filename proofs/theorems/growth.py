@@ -31,33 +31,34 @@ Premises, for numbers n (start) and N (frames)
 
 Theorem 6. Then the stream is right at every length.
 
-Proof. Write both programs at length t as functions of the terms l_1 ... l_t and of t. (i) One fold. What it computes is
-a function e(S_t, r^t) of the sums `S_t = a(l_1) + ... + a(l_t)` and of turned positions, with e and a the same for every t
->= n by (U). Let Z_t be the Zariski closure of all values of S_t, irreducible as an image of a product. Since `Z_t + a(l)`
-lies in Z_{t+1}, dimensions do not fall; where two follow that are the same, `Z_{t+1} = Z_t + a(l)` for every term l, and
-so for ever. The dimension is at most `sums`, so it stands still from some t_0 <= n + sums on, and from there on Z_t is Z_{t_0}
-moved by (t - t_0) a(l): the same set of sums, but for those that frames do not change (a sum of ones), which are positions
-and are refused as data. (ii) The difference of stream and clip is, on Z_t, a rational function whose coefficients are
-polynomials of positions and of what was turned, r^t: a sequence in t with a linear recurrence of order at most 2 degree. By
-(E) it vanishes for t_0 <= t <= N, more numbers than its order by (D); so it vanishes for all t. (iii) Free functions of such
-values: two programs agree only where their arguments do, and for those (i) and (ii) hold as they do for the outputs. (iv)
-Several lists. In the order of (O), terms of the first are functions of a frame and its position; they are arbitrary. Those of a
-later one are functions of a frame, and of sums over earlier lists; by (i) all but the first t_0 of them are arbitrary points
-of one set, the first ones are fixed and add one vector to the sums. So (i) holds for the next list with t_0 larger by its own
-number of sums, and `sums` counts all of them. Windows are functions of the last terms, by (O).  []
+Proof. Write both programs at length t as functions of the terms l_1 ... l_t and of t. (i) One fold. What it computes
+is a function e(S_t, r^t) of the sums `S_t = a(l_1) + ... + a(l_t)` and of turned positions, with e and a the same for
+every t >= n by (U). Let Z_t be the Zariski closure of all values of S_t, irreducible as an image of a product. Since
+`Z_t + a(l)` lies in Z_{t+1}, dimensions do not fall; where two follow that are the same, `Z_{t+1} = Z_t + a(l)` for
+every term l, and so for ever. The dimension is at most `sums`, so it stands still from some t_0 <= n + sums on, and
+from there on Z_t is Z_{t_0} moved by (t - t_0) a(l): the same set of sums, but for those that frames do not change (a
+sum of ones), which are positions and are refused as data. (ii) The difference of stream and clip is, on Z_t, a
+rational function whose coefficients are polynomials of positions and of what was turned, r^t: a sequence in t with a
+linear recurrence of order at most 2 degree. By (E) it vanishes for t_0 <= t <= N, more numbers than its order by (D);
+so it vanishes for all t. (iii) Free functions of such values: two programs agree only where their arguments do, and
+for those (i) and (ii) hold as they do for the outputs. (iv) Several lists. In the order of (O), terms of the first
+are functions of a frame and its position; they are arbitrary. Those of a later one are functions of a frame, and of
+sums over earlier lists; by (i) all but the first t_0 of them are arbitrary points of one set, the first ones are
+fixed and add one vector to the sums. So (i) holds for the next list with t_0 larger by its own number of sums, and
+`sums` counts all of them. Windows are functions of the last terms, by (O).  []
 
 What is checked, and what is assumed
 ------------------------------------
-(E) is compared over a field, wrong with the probability of Theorem 1, and so is one longer stream. (L), (O) and (U) are looked
-at on floats, bit by bit: three steps in a row are recorded as torch's dispatcher sees them and laid side by side, with three
-sets of frames; an operation that is not known to be a fold ends the induction. In (U) sizes that Python asks for are watched
-numbers. (O) is looked at by writing other numbers to one place of the memory at a time. (W) is walked, or declared; besides,
-every tensor that a step reads must be a frame, a place of the memory, or the same tensor, unwritten, in all three steps. (A)
-is assumed.
+(E) is compared over a field, wrong with the probability of Theorem 1, and so is one longer stream. (L), (O) and (U)
+are looked at on floats, bit by bit: three steps in a row are recorded as torch's dispatcher sees them and laid side
+by side, with three sets of frames; an operation that is not known to be a fold ends the induction. In (U) sizes that
+Python asks for are watched numbers. (O) is looked at by writing other numbers to one place of the memory at a time.
+(W) is walked, or declared; besides, every tensor that a step reads must be a frame, a place of the memory, or the
+same tensor, unwritten, in all three steps. (A) is assumed.
 
-A stream that keeps its last 700 terms violates (U): it asks for the size, or cuts at a place that it has not reached. One
-that forgets its oldest terms violates (L), one whose weight is a function of t of its own (U), and one that only goes wrong
-where more terms than features are summed up is met by (D).
+A stream that keeps its last 700 terms violates (U): it asks for the size, or cuts at a place that it has not reached.
+One that forgets its oldest terms violates (L), one whose weight is a function of t of its own (U), and one that only
+goes wrong where more terms than features are summed up is met by (D).
 """
 
 from __future__ import annotations

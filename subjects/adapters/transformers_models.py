@@ -106,6 +106,12 @@ def _output(returned: Any) -> Tensor:
     return returned[0] if logits is None else logits
 
 
+def tensors_of_the_cache(stream: Carried) -> list[dict[str, Tensor]]:
+    """What a stream with a cache remembers: the tensors of its layers, by name."""
+    layers = getattr(stream.state, "layers", [])
+    return [{name: x for name, x in vars(layer).items() if isinstance(x, Tensor)} for layer in layers]
+
+
 class _Spoken:
     """How one model is called."""
 
@@ -146,7 +152,8 @@ class _Spoken:
         if self.given:
             return {"clip": self._clip, "stream": lambda: _Counted(self), "example": example, "time": 1}
         stream = lambda: Carried(self.call, 1, self.begin)  # noqa: E731
-        return {"clip": self._clip, "stream": stream, "example": example, "time": 1}
+        memory = {"memory": tensors_of_the_cache} if self.key == "past_key_values" and self.cache == "dynamic" else {}
+        return {"clip": self._clip, "stream": stream, "example": example, "time": 1} | memory
 
     def _clip(self, ids: Tensor) -> Tensor:
         return _output(self.module(ids, use_cache=False))

@@ -33,7 +33,9 @@ from coequal.equivalence.memory.watched import Counter, TensorCounter
 
 Tensor = torch.Tensor
 Put = Callable[[Any], None] | None
-PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented), range, slice)
+PLAIN = {int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented), range, slice}
+COUNTED = {*PLAIN, Counter, TensorCounter}
+KEYS = {*PLAIN, tuple}
 FIXED = (
     *(torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, re.Pattern),
     *(
@@ -120,18 +122,18 @@ def memory_of(stream: Any, declared: Callable[[Any], Any] | None = None, *, grap
     if declared is not None:
         walk = _Walk(set(), declared=True, graphs=graphs)
         walk.visit(declared(stream), "memory", None)
-        return walk.found
+        return walk.attached()
     names: set[str] = set(ENTRANCES)
     before = -1
     while len(names) != before:  # methods count once their names are read by what is reached
         before = len(names)
         walk = _Walk(names, graphs=graphs)
         walk.visit(stream, "stream", None)
-        walk.on_class(Tensor, "a frame")  # of frames, whatever tensors the stream holds
+        walk.classes.setdefault(Tensor, "a frame")  # of frames, whatever tensors the stream holds
         names |= walk.read
     if {"id", "next_id", "*"} & names and any(name.startswith("register_") and name.endswith("hook") for name in names):
         raise Unobservable("hooks are registered, and their numbers read: torch counts them")
-    return walk.found
+    return walk.attached()
 
 
 def cells(stream: Any) -> list[Cell]:
@@ -146,7 +148,7 @@ class _Walk:
         self.names, self.declared, self.graphs = names, declared, graphs
         self.found, self.read = Memory(), set[str]()
         self.seen: dict[tuple[int, bool], tuple[str, Any]] = {}  # where what was met was met first
-        self.classes = set[type]()
+        self.classes: dict[type, str] = {}  # of what was met, and where
         self.depth = 0
 
     def visit(self, thing: Any, path: str, put: Put) -> None:
@@ -156,7 +158,7 @@ class _Walk:
             self.found.cells.append(Cell(path, thing.content, None))
         elif kind is str and thing in ROUNDABOUT:
             raise Unobservable(f"{path} names {thing}")
-        elif kind in (*PLAIN, Counter, TensorCounter) or _is_number_of_numpy(thing) or _is_bare_member(thing):
+        elif kind in COUNTED or _is_number_of_numpy(thing) or _is_bare_member(thing):
             self.found.cells.append(Cell(path, thing, put))
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)
@@ -201,15 +203,15 @@ class _Walk:
             self.visit(value, f"{path}.{name}", _onto(tensor, name))
         for name, value in on_storage(tensor).items():
             self.visit(value, f"{path}.untyped_storage().{name}", None)
-        self.on_class(type(tensor), path)
+        self.classes.setdefault(type(tensor), path)
         if tensor.is_leaf and tensor.grad is not None:
             self.visit(tensor.grad, f"{path}.grad", None)
 
-    def on_class(self, kind: type, path: str) -> None:
-        """What hangs on a class of a library, once."""
-        if kind not in self.classes:
-            self.classes.add(kind)
+    def attached(self) -> Memory:
+        """All that was found, with what hangs on classes of libraries."""
+        for kind, path in self.classes.items():
             self.found.libraries.append(Cell(f"the class of {path}, which is a library's,", on_libraries(kind), None))
+        return self.found
 
     # -- parts of things ---------------------------------------------------------------------------------------------------
 
@@ -289,7 +291,7 @@ class _Walk:
             yield from self._module(thing)
         else:
             yield from ((f".{name}", value, _onto(thing, name)) for name, value in getattr(thing, "__dict__", {}).items())
-        self.on_class(kind, path)
+        self.classes.setdefault(kind, path)
         yield from _slots(thing)
         yield from ((f".<unnamed {i}>", value, None) for i, value in enumerate(_unnamed(thing)))
         if not is_known(kind.__module__):
@@ -357,10 +359,10 @@ def _hung_on(thing: Any) -> Iterator[tuple[str, Any, Put]]:
 def _entries(mapping: dict, path: str) -> Iterator[tuple[str, Any, Put]]:
     for key, value in mapping.items():
         named = isinstance(key, (enum.Enum, type, types.FunctionType)) or type(key).__module__ == "typing"
-        if type(key) not in (*PLAIN, tuple) and not named:
+        if type(key) not in KEYS and not named:
             raise Unobservable(f"{path} has keys of type {type(key).__name__}")
         yield (
-            f"[{key!r}]" if type(key) in (*PLAIN, tuple) else f"[{getattr(key, '__name__', key)}]",
+            f"[{key!r}]" if type(key) in KEYS else f"[{getattr(key, '__name__', key)}]",
             value,
             _into(mapping, key),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
 import sys
@@ -18,6 +19,7 @@ import pytest
 import torch
 
 from coequal.continual import operators
+from coequal.equivalence.memory import caches
 from coequal.process import child, parent
 
 # one profile: how long an example takes depends on what else the machine does
@@ -41,6 +43,7 @@ NOT_MEASURED = (
     *("equivalence/prove", "equivalence/memory", "equivalence/findings", "equivalence/test_verdicts"),
 )
 TESTS = Path(__file__).parent
+gc.disable()  # nothing becomes garbage before all is imported
 operators.complete()  # every file's own lines run here, under the tracer, and not in whichever test needs them first
 torch.set_num_threads(1)  # small tensors: two workers of two threads each would only wait for one another
 
@@ -55,6 +58,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         measured = place.startswith(OF_TWO_ROOMS) if rooms else not place.startswith(NOT_MEASURED)
         if not measured:
             item.add_marker(pytest.mark.no_cover)
+
+
+def pytest_collection_finish() -> None:
+    """Half a million objects of libraries are looked through once, not in each proof nor by the collector."""
+    caches.set_aside()
+    gc.enable()
 
 
 def _within(got: Any, expected: Any, magnitude: Any, operations: int) -> None:

@@ -112,27 +112,32 @@ class Memory:
     parameters: dict[str, Tensor] = field(default_factory=dict)
     globals: set[str] = field(default_factory=set)
     counts_types: bool = False  # its code asks for types: a watched number would be seen
+    names: frozenset[str] = frozenset(ENTRANCES)  # that its code reads: methods of other names are not called
 
 
-def memory_of(stream: Any, declared: Callable[[Any], Any] | None = None, *, graphs: bool = False) -> Memory:
+def memory_of(
+    stream: Any, declared: Callable[[Any], Any] | None = None, *, graphs: bool = False, before: Memory | None = None
+) -> Memory:
     """All of a stream's memory; Unobservable names what hides some. `declared`: the tree that the subject says it is.
 
-    `graphs`: gradients are recorded, and tensors may carry what records them.
+    `graphs`: gradients are recorded, and tensors may carry what records them. `before`: of the same stream, some frames ago,
+    whose names need not be looked for again.
     """
     if declared is not None:
         walk = _Walk(set(), declared=True, graphs=graphs)
         walk.visit(declared(stream), "memory", None)
         return walk.attached()
-    names: set[str] = set(ENTRANCES)
-    before = -1
-    while len(names) != before:  # methods count once their names are read by what is reached
-        before = len(names)
+    names = set(ENTRANCES if before is None else before.names)
+    known = -1
+    while len(names) != known:  # methods count once their names are read by what is reached
+        known = len(names)
         walk = _Walk(names, graphs=graphs)
         walk.visit(stream, "stream", None)
         walk.classes.setdefault(Tensor, "a frame")  # of frames, whatever tensors the stream holds
         names |= walk.read
     if {"id", "next_id", "*"} & names and any(name.startswith("register_") and name.endswith("hook") for name in names):
         raise Unobservable("hooks are registered, and their numbers read: torch counts them")
+    walk.found.names = frozenset(names)
     return walk.attached()
 
 

@@ -20,7 +20,7 @@ import weakref
 from collections import Counter as Counted
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,7 @@ def memory_of(
     if declared is not None:
         walk = _Walk(set(), declared=True, graphs=graphs)
         walk.visit(declared(stream), "memory", None)
-        return walk.attached()
+        return walk.whole()
     names = set(ENTRANCES if before is None else before.names)
     known = -1
     while len(names) != known:  # methods count once their names are read by what is reached
@@ -137,8 +137,7 @@ def memory_of(
         names |= walk.read
     if {"id", "next_id", "*"} & names and any(name.startswith("register_") and name.endswith("hook") for name in names):
         raise Unobservable("hooks are registered, and their numbers read: torch counts them")
-    walk.found.names = frozenset(names)
-    return walk.attached()
+    return walk.whole()
 
 
 def cells(stream: Any) -> list[Cell]:
@@ -155,6 +154,7 @@ class _Walk:
         self.seen: dict[tuple[int, bool], tuple[str, Any]] = {}  # where what was met was met first
         self.classes: dict[type, str] = {}  # of what was met, and where
         self.depth = 0
+        self.counts_types = False
 
     def visit(self, thing: Any, path: str, put: Put) -> None:
         """A content, or its parts."""
@@ -212,11 +212,13 @@ class _Walk:
         if tensor.is_leaf and tensor.grad is not None:
             self.visit(tensor.grad, f"{path}.grad", None)
 
-    def attached(self) -> Memory:
+    def whole(self) -> Memory:
         """All that was found, with what hangs on classes of libraries."""
-        for kind, path in self.classes.items():
-            self.found.libraries.append(Cell(f"the class of {path}, which is a library's,", on_libraries(kind), None))
-        return self.found
+        libraries = [
+            Cell(f"the class of {path}, which is a library's,", on_libraries(kind), None)
+            for kind, path in self.classes.items()
+        ]
+        return replace(self.found, libraries=libraries, counts_types=self.counts_types, names=frozenset(self.names))
 
     # -- parts of things ---------------------------------------------------------------------------------------------------
 
@@ -257,7 +259,7 @@ class _Walk:
         if "cache_info" in reads.names:
             raise Unobservable(f"{path} asks how often a cache was used")
         self.read |= reads.names | ({"*"} if reads.by_text else set())
-        self.found.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
+        self.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
         try:
             for name, value in globals_read(function):
                 if not isinstance(value, type(None)) and not _is_library(value):

@@ -15,7 +15,7 @@ test: $(READY)  ## every test; branch coverage of reference/ and continual/ must
 coverage: $(READY)  ## lines and branches of the whole package, which must stay above 90 %: slow tests once, with their first parameters
 	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist worksteal -q --once --cov --cov-report=term:skip-covered --cov-fail-under=90
 
-quick: $(READY)  ## the tests that take no time: a minute or two on two cores
+quick: $(READY)  ## the tests that take no time: 111 seconds of processor time, a minute on two cores
 	OMP_NUM_THREADS=1 $(BIN)/python -P -m pytest -n 2 --dist worksteal -q -m "not slow"
 
 campaign: $(READY)  ## generated bugs: 300 random streams with a random mistake, none of which may be proved

@@ -144,7 +144,7 @@ def _inside(value: Any) -> Iterator[Layer]:
     if isinstance(value, tuple):
         for each in value:
             yield from _inside(each)
-    elif isinstance(value, Layer) and dataclasses.is_dataclass(value):
+    elif dataclasses.is_dataclass(value) and isinstance(value, Layer):
         if not isinstance(value, (Sequential, Parallel, Residual)):
             yield value
         for field in dataclasses.fields(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
 import sys
@@ -18,6 +19,7 @@ import pytest
 import torch
 
 from coequal.continual import operators
+from coequal.equivalence.memory import caches
 from coequal.process import child, parent
 
 # one profile: how long an example takes depends on what else the machine does
@@ -35,26 +37,42 @@ SLOW = (
 )
 # what covers reference/ and continual/, which `make test` measures: all else runs at full speed there
 OF_TWO_ROOMS = ("reference", "continual", "equivalence/campaigns/test_agree")
-# whole verifications by the dozen, of what other tests cover: measured whole, they would take three times as long
-NOT_MEASURED = (
-    *("generated", "meta", "examples", "systems", "layout", "subjects/test_adapters"),
-    *("equivalence/prove", "equivalence/memory", "equivalence/findings", "equivalence/test_verdicts"),
-)
+# what `make coverage` leaves out: planted bugs by the dozen, examples, and checks of the source itself
+NOT_MEASURED = ("generated", "meta", "examples", "layout")
 TESTS = Path(__file__).parent
+gc.disable()  # nothing becomes garbage before all is imported
 operators.complete()  # every file's own lines run here, under the tracer, and not in whichever test needs them first
 torch.set_num_threads(1)  # small tensors: two workers of two threads each would only wait for one another
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What `make coverage` asks for: the tracer would make all of them take twice as long."""
+    parser.addoption("--once", action="store_true", help="of slow tests those with the first parameters alone")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of slow folders are marked so; those that repeat what others cover run at full speed."""
+    """Tests of slow folders are marked so; where two rooms are measured, what does not cover them runs at full speed."""
     rooms = config.getoption("cov_source", None) not in (None, [], [True])
+    seen, kept, left = set[str](), list[pytest.Item](), list[pytest.Item]()
     for item in items:
         place = item.path.relative_to(TESTS).as_posix() if item.path.is_relative_to(TESTS) else ""
         if place.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
-        measured = place.startswith(OF_TWO_ROOMS) if rooms else not place.startswith(NOT_MEASURED)
-        if not measured:
+        if rooms and not place.startswith(OF_TWO_ROOMS):
             item.add_marker(pytest.mark.no_cover)
+        function = item.nodeid.partition("[")[0]
+        again = place.startswith(SLOW) and function in seen
+        (left if again or place.startswith(NOT_MEASURED) else kept).append(item)
+        seen.add(function)
+    if config.getoption("once"):
+        items[:] = kept
+        config.hook.pytest_deselected(items=left)
+
+
+def pytest_collection_finish() -> None:
+    """Half a million objects of libraries are looked through once, not in each proof nor by the collector."""
+    caches.set_aside()
+    gc.enable()
 
 
 def _within(got: Any, expected: Any, magnitude: Any, operations: int) -> None:

@@ -12,6 +12,7 @@ from coequal.equivalence.run.examples import Example
 from coequal.subjects.chunks import Plan
 
 SECONDS = 10.0  # for all attempts together
+SOON = 4  # frames after the first that differs
 Compare = Callable[[Example], Any]
 
 
@@ -27,7 +28,7 @@ def shrink(
     progress = True
     while progress:
         progress = False
-        for candidate in candidates(best[0], plan, batches):
+        for candidate in candidates(best[0], plan, batches, best[1].frame):
             if budget.spent:
                 return best
             if candidate in tried:
@@ -40,11 +41,14 @@ def shrink(
     return best
 
 
-def candidates(example: Example, plan: Plan, batches: Sequence[int] | None = None) -> Iterator[Example]:
-    """Smaller examples, the smallest first."""
+def candidates(
+    example: Example, plan: Plan, batches: Sequence[int] | None = None, frame: int | None = None
+) -> Iterator[Example]:
+    """Smaller examples, the smallest first; `frame` is where the example differs first: clips that end soon after it may."""
     if example.chunks is None:
+        soon = () if frame is None else range(frame + 1, frame + SOON + 1)
         lengths = sorted(
-            {*range(min(example.length, 12)), *(example.length * k // 8 for k in range(1, 8)), example.length - 1}
+            {*range(min(example.length, 12)), *(example.length * k // 8 for k in range(1, 8)), *soon, example.length - 1}
         )
         for length in dict.fromkeys(plan.legal(n) for n in lengths if 0 <= n < example.length):
             yield replace(example, length=length)

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from coequal.equivalence.checks.attempts import Attempt
 from coequal.equivalence.findings.base import FINDINGS
 from coequal.equivalence.options import Replay
 from coequal.equivalence.report import Finding
 from coequal.equivalence.run.session import Session
+from coequal.proofs.eager import EagerMode, eagerly
 from coequal.subjects.artefacts.operators.table import computed
 
 Tensor = torch.Tensor
@@ -44,12 +44,12 @@ def scales(session: Session, failed: Attempt | None, replay: Replay | None) -> l
 def _seen(session: Session, length: int) -> list[tuple[str, int]]:
     watch = _Watch()
     x = session.inputs(length, session.batch, session.seed + 970)
-    with watch:
+    with eagerly(), watch:
         session.clip(x)
     return watch.seen
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(EagerMode):
     """Operations that find a scale, and of how many numbers; of a file, its nodes that do."""
 
     def __init__(self) -> None:

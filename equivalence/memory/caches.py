@@ -12,6 +12,16 @@ from coequal.equivalence.memory.reads import is_known
 
 LIBRARIES = ("sympy.", "mpmath.", "hypothesis.")  # besides those whose code is known
 _Cache = functools._lru_cache_wrapper
+_aside: list[Any] = []  # caches among what was set aside for good
+
+
+def set_aside() -> None:
+    """What there is now is looked through once, and never again: for a process that proves many programs.
+
+    A look goes through all that the collector knows, which is most of what libraries made; so does the collector itself.
+    """
+    _aside.extend(_caches())
+    gc.freeze()
 
 
 @contextlib.contextmanager
@@ -21,7 +31,7 @@ def forgotten() -> Iterator[None]:
     What there is when it begins is set aside for the collector, if nobody else did so: afterwards only what is new is
     looked through.
     """
-    before = _caches()
+    before = [*_aside, *_caches()]
     _clear(before)
     aside = gc.get_freeze_count() == 0
     if aside:

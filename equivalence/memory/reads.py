@@ -89,6 +89,10 @@ class Reads:
     rebinds: set[str] = field(default_factory=set)  # globals that are assigned
     identities: bool = False  # two objects are compared by `is`
 
+    def compared_by_is(self, loaded: str) -> None:
+        """Two objects are, the second one by this instruction: a constant or what has a name may be."""
+        self.identities |= loaded not in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_ATTR")
+
     @property
     def by_text(self) -> bool:
         """Whether attributes may be read whose names are no names in the code."""
@@ -155,13 +159,13 @@ class _Scan:
         elif name in ("COPY", "DUP_TOP"):
             self.copied = self.chains
         elif name == "STORE_NAME":  # an attribute of the class whose body this is
-            self.found.ends |= self.chains
+            self.found.ends.update(self.chains)
             self._store(str(step.argval))
         elif name in ("STORE_GLOBAL", "DELETE_GLOBAL"):
             self.found.rebinds.add(str(step.argval))
             self._store(str(step.argval))
         elif name == "IS_OP":
-            self.found.identities |= self.before not in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_ATTR")
+            self.found.compared_by_is(self.before)
             self._load(set())
         elif name not in ("SWAP", "ROT_TWO", "ROT_THREE", "POP_TOP"):
             if name.startswith("LOAD_CONST") or name == "LOAD_SMALL_INT":
@@ -170,17 +174,17 @@ class _Scan:
 
     def _load(self, chains: set[Chain]) -> None:
         """Something else comes on top of what was there, which goes wherever it goes."""
-        self.found.ends |= self.chains
+        self.found.ends.update(self.chains)
         self.chains, self.copied, self.module = set(chains), set(), set()
-        self.found.chains |= self.chains
+        self.found.chains.update(self.chains)
 
     def _extend(self, chains: set[Chain], name: str) -> None:
         self.chains = {(*chain, name) for chain in chains}
-        self.found.chains |= self.chains
+        self.found.chains.update(self.chains)
 
     def _store(self, local: str) -> None:
         if local in self.outer:
-            self.found.ends |= self.chains
+            self.found.ends.update(self.chains)
         self.bound.setdefault(local, set()).update(self.chains or self.copied)
         self.chains, self.copied = self.copied, set()
 

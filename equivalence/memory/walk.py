@@ -20,7 +20,7 @@ import weakref
 from collections import Counter as Counted
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,9 @@ from coequal.equivalence.memory.watched import Counter, TensorCounter
 
 Tensor = torch.Tensor
 Put = Callable[[Any], None] | None
-PLAIN = (int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented), range, slice)
+PLAIN = {int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented), range, slice}
+COUNTED = {*PLAIN, Counter, TensorCounter}
+KEYS = {*PLAIN, tuple}
 FIXED = (
     *(torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, re.Pattern),
     *(
@@ -110,28 +112,32 @@ class Memory:
     parameters: dict[str, Tensor] = field(default_factory=dict)
     globals: set[str] = field(default_factory=set)
     counts_types: bool = False  # its code asks for types: a watched number would be seen
+    names: frozenset[str] = frozenset(ENTRANCES)  # that its code reads: methods of other names are not called
 
 
-def memory_of(stream: Any, declared: Callable[[Any], Any] | None = None, *, graphs: bool = False) -> Memory:
+def memory_of(
+    stream: Any, declared: Callable[[Any], Any] | None = None, *, graphs: bool = False, before: Memory | None = None
+) -> Memory:
     """All of a stream's memory; Unobservable names what hides some. `declared`: the tree that the subject says it is.
 
-    `graphs`: gradients are recorded, and tensors may carry what records them.
+    `graphs`: gradients are recorded, and tensors may carry what records them. `before`: of the same stream, some frames ago,
+    whose names need not be looked for again.
     """
     if declared is not None:
         walk = _Walk(set(), declared=True, graphs=graphs)
         walk.visit(declared(stream), "memory", None)
-        return walk.found
-    names: set[str] = set(ENTRANCES)
-    before = -1
-    while len(names) != before:  # methods count once their names are read by what is reached
-        before = len(names)
+        return walk.whole()
+    names = set(ENTRANCES if before is None else before.names)
+    known = -1
+    while len(names) != known:  # methods count once their names are read by what is reached
+        known = len(names)
         walk = _Walk(names, graphs=graphs)
         walk.visit(stream, "stream", None)
-        walk.on_class(Tensor, "a frame")  # of frames, whatever tensors the stream holds
+        walk.classes.setdefault(Tensor, "a frame")  # of frames, whatever tensors the stream holds
         names |= walk.read
     if {"id", "next_id", "*"} & names and any(name.startswith("register_") and name.endswith("hook") for name in names):
         raise Unobservable("hooks are registered, and their numbers read: torch counts them")
-    return walk.found
+    return walk.whole()
 
 
 def cells(stream: Any) -> list[Cell]:
@@ -146,8 +152,9 @@ class _Walk:
         self.names, self.declared, self.graphs = names, declared, graphs
         self.found, self.read = Memory(), set[str]()
         self.seen: dict[tuple[int, bool], tuple[str, Any]] = {}  # where what was met was met first
-        self.classes = set[type]()
+        self.classes: dict[type, str] = {}  # of what was met, and where
         self.depth = 0
+        self.counts_types = False
 
     def visit(self, thing: Any, path: str, put: Put) -> None:
         """A content, or its parts."""
@@ -156,7 +163,7 @@ class _Walk:
             self.found.cells.append(Cell(path, thing.content, None))
         elif kind is str and thing in ROUNDABOUT:
             raise Unobservable(f"{path} names {thing}")
-        elif kind in (*PLAIN, Counter, TensorCounter, torch.SymInt) or _is_number_of_numpy(thing) or _is_bare_member(thing):
+        elif kind in COUNTED or _is_number_of_numpy(thing) or _is_bare_member(thing):
             self.found.cells.append(Cell(path, thing, put))
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)
@@ -201,15 +208,17 @@ class _Walk:
             self.visit(value, f"{path}.{name}", _onto(tensor, name))
         for name, value in on_storage(tensor).items():
             self.visit(value, f"{path}.untyped_storage().{name}", None)
-        self.on_class(type(tensor), path)
+        self.classes.setdefault(type(tensor), path)
         if tensor.is_leaf and tensor.grad is not None:
             self.visit(tensor.grad, f"{path}.grad", None)
 
-    def on_class(self, kind: type, path: str) -> None:
-        """What hangs on a class of a library, once."""
-        if kind not in self.classes:
-            self.classes.add(kind)
-            self.found.libraries.append(Cell(f"the class of {path}, which is a library's,", on_libraries(kind), None))
+    def whole(self) -> Memory:
+        """All that was found, with what hangs on classes of libraries."""
+        libraries = [
+            Cell(f"the class of {path}, which is a library's,", on_libraries(kind), None)
+            for kind, path in self.classes.items()
+        ]
+        return replace(self.found, libraries=libraries, counts_types=self.counts_types, names=frozenset(self.names))
 
     # -- parts of things ---------------------------------------------------------------------------------------------------
 
@@ -250,7 +259,7 @@ class _Walk:
         if "cache_info" in reads.names:
             raise Unobservable(f"{path} asks how often a cache was used")
         self.read |= reads.names | ({"*"} if reads.by_text else set())
-        self.found.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
+        self.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
         try:
             for name, value in globals_read(function):
                 if not isinstance(value, type(None)) and not _is_library(value):
@@ -289,7 +298,7 @@ class _Walk:
             yield from self._module(thing)
         else:
             yield from ((f".{name}", value, _onto(thing, name)) for name, value in getattr(thing, "__dict__", {}).items())
-        self.on_class(kind, path)
+        self.classes.setdefault(kind, path)
         yield from _slots(thing)
         yield from ((f".<unnamed {i}>", value, None) for i, value in enumerate(_unnamed(thing)))
         if not is_known(kind.__module__):
@@ -357,10 +366,10 @@ def _hung_on(thing: Any) -> Iterator[tuple[str, Any, Put]]:
 def _entries(mapping: dict, path: str) -> Iterator[tuple[str, Any, Put]]:
     for key, value in mapping.items():
         named = isinstance(key, (enum.Enum, type, types.FunctionType)) or type(key).__module__ == "typing"
-        if type(key) not in (*PLAIN, tuple) and not named:
+        if type(key) not in KEYS and not named:
             raise Unobservable(f"{path} has keys of type {type(key).__name__}")
         yield (
-            f"[{key!r}]" if type(key) in (*PLAIN, tuple) else f"[{getattr(key, '__name__', key)}]",
+            f"[{key!r}]" if type(key) in KEYS else f"[{getattr(key, '__name__', key)}]",
             value,
             _into(mapping, key),
         )

@@ -19,7 +19,7 @@ import torch
 
 from coequal.equivalence.compare.floats import Floats
 from coequal.equivalence.memory.parsed import watchable
-from coequal.equivalence.memory.walk import Cell, Unobservable, memory_of
+from coequal.equivalence.memory.walk import Cell, Memory, Unobservable, memory_of
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.growing import Steps
 from coequal.equivalence.prove.premises import Fails, Induction, counter_of, passed
@@ -105,7 +105,7 @@ class _Run:
             if path not in self.found.counts and (path, value) not in seen:
                 raise Fails(f"{path} goes on changing, which was not seen where it was watched")
         other, _ = self._looks(1)
-        self._constants(early[-1], late[-1], _cells(other, self.session))
+        self._constants(early[-1], late[-1], _cells(_memory(other, self.session)))
         if self.found.growing:
             rows = self.session.batch if self.condition.rows is None else self.condition.rows
             Steps(self.session, self.found.start, rows, self._around, views=self.condition.views, again=True).growth()
@@ -122,11 +122,12 @@ class _Run:
     def _looks(self, seed: int) -> tuple[Player, list[list[Cell]]]:
         """A stream that has run, and its memory on the way: as often in the second half of its frames as in the first."""
         pieces = self._pieces()
-        player, looks = self._player(), list[list[Cell]]()
+        player, looks, memory = self._player(), list[list[Cell]](), None
         for frames in self._cut(pieces, seed):
             self._feed(player, frames)
             if seed == 0:
-                looks.append([_copied(cell) for cell in _cells(player, self.session)])
+                memory = _memory(player, self.session, memory)
+                looks.append([_copied(cell) for cell in _cells(memory)])
         return player, looks
 
     def _pieces(self) -> list[int]:
@@ -169,7 +170,7 @@ class _Run:
         first, more = self._cut(pieces, 2)
         player = self._player()
         self._feed(player, first)
-        for cell in _cells(player, self.session):
+        for cell in _cells(_memory(player, self.session)):
             if (growth := self.found.counts.get(cell.path)) is not None and cell.put is not None:
                 cell.put(counter_of(cell.content, uses, growth))
         try:
@@ -184,8 +185,11 @@ class _Run:
         passed(uses)
 
 
-def _cells(player: Player, session: Session[Any]) -> list[Cell]:
-    memory = memory_of(player.stream, session.subject.memory, graphs=True)
+def _memory(player: Player, session: Session[Any], before: Memory | None = None) -> Memory:
+    return memory_of(player.stream, session.subject.memory, graphs=True, before=before)
+
+
+def _cells(memory: Memory) -> list[Cell]:
     return [*memory.cells, *memory.libraries]
 
 

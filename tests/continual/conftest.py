@@ -13,9 +13,9 @@ error_bound = _module.error_bound
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
-from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from coequal.continual.module import Stream  # noqa: E402
+from coequal.proofs.eager import EagerMode  # noqa: E402
 
 
 def _emitted(module, clip, time=2):
@@ -63,7 +63,7 @@ def small_integers():
     return _small_integers
 
 
-class MultiplyAdds(TorchDispatchMode):
+class MultiplyAdds(EagerMode):
     """Counts multiply-adds where they are executed: convolutions and matrix products, seen at the dispatcher."""
 
     def __init__(self):

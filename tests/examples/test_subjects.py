@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import runpy
 from pathlib import Path
 
 import pytest
 
 import coequal
+from tests.kept import kept
 
 FOLDER = Path(__file__).parents[2] / "examples" / "subjects"
 RIGHT = {
@@ -40,7 +40,7 @@ WRONG = {
 }
 
 
-@functools.cache
+@kept
 def verified(name: str, twin: str) -> coequal.Report:
     return coequal.verify(runpy.run_path(str(FOLDER / f"{name}.py"))[twin](), effort="quick")
 

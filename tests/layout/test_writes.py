@@ -16,13 +16,10 @@ FILES = sorted(p for room in ROOMS for p in (HERE / room).rglob("*.py") if not L
 ALLOWED = {
     "continual/clip_modules.py": "parts of torch's layers are replaced by those with other biases",
     "continual/compose.py": "a padding is told that the layer after it pads by itself",
-    "equivalence/memory/reads.py": "what the reader of one function finds is added to what all of them find",
-    "equivalence/memory/walk.py": "the same, of what is walked",
     "equivalence/run/short_products.py": "torch's TF32 and cuDNN are switched off, and back on",
     "equivalence/run/state.py": "the state that a stream offers to be set",
     "equivalence/run/weights.py": "torch's tensors are lent other numbers, and get theirs back",
     "equivalence/suites/transformers_caches/models.py": "a cache is replaced by its copy, as a user does",
-    "proofs/cost/executed/counter.py": "the counter fills the page that it was given",
     "proofs/cost/targets/code.py": "continual-inference's modules are switched to steps, and back",
     "proofs/eager.py": "torch.compile is switched off, and back on",
     "proofs/field/torch_frontend/dispatch.py": "torch's storages carry what is known of their numbers",

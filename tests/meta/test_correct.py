@@ -241,9 +241,12 @@ def cache() -> Subject:
     """Causal attention with a cache that grows, in chunks of any size."""
     layer = nn.MultiheadAttention(4, 2, batch_first=True)
 
+    def newest(frames: Tensor, seen: Tensor) -> Tensor:
+        ahead = torch.ones(frames.shape[1], seen.shape[1], dtype=torch.bool).triu(1 + seen.shape[1] - frames.shape[1])
+        return layer(frames, seen, seen, attn_mask=ahead, need_weights=False)[0]
+
     def clip(x: Tensor) -> Tensor:
-        ahead = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
-        return layer(x, x, x, attn_mask=ahead, need_weights=False)[0]
+        return newest(x, x)
 
     class Stream:
         def __init__(self) -> None:
@@ -251,7 +254,7 @@ def cache() -> Subject:
 
         def chunk(self, frames: Tensor) -> Tensor:
             self.seen = frames.clone() if self.seen is None else torch.cat([self.seen, frames], 1)
-            return clip(self.seen)[:, -frames.shape[1] :]
+            return newest(frames, self.seen)
 
         def step(self, frame: Tensor) -> Tensor:
             return self.chunk(frame[:, None])[:, 0]

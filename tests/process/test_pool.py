@@ -120,7 +120,7 @@ def searched(folder: Path, name: str, workers: int, limits: Limits = LIMITS) -> 
 
 @pytest.fixture(scope="module")
 def report(folder: Path) -> FamilyReport:
-    return searched(folder, "every", 3)
+    return searched(folder, "every", 2)
 
 
 def test_every_end_is_a_finding_of_its_configuration(report: FamilyReport) -> None:
@@ -185,7 +185,7 @@ def test_a_worker_that_somebody_kills_is_replaced_and_its_configuration_examined
 
     killer = threading.Thread(target=kill)
     killer.start()
-    found = searched(folder, "waits", 2)
+    found = searched(folder, "waits", 1)
     killer.join()
     assert found.counts == {"tested": 2}
     assert not runs(killed[0])

@@ -20,6 +20,8 @@ class Echo:
 example = torch.randn(1, 2, 6)
 report = coequal.verify(coequal.Subject(clip=lambda x: x + x, stream=Echo, example=example), effort="quick")
 assert report.verdict == "proved", report
+report = coequal.verify(coequal.Subject(clip=lambda x: x * x, stream=Echo, example=example), effort="quick")
+assert report.verdict == "different", report
 before = torch.compile
 with eagerly():
     @torch.compile(fullgraph=True)

@@ -37,7 +37,7 @@ from coequal.report.writers import github, html, junit, markdown, terminal
 from coequal.report.writers import json as as_json
 
 EVIL = ("<script>", "]]>", "a|b", "`", "``` \n```", "\x00\x1b[31m", "&amp;", "%0A::error::", "", "größe", "\ud800")
-WORDS = st.sampled_from(EVIL) | st.text(max_size=12)
+WORDS = st.sampled_from(EVIL) | st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 TONES = st.sampled_from(get_args(Tone))
 CELLS = WORDS | st.builds(Cell, WORDS, TONES, WORDS, st.booleans())
 VALUES = st.lists(st.floats(), min_size=1, max_size=5).map(tuple)

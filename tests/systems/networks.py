@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 from collections.abc import Callable, Iterator
@@ -14,18 +13,19 @@ from coequal.reference.layer import Shape
 from coequal.systems.catalogue import SYSTEMS, families, networks_of
 from coequal.systems.small import small, up_to_channels
 from coequal.systems.streamability import lasting, operators, streamability, variant
+from tests.kept import kept
 
 Network = tuple[Any, Shape]
 FAMILIES = [family for family in families() if networks_of(family)]
 
 
-@functools.cache
+@kept
 def reduced(name: str) -> Network:
     """The published network of that name in small."""
     return small(SYSTEMS[name])
 
 
-@functools.cache
+@kept
 def distinct(family: str) -> dict[str, Network]:
     """Networks of a file that differ in more than their channels, by the name of the first that becomes it."""
     first: dict[Any, str] = {}
@@ -44,7 +44,7 @@ def refuted(family: str) -> dict[str, Network]:
     return {name: network for name, network in distinct(family).items() if network[0].timing is None}
 
 
-@functools.cache
+@kept
 def variants(family: str) -> dict[str, Network]:
     """The closest networks that stream, of those that do not and have one."""
     found = {name: (variant(*network), network[1]) for name, network in refuted(family).items()}

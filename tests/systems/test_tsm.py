@@ -18,7 +18,7 @@ from coequal.systems import tsm
 from coequal.systems.catalogue import SYSTEMS
 from coequal.systems.weights import original_names
 
-SHORT = ((1, 16, 1, 1), (2, 16, 3, 2))  # two blocks of four are shifted
+SHORT = ((2, 16, 2, 1),)  # both blocks are shifted
 ONLINE = tsm.mobilenet(None, 2, bidirectional=False, width=16, wide=4, stages=SHORT)
 EXAMPLE = torch.randn(1, 3, 10, 4, 4)
 

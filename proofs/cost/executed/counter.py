@@ -56,8 +56,8 @@ def count(run: Callable[[], Any], module: torch.nn.Module | None = None) -> Exec
     """What `run()` executes, by submodules of `module`. Uncounted names an operation, and the submodule it ran in."""
     counter = _Counter()
     with plain_paths(), eagerly(), entered(module, counter.path), torch.no_grad(), counter:
-        counter.executed.result = run()
-    return counter.executed
+        result = run()
+    return counter.executed(result)
 
 
 def uncounted(run: Callable[[], Any]) -> Any:
@@ -69,9 +69,17 @@ def uncounted(run: Callable[[], Any]) -> Any:
 class _Counter(EagerMode):
     def __init__(self) -> None:
         super().__init__()
-        self.executed, self.path = Executed(), [""]
+        self.operators: dict[str, Cost] = {}
+        self.modules: dict[str, Cost] = {}
+        self.bytes: Size = 0
+        self.peak = 0
+        self.path = [""]
         self.held: Counter[int] = Counter()  # tensors for each storage
         self.live = 0
+
+    def executed(self, result: Any) -> Executed:
+        """What ran, and gave this result."""
+        return Executed(self.operators, self.modules, self.bytes, self.peak, result)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -100,9 +108,9 @@ class _Counter(EagerMode):
             raise Uncounted(f"{self.path[-1] or 'the module'}: {error}") from None
         if name not in VIEWS:
             moved = {"reads": sum(product(sizes(x)) for x in inputs), "writes": sum(product(sizes(x)) for x in outputs)}
-            self.executed.bytes += sum(product(sizes(x)) * x.element_size() for x in (*inputs, *outputs))
+            self.bytes += sum(product(sizes(x)) * x.element_size() for x in (*inputs, *outputs))
             cost = _with_traffic(cost, **moved)
-        for table, key in ((self.executed.operators, name), (self.executed.modules, self.path[-1])):
+        for table, key in ((self.operators, name), (self.modules, self.path[-1])):
             table[key] = table[key] + cost if key in table else cost
 
     def _hold(self, outputs: list[torch.Tensor]) -> None:
@@ -115,7 +123,7 @@ class _Counter(EagerMode):
             self.live += 0 if self.held[storage] else numbers
             self.held[storage] += 1
             weakref.finalize(tensor, self._release, storage, numbers)
-        self.executed.peak = max(self.executed.peak, self.live)
+        self.peak = max(self.peak, self.live)
 
     def _release(self, storage: int, numbers: int) -> None:
         self.held[storage] -= 1

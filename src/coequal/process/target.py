@@ -34,25 +34,9 @@ WANTED = (
 )
 
 
-def load(
-    target: str,
-    *,
-    example: tuple[int, ...] | None = None,
-    window: int | None = None,
-    within: float | None = None,
-    allow: Iterable[str] = (),
-    seed: int = 0,
-    device: str | None = None,
-) -> Subject:
-    """The subject that `target` names.
-
-    `example` is the shape of a random clip for a module that brings none, `window`, `within` and `allow` override or extend
-    what the subject says, and `device` is where its modules and its clip are put. BadSubject names what is wrong and what to
-    do.
-    """
-    return prepared(
-        target, loaded(target, seed), example=example, window=window, within=within, allow=allow, seed=seed, device=device
-    )
+def load(target: str, *, seed: int = 0, **given: Any) -> Subject:
+    """The subject that `target` names, with what else is `given` to `prepared`. BadSubject names what is wrong."""
+    return prepared(target, loaded(target, seed), seed=seed, **given)
 
 
 def random_clip(shape: Sequence[int], seed: int = 0) -> torch.Tensor:
@@ -109,7 +93,12 @@ def prepared(
     seed: int = 0,
     device: str | None = None,
 ) -> Subject:
-    """The subject that a value is, with what the user says of it; as in `load`."""
+    """The subject that a value is, with what the user says of it.
+
+    `example` is the shape of a random clip for a module that brings none, `window`, `within` and `allow` override or extend
+    what the subject says, and `device` is where its modules and its clip are put. BadSubject names what is wrong and what to
+    do.
+    """
     given = {"window": window, "within": within}
     overrides = {name: value for name, value in given.items() if value is not None}
     if isinstance(value, Named):

@@ -125,7 +125,8 @@ def test_the_order_of_the_work_does_not_matter(report: FamilyReport) -> None:
 
 
 def test_another_seed_draws_others_and_finds_the_same() -> None:
-    one, other = (search(conv, Asked(count=14, options=Options(effort="quick", seed=seed))) for seed in (1, 2))
+    options = Options(effort="quick", checks=("values",))
+    one, other = (search(conv, Asked(count=14, options=replace(options, seed=seed))) for seed in (1, 2))
     assert [tried.configuration for tried in one.tried] != [tried.configuration for tried in other.tried]
     assert one.tried[0].configuration == other.tried[0].configuration == {
         "kernel_size": "1", "stride": "1", "dtype": "torch.float32",

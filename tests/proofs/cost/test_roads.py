@@ -32,6 +32,11 @@ fewer = settings(max_examples=5)  # torch's symbolic sizes take seconds
 AXES = {(2, 5): "BCTHW", (2, 4): "BCTW", (2, 3): "BCT", (1, 3): "BTE", (1, 2): "BT"}
 
 
+def some(operator: str) -> settings:
+    """Of an operator that has an example and no strategy only the sizes are drawn: fewer say as much."""
+    return few if operator in strategies.OPERATORS else fewer
+
+
 def layers(layer, shape, times=1):
     """The layer and every one inside, with the clip it gets and how often it runs: domains of what is inside are its own."""
     yield layer, shape, times
@@ -69,7 +74,7 @@ def clip_module(drawn: Architecture) -> torch.nn.Module:
 @pytest.mark.parametrize("operator", sorted(operators()))
 @pytest.mark.parametrize("padding", ["nominal", "effective"])
 def test_closed_form_is_enumeration(operator: str, padding: str) -> None:
-    @few
+    @some(operator)
     @given(architectures(operator))
     def check(drawn: Architecture) -> None:
         enumerated = 0
@@ -86,7 +91,7 @@ def test_closed_form_is_enumeration(operator: str, padding: str) -> None:
 def test_closed_form_is_what_the_reference_does(operator: str) -> None:
     """Not only multiply-adds: every addition, division, exponential and comparison."""
 
-    @few
+    @some(operator)
     @given(architectures(operator))
     def check(drawn: Architecture) -> None:
         tokens = strategies.clip(drawn, 0) if isinstance(drawn.layer, Embedding) else None
@@ -111,7 +116,7 @@ def test_effective_is_what_the_reference_does_to_elements_that_are_there(drawn: 
 def test_closed_form_is_what_torch_dispatches(operator: str) -> None:
     """Really run, and on fake tensors."""
 
-    @few
+    @some(operator)
     @given(architectures(operator))
     def check(drawn: Architecture) -> None:
         assume(not (isinstance(drawn.layer, TransformerEncoder) and drawn.layer.num_layers == 1))  # ours shares projections
@@ -126,7 +131,7 @@ def test_closed_form_is_what_torch_dispatches(operator: str) -> None:
 @pytest.mark.parametrize("operator", sorted(operators()))
 @pytest.mark.parametrize("padding", ["nominal", "effective"])
 def test_letters_give_the_same_as_numbers(operator: str, padding: str) -> None:
-    @few
+    @some(operator)
     @given(architectures(operator))
     def check(drawn: Architecture) -> None:
         shape, values = lettered(drawn)
@@ -181,7 +186,7 @@ WHOLE = {"adaptive_kernel", "class_token", "decoder", "multiview", "non_local", 
 
 @pytest.mark.parametrize("operator", sorted(WHOLE))
 def test_what_needs_the_whole_clip_has_no_cost_of_a_step(operator: str) -> None:
-    @few
+    @some(operator)
     @given(architectures(operator))
     def check(drawn: Architecture) -> None:
         with pytest.raises(NotStreamable, match="needs the whole clip, so a step of it has no cost"):
@@ -194,7 +199,7 @@ def test_what_needs_the_whole_clip_has_no_cost_of_a_step(operator: str) -> None:
 def test_a_step_of_ours_executes_its_formula(operator: str) -> None:
     """Mean and worst over the period. Retroactive attention of ours does more, so as never to subtract."""
 
-    @few
+    @some(operator)
     @given(architectures(operator))
     def check(drawn: Architecture) -> None:
         assume(drawn.layer.timing is not None and "causal" not in repr(drawn.layer))

@@ -23,6 +23,8 @@ PATTERN = (
     "integer inputs are looked up, and asked where they are equal to {values}: the proof speaks of all that are equal to it"
     " at the places drawn"
 )
+FINITE = "nothing overflows, and nothing is NaN: the program asks for it"
+SHOWN = 5  # places where it does
 
 
 @dataclass
@@ -50,6 +52,8 @@ class Decision:
     compared: list[Example] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)  # that one of the two alone applies
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
+    asked: list[str] = field(default_factory=list)  # of finite numbers, and where
+    partial: bool = False  # functions were taken where they are defined
     patterns: bool = False  # integer inputs were asked where they are equal to a constant
     levels: int = 1
     induction: Induction = field(default_factory=lambda: Induction(False, ""))
@@ -107,6 +111,10 @@ class Decision:
         self.applications = max(self.applications, over.field.account.applications)
         self.degree = max(self.degree, over.field.account.degrees.greatest)
         self.assume(*over.field.account.assumptions.values(), *_drawn_alone(exact))
+        if over.field.account.asked:
+            self.asked = sorted({*self.asked, *over.field.account.asked})
+            self.assume(f"{FINITE}: {listed(sorted(over.field.account.asked)[:SHOWN])}")
+        self.partial |= over.field.account.partial
         self.doubt(*over.field.account.reasons.values())
         self.doubt(
             *(

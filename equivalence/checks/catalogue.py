@@ -85,8 +85,8 @@ CHECKS: dict[str, CheckSpec] = {
         values.special_values,
     ),
     "domain": CheckSpec(
-        "Is it a number where the clip is one, and the same one where a program asks whether numbers are finite, whatever the"
-        " size of the inputs? Skipped where nothing in it is undefined for some numbers, or asked.",
+        "Is it a number where the clip is one, and the same one where a program asks whether numbers are finite, whatever"
+        " the size of the inputs? Skipped where nothing in it is undefined for some numbers, or asked.",
         middle_examples(),
         domain.domain,
     ),

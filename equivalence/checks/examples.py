@@ -11,7 +11,11 @@ from coequal.equivalence.checks.base import Examples
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.lengths import in_own_format
 from coequal.equivalence.run.session import Session
+from coequal.subjects.chunks import Plan
 
+PAIRS, TRIPLES = 8, 4  # sizes of chunks, of which any two, or three, follow one another
+SPREAD = (0, 3, 15, 39)  # numbers of sizes, small and large
+EDGES = (31, 63)
 COARSE = (torch.float16, torch.bfloat16)
 
 
@@ -29,7 +33,9 @@ def middle_examples(*variants: str, times: float = 2.0) -> Examples:
 
 
 def chunk_examples(session: Session, effort: str) -> Iterator[Example]:
-    """Chunks of 1, 3 and 7, all at once, random ones, all and then single frames; a long stream in one and in large ones."""
+    """Chunks of 1, 3 and 7, all at once, random ones, all and then single frames; a long stream in one and in large ones;
+    any two sizes of some one after the other, and any three of a few.
+    """
     length = session.plan.legal(2 * session.facts.reach + 17)
     far = session.plan.legal(10 * session.facts.reach + 64)
     large = [(far,), _chunked(far, 2 * session.facts.reach + 12), (far // 2, *[1] * (far % 2), far // 2)]
@@ -38,7 +44,7 @@ def chunk_examples(session: Session, effort: str) -> Iterator[Example]:
     random = [session.plan.split(length, "mixed", session.seed + i) for i in range(6 if effort == "normal" else 2)]
     small = [session.plan.repeated(size, session.facts.reach + 4) for size in session.plan.smallest(16)]
     small += [session.plan.prompted(size, length) for size in range(1, 33)] if session.plan.prompt else []
-    options = [session.plan.split(length, "largest"), *random, *regular, *irregular, *large, *small]
+    options = [session.plan.split(length, "largest"), *random, *regular, *irregular, *large, *small, *_orders(session.plan)]
     seen = dict[tuple[int, ...], None]()
     for i, chunks in enumerate(options):
         if chunks and chunks not in seen and session.plan.allows(chunks):
@@ -51,6 +57,24 @@ def chunk_examples(session: Session, effort: str) -> Iterator[Example]:
     mixed = [chunks for chunks in (every, *list(seen)[:1]) if chunks and session.plan.allows(chunks)]
     own = [Example(sum(chunks), session.batch, session.seed + 450, session.facts.scale, chunks) for chunks in mixed]
     yield from in_own_format(session, *own)
+
+
+def _orders(plan: Plan) -> list[tuple[int, ...]]:
+    """Any two of the smallest sizes one after the other, and any three of the fewest; small and large ones; sizes around
+    those at which programs go another way.
+    """
+    sizes = plan.smallest(65)
+    if len(sizes) < 2:
+        return []
+    spread = tuple(sizes[i] for i in SPREAD if i < len(sizes))
+    each = [size for i in EDGES for size in sizes[i - 1 : i + 2]]
+    return [
+        plan.ordered(sizes[:PAIRS]),
+        plan.ordered(sizes[:TRIPLES], 3),
+        plan.ordered(spread),
+        plan.ordered(sizes[16:41][::-1], 1),
+        plan.ordered(each, 1),
+    ]
 
 
 def _chunked(length: int, size: int) -> tuple[int, ...]:

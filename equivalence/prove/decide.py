@@ -24,7 +24,7 @@ from coequal.equivalence.prove import induction, recurrence
 from coequal.equivalence.prove.conditions import elsewhere
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.prove.induction import CANDIDATES
-from coequal.equivalence.prove.premises import Differs, Induction
+from coequal.equivalence.prove.premises import Cut, Differs, Induction
 from coequal.equivalence.prove.readings import MANY, Seen, other_readings
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
@@ -107,8 +107,9 @@ def examples_of(session: Session, effort: str) -> list[Example]:
     order = dict.fromkeys([middle, *(session.plan.legal(n) for n in range(1, longest + 1))])
     examples = [Example(length, rows_of(session, longest), session.seed) for length in order if length]
     if session.has("chunk"):
-        chunks = session.plan.split(middle, "mixed", session.seed)
-        examples.insert(1, Example(sum(chunks), session.batch, session.seed, None, chunks))
+        mixed, ordered = session.plan.split(middle, "mixed", session.seed), session.plan.ordered(session.plan.smallest(3))
+        for chunks in filter(None, (ordered, mixed)):
+            examples.insert(1, Example(sum(chunks), session.batch, session.seed, None, chunks))
     return examples
 
 
@@ -158,6 +159,7 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
         if known is not None or not later:
             decision.generalise(decision.confined or _induction(exact, budget, known))
             decision.add(Example(n, exact.batch, exact.seed) for n in decision.induction.lengths)
+            decision.tell(_told(exact, decision.induction, budget))
         if decision.induction.holds:
             _far(exact, decision, budget)
         done = {e.length for e in decision.compared if e.chunks is None}
@@ -174,6 +176,13 @@ def _induction(exact: FieldSession, budget: Budget, known: Induction | None) -> 
     if exact.subject.clip_state is not None and exact.subject.window is None:
         return recurrence.induct(exact, budget, known)
     return induction.induct(exact, budget, known)
+
+
+def _told(exact: FieldSession, found: Induction, budget: Budget) -> str:
+    """What the memory tells of the chunks in which frames came."""
+    if found.holds or found.told or not exact.has("chunk"):
+        return found.told
+    return Cut(exact, budget.at_least(1.0)).tells()
 
 
 def not_for_all(exact: FieldSession) -> str | None:

@@ -37,6 +37,7 @@ class CheckSpec:
     examples: Examples
     body: Body
     kind: Kind = "function"
+    sampled: bool = False  # of all situations there are: the report says in which it was asked
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from coequal.equivalence.checks.examples import (
     batch_examples,
     chunk_examples,
     integer_examples,
+    life_examples,
     long_examples,
     middle_examples,
     row_examples,
@@ -28,14 +29,19 @@ CHECKS: dict[str, CheckSpec] = {
         values.batch,
     ),
     "reset": CheckSpec(
-        "Does a new stream after an old one start from nothing?", middle_examples(), conduct.reset, "conduct"
+        "Does a new stream after an old one start from nothing, and one that is told to reset(), again and again?",
+        life_examples("", "twice", "again", "at once", far=("",)),
+        conduct.reset,
+        "conduct",
+        sampled=True,
     ),
     "reuse": CheckSpec("Do two streams at a time keep apart?", middle_examples(), conduct.reuse, "conduct"),
     "fork": CheckSpec(
         "Does a copy of the stream, or of its state, go on as the original would? Skipped where it cannot be copied.",
-        middle_examples("copy", "state"),
+        life_examples("copy", "state", far=("copies", "states")),
         conduct.fork,
         "conduct",
+        sampled=True,
     ),
     "input-reuse": CheckSpec(
         "May the caller overwrite the frame once it has been fed?", middle_examples(), conduct.input_reuse, "conduct"
@@ -45,21 +51,24 @@ CHECKS: dict[str, CheckSpec] = {
     ),
     "reset-rows": CheckSpec(
         "Does reset(rows) make these rows begin anew, and no others? Skipped where there is no such verb.",
-        row_examples("first", "last", "two", "all", "early", "late"),
+        row_examples(*verbs.ROWS, "early", "late", "again", many=verbs.MANY, far=("first", "but the first")),
         verbs.reset_rows,
         "conduct",
+        sampled=True,
     ),
     "reorder": CheckSpec(
         "Does reorder(index) make row i go on as what row index[i] was? Skipped where there is no such verb.",
-        row_examples("", "after a reset", "before a crop"),
+        row_examples("", "after a reset", "before a crop", "all", many=("", "all"), far=("",)),
         verbs.reorder,
         "conduct",
+        sampled=True,
     ),
     "crop": CheckSpec(
         "Does crop(frames) take the stream back to its first frames? Skipped where there is no such verb.",
-        middle_examples("half", "0", "1", "2", "3", "4", "5", "8", times=3.0),
+        life_examples("half", "0", "1", "2", "3", "4", "5", "8", times=3.0, far=("2", "half", "drafts")),
         verbs.crop,
         "conduct",
+        sampled=True,
     ),
     "clip-between": CheckSpec(
         "May the clip function run between two steps?", middle_examples(), verbs.clip_between, "conduct"

@@ -13,6 +13,7 @@ from coequal.equivalence.run.lengths import in_own_format
 from coequal.equivalence.run.session import Session
 from coequal.subjects.chunks import Plan
 
+FAR, MORE, LONG = 10, 64, 1000  # receptive fields, and frames more; frames at most
 PAIRS, TRIPLES = 8, 4  # sizes of chunks, of which any two, or three, follow one another
 SPREAD = (0, 3, 15, 39)  # numbers of sizes, small and large
 EDGES = (31, 63)
@@ -90,13 +91,28 @@ def batch_examples(session: Session, effort: str) -> Iterator[Example]:
         yield Example(length, rows, session.seed + 500 + i, session.facts.scale)
 
 
-def row_examples(*variants: str) -> Examples:
-    """As `middle_examples`, of three rows, or as many as are legal."""
+def life_examples(*variants: str, far: tuple[str, ...], times: float = 2.0) -> Examples:
+    """As `middle_examples`; then these variants in a stream of ten receptive fields and 64 frames."""
 
     def examples(session: Session, effort: str) -> Iterator[Example]:
-        legal = session.subject.batches
-        rows = 3 if legal is None else min((n for n in legal if n > 1), default=session.batch)
-        yield from (replace(example, batch=rows) for example in middle_examples(*variants)(session, effort))
+        yield from middle_examples(*variants, times=times)(session, effort)
+        length = session.plan.legal(min(FAR * session.facts.reach + MORE, LONG))
+        for i, variant in enumerate(far):
+            yield Example(length, session.batch, session.seed + 260 + i, session.facts.scale, None, variant)
+
+    return examples
+
+
+def row_examples(*variants: str, many: tuple[str, ...], far: tuple[str, ...]) -> Examples:
+    """As `life_examples`, of three rows; then `many` of five and eight; or of as many as are legal."""
+
+    def examples(session: Session, effort: str) -> Iterator[Example]:
+        legal = None if session.subject.batches is None else sorted(n for n in session.subject.batches if n > 1)
+        few, more = (3, (5, 8)) if legal is None else (legal[0] if legal else session.batch, legal[-1:])
+        yield from (replace(example, batch=few) for example in life_examples(*variants, far=far)(session, effort))
+        for rows in more:
+            if rows != few:
+                yield from (replace(example, batch=rows) for example in middle_examples(*many)(session, "quick"))
 
     return examples
 

@@ -4,15 +4,19 @@ Its runs are in double precision, without gradients, with the example's rows and
 count elsewhere, `if torch.is_grad_enabled(): self.n += 1`, or compare its count there alone. So streams run on ordinary
 floats under other conditions, each for as many frames as the induction followed and as many again: no place of their memory
 may go on taking values that it had not before, but for the numbers that were watched; these are watched again.
+
+A stream may count where two conditions meet alone, `if x.shape[0] == 1 and not torch.is_grad_enabled()`. All combinations
+would be too many: as few are run as any two meet in (pairwise testing).
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -36,45 +40,97 @@ LOOKS = 96  # at the memory of one stream
 class Condition:
     """How a stream is run: `rows` None: the example's; `own`: in the subject's format; `views`: of a clip, as frames."""
 
-    words: str
     rows: int | None = None
     own: bool = False
     views: bool = False
+    autocast: bool = False
     gradients: bool = False
     asked: bool = False  # for the gradients of frames
     inference: bool = False
-    autocast: bool = False
+
+    @property
+    def words(self) -> str:
+        """`gradients on, one row, frames that are views of a clip`."""
+        gradients = "the gradients of frames asked for" if self.asked else "gradients on" if self.gradients else ""
+        said = (
+            "inference mode" if self.inference else gradients,
+            "" if self.rows is None else f"{self.rows} row{'s' * (self.rows > 1)}",
+            "frames that are views of a clip" if self.views else "",
+            "autocast on" if self.autocast else "",
+            "the subject's own format" if self.own else "",
+        )
+        return ", ".join(filter(None, said)) or "nothing else"
 
 
-ALWAYS = (
-    Condition("gradients on, one row, frames that are views of a clip", rows=1, own=True, views=True, gradients=True),
-    Condition("the gradients of frames asked for, three rows", rows=3, own=True, gradients=True, asked=True),
-    Condition("frames that are views of a clip", views=True),
-    Condition("inference mode", own=True, inference=True),
-    Condition("autocast on", own=True, autocast=True),
-)
-NUMBERS = tuple(Condition(f"{rows} rows", rows) for rows in (2, 8, 4, 5, 6, 7))
-SHARE = 0.5  # of the time that the proof took: numbers of rows are tried for so long
+FEW, MORE = (1, 3), (8, 4, 5, 6, 7)  # rows; those that come after all pairs
+GRADIENTS: tuple[dict[str, bool], ...] = ({}, {"inference": True}, {"gradients": True}, {"gradients": True, "asked": True})
+ALWAYS = 6  # conditions, which meet most pairs
+SHARE = 0.5  # of the time that the proof took: the others are tried for so long
 
 
-def elsewhere(session: Session[Any], found: Induction, budget: Budget, seconds: float) -> str:
-    """Why what an induction found says nothing of other conditions; empty where it does. The proof took so many seconds."""
-    begin = time.process_time()
-    for condition in (*ALWAYS, *NUMBERS):
-        if condition in NUMBERS and time.process_time() - begin > max(1.0, SHARE * seconds):
-            return ""
+def elsewhere(session: Session[Any], found: Induction, budget: Budget, seconds: float) -> tuple[str, str]:
+    """Why what an induction found says nothing of other conditions, empty where it does; and what there was no time for.
+
+    The proof took so many seconds.
+    """
+    begin, conditions = time.process_time(), conditions_of(session)
+    for i, condition in enumerate(conditions):
+        if i >= ALWAYS and time.process_time() - begin > max(1.0, SHARE * seconds):
+            return "", f"{i} of {len(conditions)} conditions, in which any two of them meet"
         if budget.spent:
-            return "no time was left to look at its memory under other conditions"
-        if condition.rows is not None and (
-            session.layout.rows(session.subject.example) is None or not session.takes(condition.rows)
-        ):
-            continue
-        with _in_format(session, condition) as here, contextlib.suppress(StreamRaised, BadSubject):
+            return "no time was left to look at its memory under other conditions", ""
+        for milder in _ever_milder(condition):
             try:
-                _Run(here, condition, found).check()
+                with _in_format(session, milder) as here:
+                    _Run(here, milder, found).check()
+                break
             except (Fails, Unobservable) as error:
-                return f"with {condition.words}: {error}"
-    return ""
+                return f"with {milder.words}: {error}", ""
+            except (StreamRaised, BadSubject):
+                continue  # it cannot be run like this: what else meets in this condition is looked at without
+    return "", ""
+
+
+def _ever_milder(condition: Condition) -> list[Condition]:
+    """A condition, and the same without what streams often cannot do."""
+    plain = replace(condition, autocast=False)
+    return list(dict.fromkeys((condition, plain, replace(plain, inference=False))))
+
+
+def conditions_of(session: Session[Any]) -> list[Condition]:
+    """As few as any two values of different kinds meet in; then other numbers of rows, each with other values."""
+    several = session.layout.rows(session.subject.example) is not None
+    rows = [None, *(n for n in FEW if several and n != session.batch and session.takes(n))]
+    more = [n for n in MORE if several and n != session.batch and session.takes(n)]
+    own = [False, True] if session.native != session.dtype else [False]
+    kinds = [len(GRADIENTS), len(rows), 2, 2, len(own)]
+    pairs = [_condition(rows[r], own[o], bool(v), bool(a), g) for g, r, v, a, o in covering(tuple(kinds))]
+    others = [_condition(n, own[-(i % 2)], i % 2 == 0, i % 3 == 0, i) for i, n in enumerate(more)]
+    return [*pairs, *others]
+
+
+def _condition(rows: int | None, own: bool, views: bool, autocast: bool, gradients: int) -> Condition:
+    return Condition(rows, own, views, autocast, **GRADIENTS[gradients % len(GRADIENTS)])
+
+
+@functools.cache
+def covering(kinds: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Choices of one value of each kind, of which there are so many, such that any two values meet in one of them.
+
+    Each in turn has the most pairs that none before it has (Cohen, Dalal, Fredman & Patton, The AETG system, 1997); the
+    first is not that of all first values, under which everything ran already.
+    """
+    every = list(itertools.product(*map(range, kinds)))
+    missing = {pair for choice in every for pair in _pairs(choice)} - _pairs((0,) * len(kinds))
+    found = list[tuple[int, ...]]()
+    while missing:
+        found.append(max(every, key=lambda choice: len(missing & _pairs(choice))))
+        missing -= _pairs(found[-1])
+    return found
+
+
+def _pairs(choice: tuple[int, ...]) -> set[tuple[tuple[int, int], ...]]:
+    return set(itertools.combinations(enumerate(choice), 2))
 
 
 @contextlib.contextmanager

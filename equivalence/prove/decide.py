@@ -46,6 +46,7 @@ GRACE = 45.0  # seconds more for the lengths that an induction must not miss
 PATIENCE = 3.0  # times as long as the first length, of which alone little follows, all of them may take
 MOST = 16  # primes of one draw
 MAXIMA = {"max", "relu", "abs", "clamp", "leaky_relu"}  # that are maxima of two, or of more
+UNDER = "under other conditions (gradients, rows, views, autocast, its own format) memory is held as where it was followed"
 AHEAD = 64  # times as many applications of functions as the first example has may come
 
 
@@ -77,7 +78,8 @@ def decide(
         _drawn_enough(session, draw, decision, effort, budget, options)
         if decision.induction.holds:
             again, taken = Budget.of(SECONDS[effort], deadline), time.monotonic() - begin
-            why = elsewhere(session, decision.induction, again, taken)
+            why, left = elsewhere(session, decision.induction, again, taken)
+            decision.assume(*[f"{UNDER}: there was time for {left}"] * bool(left))
             if why and again.spent:
                 decision.generalise(replace(decision.induction, holds=False, says=why))
             elif why:

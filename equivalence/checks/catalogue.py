@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coequal.equivalence.checks import conduct, domain, gradients, parameters, values, verbs
-from coequal.equivalence.checks.base import CheckSpec
+from coequal.equivalence.checks.base import CHUNKS, CheckSpec, in_chunks
 from coequal.equivalence.checks.examples import (
     batch_examples,
     chunk_examples,
@@ -30,16 +30,16 @@ CHECKS: dict[str, CheckSpec] = {
     ),
     "reset": CheckSpec(
         "Does a new stream after an old one start from nothing, and one that is told to reset(), again and again?",
-        life_examples("", "twice", "again", "at once", far=("",)),
-        conduct.reset,
+        life_examples("", "twice", "again", "at once", CHUNKS, far=("",)),
+        in_chunks(conduct.reset),
         "conduct",
         sampled=True,
     ),
     "reuse": CheckSpec("Do two streams at a time keep apart?", middle_examples(), conduct.reuse, "conduct"),
     "fork": CheckSpec(
         "Does a copy of the stream, or of its state, go on as the original would? Skipped where it cannot be copied.",
-        life_examples("copy", "state", far=("copies", "states")),
-        conduct.fork,
+        life_examples("copy", "state", CHUNKS, far=("copy", "copies", "states")),
+        in_chunks(conduct.fork),
         "conduct",
         sampled=True,
     ),
@@ -51,22 +51,22 @@ CHECKS: dict[str, CheckSpec] = {
     ),
     "reset-rows": CheckSpec(
         "Does reset(rows) make these rows begin anew, and no others? Skipped where there is no such verb.",
-        row_examples(*verbs.ROWS, "early", "late", "again", many=verbs.MANY, far=("first", "but the first")),
-        verbs.reset_rows,
+        row_examples(*verbs.ROWS, "early", "late", "again", CHUNKS, many=verbs.MANY, far=("first", "but the first")),
+        in_chunks(verbs.reset_rows),
         "conduct",
         sampled=True,
     ),
     "reorder": CheckSpec(
         "Does reorder(index) make row i go on as what row index[i] was? Skipped where there is no such verb.",
-        row_examples("", "after a reset", "before a crop", "all", many=("", "all"), far=("",)),
-        verbs.reorder,
+        row_examples("", "after a reset", "before a crop", "all", CHUNKS, many=("", "all"), far=("",)),
+        in_chunks(verbs.reorder),
         "conduct",
         sampled=True,
     ),
     "crop": CheckSpec(
         "Does crop(frames) take the stream back to its first frames? Skipped where there is no such verb.",
-        life_examples("half", "0", "1", "2", "3", "4", "5", "8", times=3.0, far=("2", "half", "drafts")),
-        verbs.crop,
+        life_examples("half", "0", "1", "2", "3", "4", "5", "8", CHUNKS, times=3.0, far=("2", "half", "drafts")),
+        in_chunks(verbs.crop),
         "conduct",
         sampled=True,
     ),

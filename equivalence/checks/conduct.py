@@ -161,13 +161,14 @@ def _deepcopy(session: Session, example: Example) -> int:
 
 
 def _halves(session: Session, example: Example) -> tuple[Tree, Tree, Tree, Tree]:
-    """A clip, its two halves, and another second half (the same one where the subject draws its inputs: two draws may not
-    go together).
+    """A clip, its beginning, its end (half of it, or what has to be seen of it), and another end: the same one where the
+    subject draws its inputs, since two draws may not go together.
     """
     x, other = (session.inputs(example.length, example.batch, example.seed + i) for i in range(2))
-    head, tail = halves(session, x)
+    at = max(example.length // 2, example.length - 2 * session.facts.reach - 5)
+    head, tail = divided(session, x, at)
     drawn_by_subject = session.subject.inputs is not None
-    return x, head, tail, tail if drawn_by_subject else session.layout.like(tail, halves(session, other)[1])
+    return x, head, tail, tail if drawn_by_subject else session.layout.like(tail, divided(session, other, at)[1])
 
 
 def halves(session: Session, x: Tree, *, later: bool = False) -> tuple[Tree, Tree]:
@@ -188,7 +189,7 @@ def rest_of_plan(session: Session, tail: Tree) -> tuple[int, ...] | None:
     """Chunks of the second part of a stream: a special first chunk has been fed already."""
     if session.plan_chunks(tail) is None:
         return None
-    return session.plan.later().split(session.layout.length(tail))
+    return session.plan.later().split(session.layout.length(tail), session.cut)
 
 
 def _copy(player: Player) -> Player:

@@ -69,8 +69,10 @@ def _orders(plan: Plan) -> list[tuple[int, ...]]:
         return []
     spread = tuple(sizes[i] for i in SPREAD if i < len(sizes))
     each = [size for i in EDGES for size in sizes[i - 1 : i + 2]]
+    pairs = plan.ordered(sizes[:PAIRS])
     return [
-        plan.ordered(sizes[:PAIRS]),
+        pairs,
+        (*pairs[:1], *pairs),  # a single frame is a step where it was a chunk
         plan.ordered(sizes[:TRIPLES], 3),
         plan.ordered(spread),
         plan.ordered(sizes[16:41][::-1], 1),

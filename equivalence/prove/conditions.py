@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -47,6 +48,7 @@ class Condition:
     gradients: bool = False
     asked: bool = False  # for the gradients of frames
     inference: bool = False
+    chunks: bool = False  # of all sizes that are tried, instead of the smallest
 
     @property
     def words(self) -> str:
@@ -58,12 +60,14 @@ class Condition:
             "frames that are views of a clip" if self.views else "",
             "autocast on" if self.autocast else "",
             "the subject's own format" if self.own else "",
+            "chunks of many sizes" if self.chunks else "",
         )
         return ", ".join(filter(None, said)) or "nothing else"
 
 
 FEW, MORE = (1, 3), (8, 4, 5, 6, 7)  # rows; those that come after all pairs
 GRADIENTS: tuple[dict[str, bool], ...] = ({}, {"inference": True}, {"gradients": True}, {"gradients": True, "asked": True})
+CHUNKS = 40  # sizes of chunks
 ALWAYS = 6  # conditions, which meet most pairs
 SHARE = 0.5  # of the time that the proof took: the others are tried for so long
 
@@ -106,7 +110,8 @@ def conditions_of(session: Session[Any]) -> list[Condition]:
     kinds = [len(GRADIENTS), len(rows), 2, 2, len(own)]
     pairs = [_condition(rows[r], own[o], bool(v), bool(a), g) for g, r, v, a, o in covering(tuple(kinds))]
     others = [_condition(n, own[-(i % 2)], i % 2 == 0, i % 3 == 0, i) for i, n in enumerate(more)]
-    return [*pairs, *others]
+    cut = [Condition(chunks=True)] if len(session.plan.smallest(2)) > 1 and session.has("chunk") else []
+    return [*pairs[:ALWAYS], *cut, *pairs[ALWAYS:], *others]
 
 
 def _condition(rows: int | None, own: bool, views: bool, autocast: bool, gradients: int) -> Condition:
@@ -154,7 +159,8 @@ class _Run:
     def check(self) -> None:
         """Fails where something counts that was not watched, or is used otherwise than it was."""
         _, looks = self._looks(0)
-        early, late = looks[: len(looks) // 2], looks[len(looks) // 2 :]
+        half = (len(looks) + 1) // 2
+        early, late = looks[:half], looks[half:]
         seen = {(path, value) for look in early for path, value in _numbers(look)}
         for path, value in itertools.chain.from_iterable(map(_numbers, late)):
             if path not in self.found.counts and (path, value) not in seen:
@@ -184,10 +190,18 @@ class _Run:
     def _pieces(self) -> list[int]:
         """Frames that are fed between two looks."""
         plan, half = self.session.plan, self.found.start + self.found.period
+        if self.condition.chunks:
+            return [self.found.start, *2 * self._cycle()]
         if plan.legal(plan.unit) == plan.unit and 2 * half <= LOOKS * plan.unit:
             return [plan.unit] * (2 * -(-half // plan.unit))
         more = -(-half // self.found.period)
         return [self.found.start, *[self.found.period] * (2 * more + 1)]
+
+    def _cycle(self) -> list[int]:
+        """Chunks of many sizes that together last for whole periods: what counts frames up to a period is as before then."""
+        sizes = list(self.session.plan.smallest(CHUNKS))
+        rest = -sum(sizes) % math.lcm(self.found.period, self.session.plan.unit)
+        return [*sizes, rest] if rest else sizes
 
     def _cut(self, pieces: list[int], seed: int) -> Iterator[Tree]:
         session = self.session
@@ -205,7 +219,9 @@ class _Run:
 
     def _feed(self, player: Player, frames: Tree) -> None:
         with self._around():
-            player.feed(frames, self.session.plan_chunks(frames))
+            length = self.session.layout.length(frames)
+            cut = self.condition.chunks and self.session.plan.allows((length,))
+            player.feed(frames, (length,) if cut else self.session.plan_chunks(frames))
 
     @contextlib.contextmanager
     def _around(self) -> Iterator[None]:
@@ -217,8 +233,8 @@ class _Run:
 
     def _watch(self) -> None:
         """The numbers that count frames, watched again for a period and at an end."""
-        uses, pieces = Uses(), [self.found.start, self.found.period]
-        first, more = self._cut(pieces, 2)
+        uses, pieces = Uses(), self._cycle() if self.condition.chunks else [self.found.period]
+        first, *more = self._cut([self.found.start, *pieces], 2)
         player = self._player()
         self._feed(player, first)
         for cell in _cells(player, self.session):
@@ -226,7 +242,8 @@ class _Run:
                 cell.put(counter_of(cell.content, uses, growth))
         try:
             with watchable():
-                self._feed(player, more)
+                for frames in more:
+                    self._feed(player, frames)
                 with self._around():
                     player.flush()
         except StreamRaised as error:

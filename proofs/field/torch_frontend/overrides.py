@@ -6,6 +6,7 @@ And where a program stood.
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -118,7 +119,7 @@ def alone(remember: Remember) -> Iterator[None]:
 
 def place() -> str:
     """` (file.py, line 7)`: the innermost line that is neither torch's nor NumPy's nor the prover's."""
-    for frame, line in traceback.walk_stack(None):
+    for frame, line in traceback.walk_stack(sys._getframe()):
         file = frame.f_code.co_filename
         if not f"{frame.f_globals.get('__name__')}.".startswith(BENEATH) and not file.startswith("<"):
             return f" ({Path(file).name}, line {line})"

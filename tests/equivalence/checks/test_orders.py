@@ -60,3 +60,38 @@ def test_what_no_schedule_shows_is_said_to_be_of_those_that_were_fed():
     (said,) = (text for text in wrong.proof["assumptions"] if "orders of chunks" in text)
     assert "any two of 1 to 8 frames and any three of 1 to 4 one after the other" in said
     assert right.headline == wrong.headline  # it keeps a list of all of its chunks
+
+
+class StepsAndChunks(Sums):
+    """Wrong in a step after a chunk of three."""
+
+    def step(self, x: Tensor) -> Tensor:
+        after = self.sizes[-1] == 3
+        y = super().step(x)
+        return y + x if after else y
+
+
+class ResetsSteps(Sums):
+    """What chunks leave for chunks is not reset."""
+
+    def __init__(self, wrong: Callable[[Sizes], bool]) -> None:
+        super().__init__(wrong)
+        self.left = torch.zeros(())
+
+    def chunk(self, x: Tensor) -> Tensor:
+        y = super().chunk(x)
+        if x.shape[2] > 1:
+            y, self.left = y + self.left, self.left * 0
+        return y
+
+    def reset(self) -> None:
+        self.left = self.total[..., None] * 0 + 1
+        self.total, self.sizes = torch.zeros(()), (0, 0)
+
+
+@pytest.mark.parametrize(("stream", "check"), [(StepsAndChunks, "chunking"), (ResetsSteps, "reset")])
+def test_steps_and_chunks_take_turns(stream: type, check: str) -> None:
+    example = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(1))
+    subject = Subject(clip=lambda x: x.cumsum(2), stream=lambda: stream(lambda sizes: False), example=example)
+    (found,) = coequal.verify(subject, checks=[check], effort="quick").checks
+    assert found.outcome in ("different", "problem")

@@ -88,6 +88,44 @@ def test_a_number_that_is_asked_under_a_condition(condition):
     assert f"compares its frame number with {LATE}" in report.proof["state"]
 
 
+class Chunked(Stream):
+    """The same, in chunks of any size."""
+
+    def chunk(self, x):
+        self.seen(x.shape[2])
+        y = 2 * x + torch.cat([self.prev.expand(x[:, :, 0].shape)[:, :, None], x[:, :, :-1]], 2)
+        self.prev = x[:, :, -1].detach().clone()
+        return y + x if self.n > LATE else y
+
+    def seen(self, size):
+        """Of what the sizes of chunks are."""
+
+
+def test_a_number_that_counts_large_chunks_alone():
+    class Counts(Chunked):
+        def seen(self, size):
+            self.n += size >= 13
+
+    report = verified(Counts)
+    assert (report.verdict, report.horizon) == ("proved", 19)
+    assert report.proof["state"].startswith("with chunks of many sizes: stream.n goes on changing")
+
+
+def test_a_ring_that_is_filled_in_chunks_is_no_counter():
+    class Rings(Chunked):
+        def __init__(self):
+            super().__init__()
+            self.at = 0
+
+        def seen(self, size):
+            self.at = (self.at + size) % 7
+
+        def step(self, x):
+            return self.chunk(x[:, :, None])[:, :, 0]
+
+    assert verified(Rings).horizon == "all"
+
+
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=4))
 def test_any_two_values_meet_in_a_covering(kinds):
     found, values = covering(tuple(kinds)), [range(n) for n in kinds]

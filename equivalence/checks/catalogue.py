@@ -96,8 +96,8 @@ CHECKS: dict[str, CheckSpec] = {
     "domain": CheckSpec(
         "Is it a number where the clip is one, and the same one where a program asks whether numbers are finite, whatever"
         " the size of the inputs? Skipped where nothing in it is undefined for some numbers, or asked.",
-        middle_examples(),
-        domain.domain,
+        middle_examples("", CHUNKS),
+        in_chunks(domain.domain),
     ),
     "reload": CheckSpec(
         "Do parameters that are loaded after construction take effect?", middle_examples(), parameters.reload, "weights"

@@ -12,15 +12,16 @@ here keeps exact arithmetic from a proof, unless what it is asked of comes of fu
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
 
 from coequal.equivalence.checks.base import Skip
 from coequal.equivalence.compare import rounding
-from coequal.equivalence.compare.defined import Defined, Watch
+from coequal.equivalence.compare.defined import Defined, Question, Watch
 from coequal.equivalence.compare.relation import Comparison, compare
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import StreamRaised
@@ -52,29 +53,27 @@ def domain(session: Session, example: Example) -> int:
     return compared
 
 
-def unseen(session: Session, partial: bool) -> str:
+def unseen(session: Session, places: Iterable[str], partial: bool) -> str:
     """Why the answers that exact arithmetic gives to what programs ask of finite numbers are not seen; empty where they are.
 
-    `partial`: functions were taken where they are defined, whose arguments may be others.
+    `places`: where it was asked. `partial`: functions were taken where they are defined, whose arguments may be others.
     """
-    alone = not session.floating or session.subject.inputs is not None
-    example, questions = (
-        Example(session.legal(2 * session.facts.reach + 5), session.batch, session.seed + 210),
-        dict[str, bool](),
-    )
-    for found in _at_all_sizes(session, example):
+    example = Example(session.legal(2 * session.facts.reach + 5), session.batch, session.seed + 210)
+    questions, cut = dict[str, Question](), [session]
+    cut += [session.cutting()] if len(session.plan.smallest(2)) > 1 and session.has("chunk") else []
+    for found in itertools.chain.from_iterable(_at_all_sizes(here, example) for here in cut):
         telling = found.factor in FACTORS and not found.watch.overflows  # what is enormous absorbs differences
-        for question, came_true in found.watch.questions.items():
-            questions[question] = questions.get(question, False) or (came_true and telling)
+        for place, question in found.watch.questions.items():
+            seen = replace(question, came_true=question.came_true and telling)
+            questions[place] = questions.get(place, Question()).also(seen)
         if found.comparison.difference is not None and _stays(session, found):
             return f"the program asks whether numbers are finite, and {_in_words(found)}"
-        if alone:
-            break
-    never = sorted(question for question, came_true in questions.items() if not came_true)
+    doubtful = [place for place, question in questions.items() if question.doubtful and not question.came_true]
+    never = sorted({*doubtful, *(place for place in places if place not in questions)})
     if partial and never:
         return (
-            f"the program asks {never[0]} of what may be undefined, and all inputs that were tried gave the same answer,"
-            " which exact arithmetic takes for the only one"
+            f"the program asks whether what may be undefined is finite{never[0]}, and all inputs that were tried gave the same"
+            " answer, which exact arithmetic takes for the only one"
         )
     return ""
 
@@ -82,6 +81,8 @@ def unseen(session: Session, partial: bool) -> str:
 def _at_all_sizes(session: Session, example: Example) -> Iterator[Found]:
     """Clip and stream compared at inputs of many sizes: of enormous ones where a program asks for what they lead to."""
     x, factors = session.inputs(example.length, example.batch, example.seed), list(FACTORS)
+    if not session.floating or session.subject.inputs is not None:
+        factors = [1.0]
     for factor in factors:
         larger = session.layout.on_data(functools.partial(torch.mul, other=factor), x)
         if all(bool(leaf.isfinite().all()) for leaf in leaves_of(larger).values() if leaf.is_floating_point()):

@@ -69,7 +69,7 @@ def prove(
 def _unseen(session: Session, decision: Decision) -> str:
     """Why what programs asked of finite numbers keeps this from being a proof; empty where it does not."""
     try:
-        return unseen(session, decision.partial)
+        return unseen(session, decision.asked, decision.partial)
     except StreamRaised as error:
         return f"the program asks whether numbers are finite, and raises where inputs are larger: {error}"
 

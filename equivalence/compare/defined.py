@@ -32,6 +32,18 @@ VANISHING = {"exp", "exp2", "_softmax", "_safe_softmax", "sigmoid", "erfc", "sof
 MADE_OF_NOTHING = ("empty", "new_empty", "resize")  # whatever was in memory
 
 
+@dataclass(frozen=True)
+class Question:
+    """Whether numbers are finite: asked of what comes of a function that is undefined for some; and of what is not."""
+
+    doubtful: bool = False
+    came_true: bool = False
+
+    def also(self, other: Question) -> Question:
+        """One or the other."""
+        return Question(self.doubtful or other.doubtful, self.came_true or other.came_true)
+
+
 class Watch(EagerMode):
     """Functions that are undefined for some numbers: which gave the first NaN, what is asked, and whether any overflows."""
 
@@ -43,8 +55,7 @@ class Watch(EagerMode):
         self.vanished = False
         self.asked = False
         self.undefined = ["", ""]  # in the stream, in the clip
-        # what is asked of numbers that come of a function which is undefined for some, and where: whether of such a one
-        self.questions: dict[str, bool] = {}
+        self.questions: dict[str, Question] = {}  # by the line that asks
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         result = func(*args, **(kwargs or {}))
@@ -53,8 +64,8 @@ class Watch(EagerMode):
         partial = name in PARTIAL and not (name == "pow" and _whole(args[-1]))
         self.partial |= partial
         doubtful = partial or any(map(self._doubtful, inputs))
-        if name in ASKING:
-            self._question(f"{name}{place()}", inputs, doubtful)
+        if name in ASKING or (name in ("eq", "ne") and given[0] is given[-1]):  # which isfinite is made of
+            self._question(place(), inputs, doubtful)
         if doubtful:
             for tensor in results:
                 tensor.untyped_storage().doubtful = self  # type: ignore[attr-defined]
@@ -72,11 +83,10 @@ class Watch(EagerMode):
         """Whether it comes of a function that is undefined for some numbers."""
         return getattr(tensor.untyped_storage(), "doubtful", None) is self
 
-    def _question(self, text: str, inputs: list[Tensor], doubtful: bool) -> None:
-        self.asked = True
-        if doubtful:
-            answer = any(not bool(t.isfinite().all()) for t in inputs)
-            self.questions[text] = self.questions.get(text, False) or answer
+    def _question(self, where: str, inputs: list[Tensor], doubtful: bool) -> None:
+        self.asked, before = True, self.questions.get(where, Question())
+        came_true = any(not bool(t.isfinite().all()) for t in inputs)
+        self.questions[where] = before.also(Question(doubtful, came_true))
 
     def _note(self, name: str, given: list[Any], inputs: list[Tensor], results: list[Tensor]) -> None:
         """What is not finite was made here, if all that it was made of is finite."""

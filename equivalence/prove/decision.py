@@ -54,7 +54,7 @@ class Decision:
     compared: list[Example] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)  # that one of the two alone applies
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
-    asked: list[str] = field(default_factory=list)  # of finite numbers, and where
+    asked: list[str] = field(default_factory=list)  # where, whether numbers are finite
     partial: bool = False  # functions were taken where they are defined
     patterns: bool = False  # integer inputs were asked where they are equal to a constant
     levels: int = 1
@@ -119,8 +119,8 @@ class Decision:
         self.degree = max(self.degree, over.field.account.degrees.greatest)
         self.assume(*over.field.account.assumptions.values(), *_drawn_alone(exact))
         if over.field.account.asked:
-            self.asked = sorted({*self.asked, *over.field.account.asked})
-            self.assume(f"{FINITE}: {listed(sorted(over.field.account.asked)[:SHOWN])}")
+            self.asked = sorted({*self.asked, *(place for _, place in over.field.account.asked)})
+            self.assume(f"{FINITE}: {listed(sorted(map(''.join, over.field.account.asked))[:SHOWN])}")
         self.partial |= over.field.account.partial
         self.doubt(*over.field.account.reasons.values())
         self.doubt(

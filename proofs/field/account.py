@@ -17,7 +17,7 @@ class Account:
     applications: int = 0  # of free functions, element by element
     assumptions: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)  # why no more than agreement can be claimed
-    asked: set[str] = field(default_factory=set)  # what a program asked of finite numbers, and where
+    asked: set[tuple[str, str]] = field(default_factory=set)  # what a program asked of finite numbers, and where
     used: set[object] = field(default_factory=set)  # names of the free functions that a program applied, and INFINITE
     computed: set[str] = field(default_factory=set)  # what was computed of constants alone
     masks: set[float] = field(default_factory=set)  # finite numbers that stand for minus infinity
@@ -48,9 +48,9 @@ class Account:
         """Why no more than agreement can be claimed, once."""
         self.reasons.setdefault(key, text)
 
-    def ask(self, text: str) -> None:
+    def ask(self, name: str, place: str) -> None:
         """A program asks whether data is finite, which it is here."""
-        self.asked.add(text)
+        self.asked.add((name, place))
 
     @property
     def partial(self) -> bool:

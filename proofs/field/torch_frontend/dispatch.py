@@ -279,7 +279,7 @@ class Exact(EagerMode):
         if not dtype.is_floating_point:
             raise NotDecided("data is cast to whole numbers")
         if name in ASKING:
-            self.field.account.ask(f"{name}{place()}")
+            self.field.account.ask(name, place())
         result = self._evaluated(meaning, func, args, kwargs)
         if name == "_to_copy":
             self._cast(dtype)

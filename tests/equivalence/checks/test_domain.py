@@ -165,3 +165,32 @@ def test_without_the_check_domain_a_question_is_seen_all_the_same():
     report = verify(subject(*ASKED["where a root is none"]), checks=("values", "exact"), effort="quick")
     assert report.verdict.value == "tested"
     assert "the program asks whether numbers are finite" in report.reasons[0]
+
+
+class InChunks(Framewise):
+    """Another function in chunks, where a root is none."""
+
+    def chunk(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.where(torch.isnan((x + 40).sqrt()), x + 1, x)
+
+
+class Late(Framewise):
+    """Another function after 30 frames, where a root is none."""
+
+    seen = 0
+
+    def step(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen += 1
+        return torch.where(torch.isnan((x + 40).sqrt()), x + 1, x) if self.seen > 30 else x
+
+
+def test_a_question_that_chunks_alone_ask_is_found():
+    found = Subject(clip=lambda x: x, stream=lambda: InChunks(lambda x: x), example=EXAMPLE)
+    assert verify(found, checks=("domain",)).verdict.value == "different"
+
+
+def test_a_question_that_was_never_met_on_floats_is_not_proved():
+    found = Subject(clip=lambda x: x, stream=lambda: Late(None), example=EXAMPLE)
+    report = verify(found, checks=("values", "exact"), effort="quick")
+    assert report.verdict.value == "tested"
+    assert "the program asks whether what may be undefined is finite (test_domain.py, line" in report.reasons[0]

@@ -72,8 +72,8 @@ def unseen(session: Session, places: Iterable[str], partial: bool) -> str:
     never = sorted({*doubtful, *(place for place in places if place not in questions)})
     if partial and never:
         return (
-            f"the program asks whether what may be undefined is finite{never[0]}, and all inputs that were tried gave the same"
-            " answer, which exact arithmetic takes for the only one"
+            f"the program asks whether what may be undefined is finite{never[0]}, and all inputs that were tried gave the"
+            " same answer, which exact arithmetic takes for the only one"
         )
     return ""
 

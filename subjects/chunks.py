@@ -170,7 +170,7 @@ def every_order(sizes: Sequence[int], count: int) -> Chunks:
     By the Lyndon words of a length that divides `count`, in their order (Fredricksen & Maiorana, Necklaces of beads in k
     colors and k-ary de Bruijn sequences, 1978).
     """
-    word, found = [-1], list[int]()
+    word, found = [-1] * bool(sizes), list[int]()
     while word:
         word[-1] += 1
         if count % len(word) == 0:
@@ -178,7 +178,7 @@ def every_order(sizes: Sequence[int], count: int) -> Chunks:
         word = [word[i % len(word)] for i in range(count)]
         while word and word[-1] == len(sizes) - 1:
             word.pop()
-    return tuple(sizes[found[i % len(found)]] for i in range(len(found) + count - 1)) if sizes else ()
+    return tuple(sizes[found[i % len(found)]] for i in range(len(found) + count - 1)) if found else ()
 
 
 PlanLike = Plan | int | str | Collection[int] | None  # what `Subject.plan` may hold

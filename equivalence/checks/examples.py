@@ -69,15 +69,21 @@ def _orders(plan: Plan) -> list[tuple[int, ...]]:
         return []
     spread = tuple(sizes[i] for i in SPREAD if i < len(sizes))
     each = [size for i in EDGES for size in sizes[i - 1 : i + 2]]
-    pairs = plan.ordered(sizes[:PAIRS])
+    pairs = _of_most(plan, sizes[:PAIRS], 2)
     return [
         pairs,
         (*pairs[:1], *pairs),  # a single frame is a step where it was a chunk
-        plan.ordered(sizes[:TRIPLES], 3),
+        _of_most(plan, sizes[:TRIPLES], 3),
         plan.ordered(spread),
         plan.ordered(sizes[16:41][::-1], 1),
         plan.ordered(each, 1),
     ]
+
+
+def _of_most(plan: Plan, sizes: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Every order of as many of these sizes as the longest stream has room for."""
+    orders = (plan.ordered(sizes[:most], count) for most in range(len(sizes), 1, -1))
+    return next(filter(None, orders), ())
 
 
 def _chunked(length: int, size: int) -> tuple[int, ...]:

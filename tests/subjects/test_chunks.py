@@ -140,11 +140,11 @@ def test_what_it_may_not_hold(wrong):
         plan_of(wrong)
 
 
-@given(st.integers(1, 6), st.integers(1, 3))
+@given(st.integers(0, 6), st.integers(1, 3))
 def test_in_every_order_any_sizes_follow_one_another_once(many, count):
     sizes = range(3, 3 + many)
     chunks = every_order(sizes, count)
-    found = [chunks[i : i + count] for i in range(len(chunks) - count + 1)]
+    found = [chunks[i : i + count] for i in range(len(chunks) - count + 1)] if many else []
     assert sorted(found) == sorted(itertools.product(sizes, repeat=count))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -95,3 +96,11 @@ def test_steps_and_chunks_take_turns(stream: type, check: str) -> None:
     subject = Subject(clip=lambda x: x.cumsum(2), stream=lambda: stream(lambda sizes: False), example=example)
     (found,) = coequal.verify(subject, checks=[check], effort="quick").checks
     assert found.outcome in ("different", "problem")
+
+
+@pytest.mark.parametrize(("plan", "order"), [((1, 4), (4, 1)), (4, (4, 8)), (coequal.Plan(longest=40), (4, 3))])
+def test_orders_are_those_of_the_plan(plan: Any, order: Sizes) -> None:
+    example = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(1))
+    wrong = lambda sizes: sizes[-2:] == order  # noqa: E731
+    subject = Subject(clip=lambda x: x.cumsum(2), stream=lambda: Sums(wrong), example=example, plan=plan)
+    assert coequal.verify(subject, checks=["chunking"], effort="quick").verdict == "different"

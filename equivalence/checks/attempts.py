@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from coequal.equivalence.checks import CHECKS, Finer, Skip, cause, run_once
+from coequal.equivalence.checks.base import CHUNKS
 from coequal.equivalence.checks.replay import examples_to_replay
 from coequal.equivalence.checks.run import Noted
 from coequal.equivalence.compare.difference import Mismatch
@@ -131,6 +132,8 @@ class Attempts:
         """Whether what a check of conduct or weights shows is none of either: a fresh stream differs at this example."""
         if CHECKS[name].kind == "function" or self.dependent or name in ALONE or not self.made:
             return False
+        if example.variant == CHUNKS and any(attempt.different for attempt in self.made):
+            return True  # in chunks it is another function
         values = self.made[0]
         if values.check.name != "values" or values.check.outcome != "passed":
             return False

@@ -23,6 +23,7 @@ class Verdict(StrEnum):
 
 
 # what may be asked for: within (a distance that the user accepts), tested, proved at whatever horizon, for every length
+CHUNKS = ("the size of the last chunk", "in which chunks frames came")  # what a memory may tell that a proof goes along with
 REQUIRED = ("within", "tested", "proved", "proved-all")
 
 Outcome = Literal["passed", "different", "problem", "skipped", "undecided", "waived"]
@@ -126,12 +127,16 @@ class Report:
 
     @property
     def headline(self) -> str:
-        """`proved for every length`, `proved up to 19 frames`, `tested`, `different`, `undecided`."""
+        """`proved for every length`, `proved up to 19 frames`, `tested`, `different`, `undecided`; of a proof, where the
+        stream's memory tells in which chunks frames came, `..., in the orders of chunks that were fed`.
+        """
         if self.verdict is Verdict.WITHIN:
             return f"different, within {self.quality.get('within', 0):g}"
         if self.verdict is not Verdict.PROVED:
             return self.verdict.value
-        return "proved for every length" if self.horizon == "all" else f"proved up to {self.horizon} frames"
+        told = self.proof.get("told") if self.proof is not None else ""
+        orders = ", in the orders of chunks that were fed" if told in CHUNKS else ""
+        return f"proved {'for every length' if self.horizon == 'all' else f'up to {self.horizon} frames'}{orders}"
 
     @property
     def problems(self) -> list[Finding]:

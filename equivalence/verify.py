@@ -51,6 +51,7 @@ from coequal.subjects.subject import Subject
 from coequal.subjects.validate import check_subject
 
 USUAL = Options()
+FARTHEST = 1000  # frames of streams that are told to begin anew, copied, ... once a proof says how far their memory reaches
 
 
 def verify(subject: Subject, options: Options = USUAL, replay: Replay | None = None, target: str | None = None) -> Report:
@@ -125,6 +126,8 @@ def _of_one(
         if EXACT in names and not baseline.undecided:
             attempt, decision = _exact(attempts, exactly)
             attempts.add(attempt)
+            if replay is None and decision is not None and decision.induction.holds:
+                attempts.beyond(min(decision.induction.start + 2 * decision.induction.period, FARTHEST))
         session = attempts.session
         findings = [*baseline.findings, *settle(attempts, exactly)]
         checks = [attempt.check for attempt in attempts.made]

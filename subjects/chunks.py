@@ -129,6 +129,12 @@ class Plan:
         rest = rest if self.longest is None else min(rest, self.longest - size)
         return (size, *self._later_chunks(self._later(max(0, rest)), "smallest", random.Random(0)))
 
+    def ordered(self, sizes: Sequence[int], count: int = 2) -> Chunks:
+        """A schedule in which any so many of these sizes follow one another somewhere; none, where that is not legal."""
+        first = (self.first,) if self.first is not None else (1,) if self.prompt else ()
+        chunks = (*first, *every_order(sizes, count))
+        return chunks if self.allows(chunks) else ()
+
     def _prompt(self, length: int, style: str, rng: random.Random) -> int:
         """The first chunk's size: what is left can be fed in chunks."""
         able = [n for n in range(1, length + 1) if self._divides(length - n)]
@@ -156,6 +162,23 @@ class Plan:
             chunks.append(rng.choice(sizes) if style == "mixed" else sizes[0 if style == "smallest" else -1])
             left -= chunks[-1]
         return tuple(chunks)
+
+
+def every_order(sizes: Sequence[int], count: int) -> Chunks:
+    """The shortest sequence in which any so many of some sizes follow one another: that of de Bruijn, begun once more.
+
+    By the Lyndon words of a length that divides `count`, in their order (Fredricksen & Maiorana, Necklaces of beads in k
+    colors and k-ary de Bruijn sequences, 1978).
+    """
+    word, found = [-1] * bool(sizes), list[int]()
+    while word:
+        word[-1] += 1
+        if count % len(word) == 0:
+            found += word
+        word = [word[i % len(word)] for i in range(count)]
+        while word and word[-1] == len(sizes) - 1:
+            word.pop()
+    return tuple(sizes[found[i % len(found)]] for i in range(len(found) + count - 1)) if found else ()
 
 
 PlanLike = Plan | int | str | Collection[int] | None  # what `Subject.plan` may hold

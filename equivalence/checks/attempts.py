@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from coequal.equivalence.checks import CHECKS, Finer, Skip, cause, run_once
+from coequal.equivalence.checks.base import CHUNKS
 from coequal.equivalence.checks.replay import examples_to_replay
 from coequal.equivalence.checks.run import Noted
 from coequal.equivalence.compare.difference import Mismatch
@@ -16,6 +17,7 @@ from coequal.equivalence.report import Check
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
+from coequal.subjects.wording import listed, numbers
 
 SHARE = {"quick": 6.0, "normal": 20.0}  # seconds after which a check stops trying further examples (never its first)
 ALONE = ("reset", "reuse", "output-hold")  # what can be asked of streams that depend on one another
@@ -70,6 +72,24 @@ class Attempts:
         check = replace(attempt.check, outcome="different", detail=str(mismatch))
         self.made[self.made.index(attempt)] = replace(attempt, check=check, example=example, mismatch=mismatch)
 
+    def beyond(self, length: int) -> None:
+        """What was sampled and passed is asked once more in streams that are as long as a proof followed the memory."""
+        for attempt in [a for a in self.made if a.check.outcome == "passed" and a.check.name in CHECKS]:
+            name = attempt.check.name
+            examples = list(CHECKS[name].examples(self.session, self.effort)) if CHECKS[name].sampled else []
+            longest = max((example.length for example in examples), default=length)
+            if self.session.legal(length) <= longest:
+                continue
+            budget = Budget.of(SHARE[self.effort], self.deadline)
+            for far in (replace(e, length=self.session.legal(length)) for e in examples if e.length == longest):
+                if budget.spent:
+                    break
+                outcome = run_once(self.session, name, far, self.noted)
+                if isinstance(outcome, Mismatch):
+                    check = replace(attempt.check, outcome="problem", detail=str(outcome))
+                    self.made[self.made.index(attempt)] = replace(attempt, check=check, example=far, mismatch=outcome)
+                    break
+
     def _one(self, name: str) -> Attempt:
         if name in self.session.subject.allow:
             return Attempt(Check(name, "waived", 0, "the subject allows it"))
@@ -83,7 +103,7 @@ class Attempts:
     def _attempt(self, name: str) -> Attempt:
         """One check over its examples, up to the first difference."""
         session, count, notes, finer = self.session, 0, list[str](), None
-        skipped, budget = list[str](), Budget.of(SHARE[self.effort], self.deadline)
+        asked, skipped, budget = list[Example](), list[str](), Budget.of(SHARE[self.effort], self.deadline)
         for tried, example in enumerate(self._examples(name)):
             if tried and budget.spent:
                 notes.append(f"stopped after {tried} examples: time")
@@ -99,16 +119,21 @@ class Attempts:
                 continue
             if isinstance(outcome, Finer):
                 finer = finer or (example, outcome.mismatch)
-            count += isinstance(outcome, (Finer, Rounded)) or outcome > 0
+            compared = isinstance(outcome, (Finer, Rounded)) or outcome > 0
+            count += compared
+            asked += [example] * compared
         if count == 0:
             reason = skipped[0] if skipped else "no example had anything to compare"
             return Attempt(Check(name, "skipped" if skipped else "undecided", 0, reason))
+        notes = [_in_words(asked), *notes] if CHECKS[name].sampled else notes
         return Attempt(Check(name, "passed", count, "; ".join(notes + sorted(set(skipped))[:1])), finer=finer)
 
     def _differs_already(self, name: str, example: Example) -> bool:
         """Whether what a check of conduct or weights shows is none of either: a fresh stream differs at this example."""
         if CHECKS[name].kind == "function" or self.dependent or name in ALONE or not self.made:
             return False
+        if example.variant == CHUNKS and any(attempt.different for attempt in self.made):
+            return True  # in chunks it is another function
         values = self.made[0]
         if values.check.name != "values" or values.check.outcome != "passed":
             return False
@@ -138,3 +163,12 @@ class Attempts:
             self.session = session.knowing(unread=unread)
             return self._one(name)
         return attempt
+
+
+def _in_words(asked: list[Example]) -> str:
+    """`in streams of 9 and 84 frames, of 3, 5 and 8 rows: twice, again, at once`: where a property was asked for."""
+    rows, variants = sorted({e.batch for e in asked}), listed(filter(None, dict.fromkeys(e.variant for e in asked)))
+    return (
+        f"in streams of {numbers(sorted({e.length for e in asked}))} frames, {numbers(rows)} row{'s' * (rows != [1])}"
+        f"{': ' if variants else ''}{variants}"
+    )

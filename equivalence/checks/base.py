@@ -8,6 +8,7 @@ what the clip gives?), *conduct* (isolation, ownership, copies) and *weights*. O
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -37,6 +38,7 @@ class CheckSpec:
     examples: Examples
     body: Body
     kind: Kind = "function"
+    sampled: bool = False  # of all situations there are: the report says in which it was asked
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,20 @@ def overwrite(handed: Tree, given: Tree) -> None:
     for name, leaf in leaves_of(handed).items():
         old = was[name]
         leaf.copy_(old.flip(0) * -3 + 7 if old.is_floating_point() else old.flatten()[0].expand_as(old))
+
+
+CHUNKS = "in chunks"
+
+
+def in_chunks(body: Body) -> Body:
+    """A body that plays streams frame by frame, and in chunks of mixed sizes where the example's variant says so."""
+
+    @functools.wraps(body)
+    def asked(session: Session, example: Example) -> int:
+        if example.variant != CHUNKS:
+            return body(session, example)
+        if len(session.plan.smallest(2)) < 2 or not session.has("chunk"):
+            return 0
+        return body(session.cutting(), replace(example, variant=""))
+
+    return asked

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from coequal.equivalence.checks import conduct, domain, gradients, parameters, values, verbs
-from coequal.equivalence.checks.base import CheckSpec
+from coequal.equivalence.checks.base import CHUNKS, CheckSpec, in_chunks
 from coequal.equivalence.checks.examples import (
     batch_examples,
     chunk_examples,
     integer_examples,
+    life_examples,
     long_examples,
     middle_examples,
     row_examples,
@@ -28,14 +29,19 @@ CHECKS: dict[str, CheckSpec] = {
         values.batch,
     ),
     "reset": CheckSpec(
-        "Does a new stream after an old one start from nothing?", middle_examples(), conduct.reset, "conduct"
+        "Does a new stream after an old one start from nothing, and one that is told to reset(), again and again?",
+        life_examples("", "twice", "again", "at once", CHUNKS, far=("",)),
+        in_chunks(conduct.reset),
+        "conduct",
+        sampled=True,
     ),
     "reuse": CheckSpec("Do two streams at a time keep apart?", middle_examples(), conduct.reuse, "conduct"),
     "fork": CheckSpec(
         "Does a copy of the stream, or of its state, go on as the original would? Skipped where it cannot be copied.",
-        middle_examples("copy", "state"),
-        conduct.fork,
+        life_examples("copy", "state", CHUNKS, far=("copy", "copies", "states")),
+        in_chunks(conduct.fork),
         "conduct",
+        sampled=True,
     ),
     "input-reuse": CheckSpec(
         "May the caller overwrite the frame once it has been fed?", middle_examples(), conduct.input_reuse, "conduct"
@@ -45,21 +51,24 @@ CHECKS: dict[str, CheckSpec] = {
     ),
     "reset-rows": CheckSpec(
         "Does reset(rows) make these rows begin anew, and no others? Skipped where there is no such verb.",
-        row_examples("first", "last", "two", "all", "early", "late"),
-        verbs.reset_rows,
+        row_examples(*verbs.ROWS, "early", "late", "again", CHUNKS, many=verbs.MANY, far=("first", "but the first")),
+        in_chunks(verbs.reset_rows),
         "conduct",
+        sampled=True,
     ),
     "reorder": CheckSpec(
         "Does reorder(index) make row i go on as what row index[i] was? Skipped where there is no such verb.",
-        row_examples("", "after a reset", "before a crop"),
-        verbs.reorder,
+        row_examples("", "after a reset", "before a crop", "all", CHUNKS, many=("", "all"), far=("",)),
+        in_chunks(verbs.reorder),
         "conduct",
+        sampled=True,
     ),
     "crop": CheckSpec(
         "Does crop(frames) take the stream back to its first frames? Skipped where there is no such verb.",
-        middle_examples("half", "0", "1", "2", "3", "4", "5", "8", times=3.0),
-        verbs.crop,
+        life_examples("half", "0", "1", "2", "3", "4", "5", "8", CHUNKS, times=3.0, far=("2", "half", "drafts")),
+        in_chunks(verbs.crop),
         "conduct",
+        sampled=True,
     ),
     "clip-between": CheckSpec(
         "May the clip function run between two steps?", middle_examples(), verbs.clip_between, "conduct"
@@ -85,10 +94,10 @@ CHECKS: dict[str, CheckSpec] = {
         values.special_values,
     ),
     "domain": CheckSpec(
-        "Is it a number where the clip is one, whatever the size of the inputs? Skipped where nothing in it is undefined for"
-        " some numbers.",
-        middle_examples(),
-        domain.domain,
+        "Is it a number where the clip is one, and the same one where a program asks whether numbers are finite, whatever"
+        " the size of the inputs? Skipped where nothing in it is undefined for some numbers, or asked.",
+        middle_examples("", CHUNKS),
+        in_chunks(domain.domain),
     ),
     "reload": CheckSpec(
         "Do parameters that are loaded after construction take effect?", middle_examples(), parameters.reload, "weights"

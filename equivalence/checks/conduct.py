@@ -19,7 +19,7 @@ from coequal.equivalence.checks.sharing import shared
 from coequal.equivalence.compare.difference import Mismatch, alike, close, first_value
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.run.examples import Example
-from coequal.equivalence.run.player import Player
+from coequal.equivalence.run.player import Player, Trace
 from coequal.equivalence.run.session import Session
 from coequal.equivalence.run.state import restore, snapshot
 from coequal.subjects.inputs import Tree, leaves_of
@@ -35,8 +35,12 @@ STATE = "a state that was read and put back does not lead on as before: it lacks
 
 
 def reset(session: Session, example: Example) -> int:
-    """A new stream after an old one starts from nothing; so does one that was reset, if it can be."""
+    """A new stream after an old one starts from nothing; so does one that was reset, if it can be: once, twice in a row,
+    again after some frames, or before any came.
+    """
     x, other = (session.inputs(example.length, example.batch, example.seed + i) for i in range(2))
+    if example.variant:
+        return _after_reset(session, session.player(), x, other, example.variant) if _can_be_reset(session) else 0
     old = session.player().feed(other, session.plan_chunks(other))  # abandoned in the middle
     compared = 0
     if session.alone:  # a new stream would end this one
@@ -47,12 +51,28 @@ def reset(session: Session, example: Example) -> int:
     return compared if session.alone else compared + _after_reset(session, old, x)
 
 
-def _after_reset(session: Session, old: Player, x: Tree) -> int:
+def _can_be_reset(session: Session) -> bool:
+    player = session.player()
+    function = getattr(player.stream, "reset", None)
+    player.leave()
+    return callable(function) and takes(function, 0)
+
+
+def _after_reset(session: Session, old: Player, x: Tree, other: Tree | None = None, variant: str = "") -> int:
     """A stream that can be reset as a whole is as good as new."""
     function = getattr(old.stream, "reset", None)
     if not callable(function) or not takes(function, 0):
         return 0
-    function()
+    if other is not None and variant != "at once":
+        old.feed(other, session.plan_chunks(other))
+    if variant:
+        function()
+    if other is not None and variant == "again":
+        old.back_to(0, 0)
+        some = session.layout.part(other, 0, session.legal(session.layout.length(other) // 2))
+        old.feed(some, session.plan_chunks(some))
+    if variant != "at once":
+        function()
     old.back_to(0, 0)
     with saying("after reset() the stream still depends on what it saw before: reset() leaves some memory as it was"):
         return agree(session, x, old.feed(x, session.plan_chunks(x)).flush().trace)
@@ -93,7 +113,35 @@ def fork(session: Session, example: Example) -> int:
     """A deep copy, or else a state that is put back, goes on as the original would."""
     if session.alone:
         raise Skip("its streams live one at a time: there is no second one to go on")
+    if example.variant in ("copies", "states"):
+        return _at_every_frame(session, example)
     return _snapshot(session, example) if example.variant == "state" else _deepcopy(session, example)
+
+
+def _at_every_frame(session: Session, example: Example) -> int:
+    """A copy takes the place of the stream after every frame; or it sees another frame, and its state is put back."""
+    if session.plan.ahead or session.plan.whole:
+        raise Skip("its plan feeds frames again")
+    x, other = (session.inputs(example.length, example.batch, example.seed + i) for i in range(2))
+    player, chunks, copies, start = session.player(), session.plan_chunks(x), example.variant == "copies", 0
+    if not copies and not (hasattr(player.stream, "state") and _is_property(player.stream)):
+        raise Skip("the stream shows no state")
+    if copies and _closes_over(player.stream):
+        raise Skip("its memory is what functions close over, which Python does not copy")
+    for size in (1,) * example.length if chunks is None else chunks:
+        fed = None if chunks is None else (size,)
+        player.feed(session.layout.part(x, start, size), fed)
+        if copies:
+            player.stream = _copied(player.stream)
+        else:
+            saved, trace, count = _saved(player), player.trace, player.fed
+            player.trace = Trace()
+            player.feed(session.layout.part(other, start, size), fed if start or session.plan.allows((size, size)) else None)
+            _restore(player.stream, saved)
+            player.trace, player.fed = trace, count
+        start += size
+    with saying(COPY if copies else STATE):
+        return agree(session, x, player.flush().trace)
 
 
 def _deepcopy(session: Session, example: Example) -> int:
@@ -113,13 +161,14 @@ def _deepcopy(session: Session, example: Example) -> int:
 
 
 def _halves(session: Session, example: Example) -> tuple[Tree, Tree, Tree, Tree]:
-    """A clip, its two halves, and another second half (the same one where the subject draws its inputs: two draws may not
-    go together).
+    """A clip, its beginning, its end (half of it, or what has to be seen of it), and another end: the same one where the
+    subject draws its inputs, since two draws may not go together.
     """
     x, other = (session.inputs(example.length, example.batch, example.seed + i) for i in range(2))
-    head, tail = halves(session, x)
+    at = max(example.length // 2, example.length - 2 * session.facts.reach - 5)
+    head, tail = divided(session, x, at)
     drawn_by_subject = session.subject.inputs is not None
-    return x, head, tail, tail if drawn_by_subject else session.layout.like(tail, halves(session, other)[1])
+    return x, head, tail, tail if drawn_by_subject else session.layout.like(tail, divided(session, other, at)[1])
 
 
 def halves(session: Session, x: Tree, *, later: bool = False) -> tuple[Tree, Tree]:
@@ -140,13 +189,17 @@ def rest_of_plan(session: Session, tail: Tree) -> tuple[int, ...] | None:
     """Chunks of the second part of a stream: a special first chunk has been fed already."""
     if session.plan_chunks(tail) is None:
         return None
-    return session.plan.later().split(session.layout.length(tail))
+    return session.plan.later().split(session.layout.length(tail), session.cut)
 
 
 def _copy(player: Player) -> Player:
     """An independent player that has seen the same, by deep copy of the stream."""
+    return _copied(player)
+
+
+def _copied(thing: Any) -> Any:
     try:
-        return copy.deepcopy(player)
+        return copy.deepcopy(thing)
     except Exception as error:
         raise Skip(f"the stream cannot be copied: {type(error).__name__}: {error}") from error
 

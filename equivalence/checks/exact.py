@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from coequal.equivalence.checks import CHECKS, Finer, Skip, run_once
 from coequal.equivalence.checks.attempts import Attempts
+from coequal.equivalence.checks.domain import unseen
 from coequal.equivalence.checks.rounded import explained_by_constants
 from coequal.equivalence.checks.run import Noted
 from coequal.equivalence.compare.difference import Mismatch
@@ -14,6 +15,7 @@ from coequal.equivalence.prove.decide import Exactly, decide
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.report import Check, Finding
 from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.player import StreamRaised
 from coequal.equivalence.run.session import Session
 from coequal.subjects.wording import horizon_in_words, power
 
@@ -41,6 +43,8 @@ def prove(
 ) -> tuple[Check, Decision, Example | None, Mismatch | None]:
     """The check, the decision behind it, and for a difference an example with the mismatch: on floats, or it is none."""
     decision = decide(session, effort, options, deadline, only)
+    if decision.outcome == "equal" and decision.asked and only is None and (why := _unseen(session, decision)):
+        decision.fail(why)
     if decision.outcome == "equal":
         return (
             Check(EXACT, "passed", len(decision.lengths), in_words(decision.horizon, decision.lengths, decision.bound)),
@@ -60,6 +64,14 @@ def prove(
         return Check(EXACT, "different", 1, str(decision.mismatch)), decision, *found[:2]
     decision.doubt(CONSTANT if constants else _parts(decision))
     return Check(EXACT, "undecided", len(decision.lengths), str(decision.mismatch)), decision, None, None
+
+
+def _unseen(session: Session, decision: Decision) -> str:
+    """Why what programs asked of finite numbers keeps this from being a proof; empty where it does not."""
+    try:
+        return unseen(session, decision.asked, decision.partial)
+    except StreamRaised as error:
+        return f"the program asks whether numbers are finite, and raises where inputs are larger: {error}"
 
 
 def _parts(decision: Decision) -> str:

@@ -11,7 +11,12 @@ from coequal.equivalence.checks.base import Examples
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.lengths import in_own_format
 from coequal.equivalence.run.session import Session
+from coequal.subjects.chunks import Plan
 
+FAR, MORE, LONG = 10, 64, 1000  # receptive fields, and frames more; frames at most
+PAIRS, TRIPLES = 8, 4  # sizes of chunks, of which any two, or three, follow one another
+SPREAD = (0, 3, 15, 39)  # numbers of sizes, small and large
+EDGES = (31, 63)
 COARSE = (torch.float16, torch.bfloat16)
 
 
@@ -29,7 +34,9 @@ def middle_examples(*variants: str, times: float = 2.0) -> Examples:
 
 
 def chunk_examples(session: Session, effort: str) -> Iterator[Example]:
-    """Chunks of 1, 3 and 7, all at once, random ones, all and then single frames; a long stream in one and in large ones."""
+    """Chunks of 1, 3 and 7, all at once, random ones, all and then single frames; a long stream in one and in large ones;
+    any two sizes of some one after the other, and any three of a few.
+    """
     length = session.plan.legal(2 * session.facts.reach + 17)
     far = session.plan.legal(10 * session.facts.reach + 64)
     large = [(far,), _chunked(far, 2 * session.facts.reach + 12), (far // 2, *[1] * (far % 2), far // 2)]
@@ -38,7 +45,7 @@ def chunk_examples(session: Session, effort: str) -> Iterator[Example]:
     random = [session.plan.split(length, "mixed", session.seed + i) for i in range(6 if effort == "normal" else 2)]
     small = [session.plan.repeated(size, session.facts.reach + 4) for size in session.plan.smallest(16)]
     small += [session.plan.prompted(size, length) for size in range(1, 33)] if session.plan.prompt else []
-    options = [session.plan.split(length, "largest"), *random, *regular, *irregular, *large, *small]
+    options = [session.plan.split(length, "largest"), *random, *regular, *irregular, *large, *small, *_orders(session.plan)]
     seen = dict[tuple[int, ...], None]()
     for i, chunks in enumerate(options):
         if chunks and chunks not in seen and session.plan.allows(chunks):
@@ -51,6 +58,32 @@ def chunk_examples(session: Session, effort: str) -> Iterator[Example]:
     mixed = [chunks for chunks in (every, *list(seen)[:1]) if chunks and session.plan.allows(chunks)]
     own = [Example(sum(chunks), session.batch, session.seed + 450, session.facts.scale, chunks) for chunks in mixed]
     yield from in_own_format(session, *own)
+
+
+def _orders(plan: Plan) -> list[tuple[int, ...]]:
+    """Any two of the smallest sizes one after the other, and any three of the fewest; small and large ones; sizes around
+    those at which programs go another way.
+    """
+    sizes = plan.smallest(65)
+    if len(sizes) < 2:
+        return []
+    spread = tuple(sizes[i] for i in SPREAD if i < len(sizes))
+    each = [size for i in EDGES for size in sizes[i - 1 : i + 2]]
+    pairs = _of_most(plan, sizes[:PAIRS], 2)
+    return [
+        pairs,
+        (*pairs[:1], *pairs),  # a single frame is a step where it was a chunk
+        _of_most(plan, sizes[:TRIPLES], 3),
+        plan.ordered(spread),
+        plan.ordered(sizes[16:41][::-1], 1),
+        plan.ordered(each, 1),
+    ]
+
+
+def _of_most(plan: Plan, sizes: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Every order of as many of these sizes as the longest stream has room for."""
+    orders = (plan.ordered(sizes[:most], count) for most in range(len(sizes), 1, -1))
+    return next(filter(None, orders), ())
 
 
 def _chunked(length: int, size: int) -> tuple[int, ...]:
@@ -66,13 +99,28 @@ def batch_examples(session: Session, effort: str) -> Iterator[Example]:
         yield Example(length, rows, session.seed + 500 + i, session.facts.scale)
 
 
-def row_examples(*variants: str) -> Examples:
-    """As `middle_examples`, of three rows, or as many as are legal."""
+def life_examples(*variants: str, far: tuple[str, ...], times: float = 2.0) -> Examples:
+    """As `middle_examples`; then these variants in a stream of ten receptive fields and 64 frames."""
 
     def examples(session: Session, effort: str) -> Iterator[Example]:
-        legal = session.subject.batches
-        rows = 3 if legal is None else min((n for n in legal if n > 1), default=session.batch)
-        yield from (replace(example, batch=rows) for example in middle_examples(*variants)(session, effort))
+        yield from middle_examples(*variants, times=times)(session, effort)
+        length = session.plan.legal(min(FAR * session.facts.reach + MORE, LONG))
+        for i, variant in enumerate(far):
+            yield Example(length, session.batch, session.seed + 260 + i, session.facts.scale, None, variant)
+
+    return examples
+
+
+def row_examples(*variants: str, many: tuple[str, ...], far: tuple[str, ...]) -> Examples:
+    """As `life_examples`, of three rows; then `many` of five and eight; or of as many as are legal."""
+
+    def examples(session: Session, effort: str) -> Iterator[Example]:
+        legal = None if session.subject.batches is None else sorted(n for n in session.subject.batches if n > 1)
+        few, more = (3, (5, 8)) if legal is None else (legal[0] if legal else session.batch, legal[-1:])
+        yield from (replace(example, batch=few) for example in life_examples(*variants, far=far)(session, effort))
+        for rows in more:
+            if rows != few:
+                yield from (replace(example, batch=rows) for example in middle_examples(*many)(session, "quick"))
 
     return examples
 

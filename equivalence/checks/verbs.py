@@ -13,7 +13,7 @@ import torch
 from coequal.equivalence.checks.base import Skip, saying
 from coequal.equivalence.checks.conduct import divided, halves, rest_of_plan, takes
 from coequal.equivalence.compare.difference import Mismatch
-from coequal.equivalence.compare.relation import agree
+from coequal.equivalence.compare.relation import agree, emitted
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import Player, StreamRaised, Trace, first_line
 from coequal.equivalence.run.session import Session
@@ -25,6 +25,9 @@ REORDER = (
     "after reorder(index) row i does not go on as what row index[i] was: some of the memory was not put in the new order"
 )
 CROP = "after crop(frames) the stream does not go on from its first frames: some of the memory was not taken back"
+ROWS = ("first", "last", "two", "all", "middle", "but the first", "but the last")
+INDICES = 30  # of rows in another order, as many as are all tried
+MANY = ("but the first", "every second", "all")
 BETWEEN = (
     "a call of the clip function between two steps changes what the stream emits: they share memory; keep it apart, or say"
     " clip_between=False"
@@ -37,12 +40,17 @@ def reset_rows(session: Session, example: Example) -> int:
     x, head, tail = _two_rows(session, example)
     if example.variant in ("early", "late"):
         head, tail = divided(session, x, 1 if example.variant == "early" else 3 * example.length // 4)
-    rows = {"last": [example.batch - 1], "two": [0, example.batch - 1], "all": list(range(example.batch))}.get(
-        example.variant, [0]
-    )
+    rows = _chosen(example.variant, example.batch)
     again, others = torch.tensor(rows), torch.tensor([row for row in range(example.batch) if row not in rows])
     tail = _given_anew(session, tail, again, example)
-    player = _fed(session, head)
+    if example.variant == "again":
+        begin, rest = halves(session, head)
+        player = _fed(session, begin)
+        _tell(player, verb, again)
+        _tell(player, verb, again)
+        player.feed(rest, rest_of_plan(session, rest))
+    else:
+        player = _fed(session, head)
     before = session.layout.length(head)
     _tell(player, verb, again)
     mixed = _rest(session, player, tail)
@@ -53,6 +61,20 @@ def reset_rows(session: Session, example: Example) -> int:
     later = _as_fresh(mixed, before, session.play(tail))
     with saying(RESET.format(which="a row that was reset", how="a fresh stream")):
         return compared + agree(session, session.layout.of_rows(tail, again), _rows(session, later, again))
+
+
+def _chosen(which: str, count: int) -> list[int]:
+    """Rows of so many; for three of them `ROWS` are all choices there are."""
+    every = list(range(count))
+    return {
+        "middle": [count // 2],
+        "last": every[-1:],
+        "two": [0, count - 1],
+        "but the first": every[1:],
+        "but the last": every[:-1],
+        "every second": every[::2],
+        "all": every,
+    }.get(which, [0])
 
 
 def _given_anew(session: Session, tail: Tree, rows: Tensor, example: Example) -> Tree:
@@ -78,19 +100,47 @@ def _as_fresh(mixed: Trace, before: int, fresh: Trace) -> Trace:
 
 
 def reorder(session: Session, example: Example) -> int:
-    """reorder(index) makes row i go on as what row index[i] was: changed places first, then one row twice and one gone."""
-    verb = _verb(session, "reorder", "index")
+    """reorder(index) makes row i go on as what row index[i] was: changed places first, then one row twice and one gone; or
+    all that there are, one after the other.
+    """
+    _verb(session, "reorder", "index")
     if example.variant == "after a reset":
         return _reorder_after_reset(session, example)
     _, head, tail = _two_rows(session, example)
     if example.variant == "before a crop":
         return _reorder_before_crop(session, head, tail, example)
-    layout, rows = session.layout, torch.arange(example.batch)
+    rows = torch.arange(example.batch)
+    if example.variant == "all":
+        return _reordered(session, *_in_all_orders(session, example))
     twice = rows.roll(1)
     twice[-1] = twice[0]
+    return _reordered(session, head, [rows.roll(1), twice], list(halves(session, tail, later=True)))
+
+
+def _in_all_orders(session: Session, example: Example) -> tuple[Tree, list[Tensor], list[Tree]]:
+    """Of few rows every index there is, of more each row alone and a few, each before the smallest part that is legal."""
+    generator, count = torch.Generator().manual_seed(example.seed), example.batch
+    if count**count <= INDICES:
+        found = torch.cartesian_prod(*[torch.arange(count)] * count)
+    else:
+        alone = torch.arange(count)[:, None].expand(count, count)
+        orders = [torch.randperm(count, generator=generator) for _ in range(count)]
+        found = torch.cat([alone, torch.stack(orders), torch.randint(count, (count, count), generator=generator)])
+    indices = list(found[torch.randperm(len(found), generator=generator)])
+    size = next(iter(session.plan.later().smallest(1)), 1)
+    head, length = session.legal(2 * session.facts.reach + 1), size * len(indices)
+    x = session.inputs(head + length, count, example.seed)
+    parts = [session.layout.part(x, head + size * i, size) for i in range(len(indices))]
+    if session.plan.longest is not None and head + length > session.plan.longest:
+        raise Skip("its streams end too soon for all orders of rows")
+    return session.layout.part(x, 0, head), indices, parts
+
+
+def _reordered(session: Session, head: Tree, indices: list[Tensor], parts: list[Tree]) -> int:
+    """A stream that is told to put its rows in another order before each part."""
+    layout, verb = session.layout, "reorder"
     player, frames, fed = _fed(session, head), list[Tensor](), head
-    parts = halves(session, tail, later=True)
-    for index, part in zip((rows.roll(1), twice), parts, strict=True):
+    for index, part in zip(indices, parts, strict=True):
         _tell(player, verb, index)
         frames = [*_rows(session, Trace([*frames, *player.trace.frames[len(frames) :]]), index).frames]
         fed = layout.of_rows(fed, index)
@@ -98,11 +148,20 @@ def reorder(session: Session, example: Example) -> int:
         given = given if part is parts[0] else layout.like(_still_of(session, fed, part), given)
         player.feed(given, rest_of_plan(session, given))
         fed = layout.join(fed, given)
+        if len(parts) > 2:  # a row whose memory is wrong may be gone by the end
+            _as_expected(session, fed, Trace([*frames, *player.trace.frames[len(frames) :]], player.trace.seen), len(frames))
     before = len(frames)
     trace = player.flush().trace
     whole = Trace([*frames, *trace.frames[before:]], trace.seen, trace.flushed, trace.ended)
     with saying(REORDER):
         return agree(session, fed, whole)
+
+
+def _as_expected(session: Session, x: Tree, trace: Trace, first: int) -> None:
+    """Emissions from a number on are what the clip function says of them."""
+    for pair in emitted(session, x, trace.emissions()[first:]):
+        if not session.numbers.agrees(session, pair.got, pair.want, pair.like):
+            raise Mismatch(REORDER, pair.frame)
 
 
 def _reorder_after_reset(session: Session, example: Example) -> int:
@@ -146,6 +205,8 @@ def crop(session: Session, example: Example) -> int:
     """crop(frames) takes the stream back to where it was after its first frames, from any later one, once and again."""
     verb = _verb(session, "crop", "frames")
     x, head, tail = _parts(session, example)
+    if example.variant == "drafts":
+        return _drafts(session, example, x)
     if example.variant not in ("", "half"):
         head, tail = divided(session, x, int(example.variant))
     cut = session.layout.length(head)
@@ -162,6 +223,25 @@ def crop(session: Session, example: Example) -> int:
         with saying(CROP):
             compared += agree(session, x, player.feed(tail, _chunks(session, tail, cut)).flush().trace)
     return compared
+
+
+def _drafts(session: Session, example: Example, x: Tree) -> int:
+    """Before every part of a stream two parts of another one are fed, and taken back."""
+    verb, size, start = "crop", next(iter(session.plan.later().smallest(1)), 1), 0
+    other = session.inputs(example.length, example.batch, example.seed + 1)
+    other = x if session.subject.inputs is not None else session.layout.like(x, other)
+    player = session.player()
+    while start + 3 * size <= example.length:
+        if start:
+            _taken_back(session, player, verb, session.layout.part(other, start, 2 * size), start)
+        part = session.layout.part(x, start, session.legal(size) if not start else size)
+        player.feed(part, _chunks(session, part, start))
+        start += session.layout.length(part)
+        if not session.layout.length(part):
+            raise Skip("its plan allows no such beginning")
+    tail = session.layout.part(x, start, example.length - start)
+    with saying(CROP):
+        return agree(session, x, player.feed(tail, rest_of_plan(session, tail)).flush().trace)
 
 
 def _reorder_before_crop(session: Session, head: Tree, tail: Tree, example: Example) -> int:

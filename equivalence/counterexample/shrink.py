@@ -13,6 +13,7 @@ from coequal.subjects.chunks import Plan
 
 SECONDS = 10.0  # for all attempts together
 SOON = 4  # frames after the first that differs
+FEW = (1, 2, 3)  # chunks that are tried alone
 Compare = Callable[[Example], Any]
 
 
@@ -62,8 +63,11 @@ def candidates(
 
 
 def _fewer_chunks(example: Example, plan: Plan) -> Iterator[Example]:
+    """A few chunks that follow one another, then any number of the first ones, of the last ones; then smaller ones."""
     chunks = example.chunks or ()
-    shorter = [chunks[:n] for n in range(1, len(chunks))] + [chunks[n:] for n in range(1, len(chunks))]
+    few = [chunks[n : n + count] for count in FEW for n in range(len(chunks) - count + 1) if count < len(chunks)]
+    shorter = list(dict.fromkeys(few))
+    shorter += [chunks[:n] for n in range(1, len(chunks))] + [chunks[n:] for n in range(1, len(chunks))]
     for i, size in enumerate(chunks):
         sizes = {1, plan.unit, size // 2, size - plan.unit, size - 1, *(plan.sizes or ())}
         shorter += [(*chunks[:i], less, *chunks[i + 1 :]) for less in sorted(sizes) if 0 < less < size]

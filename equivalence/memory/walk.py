@@ -34,7 +34,7 @@ from coequal.equivalence.memory.watched import Counter, TensorCounter
 Tensor = torch.Tensor
 Put = Callable[[Any], None] | None
 PLAIN = {int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented), range, slice}
-COUNTED = {*PLAIN, Counter, TensorCounter}
+COUNTED = {*PLAIN, Counter, TensorCounter, torch.SymInt}
 KEYS = {*PLAIN, tuple}
 FIXED = (
     *(torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, re.Pattern),

@@ -4,15 +4,20 @@ Its runs are in double precision, without gradients, with the example's rows and
 count elsewhere, `if torch.is_grad_enabled(): self.n += 1`, or compare its count there alone. So streams run on ordinary
 floats under other conditions, each for as many frames as the induction followed and as many again: no place of their memory
 may go on taking values that it had not before, but for the numbers that were watched; these are watched again.
+
+A stream may count where two conditions meet alone, `if x.shape[0] == 1 and not torch.is_grad_enabled()`. All combinations
+would be too many: as few are run as any two meet in (pairwise testing).
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
+import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -37,45 +42,101 @@ LOOKS = 96  # at the memory of one stream
 class Condition:
     """How a stream is run: `rows` None: the example's; `own`: in the subject's format; `views`: of a clip, as frames."""
 
-    words: str
     rows: int | None = None
     own: bool = False
     views: bool = False
+    autocast: bool = False
     gradients: bool = False
     asked: bool = False  # for the gradients of frames
     inference: bool = False
-    autocast: bool = False
+    chunks: bool = False  # of all sizes that are tried, instead of the smallest
+
+    @property
+    def words(self) -> str:
+        """`gradients on, one row, frames that are views of a clip`."""
+        gradients = "the gradients of frames asked for" if self.asked else "gradients on" if self.gradients else ""
+        said = (
+            "inference mode" if self.inference else gradients,
+            "" if self.rows is None else f"{self.rows} row{'s' * (self.rows > 1)}",
+            "frames that are views of a clip" if self.views else "",
+            "autocast on" if self.autocast else "",
+            "the subject's own format" if self.own else "",
+            "chunks of many sizes" if self.chunks else "",
+        )
+        return ", ".join(filter(None, said)) or "nothing else"
 
 
-ALWAYS = (
-    Condition("gradients on, one row, frames that are views of a clip", rows=1, own=True, views=True, gradients=True),
-    Condition("the gradients of frames asked for, three rows", rows=3, own=True, gradients=True, asked=True),
-    Condition("frames that are views of a clip", views=True),
-    Condition("inference mode", own=True, inference=True),
-    Condition("autocast on", own=True, autocast=True),
-)
-NUMBERS = tuple(Condition(f"{rows} rows", rows) for rows in (2, 8, 4, 5, 6, 7))
-SHARE = 0.5  # of the time that the proof took: numbers of rows are tried for so long
+FEW, MORE = (1, 3), (8, 4, 5, 6, 7)  # rows; those that come after all pairs
+GRADIENTS: tuple[dict[str, bool], ...] = ({}, {"inference": True}, {"gradients": True}, {"gradients": True, "asked": True})
+CHUNKS = 40  # sizes of chunks
+ALWAYS = 6  # conditions, which meet most pairs
+SHARE = 0.5  # of the time that the proof took: the others are tried for so long
 
 
-def elsewhere(session: Session[Any], found: Induction, budget: Budget, seconds: float) -> str:
-    """Why what an induction found says nothing of other conditions; empty where it does. The proof took so many seconds."""
-    begin = time.process_time()
-    for condition in (*ALWAYS, *NUMBERS):
-        if condition in NUMBERS and time.process_time() - begin > max(1.0, SHARE * seconds):
-            return ""
+def elsewhere(session: Session[Any], found: Induction, budget: Budget, seconds: float) -> tuple[str, str]:
+    """Why what an induction found says nothing of other conditions, empty where it does; and what there was no time for.
+
+    The proof took so many seconds.
+    """
+    begin, conditions = time.process_time(), conditions_of(session)
+    for i, condition in enumerate(conditions):
+        if i >= ALWAYS and time.process_time() - begin > max(1.0, SHARE * seconds):
+            return "", f"{i} of {len(conditions)} conditions, in which any two of them meet"
         if budget.spent:
-            return "no time was left to look at its memory under other conditions"
-        if condition.rows is not None and (
-            session.layout.rows(session.subject.example) is None or not session.takes(condition.rows)
-        ):
-            continue
-        with _in_format(session, condition) as here, contextlib.suppress(StreamRaised, BadSubject):
+            return "no time was left to look at its memory under other conditions", ""
+        for milder in _ever_milder(condition):
             try:
-                _Run(here, condition, found).check()
+                with _in_format(session, milder) as here:
+                    _Run(here, milder, found).check()
+                break
             except (Fails, Unobservable) as error:
-                return f"with {condition.words}: {error}"
-    return ""
+                return f"with {milder.words}: {error}", ""
+            except (StreamRaised, BadSubject):
+                continue  # it cannot be run like this: what else meets in this condition is looked at without
+    return "", ""
+
+
+def _ever_milder(condition: Condition) -> list[Condition]:
+    """A condition, and the same without what streams often cannot do."""
+    plain = replace(condition, autocast=False)
+    return list(dict.fromkeys((condition, plain, replace(plain, inference=False))))
+
+
+def conditions_of(session: Session[Any]) -> list[Condition]:
+    """As few as any two values of different kinds meet in; then other numbers of rows, each with other values."""
+    several = session.layout.rows(session.subject.example) is not None
+    rows = [None, *(n for n in FEW if several and n != session.batch and session.takes(n))]
+    more = [n for n in MORE if several and n != session.batch and session.takes(n)]
+    own = [False, True] if session.native != session.dtype else [False]
+    kinds = [len(GRADIENTS), len(rows), 2, 2, len(own)]
+    pairs = [_condition(rows[r], own[o], bool(v), bool(a), g) for g, r, v, a, o in covering(tuple(kinds))]
+    others = [_condition(n, own[-(i % 2)], i % 2 == 0, i % 3 == 0, i) for i, n in enumerate(more)]
+    cut = [Condition(chunks=True)] if len(session.plan.smallest(2)) > 1 and session.has("chunk") else []
+    return [*pairs[:ALWAYS], *cut, *pairs[ALWAYS:], *others]
+
+
+def _condition(rows: int | None, own: bool, views: bool, autocast: bool, gradients: int) -> Condition:
+    return Condition(rows, own, views, autocast, **GRADIENTS[gradients % len(GRADIENTS)])
+
+
+@functools.cache
+def covering(kinds: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Choices of one value of each kind, of which there are so many, such that any two values meet in one of them.
+
+    Each in turn has the most pairs that none before it has (Cohen, Dalal, Fredman & Patton, The AETG system, 1997); the
+    first is not that of all first values, under which everything ran already.
+    """
+    every = list(itertools.product(*map(range, kinds)))
+    missing = {pair for choice in every for pair in _pairs(choice)} - _pairs((0,) * len(kinds))
+    found = list[tuple[int, ...]]()
+    while missing:
+        found.append(max(every, key=lambda choice: len(missing & _pairs(choice))))
+        missing -= _pairs(found[-1])
+    return found
+
+
+def _pairs(choice: tuple[int, ...]) -> set[tuple[tuple[int, int], ...]]:
+    return set(itertools.combinations(enumerate(choice), 2))
 
 
 @contextlib.contextmanager
@@ -99,7 +160,8 @@ class _Run:
     def check(self) -> None:
         """Fails where something counts that was not watched, or is used otherwise than it was."""
         _, looks = self._looks(0)
-        early, late = looks[: len(looks) // 2], looks[len(looks) // 2 :]
+        half = (len(looks) + 1) // 2
+        early, late = looks[:half], looks[half:]
         seen = {(path, value) for look in early for path, value in _numbers(look)}
         for path, value in itertools.chain.from_iterable(map(_numbers, late)):
             if path not in self.found.counts and (path, value) not in seen:
@@ -133,10 +195,18 @@ class _Run:
     def _pieces(self) -> list[int]:
         """Frames that are fed between two looks."""
         plan, half = self.session.plan, self.found.start + self.found.period
+        if self.condition.chunks:
+            return [self.found.start, *2 * self._cycle()]
         if plan.legal(plan.unit) == plan.unit and 2 * half <= LOOKS * plan.unit:
             return [plan.unit] * (2 * -(-half // plan.unit))
         more = -(-half // self.found.period)
         return [self.found.start, *[self.found.period] * (2 * more + 1)]
+
+    def _cycle(self) -> list[int]:
+        """Chunks of many sizes that together last for whole periods: what counts frames up to a period is as before then."""
+        sizes = list(self.session.plan.smallest(CHUNKS))
+        rest = -sum(sizes) % math.lcm(self.found.period, self.session.plan.unit)
+        return [*sizes, rest] if rest else sizes
 
     def _cut(self, pieces: list[int], seed: int) -> Iterator[Tree]:
         session = self.session
@@ -154,7 +224,9 @@ class _Run:
 
     def _feed(self, player: Player, frames: Tree) -> None:
         with self._around():
-            player.feed(frames, self.session.plan_chunks(frames))
+            length = self.session.layout.length(frames)
+            cut = self.condition.chunks and self.session.plan.allows((length,))
+            player.feed(frames, (length,) if cut else self.session.plan_chunks(frames))
 
     @contextlib.contextmanager
     def _around(self) -> Iterator[None]:
@@ -166,8 +238,8 @@ class _Run:
 
     def _watch(self) -> None:
         """The numbers that count frames, watched again for a period and at an end."""
-        uses, pieces = Uses(), [self.found.start, self.found.period]
-        first, more = self._cut(pieces, 2)
+        uses, pieces = Uses(), self._cycle() if self.condition.chunks else [self.found.period]
+        first, *more = self._cut([self.found.start, *pieces], 2)
         player = self._player()
         self._feed(player, first)
         for cell in _cells(_memory(player, self.session)):
@@ -175,7 +247,8 @@ class _Run:
                 cell.put(counter_of(cell.content, uses, growth))
         try:
             with watchable():
-                self._feed(player, more)
+                for frames in more:
+                    self._feed(player, frames)
                 with self._around():
                     player.flush()
         except StreamRaised as error:

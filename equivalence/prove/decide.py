@@ -25,7 +25,7 @@ from coequal.equivalence.prove import growing, induction, recurrence
 from coequal.equivalence.prove.conditions import elsewhere
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.prove.induction import CANDIDATES
-from coequal.equivalence.prove.premises import Differs, Induction
+from coequal.equivalence.prove.premises import Cut, Differs, Induction
 from coequal.equivalence.prove.readings import MANY, Seen, other_readings
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
@@ -47,6 +47,7 @@ GRACE = 45.0  # seconds more for the lengths that an induction must not miss
 PATIENCE = 3.0  # times as long as the first length, of which alone little follows, all of them may take
 MOST = 16  # primes of one draw
 MAXIMA = {"max", "relu", "abs", "clamp", "leaky_relu"}  # that are maxima of two, or of more
+UNDER = "under other conditions (gradients, rows, views, autocast, its own format) memory is held as where it was followed"
 AHEAD = 64  # times as many applications of functions as the first example has may come
 
 
@@ -79,7 +80,8 @@ def decide(
         _drawn_enough(session, draw, decision, effort, budget, options)
         if decision.induction.holds:
             again, taken = Budget.of(SECONDS[effort], deadline), time.monotonic() - begin
-            why = elsewhere(session, decision.induction, again, taken)
+            why, left = elsewhere(session, decision.induction, again, taken)
+            decision.assume(*[f"{UNDER}: there was time for {left}"] * bool(left))
             if why and again.spent:
                 decision.generalise(replace(decision.induction, holds=False, says=why))
             elif why:
@@ -109,8 +111,9 @@ def examples_of(session: Session, effort: str) -> list[Example]:
     order = dict.fromkeys([middle, *(session.plan.legal(n) for n in range(1, longest + 1))])
     examples = [Example(length, rows_of(session, longest), session.seed) for length in order if length]
     if session.has("chunk"):
-        chunks = session.plan.split(middle, "mixed", session.seed)
-        examples.insert(1, Example(sum(chunks), session.batch, session.seed, None, chunks))
+        mixed, ordered = session.plan.split(middle, "mixed", session.seed), session.plan.ordered(session.plan.smallest(3))
+        for chunks in filter(None, (ordered, mixed)):
+            examples.insert(1, Example(sum(chunks), session.batch, session.seed, None, chunks))
     return examples
 
 
@@ -160,6 +163,7 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
         if known is not None or not later:
             decision.generalise(decision.confined or _induction(exact, budget, known, decision.growth))
             decision.add(Example(n, exact.batch, exact.seed) for n in decision.induction.lengths)
+            decision.tell(_told(exact, decision.induction, budget))
         if decision.induction.holds:
             _far(exact, decision, budget)
         done = {e.length for e in decision.compared if e.chunks is None}
@@ -189,6 +193,13 @@ def _growth(session: Session, budget: Budget) -> growing.Growth | None:
         return None
     found = growing.growth_of(session, budget)
     return found if field is not None or not found.fails else None  # where the field is not known, it may be finite
+
+
+def _told(exact: FieldSession, found: Induction, budget: Budget) -> str:
+    """What the memory tells of the chunks in which frames came."""
+    if found.holds or found.told or not exact.has("chunk"):
+        return found.told
+    return Cut(exact, budget.at_least(1.0)).tells()
 
 
 def not_for_all(exact: Session) -> str | None:

@@ -14,16 +14,20 @@ from coequal.equivalence.prove.premises import Differs, Induction
 from coequal.equivalence.prove.readings import HOMOMORPHISM, Reading, Seen
 from coequal.equivalence.run.drawing import padded
 from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.ran import Ran
 from coequal.equivalence.run.session import Session
 from coequal.proofs.field.arithmetic import INFINITE
 from coequal.proofs.theorems.error_bound import after_redraws
 from coequal.subjects.inputs import leaves_of
-from coequal.subjects.wording import listed
+from coequal.subjects.wording import listed, numbers
 
 PATTERN = (
     "integer inputs are looked up, and asked where they are equal to {values}: the proof speaks of all that are equal to it"
     " at the places drawn"
 )
+ORDERS = "the stream remembers {told}: nothing is said of other orders of chunks than those that were fed, {orders}"
+FINITE = "nothing overflows, and nothing is NaN: the program asks for it"
+SHOWN = 5  # places where it does
 
 
 @dataclass
@@ -51,18 +55,21 @@ class Decision:
     compared: list[Example] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)  # that one of the two alone applies
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
+    asked: list[str] = field(default_factory=list)  # where, whether numbers are finite
+    partial: bool = False  # functions were taken where they are defined
     patterns: bool = False  # integer inputs were asked where they are equal to a constant
     levels: int = 1
     induction: Induction = field(default_factory=lambda: Induction(False, ""))
     growth: Growth | None = None  # of caches, where the clip function looks at all earlier frames
     confined: Induction | None = None  # that fails under a condition which its runs do not meet
+    told: str = ""  # of the chunks in which frames came, by the memory
     state: str = ""  # what was found out about the stream's memory
     seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for reports."""
         kept = ("outcome", "bound", "horizon", "draws", "primes", "applications", "degree", "lengths", "assumptions")
-        return {name: getattr(self, name) for name in (*kept, "homomorphic", "state", "seconds")}
+        return {name: getattr(self, name) for name in (*kept, "homomorphic", "state", "told", "seconds")}
 
     # -- one draw --------------------------------------------------------------------------------------------------------
 
@@ -93,6 +100,10 @@ class Decision:
         """An induction over all lengths was tried."""
         self.induction = found
 
+    def tell(self, what: str) -> None:
+        """The memory tells this of the chunks in which frames came."""
+        self.told = what
+
     def differ(self, found: Differs, exact: FieldSession, seen: Seen) -> None:
         """Clip and stream are two functions, in this reading."""
         self.mismatch, self.example = found.mismatch, found.example
@@ -113,6 +124,10 @@ class Decision:
         self.applications = max(self.applications, over.field.account.applications)
         self.degree = max(self.degree, over.field.account.degrees.greatest)
         self.assume(*over.field.account.assumptions.values(), *_drawn_alone(exact))
+        if over.field.account.asked:
+            self.asked = sorted({*self.asked, *(place for _, place in over.field.account.asked)})
+            self.assume(f"{FINITE}: {listed(sorted(map(''.join, over.field.account.asked))[:SHOWN])}")
+        self.partial |= over.field.account.partial
         self.doubt(*over.field.account.reasons.values())
         self.doubt(
             *(
@@ -190,6 +205,8 @@ class Decision:
             self.state = "where integer inputs are equal to a constant is known for the lengths that were compared"
         if induction.holds:
             self.assume(*induction.assumptions)
+        if self.told:
+            self.assume(ORDERS.format(told=self.told, orders=orders_in_words(session.ran)))
 
 
 def gap_free(session: Session, lengths: list[int], *, only: bool = False) -> int:
@@ -205,6 +222,15 @@ def gap_free(session: Session, lengths: list[int], *, only: bool = False) -> int
             break
         horizon = length
     return horizon
+
+
+def orders_in_words(ran: Ran) -> str:
+    """`any two of 1 to 8 frames and any three of 1 to 4 one after the other, and chunks of 1 to 41 in some orders`."""
+    two, three = ran.ordered(2), ran.ordered(3)
+    parts = [f"any two of {numbers(two)} frames"] if len(two) > 1 else []
+    parts += [f"any three of {numbers(three)}"] if len(three) > 1 else []
+    after = f"{listed(parts)} one after the other, and " if parts else ""
+    return f"{after}chunks of {numbers(sorted(ran.chunks), 8)} in some orders"
 
 
 def _drawn_alone(exact: FieldSession) -> list[str]:

@@ -91,6 +91,7 @@ def induct(exact: FieldSession, budget: Budget, growth: Growth) -> Induction:
         globals=search.globals,
         assumptions=[search.held(), FOLD],
         counts=growth.counts,
+        told=search.told,
         growing=True,
     )
 

@@ -22,7 +22,17 @@ from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.memory.walk import Unobservable
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.field_reach import field_reach
-from coequal.equivalence.prove.premises import LONGEST, Fails, Induction, Premises, growth_of, passed, same_structure
+from coequal.equivalence.prove.premises import (
+    LONGEST,
+    MORE,
+    Fails,
+    Induction,
+    Premises,
+    Told,
+    growth_of,
+    passed,
+    same_structure,
+)
 from coequal.equivalence.prove.remembered import Kept, Remembered, same
 from coequal.equivalence.run.budget import Budget
 from coequal.subjects.inputs import Tree
@@ -44,10 +54,20 @@ def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) 
             search.span, start, period = known.span, known.start, known.period
         search.check(start, period)
     except (Fails, Unobservable) as error:
-        return Induction(False, str(error), tried=search.tried, lengths=search.compared, globals=search.globals)
+        told = MORE if isinstance(error, Told) else ""
+        return Induction(False, str(error), tried=search.tried, lengths=search.compared, globals=search.globals, told=told)
     says = f"what the stream remembers after {start} frames depends on the last {search.span} alone, with period {period}"
     assumptions = [search.held()] if exact.subject.window is not None else [search.held(), ALIKE]
-    kept = (search.span, search.reach, search.tried, search.compared, search.globals, assumptions, search.counts)
+    kept = (
+        search.span,
+        search.reach,
+        search.tried,
+        search.compared,
+        search.globals,
+        assumptions,
+        search.counts,
+        search.told,
+    )
     return Induction(True, says, start, period, *kept)
 
 

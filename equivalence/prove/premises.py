@@ -21,6 +21,7 @@ from coequal.equivalence.memory.parsed import watchable
 from coequal.equivalence.memory.walk import Memory, Unobservable, memory_of
 from coequal.equivalence.memory.watched import MANY, Counter, TensorCounter, Uses
 from coequal.equivalence.prove.remembered import Kept, Remembered, remember, same, same_value
+from coequal.equivalence.report import CHUNKS
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import Player
@@ -30,6 +31,7 @@ from coequal.subjects.inputs import Tree, leaves_of, with_leaves
 
 Tensor = torch.Tensor
 LONGEST = 1200  # frames, beyond which no memory is followed
+FEW = 6  # smallest chunks, cut otherwise
 STEPS = 6000  # that all lengths together may take
 HELD = "what the stream remembers is held by the stream object and by what its code reads"
 DECLARED = "the stream's memory is what the subject's `memory` says: {name}"
@@ -39,6 +41,12 @@ class Fails(Exception):
     """A premise does not hold, or cannot be checked; the text says which."""
 
 
+class Told(Fails):
+    """The memory tells in which chunks frames came, before the last one, too."""
+
+
+LAST, MORE = CHUNKS
+UNKNOWN = "what cannot be seen"
 # last chunks, after the smallest ones, in units: of one row the last of all is the same, since a stream may hold it
 ENDS = (((1,), (2, 1), (1, 2, 1), (3, 1)), ((2,), (2, 1, 2), (1, 3, 2)), ((3,), (2, 3), (1, 2, 3)))
 
@@ -66,6 +74,7 @@ class Induction:
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
     assumptions: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)  # places that were watched, and by how much they grow in a period
+    told: str = ""  # of the chunks in which frames came, by the memory
     growing: bool = False  # of caches that grow
 
 
@@ -79,6 +88,7 @@ class Premises:
     compared: list[int] = field(default_factory=list)  # lengths
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
     counts: dict[str, int] = field(default_factory=dict)  # places that were watched, and by how much they grow in a period
+    told: str = ""  # of the chunks in which frames came, by the memory
 
     def held(self) -> str:
         """What is assumed of the memory: that it is what was walked, or what the subject declares."""
@@ -141,21 +151,30 @@ class Premises:
         return self._player(self._seen(length, beginning))
 
     def _same_in_other_chunks(self, start: int) -> None:
-        """Fails where the memory tells how frames were cut, but for the last chunk: not all orders of chunks were fed."""
+        """Fails where the memory tells how frames were cut, but for the last chunk, which is noted."""
         if not self.exact.has("chunk"):
             return
-        frames = self._seen(start, 0)
-        for ends in ENDS:
+        frames, ends = self._seen(start, 0), list[Remembered]()
+        for group in ENDS:
             first = None
-            for chunks in filter(self.exact.plan.allows, self._cut(start, ends)):
+            for chunks in filter(self.exact.plan.allows, self._cut(start, group)):
                 self._in_time()
                 memory = self._remembered(self._player(frames, chunks))
-                first = first or memory
-                if memory.paths != first.paths:
-                    raise Fails("what is remembered has other parts in other chunks: only some orders were fed")
-                for a, b in zip(first.cells, memory.cells, strict=True):
-                    if not same_value(self.exact, a.content, b.content):
-                        raise Fails(f"{a.path} depends on the chunks in which frames came: only some orders were fed")
+                if first is None:
+                    ends.append(first := memory)
+                elif (path := self._apart(first, memory)) is not None:
+                    raise Told(f"{path} depends on the chunks in which frames came: only some orders were fed")
+        if any(self._apart(ends[0], memory) is not None for memory in ends[1:]):
+            self.told = LAST
+
+    def _apart(self, first: Remembered, other: Remembered) -> str | None:
+        """The first place that holds something else; None: there is none."""
+        if first.paths != other.paths:
+            return "the number of its parts"
+        for a, b in zip(first.cells, other.cells, strict=True):
+            if not same_value(self.exact, a.content, b.content):
+                return a.path
+        return None
 
     def _cut(self, length: int, ends: Iterable[Chunks]) -> Iterator[Chunks]:
         """So many frames in the smallest chunks, and these at the end."""
@@ -282,6 +301,24 @@ class Premises:
             self.compared.append(length)
         if not compared:
             raise Fails(f"no stream of up to {longest} frames had anything to compare")
+
+
+@dataclass
+class Cut(Premises):
+    """Whether a memory that is followed no further tells in which chunks frames came."""
+
+    def _seen(self, length: int, beginning: int) -> Tree:
+        return self._frames(length, 51 + beginning)
+
+    def tells(self) -> str:
+        """What of it: nothing, the size of the last chunk, more; or it cannot be seen."""
+        try:
+            self._same_in_other_chunks(self._legal(FEW * self.exact.plan.unit))
+        except Told:
+            return MORE
+        except (Fails, Unobservable):
+            return UNKNOWN
+        return self.told
 
 
 def passed(uses: Uses) -> None:

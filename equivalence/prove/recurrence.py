@@ -15,7 +15,7 @@ import torch
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.memory.walk import Unobservable
 from coequal.equivalence.memory.watched import Uses
-from coequal.equivalence.prove.premises import LONGEST, STEPS, Fails, Induction, Premises, passed, same_structure
+from coequal.equivalence.prove.premises import LONGEST, MORE, STEPS, Fails, Induction, Premises, Told, passed, same_structure
 from coequal.equivalence.prove.remembered import Remembered, same
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player
@@ -43,12 +43,13 @@ def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) 
             start, period = known.start, known.period
         search.check(start, period)
     except (Fails, Unobservable) as error:
-        return Induction(False, str(error), tried=search.tried, lengths=search.compared, globals=search.globals)
+        told = MORE if isinstance(error, Told) else ""
+        return Induction(False, str(error), tried=search.tried, lengths=search.compared, globals=search.globals, told=told)
     says = f"after {start} frames what the stream remembers is the state of its clip function, with period {period}"
     name = getattr(exact.subject.clip_state, "__qualname__", repr(exact.subject.clip_state))
     lengths = ", ".join(map(str, sorted(search.continued)))
     assumptions = [search.held(), CONTINUES.format(name=name, lengths=lengths)]
-    kept = (0, start, search.tried, search.compared, search.globals, assumptions, search.counts)
+    kept = (0, start, search.tried, search.compared, search.globals, assumptions, search.counts, search.told)
     return Induction(True, says, start, period, *kept)
 
 

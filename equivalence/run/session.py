@@ -73,6 +73,7 @@ class Session(Generic[N]):
         self.ran = Ran()  # what was run at all: the scope of the answer
         self.comparisons: list[Any] = []  # made in this session
         self.playing: list[Player] = []  # of streams that live one at a time, the one that lives
+        self.cut = "smallest"  # the style in which clips are cut where nothing else is said
         self.entered: list[bool] = []  # whether streams are context managers, once that was seen
 
     @property
@@ -166,8 +167,15 @@ class Session(Generic[N]):
             return False
         return True
 
-    def plan_chunks(self, x: Tree, style: str = "smallest", seed: int = 0) -> Chunks | None:
+    def cutting(self) -> Session[N]:
+        """The same, of streams that are fed in chunks of mixed sizes."""
+        other = copy.copy(self)
+        other.cut = "mixed"
+        return other
+
+    def plan_chunks(self, x: Tree, style: str = "", seed: int = 0) -> Chunks | None:
         """Chunk sizes for a whole clip; None: frame by frame."""
+        style = style or self.cut
         if style == "smallest" and self.plan.allows((1, 1)) and self.steps:
             return None
         return self.plan.split(self.layout.length(x), style, seed)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from coequal.proofs.field.degree import Degree, Degrees
 
+DOMAIN = "domain "  # how the keys of assumptions on functions begin that are undefined for some numbers
+
 
 @dataclass
 class Account:
@@ -15,6 +17,7 @@ class Account:
     applications: int = 0  # of free functions, element by element
     assumptions: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)  # why no more than agreement can be claimed
+    asked: set[tuple[str, str]] = field(default_factory=set)  # what a program asked of finite numbers, and where
     used: set[object] = field(default_factory=set)  # names of the free functions that a program applied, and INFINITE
     computed: set[str] = field(default_factory=set)  # what was computed of constants alone
     masks: set[float] = field(default_factory=set)  # finite numbers that stand for minus infinity
@@ -44,6 +47,15 @@ class Account:
     def doubt(self, key: str, text: str) -> None:
         """Why no more than agreement can be claimed, once."""
         self.reasons.setdefault(key, text)
+
+    def ask(self, name: str, place: str) -> None:
+        """A program asks whether data is finite, which it is here."""
+        self.asked.add((name, place))
+
+    @property
+    def partial(self) -> bool:
+        """Whether functions were taken where they are defined."""
+        return any(key.startswith(DOMAIN) for key in self.assumptions)
 
     def compute(self, name: str) -> None:
         """A function of constants alone was computed."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from coequal.proofs.field import bound
-from coequal.proofs.field.account import Account
+from coequal.proofs.field.account import DOMAIN, Account
 from coequal.proofs.field.degree import CONSTANT, DEFINITE, NONNEGATIVE, POSITIVE, UNKNOWN, VARIABLE, Degree
 from coequal.proofs.field.errors import NeedsCircle, NotDecided, TooLong, ZeroDivisor
 from coequal.proofs.field.numbers import constants as lifting
@@ -432,8 +432,9 @@ class Field:
     def _defined(self, name: object, a: Value) -> None:
         """Clip and stream are the same where both are defined: that they are is assumed, where it cannot be told."""
         kind = str(name[0] if isinstance(name, tuple) else name)
-        if kind in DOMAINS and not a.degree.constant and (a.degree.sign == UNKNOWN or kind in BOUNDED):
-            self.account.assume(f"domain {DOMAINS[kind]}", DOMAINS[kind])
+        pole = DOMAINS.get(kind) == LOGARITHMS and a.degree.may_vanish
+        if kind in DOMAINS and not a.degree.constant and (a.degree.sign == UNKNOWN or kind in BOUNDED or pole):
+            self.account.assume(f"{DOMAIN}{DOMAINS[kind]}", DOMAINS[kind])
 
     def turned(self, a: Value) -> tuple[Value, Value]:
         """Cosine and sine, by chains of the unit circle: of x modulo the next prime of the chain."""

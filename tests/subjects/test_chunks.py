@@ -1,8 +1,10 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coequal.subjects.chunks import Plan, plan_of
+from coequal.subjects.chunks import Plan, every_order, plan_of
 from coequal.subjects.errors import BadSubject
 
 plans = st.builds(
@@ -136,3 +138,22 @@ def test_what_plan_may_hold(given_, chunks, allowed):
 def test_what_it_may_not_hold(wrong):
     with pytest.raises(BadSubject, match=r"Subject\.plan: expected None, a unit"):
         plan_of(wrong)
+
+
+@given(st.integers(0, 6), st.integers(1, 3))
+def test_in_every_order_any_sizes_follow_one_another_once(many, count):
+    sizes = range(3, 3 + many)
+    chunks = every_order(sizes, count)
+    found = [chunks[i : i + count] for i in range(len(chunks) - count + 1)] if many else []
+    assert sorted(found) == sorted(itertools.product(sizes, repeat=count))
+
+
+@given(plans, st.integers(1, 3))
+def test_a_schedule_of_every_order_is_legal(plan, count):
+    chunks = plan.ordered(plan.smallest(4), count)
+    assert plan.allows(chunks)
+    assert chunks or not plan.smallest(4)
+
+
+def test_a_schedule_that_is_too_long_is_none():
+    assert Plan(longest=8).ordered((1, 2, 3)) == ()

@@ -63,7 +63,6 @@ UNARY: dict[str, Known] = {
 }
 
 
-FINITE = "nothing overflows, and nothing is NaN: the program asks for it"
 SOFTPLUS = ("softplus", "1", "20")  # as `unary` names it with torch's default options
 
 
@@ -236,13 +235,11 @@ def atan2(f: Field, a: Value, b: Value) -> Value:
 def classify(f: Field, operation: Any, a: Value) -> Tensor:
     masked = a.minus_infinity() if a.masked else torch.zeros(a.shape, dtype=torch.bool, device=a.planes.device)
     name = operation.overloadpacket.__name__
-    f.account.assume("finite", FINITE)
     return {"isinf": masked, "isneginf": masked, "isfinite": ~masked}.get(name, torch.zeros_like(masked))
 
 
 @means("nan_to_num", says="x, which is finite", keeps="all")
 def nan_to_num(f: Field, a: Value, *_: Any, **__: Any) -> Value:
-    f.account.assume("finite", FINITE)
     return a
 
 

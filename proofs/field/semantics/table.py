@@ -56,6 +56,13 @@ def means(
     return add
 
 
+# what depends on whether numbers are finite: over a field they are
+ASKING = frozenset(
+    (
+        *("isnan", "isinf", "isneginf", "isposinf", "isfinite", "nan_to_num", "fmax", "fmin", "nansum", "nanmedian"),
+        *("sort", "topk", "kthvalue"),
+    )
+)
 # what has no meaning over a field, and why
 REFUSED: dict[str, str] = {
     **dict.fromkeys(

@@ -25,7 +25,7 @@ from coequal.proofs.field.numbers.symbols import Symbols
 from coequal.proofs.field.semantics.algebra import power, whole, whole_powers
 from coequal.proofs.field.semantics.maxima import Unknown
 from coequal.proofs.field.semantics.moves import MOVES
-from coequal.proofs.field.semantics.table import MEANINGS, REFUSED, Meaning
+from coequal.proofs.field.semantics.table import ASKING, MEANINGS, REFUSED, Meaning
 from coequal.proofs.field.torch_frontend import complex_numbers
 from coequal.proofs.field.torch_frontend.fused_cells import FUSED
 from coequal.proofs.field.torch_frontend.overrides import Python, alone, place
@@ -278,6 +278,8 @@ class Exact(EagerMode):
         dtype = kwargs.get("dtype") or _dtype(args, kwargs)
         if not dtype.is_floating_point:
             raise NotDecided("data is cast to whole numbers")
+        if name in ASKING:
+            self.field.account.ask(name, place())
         result = self._evaluated(meaning, func, args, kwargs)
         if name == "_to_copy":
             self._cast(dtype)

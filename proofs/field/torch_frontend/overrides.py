@@ -6,6 +6,7 @@ And where a program stood.
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -60,6 +61,9 @@ class Python(TorchFunctionMode):
         name = getattr(func, "__name__", str(func))
         if name in LOOKS:
             self._looked_at(name, args)
+        if name == "isfinite":  # which torch takes apart into comparisons
+            x = args[0] if args else kwargs["input"]
+            return torch.logical_not(torch.isnan(x) | torch.isinf(x))
         result = func(*args, **kwargs)
         if not _shows_nothing(result):
             self._looked_at(name, args)
@@ -115,7 +119,7 @@ def alone(remember: Remember) -> Iterator[None]:
 
 def place() -> str:
     """` (file.py, line 7)`: the innermost line that is neither torch's nor NumPy's nor the prover's."""
-    for frame, line in traceback.walk_stack(None):
+    for frame, line in traceback.walk_stack(sys._getframe()):
         file = frame.f_code.co_filename
         if not f"{frame.f_globals.get('__name__')}.".startswith(BENEATH) and not file.startswith("<"):
             return f" ({Path(file).name}, line {line})"

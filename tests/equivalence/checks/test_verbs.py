@@ -6,6 +6,9 @@ import pytest
 import torch
 
 import coequal
+from coequal.equivalence.checks.attempts import Attempts
+from coequal.equivalence.compare.floats import Floats
+from coequal.equivalence.run.session import Session
 
 Tensor = torch.Tensor
 
@@ -153,3 +156,142 @@ def test_a_clip_call_that_clears_the_memory() -> None:
     assert [finding.name for finding in report.problems] == ["clip-between"]
     said = coequal.verify(coequal.Subject(**fields, streams="one at a time", clip_between=False), effort="quick")
     assert said.exit_code() == 0, said
+
+
+def sums(frames: Tensor) -> Tensor:
+    """(B, T, C): a running sum beside the frame before."""
+    return frames.cumsum(1) + torch.nn.functional.pad(frames, (0, 0, 1, 0))[:, :-1]
+
+
+class Sums:
+    """The same, and all verbs but crop."""
+
+    def __init__(self) -> None:
+        self.fed, self.told = 0, 0
+        self.memory: tuple[Tensor, Tensor] | None = None  # the sum, and the frame before
+
+    def step(self, frame: Tensor) -> Tensor:
+        total, before = self.memory or (torch.zeros_like(frame), torch.zeros_like(frame))
+        self.memory, self.fed = (total + frame, frame.clone()), self.fed + 1
+        return self.memory[0] + before
+
+    def reset(self, rows: Tensor | None = None) -> None:
+        self.memory = None if rows is None else tuple(part.index_fill(0, rows, 0.0) for part in self.memory)
+
+    def reorder(self, index: Tensor) -> None:
+        self.memory = tuple(part[index] for part in self.memory)
+
+
+class NotAfterForty(Sums):
+    def reset(self, rows: Tensor | None = None) -> None:
+        if rows is not None or self.fed <= 40:
+            super().reset(rows)
+
+
+class NotTheSecondTime(Sums):
+    def reset(self, rows: Tensor | None = None) -> None:
+        self.told += rows is None
+        if rows is not None or self.told == 1:
+            super().reset(rows)
+
+
+class ThreeRowsAtMost(Sums):
+    def reset(self, rows: Tensor | None = None) -> None:
+        super().reset(None if rows is None else rows[:3])
+
+
+class NotTheLastTwo(Sums):
+    def reset(self, rows: Tensor | None = None) -> None:
+        super().reset(rows[:1] if rows is not None and rows.tolist() == [1, 2] else rows)
+
+
+class RowsOnce(Sums):
+    def reset(self, rows: Tensor | None = None) -> None:
+        self.told += rows is not None
+        if rows is None or self.told == 1:
+            super().reset(rows)
+
+
+class NotAllFromOne(Sums):
+    def reorder(self, index: Tensor) -> None:
+        if len(set(index.tolist())) > 1:
+            super().reorder(index)
+
+
+class NotOneExchange(Sums):
+    def reorder(self, index: Tensor) -> None:
+        super().reorder(index if index.tolist() != [1, 0, 2] else torch.tensor([1, 1, 2]))
+
+
+class LossyCopy(Sums):
+    """A copy after every fiftieth frame has not seen the last one."""
+
+    def __deepcopy__(self, memo: dict) -> Sums:
+        twin = type(self)()
+        twin.fed, twin.memory = self.fed, self.memory
+        if self.fed % 50 == 0 and self.memory is not None:
+            twin.memory = (self.memory[0], torch.zeros_like(self.memory[1]))
+        return twin
+
+
+SITUATIONS = {
+    NotAfterForty: "reset",
+    NotTheSecondTime: "reset",
+    ThreeRowsAtMost: "reset-rows",
+    NotTheLastTwo: "reset-rows",
+    RowsOnce: "reset-rows",
+    NotAllFromOne: "reorder",
+    NotOneExchange: "reorder",
+    LossyCopy: "fork",
+}
+
+
+def outcome_of(stream: type, *checks: str) -> coequal.Report:
+    example = torch.randn(2, 8, 3, generator=torch.Generator().manual_seed(1))
+    subject = coequal.Subject(clip=sums, stream=stream, example=example, time=1)
+    return coequal.verify(subject, checks=("values", *checks), effort="quick")
+
+
+@pytest.mark.parametrize("stream", SITUATIONS, ids=lambda stream: stream.__name__)
+def test_what_is_wrong_in_one_situation_alone_is_found(stream: type) -> None:
+    assert [finding.name for finding in outcome_of(stream, SITUATIONS[stream]).problems] == [SITUATIONS[stream]]
+
+
+def test_the_report_says_what_was_sampled() -> None:
+    report = outcome_of(Sums, "reset", "fork", "reset-rows", "reorder")
+    details = {check.name: check.detail for check in report.checks}
+    assert not report.problems
+    assert all(details[name].startswith("in streams of ") for name in details if name != "values")
+    assert "3, 5 and 8 rows: first, last, two, all, middle, but the first" in details["reset-rows"]
+    assert "copy and copies" in details["fork"]
+
+
+def test_a_memory_that_a_proof_follows_far_is_reset_after_as_many_frames() -> None:
+    class Ring:
+        """Sums of two frames, in a ring that is larger than need be; a reset clears it up to where it is written next."""
+
+        def __init__(self) -> None:
+            self.ring, self.at = torch.zeros(2, 3, 150), 0
+
+        def step(self, frame: Tensor) -> Tensor:
+            y = frame + self.ring[:, :, self.at - 1]
+            self.ring = self.ring.index_copy(2, torch.tensor([self.at]), frame[:, :, None])
+            self.at = (self.at + 1) % 150
+            return y
+
+        def reset(self) -> None:
+            self.ring, self.at = self.ring.index_fill(2, torch.arange(self.at), 0.0), 0
+
+    subject = coequal.Subject(
+        clip=lambda x: x + torch.nn.functional.pad(x, (1, 0))[:, :, :-1],
+        stream=Ring,
+        example=torch.randn(2, 3, 6),
+        batches=(2,),
+    )
+    session = Session(subject, 0, Floats())
+    with session.ready(), torch.no_grad():
+        attempts = Attempts(session, "quick", None, None)
+        attempts.run(("reset",))
+        before = attempts.made[0].check.outcome
+        attempts.beyond(300)
+    assert (before, attempts.made[0].check.outcome) == ("passed", "problem")

@@ -1,10 +1,16 @@
 """Counters that run, or are asked, only where the induction never does: nothing is then said of every length."""
 
+import itertools
+import math
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 import coequal
+from coequal.equivalence.prove.conditions import covering
 
 LATE = 2000
 
@@ -47,6 +53,14 @@ CONDITIONS = {
     "inference mode": lambda x: torch.is_inference_mode_enabled(),
     "autocast": lambda x: torch.is_autocast_enabled(x.device.type),
     "gradients and a view": lambda x: torch.is_grad_enabled() and x._is_view(),
+    "no gradients and one row": lambda x: x.shape[0] == 1 and not torch.is_grad_enabled(),
+    "inference mode and a view": lambda x: torch.is_inference_mode_enabled() and x._is_view(),
+    "autocast and three rows": lambda x: torch.is_autocast_enabled(x.device.type) and x.shape[0] == 3,
+    "own format and gradients of frames": lambda x: x.dtype == torch.float32 and x.requires_grad,
+    "double precision and one row": lambda x: x.dtype == torch.float64 and x.shape[0] == 1,
+    "one row of its own memory": lambda x: x.shape[0] == 1 and not x._is_view(),
+    "autocast and gradients": lambda x: torch.is_autocast_enabled(x.device.type) and torch.is_grad_enabled(),
+    "inference mode and three rows": lambda x: torch.is_inference_mode_enabled() and len(x) == 3,
 }
 
 
@@ -72,6 +86,64 @@ def test_a_number_that_is_asked_under_a_condition(condition):
     report = verified(Asks)
     assert (report.verdict, report.horizon) == ("proved", 19)
     assert f"compares its frame number with {LATE}" in report.proof["state"]
+
+
+class Chunked(Stream):
+    """The same, in chunks of any size."""
+
+    def chunk(self, x):
+        self.seen(x.shape[2])
+        y = 2 * x + torch.cat([self.prev.expand(x[:, :, 0].shape)[:, :, None], x[:, :, :-1]], 2)
+        self.prev = x[:, :, -1].detach().clone()
+        return y + x if self.n > LATE else y
+
+    def seen(self, size):
+        """Of what the sizes of chunks are."""
+
+
+def test_a_number_that_counts_large_chunks_alone():
+    class Counts(Chunked):
+        def seen(self, size):
+            self.n += size >= 13
+
+    report = verified(Counts)
+    assert (report.verdict, report.horizon) == ("proved", 19)
+    assert report.proof["state"].startswith("with chunks of many sizes: stream.n goes on changing")
+
+
+def test_a_ring_that_is_filled_in_chunks_is_no_counter():
+    class Rings(Chunked):
+        def __init__(self):
+            super().__init__()
+            self.at = 0
+
+        def seen(self, size):
+            self.at = (self.at + size) % 7
+
+        def step(self, x):
+            return self.chunk(x[:, :, None])[:, :, 0]
+
+    assert verified(Rings).horizon == "all"
+
+
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=4))
+def test_any_two_values_meet_in_a_covering(kinds):
+    found, values = covering(tuple(kinds)), [range(n) for n in kinds]
+    for i, j in itertools.combinations(range(len(kinds)), 2):
+        met = {(choice[i], choice[j]) for choice in found} | {(0, 0)}
+        assert met == set(itertools.product(values[i], values[j]))
+    assert len(found) <= 2 * math.prod(sorted(kinds)[-2:])
+
+
+def test_where_autocast_raises_what_meets_it_is_looked_at_without():
+    class Counts(Stream):
+        def late(self, x):
+            if torch.is_autocast_enabled(x.device.type):
+                raise TypeError("no such format")
+            self.n += x.shape[0] == 1 and torch.is_grad_enabled()
+            return self.n > LATE
+
+    assert verified(Counts).horizon == 19
 
 
 @pytest.mark.parametrize("more", [1, 0.5], ids=["whole", "half"])

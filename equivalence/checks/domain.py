@@ -21,7 +21,7 @@ from coequal.equivalence.compare.floats import Floats
 from coequal.equivalence.compare.relation import Comparison, compare
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.session import Session
-from coequal.proofs.eager import EagerMode, eagerly
+from coequal.proofs.eager import EagerMode, eagerly, unusual
 from coequal.subjects.inputs import Tree
 
 Tensor = torch.Tensor
@@ -153,7 +153,8 @@ class Watch(EagerMode):
 
 
 def _floats(tree: Any) -> list[Tensor]:
-    return [t for t in tree_leaves(tree) if isinstance(t, Tensor) and t.is_floating_point() and not t.is_meta]
+    tensors = [t for t in tree_leaves(tree) if isinstance(t, Tensor) and not unusual(t)]
+    return [t for t in tensors if t.is_floating_point() and not t.is_meta]
 
 
 def _whole(exponent: Any) -> bool:

@@ -2,9 +2,9 @@
 
 A window, a table of cosines, a decay that were made in single precision keep its rounding wherever they are cast to. They
 are known by their digits, where they meet data or are first computed with in double precision, as are numbers that a program
-writes with about so many digits; what is computed from data is data. What single precision computes from constants has rounded
-arguments, which move as well: `cos(t w)`, whose argument grows with time. The same number moves by the same amount wherever it
-is met, its negative and its multiples by powers of two alike.
+writes with about so many digits; what is computed from data is data. What single precision computes from constants has
+rounded arguments, which move as well: `cos(t w)`, whose argument grows with time. The same number moves by the same amount
+wherever it is met, its negative and its multiples by powers of two alike.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_map
 
-from coequal.proofs.eager import EagerMode
+from coequal.proofs.eager import EagerMode, unusual
 
 Tensor = torch.Tensor
 UNIT = 2.0**-24  # of single precision
@@ -75,6 +75,8 @@ class MovedConstants(EagerMode):
             return func(*args, **kwargs)
         leaves = list(_leaves(args, kwargs))
         given = [t for t in leaves if isinstance(t, Tensor)]
+        if any(map(unusual, given)):
+            return func(*args, **kwargs)
         settled = any(self._settled(t) for t in given)
         double = kwargs.get("dtype") == torch.float64 or any(t.dtype == torch.float64 for t in given)
         written = list(_written(func, args, kwargs)) if func._schema.is_mutable else []
@@ -88,7 +90,7 @@ class MovedConstants(EagerMode):
         if not (double or settled) and _computes(func):
             result = self._from_moved(func, args, kwargs, result)
         if settled:
-            self.are_data(t for t in _leaves((result,), {}) if isinstance(t, Tensor))
+            self.are_data(t for t in _leaves((result,), {}) if isinstance(t, Tensor) and not unusual(t))
             self.are_data(written)
         return result
 

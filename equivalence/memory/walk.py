@@ -30,6 +30,7 @@ from torch import nn
 from coequal.equivalence.memory.attached import on_libraries, on_storage
 from coequal.equivalence.memory.reads import ROUNDABOUT, Hidden, globals_read, is_known, reads_of
 from coequal.equivalence.memory.watched import Counter, TensorCounter
+from coequal.proofs.eager import unusual
 
 Tensor = torch.Tensor
 Put = Callable[[Any], None] | None
@@ -187,6 +188,8 @@ class _Walk:
     def _tensor(self, tensor: Tensor, path: str, put: Put) -> None:
         if type(tensor) not in (Tensor, nn.Parameter, nn.parameter.Buffer):
             raise Unobservable(f"{path} is a {type(tensor).__name__}, a tensor of another kind")
+        if kind := unusual(tensor):
+            raise Unobservable(f"{path} is {kind}, whose numbers in memory cannot be seen")
         if isinstance(tensor, nn.Parameter):
             self.found.parameters.setdefault(path, tensor)
         else:

@@ -17,6 +17,7 @@ import pathlib
 import re
 import types
 import weakref
+from array import array
 from collections import Counter as Counted
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -73,6 +74,9 @@ DEEPEST = 40
 
 class Unobservable(Exception):
     """Something that cannot be looked into; the text says what and where."""
+
+
+LONG = 1024  # numbers in a list, beyond which it is one table
 
 
 @dataclass
@@ -323,12 +327,23 @@ def _contained(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
         return ((name, value, None) for name, value, _ in _entries(dict(thing), path))
     if kind is weakref.ref:
         return (("()", thing(), None),)
+    if (table := _table(thing)) is not None:
+        return (("[:]", table, None),)
     if kind in (list, deque):
         most = [(".maxlen", thing.maxlen, None)] if kind is deque else []
         return [*most, *((f"[{i}]", value, _into(thing, i)) for i, value in enumerate(thing))]
     if kind in (tuple, set, frozenset) or _is_namedtuple(kind):
         return ((f"[{i}]", value, None) for i, value in enumerate(thing))
     return None
+
+
+def _table(thing: Any) -> Label | None:
+    """A long list of numbers, compared as a whole: none of so many is a count of its own. None: it is no such list."""
+    if type(thing) not in (list, tuple) or len(thing) <= LONG or len(kinds := {*map(type, thing)}) > 1:
+        return None
+    if kinds <= {int, bool}:
+        return Label((type(thing).__name__, *kinds, tuple(thing)))
+    return Label((type(thing).__name__, *kinds, array("d", thing).tobytes())) if kinds == {float} else None
 
 
 def _wrapped(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:

@@ -1,4 +1,4 @@
-"""Tensors that are no arrays of numbers in memory (quantized, nested, sparse): verdicts, no crash, no proof of what is hidden."""
+"""Tensors that are no arrays of numbers (quantized, nested, sparse): verdicts, no crash, no proof of what is hidden."""
 
 import warnings
 

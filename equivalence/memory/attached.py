@@ -9,7 +9,7 @@ import torch
 
 from coequal.equivalence.memory.reads import is_known
 
-SIMPLE = (int, float, complex, str, bytes, bool, list, tuple, set, frozenset, dict, deque, bytearray)
+SIMPLE = frozenset({int, float, complex, str, bytes, bool, list, tuple, set, frozenset, dict, deque, bytearray})
 OURS = {"residues", "shadow", "unknown", "drawn", "literal", "exposed", "constant"}  # exact arithmetic's, on storages
 
 

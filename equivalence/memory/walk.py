@@ -115,26 +115,31 @@ class Memory:
     parameters: dict[str, Tensor] = field(default_factory=dict)
     globals: set[str] = field(default_factory=set)
     counts_types: bool = False  # its code asks for types: a watched number would be seen
+    names: frozenset[str] = frozenset()  # that its code reads: methods so called are reached
 
 
-def memory_of(stream: Any, declared: Callable[[Any], Any] | None = None, *, graphs: bool = False) -> Memory:
+def memory_of(
+    stream: Any, declared: Callable[[Any], Any] | None = None, *, graphs: bool = False, names: frozenset[str] = frozenset()
+) -> Memory:
     """All of a stream's memory; Unobservable names what hides some. `declared`: the tree that the subject says it is.
 
-    `graphs`: gradients are recorded, and tensors may carry what records them.
+    `graphs`: gradients are recorded, and tensors may carry what records them. `names`: those that were read by the code of
+    other streams of the subject, which saves a walk.
     """
     if declared is not None:
         walk = _Walk(set(), declared=True, graphs=graphs)
         walk.visit(declared(stream), "memory", None)
         return walk.found
-    names: set[str] = set(ENTRANCES)
+    read: set[str] = {*ENTRANCES, *names}
     before = -1
-    while len(names) != before:  # methods count once their names are read by what is reached
-        before = len(names)
-        walk = _Walk(names, graphs=graphs)
+    while len(read) != before:  # methods count once their names are read by what is reached
+        before = len(read)
+        walk = _Walk(read, graphs=graphs)
         walk.visit(stream, "stream", None)
         walk.on_class(Tensor, "a frame")  # of frames, whatever tensors the stream holds
-        names |= walk.read
-    if {"id", "next_id", "*"} & names and any(name.startswith("register_") and name.endswith("hook") for name in names):
+        read |= walk.read
+    walk.found.names = frozenset(read)
+    if {"id", "next_id", "*"} & read and any(name.startswith("register_") and name.endswith("hook") for name in read):
         raise Unobservable("hooks are registered, and their numbers read: torch counts them")
     return walk.found
 
@@ -327,14 +332,19 @@ def _contained(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
         return ((name, value, None) for name, value, _ in _entries(dict(thing), path))
     if kind is weakref.ref:
         return (("()", thing(), None),)
+    if kind in (list, tuple, deque, set, frozenset) or _is_namedtuple(kind):
+        return _elements(thing)
+    return None
+
+
+def _elements(thing: Any) -> Iterable[tuple[str, Any, Put]]:
+    """Of what is no mapping."""
     if (table := _table(thing)) is not None:
         return (("[:]", table, None),)
-    if kind in (list, deque):
-        most = [(".maxlen", thing.maxlen, None)] if kind is deque else []
-        return [*most, *((f"[{i}]", value, _into(thing, i)) for i, value in enumerate(thing))]
-    if kind in (tuple, set, frozenset) or _is_namedtuple(kind):
+    if type(thing) not in (list, deque):
         return ((f"[{i}]", value, None) for i, value in enumerate(thing))
-    return None
+    most = [(".maxlen", thing.maxlen, None)] if type(thing) is deque else []
+    return [*most, *((f"[{i}]", value, _into(thing, i)) for i, value in enumerate(thing))]
 
 
 def _table(thing: Any) -> Label | None:

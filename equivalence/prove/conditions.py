@@ -94,6 +94,7 @@ class _Run:
     session: Session[Any]
     condition: Condition
     found: Induction
+    names: frozenset[str] = frozenset()  # that the stream's code reads
 
     def check(self) -> None:
         """Fails where something counts that was not watched, or is used otherwise than it was."""
@@ -104,7 +105,7 @@ class _Run:
             if path not in self.found.counts and (path, value) not in seen:
                 raise Fails(f"{path} goes on changing, which was not seen where it was watched")
         other, _ = self._looks(1)
-        self._constants(early[-1], late[-1], _cells(other, self.session))
+        self._constants(early[-1], late[-1], self._cells(other))
         if self.found.counts:
             self._watch()
 
@@ -122,7 +123,7 @@ class _Run:
         for frames in self._cut(pieces, seed):
             self._feed(player, frames)
             if seed == 0:
-                looks.append([_copied(cell) for cell in _cells(player, self.session)])
+                looks.append([_copied(cell) for cell in self._cells(player)])
         return player, looks
 
     def _pieces(self) -> list[int]:
@@ -165,7 +166,7 @@ class _Run:
         first, more = self._cut(pieces, 2)
         player = self._player()
         self._feed(player, first)
-        for cell in _cells(player, self.session):
+        for cell in self._cells(player):
             if (growth := self.found.counts.get(cell.path)) is not None and cell.put is not None:
                 cell.put(counter_of(cell.content, uses, growth))
         try:
@@ -179,10 +180,10 @@ class _Run:
             raise Fails(f"the stream uses its frame number itself: as {', '.join(sorted(uses.escapes))}")
         passed(uses)
 
-
-def _cells(player: Player, session: Session[Any]) -> list[Cell]:
-    memory = memory_of(player.stream, session.subject.memory, graphs=True)
-    return [*memory.cells, *memory.libraries]
+    def _cells(self, player: Player) -> list[Cell]:
+        memory = memory_of(player.stream, self.session.subject.memory, graphs=True, names=self.names)
+        self.names |= memory.names
+        return [*memory.cells, *memory.libraries]
 
 
 def _copied(cell: Cell) -> Cell:

@@ -77,6 +77,7 @@ class Premises:
     tried: int = 0  # candidates that could have been accepted: a union bound
     compared: list[int] = field(default_factory=list)  # lengths
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
+    names: frozenset[str] = frozenset()  # of methods and attributes that it reads
     counts: dict[str, int] = field(default_factory=dict)  # places that were watched, and by how much they grow in a period
 
     def held(self) -> str:
@@ -165,7 +166,8 @@ class Premises:
                 yield (*[unit] * smallest, *(unit * size for size in end))
 
     def _memory(self, stream: Any) -> Memory:
-        memory = memory_of(stream, self.exact.subject.memory)
+        memory = memory_of(stream, self.exact.subject.memory, names=self.names)
+        self.names |= memory.names
         self.globals = sorted({*self.globals, *memory.globals})
         return memory
 

@@ -24,6 +24,17 @@ class EagerMode(TorchDispatchMode):
         return False
 
 
+def unusual(tensor: torch.Tensor) -> str:
+    """What a tensor is that is no array of numbers in memory, `a sparse tensor`; nothing for all others."""
+    if tensor.is_nested:
+        return "a nested tensor"
+    if tensor.is_quantized:
+        return "a quantized tensor"
+    if tensor.layout is not torch.strided:
+        return f"a tensor of layout {str(tensor.layout).removeprefix('torch.').removeprefix('_')}"
+    return ""
+
+
 @contextlib.contextmanager
 def eagerly() -> Iterator[None]:
     """Within it compiled code runs uncompiled, and what is handed to the compiler comes back as it was."""

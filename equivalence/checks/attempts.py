@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from coequal.equivalence.checks import CHECKS, Finer, Skip, cause, run_once
 from coequal.equivalence.checks.base import CHUNKS
 from coequal.equivalence.checks.replay import examples_to_replay
+from coequal.equivalence.checks.rounded import looked_at
 from coequal.equivalence.checks.run import Noted
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.floats import Floats, in_format
@@ -31,7 +32,7 @@ class Attempt:
     check: Check
     example: Example | None = None
     mismatch: Mismatch | None = None
-    finer: tuple[Example, Mismatch] | None = None  # what double precision alone shows
+    finer: tuple[Example, Finer] | None = None  # what double precision alone shows
     compared: str = ""  # the check that repeats the example, if it is another one
 
     @property
@@ -108,7 +109,7 @@ class Attempts:
             if tried and budget.spent:
                 notes.append(f"stopped after {tried} examples: time")
                 break
-            outcome = run_once(session, name, example, self.noted)
+            outcome = looked_at(session, name, example, self.noted)
             if isinstance(outcome, Mismatch) and self._differs_already(name, example):
                 return Attempt(Check(name, "skipped", 0, "not asked: `values` differs there, whatever is done"))
             if isinstance(outcome, Mismatch):
@@ -117,8 +118,8 @@ class Attempts:
             if isinstance(outcome, Skip):
                 skipped.append(str(outcome))
                 continue
-            if isinstance(outcome, Finer):
-                finer = finer or (example, outcome.mismatch)
+            if isinstance(outcome, Finer) and (finer is None or outcome.constants > finer[1].constants):
+                finer = (example, outcome)
             compared = isinstance(outcome, (Finer, Rounded)) or outcome > 0
             count += compared
             asked += [example] * compared
@@ -138,7 +139,7 @@ class Attempts:
         if values.check.name != "values" or values.check.outcome != "passed":
             return False
         plain = replace(example, variant="", chunks=None)
-        outcome = run_once(self.session, "values", plain)
+        outcome = looked_at(self.session, "values", plain)
         if isinstance(outcome, Mismatch):
             self.found_different(values, plain, outcome)
         return isinstance(outcome, (Mismatch, Finer) if name == "gradients" else Mismatch)  # those are asked in double only

@@ -43,9 +43,13 @@ class CheckSpec:
 
 @dataclass(frozen=True)
 class Finer:
-    """A difference that double precision shows and the subject's own format does not: exact arithmetic has to say which."""
+    """A difference that double precision shows and the subject's own format does not: exact arithmetic has to say which.
+
+    `constants`: the own format may show it, too; the rounding of constants explains it in both.
+    """
 
     mismatch: Mismatch
+    constants: bool = False
 
     def __str__(self) -> str:
         return str(self.mismatch)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from coequal.equivalence.checks import CHECKS, Finer, Skip, run_once
+from coequal.equivalence.checks import CHECKS, Finer, Skip
 from coequal.equivalence.checks.attempts import Attempts
 from coequal.equivalence.checks.domain import unseen
-from coequal.equivalence.checks.rounded import explained_by_constants
+from coequal.equivalence.checks.rounded import explained_by_constants, looked_at
 from coequal.equivalence.checks.run import Noted
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.floats import rounds_more_coarsely
@@ -102,7 +102,7 @@ def settle(attempts: Attempts, exactly: Exactly) -> list[Finding]:
     attempt = next((a for a in made if a.finer is not None and CHECKS[a.check.name].kind == "function"), None)
     if attempt is None or attempt.finer is None or any(a.different for a in made):
         return []
-    example, mismatch = _until(session, attempt.check.name, *attempt.finer)
+    example, finer = _until(session, attempt.check.name, *attempt.finer)
     agrees = any(a.check.name == EXACT and a.check.outcome == "passed" for a in made)
     outcome = 1 if agrees else replay(session, replace(example, scale=None), exactly)
     if (
@@ -111,24 +111,28 @@ def settle(attempts: Attempts, exactly: Exactly) -> list[Finding]:
         and not only_constants(session, replace(example, scale=None))
         and not explained_by_constants(session, attempt.check.name, example)
     ):
-        attempts.found_different(attempt, example, mismatch)
+        attempts.found_different(attempt, example, finer.mismatch)
         return []
-    return [_precision(session, example, mismatch, outcome)]
+    return [_precision(session, example, finer, outcome)]
 
 
-def _until(session: Session, name: str, example: Example, mismatch: Mismatch) -> tuple[Example, Mismatch]:
+def _until(session: Session, name: str, example: Example, finer: Finer) -> tuple[Example, Finer]:
     """The same difference in a stream that ends soon after it: exact arithmetic is slow over a long one."""
-    if mismatch.frame is None or example.chunks is not None:
-        return example, mismatch
-    length = session.legal(min(example.length, mismatch.frame + 2 * session.facts.reach + 2))
+    frame = finer.mismatch.frame
+    if frame is None or example.chunks is not None:
+        return example, finer
+    length = session.legal(min(example.length, frame + 2 * session.facts.reach + 2))
     shorter = replace(example, length=length)
-    outcome = run_once(session, name, shorter) if length < example.length else None
-    return (shorter, outcome.mismatch) if isinstance(outcome, Finer) else (example, mismatch)
+    outcome = looked_at(session, name, shorter) if length < example.length else None
+    return (shorter, replace(outcome, constants=finer.constants)) if isinstance(outcome, Finer) else (example, finer)
 
 
-def _precision(session: Session, example: Example, mismatch: Mismatch, outcome: object) -> Finding:
+def _precision(session: Session, example: Example, finer: Finer, outcome: object) -> Finding:
+    if finer.constants:
+        detail = f"the rounding of constants to single precision takes clip and stream apart ({finer.mismatch})"
+        return Finding("precision", "medium", detail)
     own = str(session.native).removeprefix("torch.")
-    seen = f"double precision shows a difference that {own} does not show ({mismatch})"
+    seen = f"double precision shows a difference that {own} does not show ({finer.mismatch})"
     if rounds_more_coarsely(session, example):
         return Finding("precision", "high", f"{seen}: the stream casts its data to a coarser format than its clip does")
     if session.subject.inputs is not None:
@@ -151,7 +155,7 @@ def witness(session: Session, example: Example, noted: Noted | None = None) -> t
     name, best = _check_of(example), None
     for i, scale in enumerate([s for s in scales for _ in range(2)]):
         tried = replace(example, seed=session.seed + 40 + i, scale=scale)
-        outcome = run_once(session, name, tried, noted)
+        outcome = looked_at(session, name, tried, noted)
         if isinstance(outcome, Mismatch):
             return tried, outcome, False
         if isinstance(outcome, Finer) and best is None:

@@ -75,7 +75,7 @@ def _attempted(session: Session[Floats], name: str, example: Example) -> int:
 
 def _judged(session: Session[Floats], name: str, example: Example, mismatch: Mismatch, noted: Noted) -> Outcome:
     """A difference of numbers may be rounding, or need a finer format than the subject's own to be seen."""
-    if name == "integers" or not _numbers(mismatch):
+    if not mismatch.of_numbers:
         return mismatch
     if example.format is not None:
         return _in_own_format(session, name, example, mismatch, noted)
@@ -85,10 +85,6 @@ def _judged(session: Session[Floats], name: str, example: Example, mismatch: Mis
         return mismatch
     own = run_once(session, name, replace(example, format=str(session.native).removeprefix("torch.")), noted)
     return mismatch if isinstance(own, Mismatch) else Finer(mismatch)
-
-
-def _numbers(mismatch: Mismatch) -> bool:
-    return isinstance(mismatch.got, float) and isinstance(mismatch.expected, float)
 
 
 def _in_own_format(session: Session[Floats], name: str, example: Example, mismatch: Mismatch, noted: Noted) -> Outcome:

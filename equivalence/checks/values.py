@@ -227,7 +227,9 @@ def integers(session: Session, example: Example) -> int:
             raise Skip("the stream takes another way through numbers that are no integers")
         exactly = compare(session.computing(Whole()), x, trace)
         session.note(exactly)
-        return exactly.agreed()
+        if exactly.difference is not None:
+            raise replace(exactly.difference, whole=True)
+        return exactly.frames
 
 
 def _exact(x: Tensor) -> bool:

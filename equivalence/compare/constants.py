@@ -2,8 +2,9 @@
 
 A window, a table of cosines, a decay that were made in single precision keep its rounding wherever they are cast to. They
 are known by their digits, where they meet data or are first computed with in double precision, as are numbers that a program
-writes with about so many digits; what is computed from data is data. The same number moves by the same amount wherever it is
-met, its negative and its multiples by powers of two alike.
+writes with about so many digits; what is computed from data is data. What single precision computes from constants has
+rounded arguments, which move as well: `cos(t w)`, whose argument grows with time. The same number moves by the same amount
+wherever it is met, its negative and its multiples by powers of two alike.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
-from coequal.proofs.eager import EagerMode
+from coequal.proofs.eager import EagerMode, unusual
 
 Tensor = torch.Tensor
 UNIT = 2.0**-24  # of single precision
 SHORT = 12  # significant bits: a number of so few is exact
 WRITTEN = (8, 12)  # decimal digits of a number that was written by hand, and rounded
 DIGITS = (1 << 52) - 1  # of a double, behind its leading one
+WHOLE = {"floor", "ceil", "round", "trunc", "frac", "remainder", "fmod", "floor_divide", "sign"}  # they jump
 FACTOR = 0x2545F4914F6CDD1D  # odd (Steele & Vigna, "Computationally easy, spectrally good multipliers", 2022, on such)
 
 
@@ -71,20 +73,38 @@ class MovedConstants(EagerMode):
         kwargs = kwargs or {}
         if self.seed is None:
             return func(*args, **kwargs)
-        given = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
+        leaves = list(_leaves(args, kwargs))
+        given = [t for t in leaves if isinstance(t, Tensor)]
+        if any(map(unusual, given)):
+            return func(*args, **kwargs)
         settled = any(self._settled(t) for t in given)
         double = kwargs.get("dtype") == torch.float64 or any(t.dtype == torch.float64 for t in given)
+        written = list(_written(func, args, kwargs)) if func._schema.is_mutable else []
         if double and not func.is_view:
-            written = {id(t) for t in _written(func, args, kwargs)}
-            free = [t for t in tree_leaves((args, kwargs)) if id(t) not in written]
-            moved_ = {id(t): self._moved(t) for t in free if self._movable(t, settled)}
+            kept = {id(t) for t in written}
+            moved_ = {id(t): self._moved(t) for t in leaves if id(t) not in kept and self._movable(t, settled)}
             settled |= any(id(t) in moved_ for t in given)
-            args, kwargs = tree_map(lambda t: moved_.get(id(t), t), (args, kwargs))
+            if moved_:
+                args, kwargs = tree_map(lambda t: moved_.get(id(t), t), (args, kwargs))
         result = func(*args, **kwargs)
+        if not (double or settled) and _computes(func):
+            result = self._from_moved(func, args, kwargs, result)
         if settled:
-            self.are_data(t for t in tree_leaves(result) if isinstance(t, Tensor))
-            self.are_data(_written(func, args, kwargs))
+            self.are_data(t for t in _leaves((result,), {}) if isinstance(t, Tensor) and not unusual(t))
+            self.are_data(written)
         return result
+
+    def _from_moved(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
+        """What single precision computes from constants, those moved; a result that only holds some of them stays."""
+        assert self.seed is not None
+        given = [t for t in _leaves(args, kwargs) if isinstance(t, Tensor) and t.dtype == torch.float32]
+        if not isinstance(result, Tensor) or result.dtype != torch.float32:
+            return result
+        if not any(bool(single(t.double()).any()) for t in given) or _holds_only(result, given):
+            return result
+        other = {id(t): moved(t, self.seed) for t in given}
+        args, kwargs = tree_map(lambda t: other.get(id(t), t), (args, kwargs))
+        return func(*args, **kwargs).to(torch.float32)
 
     def _settled(self, tensor: Tensor) -> bool:
         return tensor.untyped_storage()._cdata in self.settled
@@ -107,9 +127,29 @@ class MovedConstants(EagerMode):
         return float(_shifted(torch.tensor(number, dtype=torch.float64), self.seed))
 
 
+def _leaves(args: Iterable[Any], kwargs: dict[str, Any]) -> Iterator[Any]:
+    """Everything that an operation is given, lists of tensors one by one."""
+    for argument in (*args, *kwargs.values()):
+        if isinstance(argument, (list, tuple)):
+            yield from argument
+        else:
+            yield argument
+
+
+def _holds_only(result: Tensor, given: list[Tensor]) -> bool:
+    """Whether all of its numbers, but for signs, are among those that were given."""
+    return bool(torch.isin(result.abs(), torch.cat([t.abs().flatten() for t in given])).all())
+
+
+def _computes(func: Any) -> bool:
+    """Whether an operation may be asked twice, and does not jump."""
+    random = torch.Tag.nondeterministic_seeded in func.tags
+    return not (func.is_view or func._schema.is_mutable or random or func.overloadpacket.__name__ in WHOLE)
+
+
 def _written(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Tensor]:
     """The tensors that an operation writes to."""
     for i, argument in enumerate(func._schema.arguments):
         if argument.alias_info is not None and argument.alias_info.is_write:
             given = args[i] if i < len(args) else kwargs.get(argument.name)
-            yield from (t for t in tree_leaves(given) if isinstance(t, Tensor))
+            yield from (t for t in _leaves((given,), {}) if isinstance(t, Tensor))

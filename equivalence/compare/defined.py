@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from coequal.equivalence.compare.difference import Mismatch, distances, kind_difference
 from coequal.equivalence.compare.floats import Floats
 from coequal.equivalence.run.session import Session
-from coequal.proofs.eager import EagerMode
+from coequal.proofs.eager import EagerMode, unusual
 from coequal.proofs.field.semantics.table import ASKING
 from coequal.proofs.field.torch_frontend.overrides import place
 from coequal.subjects.inputs import Tree
@@ -101,7 +101,8 @@ class Watch(EagerMode):
 
 
 def _floats(leaves: list[Any]) -> Iterator[Tensor]:
-    return (t for t in leaves if isinstance(t, Tensor) and t.is_floating_point() and not t.is_meta)
+    tensors = (t for t in leaves if isinstance(t, Tensor) and not unusual(t))
+    return (t for t in tensors if t.is_floating_point() and not t.is_meta)
 
 
 def _whole(exponent: Any) -> bool:

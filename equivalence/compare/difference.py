@@ -20,9 +20,15 @@ class Mismatch(Exception):
     expected: Any = None
     got: Any = None
     region: str = ""
+    whole: bool = False  # of integers, which do not round
 
     def __str__(self) -> str:
         return self.detail
+
+    @property
+    def of_numbers(self) -> bool:
+        """Whether two floats differ, which rounding might explain."""
+        return not self.whole and isinstance(self.got, float) and isinstance(self.expected, float)
 
     def in_region(self, region: str) -> Mismatch:
         """The same, said to be in the head, interior or tail."""

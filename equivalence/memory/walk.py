@@ -17,6 +17,7 @@ import pathlib
 import re
 import types
 import weakref
+from array import array
 from collections import Counter as Counted
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,7 @@ from torch import nn
 from coequal.equivalence.memory.attached import on_libraries, on_storage
 from coequal.equivalence.memory.reads import ROUNDABOUT, Hidden, globals_read, is_known, reads_of
 from coequal.equivalence.memory.watched import Counter, TensorCounter
+from coequal.proofs.eager import unusual
 
 Tensor = torch.Tensor
 Put = Callable[[Any], None] | None
@@ -74,6 +76,9 @@ DEEPEST = 40
 
 class Unobservable(Exception):
     """Something that cannot be looked into; the text says what and where."""
+
+
+LONG = 1024  # numbers in a list, beyond which it is one table
 
 
 @dataclass
@@ -194,6 +199,8 @@ class _Walk:
     def _tensor(self, tensor: Tensor, path: str, put: Put) -> None:
         if type(tensor) not in (Tensor, nn.Parameter, nn.parameter.Buffer):
             raise Unobservable(f"{path} is a {type(tensor).__name__}, a tensor of another kind")
+        if kind := unusual(tensor):
+            raise Unobservable(f"{path} is {kind}, whose numbers in memory cannot be seen")
         if isinstance(tensor, nn.Parameter):
             self.found.parameters.setdefault(path, tensor)
         else:
@@ -329,12 +336,28 @@ def _contained(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
         return ((name, value, None) for name, value, _ in _entries(dict(thing), path))
     if kind is weakref.ref:
         return (("()", thing(), None),)
-    if kind in (list, deque):
-        most = [(".maxlen", thing.maxlen, None)] if kind is deque else []
-        return [*most, *((f"[{i}]", value, _into(thing, i)) for i, value in enumerate(thing))]
-    if kind in (tuple, set, frozenset) or _is_namedtuple(kind):
-        return ((f"[{i}]", value, None) for i, value in enumerate(thing))
+    if kind in (list, tuple, deque, set, frozenset) or _is_namedtuple(kind):
+        return _elements(thing)
     return None
+
+
+def _elements(thing: Any) -> Iterable[tuple[str, Any, Put]]:
+    """Of what is no mapping."""
+    if (table := _table(thing)) is not None:
+        return (("[:]", table, None),)
+    if type(thing) not in (list, deque):
+        return ((f"[{i}]", value, None) for i, value in enumerate(thing))
+    most = [(".maxlen", thing.maxlen, None)] if type(thing) is deque else []
+    return [*most, *((f"[{i}]", value, _into(thing, i)) for i, value in enumerate(thing))]
+
+
+def _table(thing: Any) -> Label | None:
+    """A long list of numbers, compared as a whole: none of so many is a count of its own. None: it is no such list."""
+    if type(thing) not in (list, tuple) or len(thing) <= LONG or len(kinds := {*map(type, thing)}) > 1:
+        return None
+    if kinds <= {int, bool}:
+        return Label((type(thing).__name__, *kinds, tuple(thing)))
+    return Label((type(thing).__name__, *kinds, array("d", thing).tobytes())) if kinds == {float} else None
 
 
 def _wrapped(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:

@@ -87,6 +87,7 @@ class Premises:
     tried: int = 0  # candidates that could have been accepted: a union bound
     compared: list[int] = field(default_factory=list)  # lengths
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
+    walked: Memory | None = None  # the last one, whose names need not be looked for again
     counts: dict[str, int] = field(default_factory=dict)  # places that were watched, and by how much they grow in a period
     told: str = ""  # of the chunks in which frames came, by the memory
 
@@ -185,7 +186,7 @@ class Premises:
                 yield (*[unit] * smallest, *(unit * size for size in end))
 
     def _memory(self, stream: Any) -> Memory:
-        memory = memory_of(stream, self.exact.subject.memory)
+        memory = self.walked = memory_of(stream, self.exact.subject.memory, before=self.walked)
         self.globals = sorted({*self.globals, *memory.globals})
         return memory
 

@@ -87,7 +87,7 @@ class AtTheEnd:
         self.module, self.frames = module, list[torch.Tensor]()
 
     def step(self, frame: torch.Tensor) -> None:
-        self.frames.append(frame)
+        self.frames.append(frame.clone())
 
     def flush(self) -> list[torch.Tensor]:
         return list(self.module(torch.stack(self.frames, 2)).unbind(2))

@@ -18,7 +18,7 @@ import torch
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils._pytree import tree_map
 
-from coequal.proofs.eager import EagerMode, eagerly
+from coequal.proofs.eager import EagerMode, eagerly, unusual
 from coequal.proofs.field.arithmetic import Field, Value
 from coequal.proofs.field.errors import NotDecided, Undisturbed
 from coequal.proofs.field.numbers.symbols import Symbols
@@ -175,6 +175,7 @@ class Exact(EagerMode):
 
     def _dispatched(self, func: Any, args: tuple, kwargs: dict) -> Any:
         tensors = [*_tensors(args), *_tensors(kwargs.values())] if kwargs else list(_tensors(args))
+        self._refuse_unusual(func, tensors)
         if not _is_view(func) and any(getattr(t.untyped_storage(), "unknown", None) is self for t in tensors):
             raise self._refusal(func, "indices of a maximum depend on data")
         name = func.overloadpacket.__name__
@@ -206,12 +207,19 @@ class Exact(EagerMode):
         except NotDecided as error:
             raise self._refusal(func, str(error)) from None
 
+    def _refuse_unusual(self, func: Any, tensors: list[Tensor]) -> None:
+        """Residues lie beside numbers in memory; those of 8 bits are constants, where they are any."""
+        for tensor in tensors:
+            if not tensor.is_quantized and (kind := unusual(tensor)):
+                raise self._refusal(func, f"{kind} has no residues")
+
     def _plain(self, func: Any, name: str, args: tuple, kwargs: dict) -> Any:
         """Constants: torch's own floats."""
         if name.rstrip("_") in ELEMENTWISE and "out" not in kwargs:
             result = _alike(func, args, kwargs)
         else:
             result = func(*args, **kwargs)
+        self._refuse_unusual(func, list(_tensors((result,))))
         if not _is_view(func) and name != "set_" and not func._schema.is_mutable:
             if isinstance(result, Tensor) and result.is_floating_point() and result.numel():
                 if name in COMPUTED:

@@ -169,3 +169,30 @@ def test_location_says_which_frames_are_used():
     report = verify(Subject(clip=clip, stream=Late, example=torch.randn(1, 6, 2), time=1), effort="quick")
     assert report.verdict == "different"
     assert report.counterexample.uses == "the clip's frame depends on the input frames 1 and 2, the stream's on 0 and 1"
+
+
+class InTheEnd:
+    """All frames at once, which must be four at least."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor, self.frames = factor, []
+
+    def step(self, frame: torch.Tensor) -> None:
+        self.frames.append(frame.clone())
+
+    def flush(self) -> list[torch.Tensor]:
+        return list((four_at_least(torch.stack(self.frames, 2)) * self.factor).unbind(2))
+
+
+def four_at_least(x: torch.Tensor) -> torch.Tensor:
+    if x.shape[2] < 4:
+        raise ValueError("four frames at least")
+    return x * 2 + x.mean(2, keepdim=True)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "proved"), (1.0001, "different")])
+def test_lengths_that_clip_and_stream_refuse_are_no_reason_to_decide_nothing(factor, verdict):
+    subject = Subject(clip=four_at_least, stream=lambda: InTheEnd(factor), example=torch.randn(1, 2, 5))
+    report = verify(subject, effort="quick")
+    assert report.verdict == verdict, report
+    assert not any("refuse" in finding.detail or "raised" in finding.detail for finding in report.findings)

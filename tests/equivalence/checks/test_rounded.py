@@ -11,6 +11,7 @@ from coequal.equivalence.compare.constants import UNIT, MovedConstants, moved
 
 Tensor = torch.Tensor
 HANN = torch.hann_window(8)
+HANN32 = torch.hann_window(32)
 GAUSS = torch.softmax(-(torch.arange(-2.0, 3.0) ** 2) / 2, 0)
 COS, SIN = (torch.stack([f(2 * math.pi * i * torch.arange(6.0) / 6) for i in range(6)]) for f in (torch.cos, torch.sin))
 DECAY = torch.exp(torch.linspace(0, -1, 5))
@@ -102,6 +103,89 @@ def test_rounded_constants_are_no_difference(subject):
 )
 def test_what_their_rounding_does_not_explain_is_different(subject):
     assert verify(subject, effort="quick").verdict == "different"
+
+
+RATE = 100.3  # radians a frame: at frame 20 the rounding of the argument is 2000 times that of a cosine
+
+
+def turned(rate: float, factor: float = 1.0) -> Subject:
+    """Frames times cosines in single precision: of arguments that are rounded in a table, and of one rounded in the end."""
+
+    class Stream:
+        frame = 0
+
+        def step(self, x: Tensor) -> Tensor:
+            self.frame += 1
+            return x * torch.tensor(math.cos((self.frame - 1) * rate), dtype=torch.float32).to(x) * factor
+
+    return Subject(clip=lambda x: x * torch.cos(torch.arange(x.shape[2]) * RATE).to(x), stream=Stream, example=CLIP)
+
+
+CLIP = torch.randn(1, 2, 20)
+
+
+def test_rounded_arguments_are_no_difference_in_the_own_format_either():
+    report = verify(turned(RATE), checks="values")
+    assert report.verdict == "tested", report
+    assert [finding.name for finding in report.findings] == ["precision"]
+    assert "takes clip and stream apart" in report.findings[0].detail
+
+
+@pytest.mark.parametrize(
+    "subject", [pytest.param(turned(RATE * (1 + 1e-5)), id="rate"), pytest.param(turned(RATE, 1 + 1e-3), id="factor")]
+)
+def test_another_rate_is_different(subject):
+    assert verify(subject, checks="values").verdict == "different"
+
+
+def test_what_the_own_format_alone_shows_is_not_of_constants():
+    """The own format is off by a tenth, which no constant explains, in a stream that is off by constants as well."""
+    subject = turned(RATE)
+    steps = subject.stream
+
+    class Stream(steps):
+        def step(self, x: Tensor) -> Tensor:
+            return super().step(x) * (1.1 if x.dtype == torch.float32 else 1)
+
+    subject.stream = Stream
+    assert verify(subject, checks="values").verdict == "different"
+
+
+def test_where_the_clip_moves_far_nothing_is_explained():
+    """A series that amplifies rounding moves everything, a wrong factor too."""
+
+    def chaos(length: int) -> Tensor:
+        series = [torch.tensor(1 / 3)]
+        for _ in range(length - 1):
+            series.append(series[-1] * 3.99 * (1 - series[-1]))
+        return torch.stack(series)
+
+    class Stream:
+        frame = 0
+
+        def step(self, x: Tensor) -> Tensor:
+            self.frame += 1
+            return x * chaos(self.frame)[-1].to(x) * (1 if self.frame < 15 else 1.3)
+
+    subject = Subject(clip=lambda x: x * chaos(x.shape[2]).to(x), stream=Stream, example=torch.randn(1, 2, 30))
+    assert verify(subject, checks="values").verdict == "different"
+
+
+def test_integers_through_a_window_of_single_precision_are_no_integers():
+    """Halves of a window that add up to one but for rounding: the check `integers` sees no integers in the stream."""
+
+    class Stream:
+        frame = 0
+
+        def step(self, x: Tensor) -> Tensor:
+            self.frame += 1
+            i = self.frame % 16
+            return x * HANN32[i].to(x) + x * HANN32[i + 16].to(x)
+
+    subject = Subject(clip=torch.clone, stream=Stream, example=torch.randn(1, 2, 40))
+    report = verify(subject, checks=["values", "integers", "exact"], effort="quick")
+    assert report.verdict == "tested", report
+    assert [finding.name for finding in report.findings] == ["precision"]
 
 
 def test_numbers_of_single_precision_move_by_less_than_a_rounding_and_no_others():

@@ -112,6 +112,13 @@ def _weight_norm(shapes: list[Any], args: tuple, out: Shape) -> Cost:
     return Cost.of("elementwise", mul=2 * size, add=size - sets, exp=sets, div=sets)
 
 
+def _vector_norm(shapes: list[Any], args: tuple, out: Shape) -> Cost:
+    if args[1:2] and args[1] != 2:
+        raise Uncounted(f"no count for aten.linalg_vector_norm of order {args[1]}: nobody has said what it costs")
+    size, sets = product(shapes[0]), product(out)
+    return Cost.of("elementwise", mul=size, add=size - sets, exp=sets)
+
+
 def _topk(shapes: list[Any], args: tuple, out: Shape) -> Cost:
     axis = args[2] if len(args) > 2 else -1
     return Cost.of("elementwise", compare=product(out) * (shapes[0][axis] - 1))  # a maximum for each
@@ -131,6 +138,7 @@ NORMS: dict[str, Callable[[list[Any], tuple, Shape], Cost]] = {
     "_fused_rms_norm": _rms_norm,
     **dict.fromkeys(words("_softmax _log_softmax _safe_softmax"), _softmax),
     "_weight_norm_interface": _weight_norm,
+    "linalg_vector_norm": _vector_norm,
     "topk": _topk,
 }
 

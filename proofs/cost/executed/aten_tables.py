@@ -46,6 +46,11 @@ ELEMENTWISE: dict[str, Row] = {
     **{
         aten: ("rectifier" if name in RECTIFIERS else "activation", *PER_ELEMENT[name]) for aten, name in ACTIVATIONS.items()
     },
+    "glu": (
+        "activation",
+        1 + PER_ELEMENT["Sigmoid"][0],
+        *PER_ELEMENT["Sigmoid"][1:],
+    ),
 }
 
 # name -> (class, the count of each input that is not an output, divisions for each output)

@@ -50,3 +50,9 @@ def test_a_local_layer_in_a_cache_of_a_fixed_size_is_found() -> None:
     """FOUND.md: GPTNeo counts the positions of its mask from the end of the keys."""
     assert outcome("decoders", architecture="GPTNeo", cache="DynamicCache()").outcome == "tested"
     assert outcome("decoders", architecture="GPTNeo", cache="StaticCache").outcome == "different"
+
+
+@pytest.mark.parametrize("chunks", ["any", "single"])
+def test_padding_is_fed_in_the_first_call_where_layers_recur(chunks: str) -> None:
+    """Lfm2 masks what its convolutions see of a prompt, and nothing later."""
+    assert outcome("decoders", architecture="Lfm2", padding="left", chunks=chunks).outcome == "tested"

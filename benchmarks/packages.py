@@ -25,7 +25,12 @@ LIMIT = 300.0  # seconds of a row
 INSTALLED = {
     **{"minGRU_pytorch": "minGRU-pytorch", "cached_conv": "cached-conv", "pytorch_tcn": "pytorch-tcn"},
     **{"yet_another_retnet": "yet-another-retnet", "torchstreamer": "torch-streamer", "rwkv7_hf": "rwkv7-hf"},
-    **{"pocket_tts": "pocket-tts", "x_transformers": "x-transformers", "gateloop_transformer": "gateloop-transformer"},
+    **{
+        "sequence_layers": "sequence-layers",
+        "pocket_tts": "pocket-tts",
+        "x_transformers": "x-transformers",
+        "gateloop_transformer": "gateloop-transformer",
+    },
 }
 TRANSFORMERS = (
     *("Llama", "Mamba", "Mamba2", "FalconMamba", "Rwkv", "Mistral", "Gemma2", "GPTNeo", "GptOss", "Lfm2", "Bamba", "Jamba"),
@@ -53,6 +58,8 @@ ROWS = (
     *("diffusers:WanMidBlock", "diffusers:CogVideoXCausalConv3d"),
     *("pocket_tts:StreamingTransformer", "pocket_tts:StreamingTransformer[context=4]", "pocket_tts:StreamingConv1d"),
     *("pocket_tts:StreamingConvTranspose1d", "pocket_tts:SEANetEncoder", "pocket_tts:SEANetDecoder"),
+    *(f"sequence_layers:{name}" for name in ("Conv1D", "Conv1DTranspose", "LSTM", "RGLRU", "LocalDotProductSelfAttention")),
+    "rwkv7_hf:RWKV7ForCausalLM",
     *(
         "transformers:MimiEncoder",
         "transformers:VibeVoiceAcousticTokenizerEncoderModel",

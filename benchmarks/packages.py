@@ -161,6 +161,7 @@ def page(rows: list[dict[str, Any]]) -> str:
     ]
     for row in rows:
         name, version = version_of(row["target"])
+        version = row.get("version") or version
         horizon = (
             {"all": "every length", 0: ""}.get(row["horizon"], str(row["horizon"])) if row["verdict"] == "proved" else ""
         )
@@ -191,7 +192,7 @@ def main() -> int:
         if version_of(target)[1] is None:
             print(f"{target}: not installed", flush=True)
             continue
-        rows[target] = row_of(target)
+        rows[target] = row_of(target) | {"version": version_of(target)[1]}
         with options.journal.open("a") as journal:
             journal.write(json.dumps(rows[target]) + "\n")
         print(json.dumps(rows[target])[:300], flush=True)

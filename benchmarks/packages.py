@@ -148,13 +148,15 @@ def page(rows: list[dict[str, Any]]) -> str:
     """The page."""
     proved = [row for row in rows if row["verdict"] == "proved"]
     packages = {version_of(row["target"])[0] for row in rows}
+    models = {row["target"].partition("[")[0] for row in rows}
     lines = [
         "# Models of public packages",
         "",
         "Each is built by its [adapter](adapters.md) in a small size with random weights, and verified; nothing is",
-        f"downloaded. {len(rows)} rows of {len(packages)} packages, {len(proved)} proved. A horizon is a number of frames;",
-        "seconds are of a machine that did other work, too. `python -P benchmarks/packages.py` writes this page. Every",
-        "difference is explained below or in [FOUND.md](../FOUND.md), and was seen without coequal, too.",
+        f"downloaded. {len(rows)} rows of {len(models)} models in {len(packages)} packages, {len(proved)} proved.",
+        "A horizon is a number of frames; seconds are of a machine that did other work, too.",
+        "`python -P benchmarks/packages.py` writes this page.",
+        "Every difference is explained below, and [FOUND.md](../FOUND.md) has a program that shows it without coequal.",
         "",
         "| package | model | verdict | horizon | seconds | command |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -73,6 +73,12 @@ def conditioned():
 def again():
     return coequal.Subject(clip=layer, stream=InFours, example=torch.randn(2, 2, 12), plan=coequal.Plan(whole=True))
 
+class Elsewhere(nn.Module):
+    def forward(self, x):
+        return torch.from_numpy(x.numpy() * 2)
+
+elsewhere = Elsewhere()
+
 class Masked(nn.Module):
     def forward(self, x):
         return torch.eye(x.shape[1]) @ x
@@ -439,3 +445,8 @@ def test_a_stream_that_is_handed_frames_again_has_no_step(theirs: str, tmp_path:
 def test_what_a_mask_hides_is_no_minimum(theirs: str, tmp_path: Path):
     step = counted(f"{theirs}:masked", tmp_path)["step"]
     assert (step["executed"], step["macs"]) == (4, None)
+
+
+def test_what_leaves_torch_is_not_counted(theirs: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["cost", f"{theirs}:elsewhere", "--example", "1,2,6"]) == 2
+    assert "the clip function leaves torch: what it computes elsewhere is not counted" in capsys.readouterr().err

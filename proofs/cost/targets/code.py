@@ -73,6 +73,8 @@ def _clip_executed(side: Side, example: torch.Tensor | None = None, letters: str
             raise
         return _really(side, module, clip, error)
     except (RuntimeError, ValueError, AssertionError) as error:
+        if ".numpy()" in str(error):
+            raise CostError("the clip function leaves torch: what it computes elsewhere is not counted") from error
         raise CostError(f"a clip of shape {tuple(clip.shape)} does not fit: {' '.join(str(error).split())[:200]}") from error
 
 

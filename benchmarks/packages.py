@@ -25,7 +25,12 @@ LIMIT = 300.0  # seconds of a row
 INSTALLED = {
     **{"minGRU_pytorch": "minGRU-pytorch", "cached_conv": "cached-conv", "pytorch_tcn": "pytorch-tcn"},
     **{"yet_another_retnet": "yet-another-retnet", "torchstreamer": "torch-streamer", "rwkv7_hf": "rwkv7-hf"},
-    **{"pocket_tts": "pocket-tts", "x_transformers": "x-transformers", "gateloop_transformer": "gateloop-transformer"},
+    **{
+        "sequence_layers": "sequence-layers",
+        "pocket_tts": "pocket-tts",
+        "x_transformers": "x-transformers",
+        "gateloop_transformer": "gateloop-transformer",
+    },
 }
 TRANSFORMERS = (
     *("Llama", "Mamba", "Mamba2", "FalconMamba", "Rwkv", "Mistral", "Gemma2", "GPTNeo", "GptOss", "Lfm2", "Bamba", "Jamba"),
@@ -53,6 +58,8 @@ ROWS = (
     *("diffusers:WanMidBlock", "diffusers:CogVideoXCausalConv3d"),
     *("pocket_tts:StreamingTransformer", "pocket_tts:StreamingTransformer[context=4]", "pocket_tts:StreamingConv1d"),
     *("pocket_tts:StreamingConvTranspose1d", "pocket_tts:SEANetEncoder", "pocket_tts:SEANetDecoder"),
+    *(f"sequence_layers:{name}" for name in ("Conv1D", "Conv1DTranspose", "LSTM", "RGLRU", "LocalDotProductSelfAttention")),
+    "rwkv7_hf:RWKV7ForCausalLM",
     *(
         "transformers:MimiEncoder",
         "transformers:VibeVoiceAcousticTokenizerEncoderModel",
@@ -141,19 +148,22 @@ def page(rows: list[dict[str, Any]]) -> str:
     """The page."""
     proved = [row for row in rows if row["verdict"] == "proved"]
     packages = {version_of(row["target"])[0] for row in rows}
+    models = {row["target"].partition("[")[0] for row in rows}
     lines = [
         "# Models of public packages",
         "",
         "Each is built by its [adapter](adapters.md) in a small size with random weights, and verified; nothing is",
-        f"downloaded. {len(rows)} rows of {len(packages)} packages, {len(proved)} proved. A horizon is a number of frames;",
-        "seconds are of a machine that did other work, too. `python -P benchmarks/packages.py` writes this page. Every",
-        "difference is explained below or in [FOUND.md](../FOUND.md), and was seen without coequal, too.",
+        f"downloaded. {len(rows)} rows of {len(models)} models in {len(packages)} packages, {len(proved)} proved.",
+        "A horizon is a number of frames; seconds are of a machine that did other work, too.",
+        "`python -P benchmarks/packages.py` writes this page.",
+        "Every difference is explained below, and [FOUND.md](../FOUND.md) has a program that shows it without coequal.",
         "",
         "| package | model | verdict | horizon | seconds | command |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
         name, version = version_of(row["target"])
+        version = row.get("version") or version
         horizon = (
             {"all": "every length", 0: ""}.get(row["horizon"], str(row["horizon"])) if row["verdict"] == "proved" else ""
         )
@@ -184,7 +194,7 @@ def main() -> int:
         if version_of(target)[1] is None:
             print(f"{target}: not installed", flush=True)
             continue
-        rows[target] = row_of(target)
+        rows[target] = row_of(target) | {"version": version_of(target)[1]}
         with options.journal.open("a") as journal:
             journal.write(json.dumps(rows[target]) + "\n")
         print(json.dumps(rows[target])[:300], flush=True)

@@ -152,7 +152,10 @@ class Session(Generic[N]):
                 attempt.close()
                 stack.enter_context(borrowed(module, None))
                 self.dtype = self.native
-            yield self
+            try:
+                yield self
+            finally:
+                self.leave()
 
     def _runs(self) -> bool:
         """Whether clip and stream take the example in the chosen precision and answer in it."""
@@ -290,8 +293,7 @@ class Session(Generic[N]):
 
     def player(self, *, keep: bool = False, refill: bool = False) -> Player:
         """A fresh stream with nothing fed; `refill`: it will be handed one tensor object, refilled for each frame."""
-        while self.playing:
-            self.playing.pop().leave()
+        self.leave()
         try:
             stream = self.subject.stream()
         except Undisturbed:
@@ -300,6 +302,11 @@ class Session(Generic[N]):
             ensure_memory(error)
             raise StreamRaised(f"stream() raised {type(error).__name__}: {first_line(error)}") from error
         return self.player_of(stream, keep=keep, refill=refill)
+
+    def leave(self) -> None:
+        """End the stream that lives, where they live one at a time: its `with` block may hold the module."""
+        while self.playing:
+            self.playing.pop().leave()
 
     def player_of(self, stream: Any, *, keep: bool = False, refill: bool = False) -> Player:
         """A stream that is there already."""

@@ -11,7 +11,8 @@ What may be said of a stream, as options of `coequal.subject`, or behind a name 
 - `chunks`: `any`; `prompt`, a prompt and then single tokens, as `generate` calls a model; `single`. A model with a cache of
   keys and values gets `any`, one with a state of its own `prompt`, which is all that such models promise;
 - `positions`: `counted` by the model, or `given` by the caller, as `generate` does;
-- `padding`: `none`, or `left`: rows begin with padding, and masks and positions are handed over.
+- `padding`: `none`, or `left`: rows begin with padding, and masks and positions are handed over. Where layers keep another
+  state than keys and values, padding is fed in the first call, as `generate` does: nobody masks it later.
 """
 
 # pyright: reportMissingImports=false
@@ -26,7 +27,7 @@ from torch import nn
 
 from coequal.subjects.adapters.carried import Carried
 from coequal.subjects.adapters.transformers_sizes import CLASSES, LONGEST, sizes_of
-from coequal.subjects.chunks import Plan
+from coequal.subjects.chunks import Plan, plan_of
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.subject import Subject
 
@@ -37,6 +38,8 @@ STATES = ("past_key_values", "cache_params", "state")
 PLANS = {"any": None, "prompt": Plan(maximum=1, prompt=True), "single": "single"}
 CACHES, POSITIONS, PADDINGS = ("dynamic", "static"), ("counted", "given"), ("none", "left")
 FIRST = 3  # ids below stand for padding, beginning and end
+PADDED = 3  # rows begin with fewer frames of padding
+ATTENTION = {"attention", "full_attention", "sliding_attention", "chunked_attention"}  # layers of keys and values
 
 
 def recognises(module: nn.Module) -> bool:
@@ -83,7 +86,10 @@ def subject(
         )
     spoken = _Spoken(module, cache, positions)
     fields = spoken.padded(example) if padding == "left" else spoken.fields(example)
-    fields["plan"] = PLANS[chunks or ("any" if spoken.key == "past_key_values" else "prompt")]
+    plan = PLANS[chunks or ("any" if spoken.key == "past_key_values" else "prompt")]
+    if padding == "left" and spoken.recurs():
+        plan = Plan(first=PADDED, maximum=plan_of(plan).maximum)
+    fields["plan"] = plan
     longest = spoken.longest()
     return Subject(**(fields | {"longest": longest, "name": type(module).__name__, "modules": module} | overrides))
 
@@ -130,6 +136,11 @@ class _Spoken:
         found = [getattr(self.config, name, None) for name in ("max_position_embeddings", "max_target_positions")]
         sizes = [size for size in found if isinstance(size, int) and size > 0]
         return min([*sizes, LONGEST] if self.cache == "static" else sizes, default=None)
+
+    def recurs(self) -> bool:
+        """Whether layers keep another state than keys and values."""
+        kinds = getattr(self.config, "layer_types", None) or ()
+        return self.key != "past_key_values" or not ATTENTION.issuperset(kinds)
 
     def begin(self) -> Any:
         """The state before the first token."""
@@ -186,7 +197,7 @@ class _Spoken:
             generator = torch.Generator().manual_seed(seed)
             ids = torch.randint(FIRST, int(self.config.vocab_size), (batch, length), generator=generator)
             for row in range(batch):
-                ids[row, : (2 * row + seed) % 3] = pad
+                ids[row, : (2 * row + seed) % PADDED] = pad
             return ids
 
         return {

@@ -41,6 +41,55 @@ class Silent:
     def step(self, frame):
         return None
 
+layer = nn.Conv1d(2, 4, 4, stride=4, bias=False)
+
+class InFours:
+    def __enter__(self):
+        self.seen = torch.zeros(2)
+        return self
+    def __exit__(self, *error):
+        self.seen = None
+    def chunk(self, frames):
+        assert frames.shape == (2, 2, 4)
+        self.seen = self.seen + 1
+        return layer(frames)
+
+def in_fours():
+    example = torch.randn(2, 2, 12)
+    return coequal.Subject(clip=layer, stream=InFours, example=example, modules=layer, plan=4, batches=(2,))
+
+def without_rows():
+    return coequal.Subject(clip=lambda x: layer(x[None])[0], stream=Silent, example=torch.randn(2, 12), time=1, batch=None)
+
+class Conditioned:
+    def step(self, frame, weight):
+        return frame @ weight
+
+def conditioned():
+    example = {"frame": torch.randn(2, 6, 3), "weight": torch.randn(3, 5)}
+    axes = {"time": {"frame": 1, "weight": None}, "batch": {"frame": 0, "weight": None}}
+    return coequal.Subject(clip=lambda frame, weight: frame @ weight, stream=Conditioned, example=example, **axes)
+
+def again():
+    return coequal.Subject(clip=layer, stream=InFours, example=torch.randn(2, 2, 12), plan=coequal.Plan(whole=True))
+
+class Elsewhere(nn.Module):
+    def forward(self, x):
+        return torch.from_numpy(x.numpy() * 2)
+
+elsewhere = Elsewhere()
+
+class Masked(nn.Module):
+    def forward(self, x):
+        return torch.eye(x.shape[1]) @ x
+
+class Itself:
+    def step(self, frame):
+        return frame @ torch.eye(2)
+
+def masked():
+    return coequal.Subject(clip=Masked(), stream=Itself, example=torch.randn(1, 8, 2), time=1)
+
 def subject(stream=Running):
     return coequal.Subject(clip=lambda x: (2 * x).cumsum(2), stream=stream, example=torch.randn(3, 2, 6))
 
@@ -357,3 +406,47 @@ def test_a_session_that_lags_for_the_flush_is_not_counted(tmp_path) -> None:
     pytest.importorskip("continual")
     step = counted_of(tmp_path, "conv")["step"]
     assert step["executed"] == 5 * step["macs"]
+
+
+def counted(target: str, tmp_path: Path) -> dict:
+    """What `--json` has."""
+    said = tmp_path / "cost.json"
+    assert main(["cost", target, "--json", str(said)]) == 0
+    return json.loads(said.read_text())
+
+
+def test_a_stream_of_chunks_of_several_rows_is_counted_for_a_frame_of_one(theirs: str, tmp_path: Path):
+    report = counted(f"{theirs}:in_fours", tmp_path)
+    assert (report["clip"]["macs"], report["clip"]["shape"]) == (96, [1, 2, 12])
+    step = report["step"]
+    assert (step["executed"], step["macs"], step["worst"], step["period"]) == (8, 8, 32, 4)
+    assert step["state_bytes"] == 4  # of one row
+    assert "a step is a call on 4 frames, of which it is one" in report["notes"]
+    assert "a step is that of 2 rows, of which it is one" in report["notes"]
+
+
+def test_a_clip_without_rows_is_counted_whole(theirs: str, tmp_path: Path):
+    said = tmp_path / "cost.json"
+    assert main(["cost", f"{theirs}:without_rows", "--mode", "clip", "--json", str(said)]) == 0
+    assert json.loads(said.read_text())["clip"] | {"shape": [2, 12], "macs": 96} == json.loads(said.read_text())["clip"]
+
+
+def test_what_does_not_move_with_time_is_known(theirs: str, tmp_path: Path):
+    report = counted(f"{theirs}:conditioned", tmp_path)
+    assert (report["clip"]["macs"], report["step"]["executed"]) == (6 * 15, 15)
+
+
+def test_a_stream_that_is_handed_frames_again_has_no_step(theirs: str, tmp_path: Path):
+    report = counted(f"{theirs}:again", tmp_path)
+    assert report["step"] is None
+    assert "no step: each call is handed frames again" in report["notes"]
+
+
+def test_what_a_mask_hides_is_no_minimum(theirs: str, tmp_path: Path):
+    step = counted(f"{theirs}:masked", tmp_path)["step"]
+    assert (step["executed"], step["macs"]) == (4, None)
+
+
+def test_what_leaves_torch_is_not_counted(theirs: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["cost", f"{theirs}:elsewhere", "--example", "1,2,6"]) == 2
+    assert "the clip function leaves torch: what it computes elsewhere is not counted" in capsys.readouterr().err

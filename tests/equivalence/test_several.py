@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -186,3 +188,48 @@ def test_latency_and_rate_are_compared_with_what_is_measured() -> None:
     assert found(latency=1, rate=1) == []
     assert found(latency=2) == ["latency: claimed 2, measured 1"]
     assert found(rate=Fraction(1, 2)) == ["rate: claimed 1/2, measured 1"]
+
+
+class Switched(torch.nn.Module):
+    """A module that is a stream within `with module.streaming():`, once at a time, and no clip function there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Tensor | None = None
+
+    @contextlib.contextmanager
+    def streaming(self) -> Iterator[Switched]:
+        assert self.seen is None, "is already streaming!"
+        self.seen = torch.zeros(())
+        try:
+            yield self
+        finally:
+            self.seen = None
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.seen is None, "it streams"
+        return 2 * frames, frames.cumsum(2)
+
+    def step(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.seen is not None
+        self.seen = self.seen + frame
+        return 2 * frame, self.seen
+
+
+class Forgetful(Switched):
+    """The same; chunks of several frames are another function."""
+
+    def chunk(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        both = [self.step(frame) for frame in frames.unbind(2)]
+        return tuple(torch.stack(parts, 2) + float(frames.shape[2] > 1) for parts in zip(*both, strict=True))
+
+
+@pytest.mark.parametrize(("kind", "verdicts"), [(Switched, ("tested", "proved")), (Forgetful, ("different",))])
+def test_a_stream_that_holds_its_module_is_left_before_the_next_output(kind: type[Switched], verdicts: tuple) -> None:
+    module = kind()
+    subject = coequal.Subject(clip=module, stream=module.streaming, example=torch.randn(2, 3, 6), modules=module)
+    for checks in (["values"], ["values", "chunking", "exact"]):
+        report = coequal.verify(subject, checks=checks, effort="quick")
+        assert report.verdict in (*verdicts, "tested"), report
+        assert module.seen is None
+    assert report.verdict in verdicts

@@ -25,7 +25,8 @@ def programs() -> list[tuple[str, str, str]]:
         printed = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
         package = re.findall(r"^(?:from|import) (\w+)", block.replace("  ", ""), re.MULTILINE)
         if printed:
-            found.append((next(name for name in package if name != "torch"), "\n".join(lines), "\n".join(printed)))
+            needed = next((name for name in package if name != "torch"), "torch")
+            found.append((needed, "\n".join(lines), "\n".join(printed)))
     return found
 
 
@@ -42,6 +43,25 @@ def test_programs_print_what_stands_below_them(package, program, printed):
         assert float(got) == pytest.approx(float(want), rel=0.05, abs=ROUNDING), (said, printed)
 
 
-def test_there_are_programs():
-    assert len(programs()) >= 15
-    assert all(len(program.splitlines()) <= 28 for _, program, _ in programs())
+def findings() -> dict[str, list[str]]:
+    """Those that a program shows, by package."""
+    found: dict[str, list[str]] = {}
+    for section in FOUND.read_text().split("\n## ")[1:]:
+        for entry in re.split(r"^- \*\*", section, flags=re.MULTILINE)[1:]:
+            if BLOCK.search(entry):
+                found.setdefault(section.split()[0], []).append(entry.partition("**")[0])
+    return found
+
+
+def test_findings_are_counted_at_the_top():
+    counts = {package: len(titles) for package, titles in findings().items()}
+    head = FOUND.read_text().partition("\n## ")[0]
+    assert re.findall(r"(\d+) findings in (\d+) packages", head) == [(str(sum(counts.values())), str(len(counts)))], counts
+    assert sum(counts.values()) >= 25
+    assert len(counts) >= 6
+
+
+def test_a_program_is_short():
+    for block in BLOCK.findall(FOUND.read_text()):
+        lines = [line for line in textwrap.dedent(block).splitlines() if line and not line.startswith("# ")]
+        assert len(lines) <= 15, block

@@ -30,6 +30,11 @@ def test_a_program_shows_its_finding(title: str) -> None:
         ("{}.get('key')  # KeyError", "no"),
         ("[][1]  # KeyError", "/"),
         ("missing(3)", "/"),
+        ("print(1, 0.0, 0.3)\n# 1 tensor(0.)", "/"),
+        ("print('one', 0.0, 0.3)\n# one 1e-07 0.5", "yes"),
+        ("print('one', 0.000001, 0.3)\n# one 0.0 0.5", "yes"),
+        ("print('one', 0.000001, 0.0)\n# one 0.0 0.5", "no"),
+        ("print('one', 0.1, 0.5)\n# one 0.0 0.5", "/"),
     ],
 )
 def test_verdicts(program: str, says: str) -> None:

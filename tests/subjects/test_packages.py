@@ -16,6 +16,7 @@ from torch import nn
 
 import coequal
 from coequal.process.target import load, seed_all
+from coequal.subjects.adapters import sequence_layers
 from coequal.subjects.adapters.find import all_adapters, built_by_an_adapter, clip_of, names_of
 from coequal.subjects.adapters.torch_recurrent import recognises
 
@@ -146,6 +147,7 @@ PACKAGES = [
     *[("pocket_tts:StreamingTransformer", "forward", 1), ("pocket_tts:StreamingConvTranspose1d", "forward", 2)],
     *[("diffusers:WanResidualBlock", "forward", 2), ("diffusers:CogVideoXCausalConv3d", "forward", 2)],
     *[("spikingjelly:LIFNode", "single_step_forward", 0), ("torchstreamer:Sequential1dStream", "", 1)],
+    *[("sequence_layers:Conv1D", "", 1), ("sequence_layers:Conv1D[padding=same]", "", 1), ("sequence_layers:LSTM", "", 1)],
 ]
 
 
@@ -176,6 +178,12 @@ def test_planted_bugs_in_what_is_built(monkeypatch):
     cached_conv = pytest.importorskip("cached_conv")
     altered(monkeypatch, cached_conv.CachedConv1d, "forward")
     assert verdict_of(load("cached_conv:Conv1d")) == "different"
+
+
+def test_planted_bugs_in_jax(monkeypatch):
+    pytest.importorskip("sequence_layers")
+    altered(monkeypatch, sequence_layers.Blocks, "chunk")
+    assert verdict_of(load("sequence_layers:LSTM"), "values") == "different"
 
 
 def test_what_torch_streamer_loses_is_missing():

@@ -139,6 +139,8 @@ def subject(module: Any, example: Any, *, way: str = "streaming", unit: int = 1,
         The subject of the module in eval mode.
     """
     module = module.eval()
+    if way == "deepcopy" and any(hasattr(part, "weight_g") for part in module.modules()):
+        raise NotImplementedError("torch.nn.utils.weight_norm may keep a weight with a history, which torch does not copy")
     first = example[0] if isinstance(example, tuple) else example
     _supported(module, int(first.shape[0]))
     rows, kind, made = int(first.shape[0]), STREAMS.get(way, Called), COPIES.get(way, lambda module: module)

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from coequal.equivalence.campaigns.families import family
 from coequal.equivalence.suites.transformers_caches.models import (
     ARCHITECTURES,
-    CACHES,
     HELD,
     OWN_STATES,
     Beams,
     Drafts,
     Holding,
+    cache_of,
     caches,
     holding,
     ids_of,
@@ -40,8 +40,10 @@ def _held(
     usual = adapter.subject(model, ids_of(model), **called)
     fields: dict[str, Any] = {"longest": min(usual.longest or HELD, HELD)} if cache == "StaticCache" else {}
 
+    cache_of(cache, architecture, model)  # what cannot be made is refused here, and no failure of the stream
+
     def begin() -> Any:
-        made = CACHES[cache](model.config)
+        made = cache_of(cache, architecture, model)
         if kind is Drafts:
             made.activate_past_recording()
         return made

@@ -34,6 +34,7 @@ CACHES: dict[str, Callable[[Any], Any]] = {
     "DynamicCache(config)": lambda config: hf.DynamicCache(config=config),
     "StaticCache": lambda config: hf.StaticCache(config=config, max_cache_len=HELD),
 }
+RECURRENT = ("Lfm2", "Bamba", "Jamba")  # with layers that keep no keys and values, which a cache learns from a configuration
 WAYS = ("handed on", "reset", "deepcopy")
 caches, ways = st.sampled_from(list(CACHES)), st.sampled_from(WAYS)
 
@@ -46,6 +47,15 @@ def model_of(architecture: str, **settings: Any) -> Any:
     if known.get("num_hidden_layers") != 1:  # layers of several kinds, which it has a number of its own for
         kept.pop("num_hidden_layers", None)
     return adapter.tiny(name, None, **SLIDING.get(architecture, {}), **kept).eval()
+
+
+def cache_of(cache: str, architecture: str, model: Any) -> Any:
+    """A new cache of this kind. NotImplementedError: it has no layers of the kinds that the architecture has."""
+    if cache == "DynamicCache()" and architecture in RECURRENT:
+        raise NotImplementedError("a cache that is not told the configuration has layers of keys and values alone")
+    if cache != "returned" and architecture == "MiniMax":
+        raise NotImplementedError("MiniMax takes a cache of its own class alone")
+    return CACHES[cache](model.config)
 
 
 def ids_of(model: Any) -> Tensor:

@@ -107,6 +107,23 @@ def _softmax(shapes: list[Any], args: tuple, out: Shape) -> Cost:
     return rows("softmax", product(out), _quotient(product(out), out[args[1]]))
 
 
+def _weight_norm(shapes: list[Any], args: tuple, out: Shape) -> Cost:
+    size, sets = product(shapes[0]), product(shapes[1])
+    return Cost.of("elementwise", mul=2 * size, add=size - sets, exp=sets, div=sets)
+
+
+def _vector_norm(shapes: list[Any], args: tuple, out: Shape) -> Cost:
+    if args[1:2] and args[1] != 2:
+        raise Uncounted(f"no count for aten.linalg_vector_norm of order {args[1]}: nobody has said what it costs")
+    size, sets = product(shapes[0]), product(out)
+    return Cost.of("elementwise", mul=size, add=size - sets, exp=sets)
+
+
+def _topk(shapes: list[Any], args: tuple, out: Shape) -> Cost:
+    axis = args[2] if len(args) > 2 else -1
+    return Cost.of("elementwise", compare=product(out) * (shapes[0][axis] - 1))  # a maximum for each
+
+
 def _quotient(size: Size, by: Size) -> Size:
     return size // by if isinstance(size, int) and isinstance(by, int) else size / by
 
@@ -120,6 +137,9 @@ NORMS: dict[str, Callable[[list[Any], tuple, Shape], Cost]] = {
     "native_group_norm": _group_norm,
     "_fused_rms_norm": _rms_norm,
     **dict.fromkeys(words("_softmax _log_softmax _safe_softmax"), _softmax),
+    "_weight_norm_interface": _weight_norm,
+    "linalg_vector_norm": _vector_norm,
+    "topk": _topk,
 }
 
 
@@ -143,7 +163,7 @@ def cost_of(name: str, shapes: list[Any], args: tuple, outputs: list[Shape]) -> 
         return Cost({})
     raise Uncounted(
         f"no count for the operation {name if '::' in name else f'aten.{name}'}, which computes with floats: nobody has said"
-        " what it costs (coequal/proofs/cost/aten_tables.py)"
+        " what it costs (coequal/proofs/cost/executed/aten_tables.py)"
     )
 
 

@@ -37,7 +37,8 @@ ARITHMETIC: dict[tuple[int, int, int, int, int], list[str]] = {
         " logical_or"
     ),
     (0, 0, 0, 0, 2): words("clamp"),
-    (0, 0, 0, 0, 0): words("neg abs sign where masked_fill floor round bernoulli"),  # signs, selections, draws
+    (1, 4, 0, 3, 1): words("logcumsumexp"),  # maximum and sum so far, scaled to each other
+    (0, 0, 0, 0, 0): words("neg abs sign where masked_fill floor ceil round trunc bernoulli"),  # signs, selections, draws
 }
 
 ELEMENTWISE: dict[str, Row] = {
@@ -45,6 +46,11 @@ ELEMENTWISE: dict[str, Row] = {
     **{
         aten: ("rectifier" if name in RECTIFIERS else "activation", *PER_ELEMENT[name]) for aten, name in ACTIVATIONS.items()
     },
+    "glu": (
+        "activation",
+        1 + PER_ELEMENT["Sigmoid"][0],
+        *PER_ELEMENT["Sigmoid"][1:],
+    ),
 }
 
 # name -> (class, the count of each input that is not an output, divisions for each output)

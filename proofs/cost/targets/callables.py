@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
+from coequal.proofs.cost.targets.fed import Calls, Kept, Step, always, calls_of, entered, of_one_input
 from coequal.subjects.adapters.find import all_adapters, subject_of
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.subject import Subject
@@ -21,11 +24,18 @@ class Side:
     example: torch.Tensor
     time: int
     module: torch.nn.Module | None  # of the clip
-    step: Callable[[torch.Tensor], Any] | None = None
+    step: Callable[[], AbstractContextManager[Step]] | None = None  # within which a step can be made
     stream: torch.nn.Module | None = None  # of the step
     state: Callable[[], Any] = lambda: None
     window: bool = False
     notes: list[str] = field(default_factory=list)
+    batch: int | None = 0  # axis of rows
+    rows: int = 1  # that a step is handed
+    calls: Calls = field(default_factory=Calls)
+
+    def of_rows(self, count: int) -> torch.Tensor:
+        """The first rows of the example."""
+        return self.example if self.batch is None else self.example.narrow(self.batch, 0, count)
 
 
 def side_of(target: str, value: Any, clip: torch.Tensor | None, window: int | None = None) -> Side:
@@ -63,24 +73,40 @@ def _library(module: torch.nn.Module) -> bool:
 
 
 def _of_subject(subject: Subject) -> Side:
-    stream, modules = subject.stream(), subject.modules
-    clip = subject.example
-    if not isinstance(clip, torch.Tensor):
-        raise BadSubject("cost: operations of a stream with several inputs are not counted yet: count its modules")
-    if modules is not None and _library(modules) and type(stream).__module__.endswith("adapters.continual_inference"):
+    modules = subject.modules
+    if modules is not None and _library(modules) and type(subject.stream()).__module__.endswith("continual_inference"):
+        clip = subject.example
+        assert isinstance(clip, torch.Tensor)  # its clips are
         return _of_library(modules, clip)  # without the second session, which lags behind for the flush
-    if not hasattr(stream, "step"):
-        notes = ["no step: its stream is a context, or takes chunks alone"]
-        return Side(subject.clip, clip, subject.layout.time_axis, modules, notes=notes)
-    side = Side(subject.clip, clip, subject.layout.time_axis, modules, stream.step, modules)
-    return replace(side, state=lambda: getattr(stream, "state", vars(stream)), window=subject.window is not None)
+    subject = of_one_input(subject)
+    clip, layout = subject.example, subject.layout
+    assert isinstance(clip, torch.Tensor)  # of one input
+    batch = layout.batch[layout.lead]
+    side = Side(subject.clip, clip, layout.time_axis, modules, batch=batch)
+    with entered(subject.stream()) as stream:
+        calls = calls_of(subject, stream)
+    if isinstance(calls, str):
+        return replace(side, notes=[f"no step: {calls}"])
+    rows = 1 if batch is None or subject.batches is None else min(subject.batches)
+    notes = [f"a step is a call on {calls.frames} frames, of which it is one"] if calls.frames > 1 else []
+    notes += [f"a step is that of {rows} rows, of which it is one"] if rows > 1 else []
+    kept: list[Kept] = []
+
+    @contextlib.contextmanager
+    def step() -> Iterator[Step]:
+        with entered(subject.stream()) as stream:
+            kept[:] = [Kept(stream, modules)]
+            yield stream.step if calls.size is None else stream.chunk
+
+    side = replace(side, step=step, stream=modules, window=subject.window is not None)
+    return replace(side, state=lambda: [one.now() for one in kept], notes=notes, rows=rows, calls=calls)
 
 
 def _of_library(module: Any, clip: torch.Tensor) -> Side:
     """continual-inference: `forward_step` itself, with the state in the module."""
     module.clean_state()
     subject = subject_of(module, clip)
-    side = Side(subject.clip, clip, subject.layout.time_axis, module, module.forward_step, module)
+    side = Side(subject.clip, clip, subject.layout.time_axis, module, always(module.forward_step), module)
     return replace(side, state=lambda: _kept(module), window=subject.window is not None)
 
 
@@ -101,4 +127,4 @@ def _of_regular(module: torch.nn.Module, clip: torch.Tensor, window: int | None)
         return Side(module, clip, 2 if clip.dim() != 3 else 1, module, notes=[f"no step: {error}"])
     notes = ["the step is that of its continual twin, coequal.continual.convert"]
     windowed = getattr(twin, "emits", "frames") != "frames"
-    return Side(module, clip, time, module, stream.step, twin, lambda: stream.state, windowed, notes)
+    return Side(module, clip, time, module, always(stream.step), twin, lambda: stream.state, windowed, notes)

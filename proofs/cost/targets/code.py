@@ -37,11 +37,11 @@ AXES = {(2, 5): "BCTHW", (2, 4): "BCTW", (2, 3): "BCT", (1, 3): "BTE", (1, 4): "
 def of_value(target: str, value: Any, clip: torch.Tensor | None, options: dict[str, Any]) -> dict[str, Any]:
     """What `coequal cost` says of a Subject or a module, as in its JSON. BadSubject or CostError: one line."""
     side = side_of(target, value, clip, options["window"])
-    side = replace(side, example=side.example[:1])
+    fed, side = side.of_rows(side.rows), replace(side, example=side.of_rows(1))
     mode = options["mode"]
     return {
         "clip": None if mode == "step" else _clip(side, options),
-        "step": None if mode == "clip" or side.step is None else _step(side, options),
+        "step": None if mode == "clip" or side.step is None else _step(side, fed, options),
         "notes": side.notes,
     }
 
@@ -73,6 +73,8 @@ def _clip_executed(side: Side, example: torch.Tensor | None = None, letters: str
             raise
         return _really(side, module, clip, error)
     except (RuntimeError, ValueError, AssertionError) as error:
+        if ".numpy()" in str(error):
+            raise CostError("the clip function leaves torch: what it computes elsewhere is not counted") from error
         raise CostError(f"a clip of shape {tuple(clip.shape)} does not fit: {' '.join(str(error).split())[:200]}") from error
 
 
@@ -141,40 +143,51 @@ def _line_in_time(side: Side, convention: str) -> Any:
     return (two - one) / sympy.Integer(length) * LETTERS["T"] + (2 * one - two)
 
 
-def _step(side: Side, options: Mapping[str, Any]) -> dict[str, Any]:
-    stepped, convention = _stepped(side), options["convention"]
-    minimal = _minimal(side, stepped, convention)
+def _step(side: Side, fed: torch.Tensor, options: Mapping[str, Any]) -> dict[str, Any]:
+    stepped, state = _stepped(side, fed)
+    convention, frames = options["convention"], side.calls.frames
+    parts = side.rows * frames  # of a call: frames of one row
+    executed, minimal = stepped.mean(convention) / parts, _minimal(side, stepped, convention)
+    if minimal is not None and minimal > executed:
+        side.notes.append("no minimum: the clip function computes more for a frame than the stream does, as under a mask")
+        minimal = None
     if stepped.period is None:
         side.notes.append(
-            f"the work of a step grows or never repeats: what is shown is the step of frame {stepped.shown}, and the state"
-            " after the last frame counted"
+            f"the work of a step grows or never repeats: what is shown is the step of frame {frames * stepped.shown}, and"
+            " the state after the last frame counted"
         )
     return {
         "macs": None if minimal is None else number(minimal),
         "expression": _step_expression(side, minimal, options),
-        "executed": number(stepped.mean(convention)),
-        "worst": stepped.worst(convention),
-        "period": stepped.period,
-        "warm_up": stepped.warm_up,
-        "state_bytes": numbers_in(side.state()) * side.example.element_size(),
-        "peak_activation": max(step.peak for step in stepped.steady) * side.example.element_size(),
+        "executed": number(executed),
+        "worst": number(Fraction(stepped.worst(convention), side.rows)),
+        "period": None if stepped.period is None else stepped.period * frames,
+        "warm_up": stepped.warm_up * frames,
+        "state_bytes": state * side.example.element_size() // side.rows,
+        "peak_activation": max(step.peak for step in stepped.steady) * side.example.element_size() // side.rows,
         "claimed": claimed(side.stream),
-        "bytes": number(Fraction(sum(step.bytes for step in stepped.steady), len(stepped.steady))),
+        "bytes": number(Fraction(sum(step.bytes for step in stepped.steady), len(stepped.steady) * parts)),
         "modules": {
-            name: number(Fraction(cost.flops(convention), len(stepped.steady))) for name, cost in stepped.modules.items()
+            name: number(Fraction(cost.flops(convention), len(stepped.steady) * parts))
+            for name, cost in stepped.modules.items()
         },
     }
 
 
-def _stepped(side: Side) -> Stepped:
-    """Ours on fake tensors; others really run: code that asks `type(x) is Tensor` goes astray on fake ones, silently."""
-    frames = side.example.unbind(side.time)
+def _stepped(side: Side, fed: torch.Tensor) -> tuple[Stepped, int]:
+    """Ours on fake tensors; others really run: code that asks `type(x) is Tensor` goes astray on fake ones, silently.
+
+    Besides, how many numbers the stream holds after that.
+    """
     assert side.step is not None
+    at = -(-fed.shape[side.time] // side.calls.frames)
     if not type(side.stream).__module__.startswith("coequal."):
-        return steps_executed(side.step, itertools.cycle(frames), side.stream, at=len(frames))
-    with faked() as mode:
-        fake = [mode.from_tensor(frame) for frame in frames]
-        return steps_executed(side.step, itertools.cycle(fake), side.stream, at=len(fake))
+        with side.step() as step:
+            calls = side.calls.of(fed, side.time)
+            return steps_executed(step, calls, side.stream, at=at), numbers_in(side.state())
+    with faked() as mode, side.step() as step:
+        calls = itertools.cycle([mode.from_tensor(frame) for frame in fed.unbind(side.time)])
+        return steps_executed(step, calls, side.stream, at=at), numbers_in(side.state())
 
 
 def _minimal(side: Side, stepped: Stepped, convention: str) -> Any:
@@ -186,7 +199,7 @@ def _minimal(side: Side, stepped: Stepped, convention: str) -> Any:
         side.notes.append("the minimum of a step over a window is derived for single attention layers alone")
     if side.window or stepped.period is None:
         return None
-    more, example = math.lcm(stepped.period, STRIDES), side.example
+    more, example = math.lcm(stepped.period * side.calls.frames, STRIDES), side.example
     longer = torch.cat([example, *[example.narrow(side.time, 0, 1)] * more], side.time)
     short, long = (_clip_executed(side, clip).cost.flops(convention) for clip in (example, longer))
     return Fraction(long - short, more)

@@ -43,6 +43,8 @@ def test_ways_of_a_module_that_is_right(way: str) -> None:
         ("upsample", {"learnt": False}, "raised"),
         ("attention", {"causal": False}, "refused"),
         ("attention", {"context": None}, "refused"),
+        ("projected", {"outputs": 2, "chunks": "any"}, "different"),
+        ("block", {"norm": "weight_norm", "way": "deepcopy"}, "refused"),
     ],
 )
 def test_findings_of_the_installed_release(family: str, options: dict[str, Any], expected: str) -> None:

@@ -27,7 +27,7 @@ def written(writer: Writer, node: Any) -> Any:
     target = str(getattr(node.target, "__name__", node.target))
     if target == "getitem":
         return writer.value[node.args[0]][node.args[1]]
-    if target.startswith("sym_size") or not hasattr(node.target, "_schema"):
+    if target.startswith(("sym_size", "_assert_tensor_metadata")) or not hasattr(node.target, "_schema"):
         return None  # a size: sizes that vary are inferred where they are used
     name = target.removesuffix(".default")
     rule = RULES.get(name) or RULES.get(name.partition(".")[0])

@@ -111,6 +111,8 @@ def leaky_relu(w: Writer, node: Any, x: Any, slope: float = 0.01) -> str:
 @writes("clamp", "hardtanh")
 def clamp(w: Writer, node: Any, x: Any, low: Any = None, high: Any = None) -> str:
     like = node.meta["val"]
+    if low is not None and high is not None:  # one operator, as ReLU6 is one: exact arithmetic does not take it apart
+        return w.add("Clip", x, w.number(low, like), w.number(high, like))
     given = w.value[x] if low is None else w.add("Max", x, w.number(low, like))
     return given if high is None else w.add("Min", given, w.number(high, like))
 

@@ -47,7 +47,7 @@ def test_a_step_that_waits_for_its_layers_is_proved_for_every_length(tmp_path: P
 
 def test_states_are_called_by_their_place_and_other_runtimes_take_any_number_of_rows(tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    net = nn.Sequential(nn.ConstantPad1d((2, 0), 0.0), nn.Conv1d(3, 4, 3)).eval()
+    net = nn.Sequential(nn.ConstantPad1d((2, 0), 0.0), nn.Conv1d(3, 4, 3), nn.ReLU6()).eval()
     coequal.export(net, str(tmp_path / "step.onnx"), example=CLIP)
     session = runtime.InferenceSession(str(tmp_path / "step.onnx"), providers=["CPUExecutionProvider"])
     assert [port.name for port in session.get_inputs()] == ["frame", "state1_ring1", "state1_ring2"]

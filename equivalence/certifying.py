@@ -74,7 +74,7 @@ def again(said: Mapping[str, Any], step: bytes, clip: Subject | None) -> dict[st
     checker = _checker()
     try:
         found = checker.check(dict(said), step)
-    except (checker.Refused, ValueError, LookupError, TypeError) as error:
+    except (checker.Refused, ValueError, LookupError, TypeError, ArithmeticError) as error:
         raise DoesNotHold(f"{error}" if isinstance(error, checker.Refused) else f"it cannot be read: {error!r}") from None
     if clip is not None:
         graphs = graphs_of(clip, {"shape": said["clip"]["frame"], "time": said["time"]}, said["lengths"])
@@ -100,7 +100,7 @@ def _computed(said: Mapping[str, Any], step: bytes, graphs: Mapping[str, bytes])
     checker = _checker()
     try:
         return checker.computed(dict(said), step, dict(graphs))
-    except (checker.Refused, ValueError, LookupError, TypeError) as error:
+    except (checker.Refused, ValueError, LookupError, TypeError, ArithmeticError) as error:
         if isinstance(error, checker.Refused):
             raise BadSubject(f"{error}") from None
         why = f"{type(error).__name__}: {error}"

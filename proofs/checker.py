@@ -1,9 +1,9 @@
-"""Check a certificate of coequal by other means: Python's integers, NumPy, and onnx to read graphs. It needs nothing else.
+"""Check a certificate of coequal by other means: Python's integers, NumPy, and onnx to read graphs.
 
     python checker.py CERTIFICATE [STEP.onnx]
 
-Step and clip network are graphs of ONNX, computed modulo a prime near 2^127 at one point, both of them SHAKE-256 of what the
-certificate is about. What has no meaning over a field is refused by name. What follows, and what not: docs/certificate.md.
+Step and clip network are graphs of ONNX, computed modulo a prime near 2^127 at one point, both of them SHAKE-256 of what it
+is about. `composed.py`, beside this file, has the operators made of others. What follows, and what not: docs/certificate.md.
 """
 
 from __future__ import annotations
@@ -13,28 +13,27 @@ import hashlib
 import itertools
 import json
 import math
+import runpy
 import sys
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-from onnx.helper import get_attribute_value
 
 COMMITTED = ("format", "step", "clip", "states", "frame", "output", "time", "ignore", "rows", "lengths")
-FORMAT = "coequal certificate 1"
+FORMAT = "coequal certificate 2"
+COMPOSED: dict[str, tuple[str, Callable[..., Any]]] = runpy.run_path(f"{Path(__file__).parent}/composed.py")["COMPOSED"]
 
 
 class Refused(Exception):
     """Why a certificate does not hold, in one line."""
 
 
-@dataclass
-class Value:
-    """Residues, Python's integers; degrees of numerator and denominator as polynomials in inputs and values of functions."""
+class Value(NamedTuple):
+    """Residues, Python's integers (None: minus infinity); degrees of numerator and denominator, in inputs and functions."""
 
     a: np.ndarray
     n: int = 0
@@ -46,6 +45,7 @@ class Field:
 
     def __init__(self, seed: bytes) -> None:
         self.seed, self.applications, self.n, self.d = seed, 0, 1, 0
+        self.members: dict[Any, set[int]] = {}  # of which a value is the largest
         numbers = (self.draw(f"prime {i}") % 2**126 + 2**126 | 1 for i in itertools.count())
         self.p = next(n for n in numbers if self.is_prime(n))
 
@@ -65,15 +65,26 @@ class Field:
 
     def constant(self, x: Any) -> Value:
         """Floats as the dyadic numbers that they are."""
-        ratios = (float(v).as_integer_ratio() for v in np.ravel(x))
-        return Value(np.array([a * pow(b, -1, self.p) % self.p for a, b in ratios], object).reshape(np.shape(x)))
+        ratios = (None if v == -math.inf else float(v).as_integer_ratio() for v in np.ravel(x))
+        made = [None if ratio is None else ratio[0] * pow(ratio[1], -1, self.p) % self.p for ratio in ratios]
+        return Value(np.array(made, object).reshape(np.shape(x)))
 
     def free(self, name: str, x: Value, zero: float | None) -> Value:
         """A function of which nothing is known but that it is one, and its value at zero."""
         self.n, self.d, self.applications = max(self.n, x.n), max(self.d, x.d), self.applications + x.a.size
-        known = {} if zero is None else {0: self.constant(zero).a.item()}
-        made = [known[v] if v in known else self.draw(f"{name} {v}") % self.p for v in x.a.ravel()]
+        known: dict[Any, Any] = {None: 0} if name == "Exp {}" else {}
+        known |= {} if zero is None else {0: self.constant(zero).a.item()}
+        made = [known[v] if v in known else self.draw(f"{name} {v:d}") % self.p for v in x.a.ravel()]
         return Value(np.array(made, object).reshape(x.a.shape), n=1)
+
+    def larger(self, x: Value, y: Value) -> Value:
+        """A function of a set, of which nothing else is known but that maxima of maxima are maxima."""
+        pairs = np.broadcast(x.a, y.a)
+        self.n, self.d, self.applications = max(self.n, x.n, y.n), max(self.d, x.d, y.d), self.applications + 2 * pairs.size
+        sets = [set[int]().union(*(self.members.get(v, {v}) for v in pair if v is not None)) for pair in pairs]
+        made = [self.draw(f"Max {sorted(s)}") % self.p if len(s) > 1 else next(iter(s), None) for s in sets]
+        self.members |= zip(made, sets, strict=True)
+        return Value(np.array(made, object).reshape(pairs.shape), max(1, x.n, y.n), max(x.d, y.d))
 
     def inverse(self, x: Value) -> Value:
         return Value(np.array([pow(v, -1, self.p) for v in x.a.ravel()], object).reshape(x.a.shape), x.d, x.n)
@@ -82,7 +93,9 @@ class Field:
         return Value(x.a * y.a % self.p, x.n + y.n, x.d + y.d)
 
     def plus(self, x: Value, y: Value, sign: int = 1) -> Value:
-        return Value((x.a + sign * y.a) % self.p, max(x.n + y.d, y.n + x.d), x.d + y.d)
+        stays = {(True, False), *[(False, True), (True, True)] * (sign > 0)}  # minus infinity; it is taken from nothing
+        added = np.frompyfunc(lambda a, b: None if (a is None, b is None) in stays else (a + sign * b) % self.p, 2, 1)
+        return Value(np.asarray(added(x.a, y.a), object), max(x.n + y.d, y.n + x.d), x.d + y.d)
 
     def summed(self, x: Value, axes: Any, keep: int = 1) -> Value:
         terms = math.prod(x.a.shape[i] for i in axes)
@@ -99,7 +112,7 @@ def moved(function: Callable[..., np.ndarray], *xs: Any) -> Any:
     """What only moves numbers, whole ones and residues; those stay Python's integers (NumPy pads with its own)."""
     if not any(isinstance(x, Value) for x in xs):
         return function(*xs)
-    made = np.asarray(np.frompyfunc(int, 1, 1)(function(*(x.a for x in xs))), object)
+    made = np.asarray(np.frompyfunc(lambda v: None if v is None else int(v), 1, 1)(function(*(x.a for x in xs))), object)
     return Value(made, max(x.n for x in xs), max(x.d for x in xs))
 
 
@@ -110,9 +123,6 @@ def whole(x: Any) -> list[int]:
     return [int(v) for v in x.ravel()]
 
 
-WHOLE = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "GreaterOrEqual": np.greater_equal, "Min": np.minimum}
-
-
 def arithmetic(f: Field, at: dict, x: Any, y: Any) -> Any:
     kind, values = at["kind"], [v for v in (x, y) if isinstance(v, Value)]
     if not values and kind in WHOLE:
@@ -121,36 +131,17 @@ def arithmetic(f: Field, at: dict, x: Any, y: Any) -> Any:
         return f.plus(x, y, 1 if kind == "Add" else -1)
     if kind in ("Mul", "Div"):
         return f.times(x, f.inverse(y) if kind == "Div" else y)
+    if kind == "Max":
+        return f.larger(x, y)
     raise Refused("it compares data, which has no meaning over a field")
 
 
-def gemm(f: Field, at: dict, x: Value, y: Value, z: Value) -> Value:
-    x, y = (moved(np.transpose, v) if at.get(key) else v for v, key in ((x, "transA"), (y, "transB")))
-    total = f.times(f.product(x, y), f.constant(at.get("alpha", 1.0)))
-    return f.plus(total, f.times(z, f.constant(at.get("beta", 1.0))))
-
-
-def convolution(f: Field, at: dict, x: Value, w: Value, bias: Value | None = None) -> Value:
-    """`y[b, o, j] = sum over c and k of w[o, c, k] x[b, c, j S + k D - P]`, tap by tap."""
-    (rows, *_), rank, groups = x.a.shape, x.a.ndim - 2, at.get("group", 1)
-    strides, dilations, pads = (at.get(k, [v] * 2 * rank) for k, v in (("strides", 1), ("dilations", 1), ("pads", 0)))
-    x = moved(lambda a: np.pad(a, [(0, 0), (0, 0), *zip(pads[:rank], pads[rank:], strict=True)]), x)
-    axes = list(zip(x.a.shape[2:], w.a.shape[2:], strides, dilations, strict=False))
-    extent = [(size - d * (k - 1) - 1) // s + 1 for size, k, s, d in axes]
-    taps = []
-    for tap in itertools.product(*(range(k) for _, k, _, _ in axes)):
-        places = [slice(k * d, k * d + (n - 1) * s + 1, s) for k, n, (_, _, s, d) in zip(tap, extent, axes, strict=True)]
-        seen = moved(lambda a, c=places: a[(..., *c)].reshape(rows, groups, -1, math.prod(extent)), x)
-        weight = moved(lambda a, t=tap: a[(..., *t)].reshape(1, groups, -1, a.shape[1]), w)
-        taps.append(f.product(weight, seen))
-    made = moved(lambda a: a.reshape(rows, -1, *extent), f.summed(moved(lambda *a: np.stack(a), *taps), [0], 0))
-    return made if bias is None else f.plus(made, moved(lambda a: a.reshape(-1, *[1] * rank), bias))
-
-
-def batch_norm(f: Field, at: dict, x: Value, *given: Value) -> Value:
-    scale, bias, mean, variance = (moved(lambda a: a.reshape(-1, *[1] * (x.a.ndim - 2)), v) for v in given)
-    root = f.free("1 / Sqrt", f.plus(variance, f.constant(at.get("epsilon", 1e-5))), None)
-    return f.plus(f.times(f.times(f.plus(x, mean, -1), root), scale), bias)
+def cast(f: Field, at: dict, x: Any) -> Any:
+    if at["to"] in (1, 11):  # single and double precision: real numbers stay what they are
+        return x if isinstance(x, Value) else f.constant(x)
+    if isinstance(x, Value) or at["to"] not in (6, 7, 9):
+        raise Refused(f"a cast to format {at['to']} has no meaning here")
+    return x.astype({6: "i4", 7: "i8", 9: "?"}[at["to"]])
 
 
 def where(f: Field, at: dict, condition: Any, x: Any, y: Any) -> Any:
@@ -168,46 +159,48 @@ def cut(f: Field, at: dict, x: Any, starts: Any, ends: Any, axes: Any = None, st
 
 
 def pad(f: Field, at: dict, x: Value, pads: Any, value: Value) -> Value:
-    if at.get("mode", b"constant") != b"constant" or value.a.any():
-        raise Refused("padding with anything but zeros has no meaning here")
-    return moved(lambda a: np.pad(a, np.reshape(whole(pads), (2, -1)).T), x)
+    if at.get("mode", b"constant") != b"constant" or min(whole(pads)) < 0:
+        raise Refused("padding with anything but a number has no meaning here")
+    outside = np.pad(np.zeros(x.a.shape, bool), np.reshape(whole(pads), (2, -1)).T, constant_values=True)
+    return moved(lambda a, v: np.where(outside, v, np.pad(a, np.reshape(whole(pads), (2, -1)).T)), x, value)
 
 
 # fmt: off
+WHOLE: dict[str, Callable[..., Any]] = {  # what is computed of whole numbers
+    "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Max": np.maximum, "Equal": np.equal, "Less": np.less,
+    "LessOrEqual": np.less_equal, "Greater": np.greater, "GreaterOrEqual": np.greater_equal, "And": np.logical_and}
 MEANINGS: dict[str, tuple[str, Callable[..., Any]]] = {  # operator -> attributes that are honoured, meaning
     **dict.fromkeys((*WHOLE, "Div"), ("", arithmetic)),
-    "MatMul": ("", lambda f, at, x, y: f.product(x, y)),
-    "Gemm": ("alpha beta transA transB", gemm),
-    "Conv": ("dilations group kernel_shape pads strides", convolution),
-    "BatchNormalization": ("epsilon momentum", batch_norm),
+    "MatMul": ("", lambda f, at, x, y: f.product(x, y)), "Reciprocal": ("", lambda f, at, x: f.inverse(x)),
     "ReduceSum": ("keepdims", lambda f, at, x, axes: f.summed(x, whole(axes), at.get("keepdims", 1))),
-    "ReduceMean": ("keepdims", lambda f, at, x, axes: f.times(f.summed(x, whole(axes), at.get("keepdims", 1)),
-                   f.inverse(f.constant(np.prod(np.take(x.a.shape, whole(axes))))))),
-    "Reciprocal": ("", lambda f, at, x: f.inverse(x)), "Identity": ("", lambda f, at, x: x),
+    "Sqrt": ("", lambda f, at, x: f.inverse(f.free("1 / Sqrt", x, None))), "Identity": ("", lambda f, at, x: x),
+    "Pow": ("", lambda f, at, x, e: {1: x, 2: f.times(x, x)}[np.asarray(getattr(e, "a", e)).item()]),
+    "Shape": ("end start", lambda f, at, x: np.array(np.asarray(getattr(x, "a", x)).shape)[at.get("start") : at.get("end")]),
     "Transpose": ("perm", lambda f, at, x: moved(lambda a: np.transpose(a, at.get("perm")), x)),
-    "Unsqueeze": ("", lambda f, at, x, axes: moved(lambda a: np.expand_dims(a, tuple(whole(axes))), x)),
-    "Squeeze": ("", lambda f, at, x, axes: moved(lambda a: np.squeeze(a, tuple(whole(axes))), x)),
-    "Reshape": ("", lambda f, at, x, n: moved(lambda a: a.reshape([k or a.shape[i] for i, k in enumerate(whole(n))]), x)),
+    "Expand": ("", lambda f, at, x, n: moved(lambda a: np.broadcast_to(a, np.broadcast_shapes(a.shape, whole(n))), x)),
+    "Reshape": ("allowzero", lambda f, at, x, n: moved(
+                lambda a: a.reshape([k or a.shape[i] for i, k in enumerate(whole(n))]), x)),  # without a size of zero
     "Gather": ("axis", lambda f, at, x, i: moved(lambda a: np.take(a, np.reshape(whole(i), i.shape), at.get("axis", 0)), x)),
     "Concat": ("axis", lambda f, at, *xs: moved(lambda *a: np.concatenate(a, at["axis"]), *xs)),
-    "Split": ("axis", lambda f, at, x, n: [Value(a, x.n, x.d) for a in np.split(x.a, np.cumsum(whole(n))[:-1], at["axis"])]),
-    "Slice": ("", cut), "Pad": ("mode", pad), "Where": ("", where),
+    "Cast": ("to", cast), "Slice": ("", cut), "Pad": ("mode", pad), "Where": ("", where),
 }
-FREE = {"Relu": 0.0, "LeakyRelu": 0.0, "Elu": 0.0, "Tanh": 0.0, "Erf": 0.0, "Sqrt": 0.0, "Sigmoid": 0.5, "Exp": 1.0}
+FREE = {"Relu": 0.0, "LeakyRelu": 0.0, "Elu": 0.0, "Tanh": 0.0, "Erf": 0.0, "Sigmoid": 0.5, "Exp": 1.0, "Gelu": 0.0,
+        "HardSwish": 0.0, "HardSigmoid": None, "Softplus": None, "Mish": 0.0, "Abs": 0.0, "Sin": 0.0, "Cos": 1.0}
+USUAL = {"auto_pad": b"NOTSET", "ceil_mode": 0, "direction": b"forward", "noop_with_empty_axes": 0, "training_mode": 0}
 # fmt: on
 
 
-def applied(f: Field, node: Any, known: dict[str, Any]) -> list[Any]:
-    """The outputs of a node; Refused, with its name, where it has no meaning."""
-    at, kind = {a.name: get_attribute_value(a) for a in node.attribute}, node.op_type
-    honoured, meaning = MEANINGS.get(kind, ("alpha", lambda f, at, x: f.free(f"{kind} {at}", x, FREE[kind])))
-    if kind not in (*MEANINGS, *FREE) or node.domain not in ("", "ai.onnx") or not at.keys() <= set(honoured.split()):
-        raise Refused(f"{kind} {node.name}: the operator, or an attribute of it, has no meaning over a field here")
-    try:
-        made = meaning(f, at if kind in FREE else at | {"kind": kind}, *(known[i] if i else None for i in node.input))
-    except (Refused, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise Refused(f"{kind} {node.name}: {error}") from None
-    return made if isinstance(made, list) else [made]
+def applied(f: Field, kind: str, at: dict[str, Any], *given: Any) -> Any:
+    """What an operator makes of values, whole numbers and floats: one value or several; Refused where it has no meaning."""
+    at = {name: value for name, value in at.items() if USUAL.get(name, ...) != value}
+    honoured, meaning = (COMPOSED | MEANINGS).get(kind, ("alpha approximate beta", None))
+    if kind not in (*COMPOSED, *MEANINGS, *FREE) or not at.keys() <= set(honoured.split()):
+        raise Refused(f"{kind}: the operator, or an attribute of it, has no meaning over a field here")
+    values = [f.constant(x) if isinstance(x, float) else x for x in given]
+    if meaning is None:
+        return f.free(f"{kind} {at}", values[0], FREE[kind])
+    op = (lambda kind, *xs, **at: applied(f, kind, at, *xs)) if kind in COMPOSED else f
+    return meaning(op, at | {"kind": kind}, *values)
 
 
 def digest(data: bytes) -> str:
@@ -215,7 +208,8 @@ def digest(data: bytes) -> str:
 
 
 def weights(model: Any) -> dict[str, np.ndarray]:
-    return {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer}
+    constants = {n.output[0]: n.attribute[0].t for n in model.graph.node if n.op_type == "Constant"}
+    return {k: onnx.numpy_helper.to_array(t) for k, t in ({t.name: t for t in model.graph.initializer} | constants).items()}
 
 
 def graph(data: bytes) -> Any:
@@ -235,8 +229,14 @@ def run(f: Field, model: Any, given: dict[str, Any]) -> dict[str, Any]:
         if name in given or array.dtype.kind not in "fib":
             raise Refused(f"the initializer {name} is an input as well, or of a format that has no meaning here")
         known[name] = f.constant(array) if array.dtype.kind == "f" else array
-    for node in model.graph.node:
-        known |= zip(node.output, applied(f, node, known), strict=True)
+    for node in (node for node in model.graph.node if node.op_type != "Constant"):
+        kind = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
+        at = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        try:
+            made = applied(f, kind, at, *(known[i] if i else None for i in node.input))
+        except (Refused, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            raise Refused(f"{kind} {node.name}: {error}") from None
+        known |= zip(node.output, made if isinstance(made, list) else [made], strict=False)
     return {port.name: known[port.name] for port in model.graph.output}
 
 

@@ -119,13 +119,22 @@ class Sequential:
 
     def output_shape(self, shape: Shape) -> Shape:
         """Shape after the last layer; an error names the layer it comes from."""
-        known: dict[tuple[int, Shape], Shape] = {}  # a block is often many times in a network
-        for i, layer in enumerate(self.layers):
-            seen = id(layer), tuple(shape)
-            if seen not in known:
-                known[seen] = _at(f"Sequential: layer {i} ({type(layer).__name__})", layer, shape)
-            shape = known[seen]
+        for i, first in enumerate(self._firsts):
+            seen, layer = (first, tuple(shape)), self.layers[i]
+            if seen not in self._shapes:
+                self._shapes[seen] = _at(f"Sequential: layer {i} ({type(layer).__name__})", layer, shape)
+            shape = self._shapes[seen]
         return tuple(shape)
+
+    @functools.cached_property
+    def _firsts(self) -> list[int]:
+        """Where each layer stands for the first time: a block is often many times in a network."""
+        places = {id(layer): i for i, layer in reversed(list(enumerate(self.layers)))}
+        return [places[id(layer)] for layer in self.layers]
+
+    @functools.cached_property
+    def _shapes(self) -> dict[tuple[int, Shape], Shape]:  # shapes that were asked for
+        return {}
 
     def __call__(self, parameters: Parameters, clip: Array) -> Array:
         """The layers applied in order."""

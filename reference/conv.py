@@ -15,6 +15,7 @@ with 3D convolutional networks", ICCV 2015 (time as an axis).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -114,7 +115,7 @@ class Conv:
         """Dilation of every axis."""
         return self.dilation  # type: ignore[return-value]
 
-    @property
+    @functools.cached_property
     def pads(self) -> Pairs:
         """`(before, after)` of every axis; "same" puts the odd element after, as torch does."""
         if self.padding == "valid":

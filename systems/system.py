@@ -9,6 +9,7 @@ Parameters are counted as papers do: what training changes. Running statistics a
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ class System:
         """The tree that runs a frame at a time: the paper's, else the network itself if all of its operators stream."""
         return self.step_layer if self.step_layer is not None or self.layer.timing is None else self.layer
 
-    @property
+    @functools.cached_property
     def params(self) -> int:
         """Numbers that training changes."""
         return trainable(self.layer)

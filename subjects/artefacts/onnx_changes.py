@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from coequal.subjects.artefacts.onnx_orders import orders
+
 Tensor = torch.Tensor
 Change = tuple[str, Any]
 # attributes whose defaults are often mistaken, and what else may have been meant
@@ -46,7 +48,7 @@ def changed(model: Any, weights: Mapping[str, Tensor]) -> Iterator[Change]:
     """Models with one thing changed: numbers of the file, attributes, orders of weights, casts, pads, fixed sizes."""
     yield from _stale(model, weights)
     for place, node in enumerate(model.graph.node):
-        for rule in (_attributes, _weights, _casts, _pads, _places, _rows):
+        for rule in (_attributes, _weights, _casts, _pads, _places, _rows, orders):
             yield from rule(model, place, node)
 
 

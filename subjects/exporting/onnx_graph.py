@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.fx.node import map_arg
 from torch.utils._pytree import tree_leaves
 
 from coequal.subjects.errors import BadSubject
@@ -30,6 +31,7 @@ def model_of(program: Any, outputs: Sequence[str], hints: Mapping[str, str]) -> 
     writer, given = Writer(), list[Any]()
     specs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
     values = {**program.state_dict, **program.constants}
+    known = _without_inputs(program.graph)
     for node in program.graph.nodes:
         if node.op == "placeholder":
             spec = specs[node.name]
@@ -39,6 +41,9 @@ def model_of(program: Any, outputs: Sequence[str], hints: Mapping[str, str]) -> 
             elif node.users:
                 writer.value[node] = (spec.target or node.name).removeprefix("net.")
                 writer.held[writer.value[node]] = np.ascontiguousarray(values[spec.target].detach().numpy())
+        elif node in known:
+            if not known.keys() >= node.users.keys():
+                writer.value[node] = writer.constant(known[node].numpy())
         elif node.op == "call_function":
             writer.value[node] = written(writer, node)
         elif node.op == "output":
@@ -55,6 +60,18 @@ def model_of(program: Any, outputs: Sequence[str], hints: Mapping[str, str]) -> 
     except onnx.checker.ValidationError as error:
         raise BadSubject(f"its graph is no legal one: {str(error).strip().splitlines()[0]}") from None
     return model
+
+
+def _without_inputs(graph: Any) -> dict[Any, torch.Tensor]:
+    """The tensors that depend on no input and no weight, such as masks by age: they are computed now."""
+    known = dict[Any, torch.Tensor]()
+    for node in graph.nodes:
+        drawn = torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
+        if node.op == "call_function" and not drawn and known.keys() >= set(node.all_input_nodes):
+            made = node.target(*map_arg(node.args, known.__getitem__), **map_arg(node.kwargs, known.__getitem__))
+            if isinstance(made, torch.Tensor):
+                known[node] = made.detach().contiguous()
+    return known
 
 
 def _info(name: str, node: Any) -> Any:

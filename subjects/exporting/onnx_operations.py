@@ -27,7 +27,7 @@ def written(writer: Writer, node: Any) -> Any:
     target = str(getattr(node.target, "__name__", node.target))
     if target == "getitem":
         return writer.value[node.args[0]][node.args[1]]
-    if target.startswith("sym_size") or not hasattr(node.target, "_schema"):
+    if target.startswith(("sym_size", "_assert_tensor_metadata")) or not hasattr(node.target, "_schema"):
         return None  # a size: sizes that vary are inferred where they are used
     name = target.removesuffix(".default")
     rule = RULES.get(name) or RULES.get(name.partition(".")[0])
@@ -111,6 +111,8 @@ def leaky_relu(w: Writer, node: Any, x: Any, slope: float = 0.01) -> str:
 @writes("clamp", "hardtanh")
 def clamp(w: Writer, node: Any, x: Any, low: Any = None, high: Any = None) -> str:
     like = node.meta["val"]
+    if low is not None and high is not None:  # one operator, as ReLU6 is one: exact arithmetic does not take it apart
+        return w.add("Clip", x, w.number(low, like), w.number(high, like))
     given = w.value[x] if low is None else w.add("Max", x, w.number(low, like))
     return given if high is None else w.add("Min", given, w.number(high, like))
 
@@ -239,6 +241,30 @@ def _rows(w: Writer, node: Any, size: Any) -> str:
 def reduced(w: Writer, node: Any, x: Any, axes: Any, keep: bool = False, **options: Any) -> str:
     kind = "ReduceMean" if node.target.__name__.startswith("mean") else "ReduceSum"
     return w.add(kind, x, list(axes), keepdims=int(keep))
+
+
+@writes("unfold")
+def unfold(w: Writer, node: Any, x: Any, axis: int, size: int, step: int) -> str:
+    """Windows along an axis, whose elements become the last one."""
+    axis, length = axis % len(shape_of(x)), shape_of(x)[axis]
+    if length is None:
+        raise BadSubject(f"windows along an axis whose size varies (node {node.name}) have no operator of ONNX here")
+    places = step * torch.arange((length - size) // step + 1)[:, None] + torch.arange(size)
+    order = [i for i in range(len(shape_of(x)) + 1) if i != axis + 1]
+    return w.add("Transpose", w.add("Gather", x, w.constant(places.numpy()), axis=axis), perm=[*order, axis + 1])
+
+
+@writes("as_strided")
+def strided(w: Writer, node: Any, x: Any, shape: Any, strides: Any, offset: Any = None) -> str:
+    """Windows of each row, whose elements are looked up by their places in the memory of the row."""
+    sizes, (_, *counts), (apart, *steps) = shape_of(x)[1:], shape, strides
+    known = all(isinstance(n, int) for n in (*sizes, *counts, *steps))
+    if not known or apart != math.prod(n or 0 for n in sizes) or offset or not x.meta["val"].is_contiguous():
+        raise BadSubject(f"a view by strides that are not those of rows (node {node.name}) has no operator of ONNX here")
+    places = torch.zeros(counts, dtype=torch.int64)
+    for axis, (count, step) in enumerate(zip(counts, steps, strict=True)):
+        places += (step * torch.arange(count)).reshape([-1 if i == axis else 1 for i in range(len(counts))])
+    return w.add("Gather", w.add("Reshape", x, [-1, apart]), w.constant(places.numpy()), axis=1)
 
 
 @writes("avg_pool2d", "avg_pool1d", "avg_pool3d")

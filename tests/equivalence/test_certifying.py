@@ -11,19 +11,25 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import coequal
-from coequal.equivalence.report import Report
+from coequal.equivalence.report import Report, Verdict
 from coequal.process.exported import certified, checked, load
+from coequal.subjects.artefacts.pair import Wanted, clip_of_module, subject_of_pair
 from coequal.subjects.errors import BadSubject
 from tests.subjects.artefacts import nets
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+from coequal.equivalence.certifying import certificate  # noqa: E402
 from coequal.proofs import checker  # noqa: E402
+from coequal.subjects.artefacts.onnx_file import OnnxProgram  # noqa: E402
+from tests.subjects.artefacts import test_faults as faults  # noqa: E402
 
 NETS = str(Path(nets.__file__))
 CHECKER = Path(checker.__file__)
@@ -100,7 +106,7 @@ EDITS: dict[str, tuple[Callable[[Said], None], str]] = {
     "a clip network for another": (other_graph, "the graphs of the clip network are not those that were certified"),
     "a length that was not compared": (edited("lengths", lambda n: [*n, 7]), "'7'"),
     "another axis of time": (edited("time", lambda n: n - 1), "of 3 frames the stream is not the clip's function"),
-    "format": (edited("format", lambda text: text + "1"), "it is no coequal certificate 1"),
+    "format": (edited("format", lambda text: text + "1"), "it is no coequal certificate 2"),
 }
 
 
@@ -155,13 +161,55 @@ def test_nobody_can_make_a_certificate_of_a_wrong_step(folder: Path, forged: str
         checker.computed(said, step, graphs)
 
 
+@pytest.fixture(scope="module")
+def recurrent(tmp_path_factory: pytest.TempPathFactory) -> tuple[Said, bytes, dict[str, bytes]]:
+    """A certificate of a step with a convolution, a norm, a softmax and a GRU as operators of ONNX, of three frames."""
+    torch.manual_seed(4)
+    net = faults.Net().eval()
+    step = tmp_path_factory.mktemp("recurrent") / "step.onnx"
+    onnx.save(faults.step_of(net), str(step))
+    clip = clip_of_module(net, torch.randn(2, 3, 8, 6), "net")
+    subject = subject_of_pair(OnnxProgram(onnx.load(step), str(step)), clip, time_known=False)
+    proved: Any = SimpleNamespace(
+        verdict=Verdict.PROVED, problems=(), timing=SimpleNamespace(receptive_field=3)
+    )  # elsewhere
+    said = certificate(OnnxProgram(onnx.load(step), str(step)), subject, clip, Wanted(), proved, "net")
+    said["lengths"] = [3]
+    return said, step.read_bytes(), {"3": zlib.decompress(base64.b64decode(said["graphs"]["3"]))}
+
+
+def test_operators_of_onnx_that_are_made_of_others_are_certified(recurrent: tuple[Said, bytes, dict[str, bytes]]) -> None:
+    said, step, graphs = recurrent
+    found = checker.computed(said, step, graphs)
+    assert found["bound"] < 2.0**-90
+    kinds = {node.op_type for node in onnx.load_model_from_string(step).graph.node}
+    assert {"Conv", "BatchNormalization", "Softmax", "GRU", "ReduceMean"} <= kinds
+
+
+@pytest.mark.parametrize("fault", faults.FAULTS)
+def test_no_certificate_holds_of_a_planted_fault(fault: str, recurrent: tuple[Said, bytes, dict[str, bytes]]) -> None:
+    """Hashes, point and digests made anew of the wrong file; a cast to a coarser format is refused by its name."""
+    said, step, graphs = recurrent
+    model = onnx.load_model_from_string(step)
+    faults.FAULTS[fault][0](model)
+    wrong = model.SerializeToString()
+    forged = {**said, "step": {**said["step"], "sha256": checker.digest(wrong)}}
+    why = (
+        "Cast to_bfloat16: a cast to format 16 has no meaning here"
+        if fault == "bf16 cast"
+        else "of 3 frames the stream is not the clip's function"
+    )
+    with pytest.raises(checker.Refused, match=why):
+        checker.computed(forged, wrong, graphs)
+
+
 def test_another_clip_network_is_refused(folder: Path) -> None:
     assert "is another than was certified" in checked(str(folder / "late.json"), clip=f"{NETS}:one").refused
 
 
-def test_the_checker_alone_is_one_file_without_torch(folder: Path) -> None:
-    source = CHECKER.read_text()
-    assert len(source.splitlines()) <= 300
+def test_the_checker_alone_needs_no_torch_and_is_short(folder: Path) -> None:
+    assert len(CHECKER.read_text().splitlines()) <= 300
+    assert len(CHECKER.with_name("composed.py").read_text().splitlines()) <= 220
     alone = f"""if 1:
         import runpy, sys
         sys.argv = ["checker", "late.json", sys.argv[1]]

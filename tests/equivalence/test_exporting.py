@@ -17,10 +17,14 @@ from coequal.equivalence import exporting
 from coequal.process.exported import load
 from coequal.subjects.artefacts.find import program_of
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.exporting.onnx_graph import model_of
+from coequal.subjects.exporting.program import traced
 from coequal.subjects.exporting.step import exported
 from tests.subjects.artefacts import nets
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+from coequal.subjects.artefacts.onnx_file import OnnxProgram  # noqa: E402
+
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's exporters
 CLIP = torch.randn(2, 3, 8)
 
@@ -43,7 +47,7 @@ def test_a_step_that_waits_for_its_layers_is_proved_for_every_length(tmp_path: P
 
 def test_states_are_called_by_their_place_and_other_runtimes_take_any_number_of_rows(tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
-    net = nn.Sequential(nn.ConstantPad1d((2, 0), 0.0), nn.Conv1d(3, 4, 3)).eval()
+    net = nn.Sequential(nn.ConstantPad1d((2, 0), 0.0), nn.Conv1d(3, 4, 3), nn.ReLU6()).eval()
     coequal.export(net, str(tmp_path / "step.onnx"), example=CLIP)
     session = runtime.InferenceSession(str(tmp_path / "step.onnx"), providers=["CPUExecutionProvider"])
     assert [port.name for port in session.get_inputs()] == ["frame", "state1_ring1", "state1_ring2"]
@@ -54,6 +58,33 @@ def test_states_are_called_by_their_place_and_other_runtimes_take_any_number_of_
     )
     torch.testing.assert_close(torch.from_numpy(first[0]), net(clip)[..., 0])
     assert {tensor.name for tensor in onnx.load(str(tmp_path / "step.onnx")).graph.initializer} >= {"1.weight", "1.bias"}
+
+
+class Windows(nn.Module):
+    """Windows of four channels, of which a mask that depends on nothing hides the newer half."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = torch.arange(4) > torch.full((4,), 1)
+        other = x.as_strided((x.shape[0], 3, 3, 4), (24, 6, 1, 3))
+        return x.unfold(1, 4, 2).masked_fill(hidden, -1.0) + 2 * other
+
+
+def test_views_by_strides_and_what_depends_on_no_input_are_written() -> None:
+    x = torch.randn(2, 8, 3)
+    program = traced(Windows(), (x,), ({0: torch.export.Dim("batch", min=1, max=8)},))
+    model = model_of(program, ["output"], {})
+    assert {node.op_type for node in model.graph.node} <= {
+        "Reshape",
+        "Gather",
+        "Where",
+        "Identity",
+        "Transpose",
+        "Mul",
+        "Add",
+    }
+    more = torch.randn(5, 8, 3)
+    (got,) = OnnxProgram(model, "windows")(more)
+    assert torch.equal(got, Windows()(more))
 
 
 def test_a_depthwise_convolution_over_time_takes_any_number_of_rows(tmp_path: Path) -> None:

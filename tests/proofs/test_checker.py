@@ -24,17 +24,18 @@ def ints(*numbers: int) -> np.ndarray:
     return np.array(numbers, np.int64)
 
 
-def model_of(kind: str, arrays: list[np.ndarray], outputs: int, attributes: dict[str, Any]) -> Any:
-    names = [f"x{i}" for i in range(len(arrays))]
+def model_of(kind: str, arrays: list[Any], outputs: int, attributes: dict[str, Any]) -> Any:
+    names = ["" if a is None else f"x{i}" for i, a in enumerate(arrays)]
     made = [f"y{i}" for i in range(outputs)]
     helper = onnx.helper
     info = [
         helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
         for n, a in zip(names, arrays, strict=True)
+        if n
     ]
     node = helper.make_node(kind, names, made, name="it", **attributes)
     graph = helper.make_graph([node], "one", info, [onnx.ValueInfoProto(name=n) for n in made])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23 if kind == "RMSNormalization" else 18)])
 
 
 def computed(kind: str, arrays: list[np.ndarray], outputs: int = 1, **attributes: Any) -> list[Any]:
@@ -77,6 +78,21 @@ CASES: list[tuple[str, list[np.ndarray], int, dict[str, Any]]] = [
     ("Where", [np.array([[True], [False]]), whole(2, 3), whole(2, 3)], 1, {}),
     ("GreaterOrEqual", [ints(1, 2, 3), ints(2, 2, 2)], 1, {}),
     ("Min", [ints(1, 5), ints(3)], 1, {}),
+    ("Max", [ints(1, 5), ints(3)], 1, {}),
+    ("Pad", [whole(2, 3), ints(1, 0, 0, 2), np.array(-3, F32)], 1, {}),
+    ("Pow", [whole(2, 3), np.array(2, F32)], 1, {}),
+    ("Neg", [whole(2, 3)], 1, {}),
+    ("Shape", [whole(2, 3, 4)], 1, {"start": 1}),
+    ("Expand", [whole(3, 1), ints(2, 1, 4)], 1, {}),
+    ("Flatten", [whole(2, 3, 4)], 1, {"axis": -1}),
+    ("Cast", [whole(2, 3)], 1, {"to": 11}),
+    ("Cast", [ints(0, 2)], 1, {"to": 9}),
+    ("LessOrEqual", [ints(1, 2, 3), ints(2, 2, 2)], 1, {}),
+    ("Split", [whole(5, 2), ints(2, 3)], 2, {}),
+    ("AveragePool", [12 * whole(1, 2, 7)], 1, {"kernel_shape": [3], "pads": [2, 1], "strides": [2]}),
+    ("AveragePool", [4 * whole(1, 2, 5, 4)], 1, {"kernel_shape": [2, 2], "pads": [1, 0, 0, 1], "count_include_pad": 1}),
+    ("GlobalAveragePool", [12 * whole(2, 3, 3, 4)], 1, {}),
+    ("ReduceMean", [12 * whole(3, 4)], 1, {"keepdims": 0}),
 ]
 
 
@@ -89,6 +105,87 @@ def test_whole_numbers_are_computed_as_onnx_does(case: tuple[str, list[np.ndarra
     for mine, theirs in zip(got, expected, strict=True):
         assert mine.shape == theirs.shape
         assert mine.tolist() == theirs.tolist()
+
+
+def by_the_reference(kind: str, *given: Any, **attributes: Any) -> Any:
+    """An operator on floats, by the evaluator of onnx: minus infinity is a number there."""
+    arrays = [np.asarray(x, np.float32) if isinstance(x, (float, np.floating)) else np.asarray(x) for x in given]
+    model = model_of(kind, arrays, 1, attributes)
+    return ReferenceEvaluator(model).run(None, {f"x{i}": a for i, a in enumerate(arrays)})[0]
+
+
+def gates(kind: str, count: int, **more: Any) -> tuple[str, list[Any], dict[str, Any]]:
+    """A recurrent layer of inputs (4, 2, 3) and five numbers of state."""
+    given = [part(4, 2, 3), part(1, count * 5, 3), part(1, count * 5, 5), part(1, 2 * count * 5), None, part(1, 2, 5)]
+    return kind, [*given, *[part(1, 2, 5)] * (kind == "LSTM")], {"hidden_size": 5, **more}
+
+
+def part(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape).astype(F32)
+
+
+DEFINED: list[tuple[str, list[Any], dict[str, Any]]] = [
+    ("Softmax", [part(2, 3, 4)], {}),
+    ("Softmax", [part(2, 3, 4)], {"axis": 1}),
+    ("BatchNormalization", [part(2, 3, 4), part(3), part(3), part(3), abs(part(3))], {"epsilon": 0.1}),
+    ("LayerNormalization", [part(2, 3, 4), part(4), part(4)], {}),
+    ("LayerNormalization", [part(2, 3, 4), part(3, 4)], {"axis": 1, "epsilon": 0.1}),
+    ("RMSNormalization", [part(2, 3, 4), part(4)], {"epsilon": 0.1}),
+    ("MaxPool", [part(1, 2, 7, 5)], {"kernel_shape": [3, 2], "pads": [1, 0, 2, 1], "strides": [2, 1]}),
+    ("MaxPool", [part(1, 2, 9)], {"kernel_shape": [2], "dilations": [3]}),
+    ("AveragePool", [part(1, 2, 7)], {"kernel_shape": [3], "pads": [2, 1], "strides": [2]}),
+    ("Conv", [part(2, 4, 9), part(6, 2, 3), part(6)], {"group": 2, "pads": [2, 1], "strides": [2], "dilations": [2]}),
+    ("Clip", [part(2, 3), np.array(-0.5, F32), np.array(0.4, F32)], {}),
+    ("Clip", [part(2, 3), None, np.array(0.4, F32)], {}),
+    ("Gemm", [part(3, 2), part(4, 3)], {"transA": 1, "transB": 1, "alpha": 2.0}),
+    gates("RNN", 1), gates("LSTM", 4), gates("GRU", 3), gates("GRU", 3, linear_before_reset=1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DEFINED, ids=[f"{i}-{case[0]}" for i, case in enumerate(DEFINED)])
+def test_an_operator_that_is_made_of_others_is_what_the_runtime_computes(case: tuple, within: Any) -> None:
+    """On floats: its equation by operators of onnx, beside the operator of onnxruntime."""
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    kind, given, attributes = case
+
+    def op(kind: str, *xs: Any, **at: Any) -> Any:
+        rule = checker.COMPOSED.get(kind)
+        return by_the_reference(kind, *xs, **at) if rule is None else rule[1](op, at | {"kind": kind}, *xs)
+
+    mine = op(kind, *given, **attributes)
+    model = model_of(kind, given, 1, attributes)
+    session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (theirs,) = session.run(None, {f"x{i}": x for i, x in enumerate(given) if x is not None})
+    first = mine[0] if isinstance(mine, list) else mine
+    assert first.shape == theirs.shape
+    within(first, theirs, 1 + abs(theirs), 400)
+
+
+def test_plus_infinity_is_no_number() -> None:
+    with pytest.raises(OverflowError):
+        checker.Field(b"seed").constant(np.array([np.inf]))
+
+
+def test_maxima_are_functions_of_sets() -> None:
+    field = checker.Field(b"seed")
+    a, b, c = (field.point(name, (2,)) for name in "abc")
+    one = field.larger(field.larger(a, b), c)
+    other = field.larger(b, field.larger(c, field.larger(a, c)))
+    assert one.a.tolist() == other.a.tolist()
+    assert one.a.tolist() != field.larger(a, b).a.tolist()
+    nothing = field.constant(np.array([-np.inf, -np.inf]))
+    assert field.larger(nothing, a).a.tolist() == a.a.tolist()
+    assert field.larger(nothing, nothing).a.tolist() == [None, None]
+    assert field.applications == 32
+
+
+def test_what_a_mask_hides_has_no_weight() -> None:
+    """Softmax over three numbers, the last of them hidden, is that over two."""
+    field = checker.Field(b"seed")
+    x, hidden = field.point("x", (3,)), field.constant(np.array([0.0, 0.0, -np.inf]))
+    made = checker.applied(field, "Softmax", {}, field.plus(x, hidden)).a.tolist()
+    two = checker.applied(field, "Softmax", {}, checker.Value(x.a[:2], 1)).a.tolist()
+    assert made == [*two, 0]
 
 
 def test_a_norm_is_what_its_equation_says() -> None:
@@ -108,15 +205,55 @@ def test_a_norm_is_what_its_equation_says() -> None:
 @pytest.mark.parametrize(
     ("kind", "arrays", "attributes", "why"),
     [
-        ("Max", [whole(2), whole(2)], {}, "Max it: the operator, or an attribute of it, has no meaning over a field here"),
-        ("MaxPool", [whole(1, 1, 4)], {"kernel_shape": [2]}, "MaxPool it: the operator"),
-        ("Conv", [whole(1, 1, 4), whole(1, 1, 2)], {"auto_pad": "SAME_UPPER"}, "Conv it: the operator, or an attribute"),
-        ("Min", [whole(2), whole(2)], {}, "Min it: it compares data, which has no meaning over a field"),
+        (
+            "ArgMax",
+            [whole(2, 2)],
+            {},
+            "ArgMax it: ArgMax: the operator, or an attribute of it, has no meaning over a field here",
+        ),
+        (
+            "MaxPool",
+            [whole(1, 1, 4)],
+            {"kernel_shape": [2], "ceil_mode": 1},
+            "MaxPool it: MaxPool: the operator, or an attr",
+        ),
+        (
+            "Conv",
+            [whole(1, 1, 4), whole(1, 1, 2)],
+            {"auto_pad": "SAME_UPPER"},
+            "Conv it: Conv: the operator, or an attribute",
+        ),
+        (
+            "AveragePool",
+            [whole(1, 1, 4)],
+            {"kernel_shape": [2], "dilations": [2]},
+            "AveragePool it: AveragePool: the operator",
+        ),
+        (
+            "GRU",
+            [whole(2, 1, 3), whole(1, 6, 3), whole(1, 6, 2)],
+            {"hidden_size": 2, "clip": 1.0},
+            "GRU it: GRU: the operator",
+        ),
+        (
+            "LSTM",
+            [whole(2, 1, 3), whole(1, 8, 3), whole(1, 8, 2), whole(1, 16), ints(2)],
+            {"hidden_size": 2},
+            "LSTM it: seq",
+        ),
+        ("Less", [whole(2), whole(2)], {}, "Less it: it compares data, which has no meaning over a field"),
+        ("Cast", [whole(2)], {"to": 10}, "Cast it: "),
+        ("Pow", [whole(2), np.array(3, F32)], {}, "Pow it: 3"),
+        ("Sub", [np.zeros(2, F32), np.array([0, -np.inf], F32)], {}, "Sub it: unsupported operand"),
+        ("Sub", [np.array([0, -np.inf], F32), np.array([0, -np.inf], F32)], {}, "Sub it: unsupported operand"),
+        ("Mul", [np.array([0, -np.inf], F32), np.ones(2, F32)], {}, "Mul it: unsupported operand"),
+        ("Tanh", [np.array([0, -np.inf], F32)], {}, "Tanh it: unsupported format"),
+        ("Softmax", [np.full((1, 2), -np.inf, F32)], {}, "Softmax it: base is not invertible"),
         ("GreaterOrEqual", [whole(2), whole(2)], {}, "GreaterOrEqual it: it compares data"),
         ("Where", [whole(2), whole(2), whole(2)], {}, "Where it: its condition depends on data"),
         ("Slice", [whole(4), ints(3), ints(0), ints(0), ints(-1)], {}, "Slice it: a step backwards"),
-        ("Pad", [whole(2), ints(1, 1), np.array(1, F32)], {}, "Pad it: padding with anything but zeros"),
-        ("Pad", [whole(3), ints(1, 1), np.array(0, F32)], {"mode": "reflect"}, "Pad it: padding with anything but zeros"),
+        ("Pad", [whole(2), ints(-1, 1), np.array(1, F32)], {}, "Pad it: padding with anything but a number"),
+        ("Pad", [whole(3), ints(1, 1), np.array(0, F32)], {"mode": "reflect"}, "Pad it: padding with anything but a number"),
         ("Reshape", [whole(4), whole(1)], {}, "Reshape it: sizes, places and axes must be whole numbers"),
         ("Div", [whole(2), np.zeros(2, F32)], {}, "Div it: base is not invertible"),
     ],

@@ -14,6 +14,7 @@ values, selections and moves of data are not operations. Units: operations and n
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -45,7 +46,7 @@ class Ops:
     traffic: Size = 0
 
     def __add__(self, other: Ops) -> Ops:
-        return Ops(*(a + b for a, b in zip(self.values(), other.values(), strict=True)))
+        return Ops(*map(operator.add, self.values(), other.values()))
 
     def __mul__(self, times: Size) -> Ops:
         return Ops(*(value * times for value in self.values()))
@@ -56,10 +57,11 @@ class Ops:
 
     def values(self) -> tuple[Size, ...]:
         """In the order of FIELDS."""
-        return tuple(getattr(self, name) for name in FIELDS)
+        return VALUES(self)
 
 
 FIELDS = tuple(field.name for field in fields(Ops))
+VALUES: Callable[[Ops], tuple[Size, ...]] = operator.attrgetter(*FIELDS)
 NUMBERS = ("macs", "flops", "operations", "params", "bytes")  # what costs are asked for
 
 

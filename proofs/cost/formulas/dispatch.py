@@ -26,6 +26,7 @@ from coequal.reference.timing import Timing
 
 Sizes = tuple[Size, ...]
 PADDINGS = ("nominal", "effective")
+MOST = 1 << 15  # answers of a formula that are kept
 
 
 class NoFormula(CostError):
@@ -56,7 +57,10 @@ class Formulas:
     def __init__(self, default: Callable) -> None:
         functools.update_wrapper(self, default)
         self._generic = functools.singledispatch(default)
-        self.register = self._generic.register
+
+    def register(self, *given: Any) -> Any:
+        """As of functools.singledispatch."""
+        return self._generic.register(*given)
 
     def __call__(self, layer: Any, *args: Any, **options: Any) -> Any:
         """The formula of `type(layer)`, or the default."""
@@ -64,16 +68,38 @@ class Formulas:
         return registry.get(type(layer), registry[object])(layer, *args, **options)
 
 
+class Kept(Formulas):
+    """The same, whose answers are kept: equal layers stand many times in a network, and in many networks."""
+
+    def __init__(self, default: Callable) -> None:
+        super().__init__(default)
+        self._known = functools.lru_cache(MOST)(super().__call__)
+
+    def register(self, *given: Any) -> Any:
+        """As of functools.singledispatch."""
+        self._known.cache_clear()
+        return super().register(*given)
+
+    def __call__(self, layer: Any, *args: Any, **options: Any) -> Any:
+        """The formula of `type(layer)`, or the default."""
+        try:
+            return self._known(layer, *args, **options)
+        except TypeError as error:  # of what cannot be looked up
+            if "unhashable" not in str(error):
+                raise
+        return super().__call__(layer, *args, **options)
+
+
 # -- what families register --------------------------------------------------------------------------------------------
 
 
-@Formulas
+@Kept
 def clip_formula(layer: Any, shape: Sizes, padding: str) -> Cost:
     """Cost of a clip; padding "nominal" or "effective"."""
     raise NoFormula("clip", layer)
 
 
-@Formulas
+@Kept
 def step_formula(layer: Any, shape: Sizes, padding: str) -> Steps:
     """Cost of the steps of a period; by default that of a clip of one frame, for layers that look at nothing else."""
     if layer.timing != Timing():
@@ -81,7 +107,7 @@ def step_formula(layer: Any, shape: Sizes, padding: str) -> Steps:
     return Steps((clip_formula(layer, one_frame(layer, shape), padding),))
 
 
-@Formulas
+@Kept
 def state_formula(layer: Any, shape: Sizes) -> Size:
     """Numbers kept between steps; by default none, for layers that look at one frame."""
     if layer.timing != Timing():
@@ -89,7 +115,7 @@ def state_formula(layer: Any, shape: Sizes) -> Size:
     return 0
 
 
-@Formulas
+@Kept
 def shape_formula(layer: Any, shape: Sizes) -> Sizes:
     """Output shape for letters; by default the shape itself, for layers that say so of a small clip."""
     raise NoFormula("output shape", layer)

@@ -116,6 +116,7 @@ def _sliced(x: Tensor, start: int, end: int, axis: int, step: int) -> Tensor:
         first, last, by = slice(start, end, step).indices(size)
         return x.narrow(axis, first, max(0, last - first))[(slice(None),) * axis + (slice(None, None, by),)]
     end = None if end < -size else end  # type: ignore[assignment]  # -size - 1 and below: to the very beginning
+    start = max(start, -size)  # below the first element it begins there, as the standard says and Python does not
     places = torch.tensor(list(range(*slice(start, end, step).indices(size))), dtype=torch.int64, device=x.device)
     return x.index_select(axis, places)
 

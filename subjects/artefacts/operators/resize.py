@@ -1,6 +1,7 @@
 """Resize: nearest or linear, axis by axis, at the places that the coordinate transformation names.
 
-Where the nearest element is another one in single precision than in double, runtimes differ: that is refused.
+Where the nearest element is another one in single precision than in double, runtimes differ: that is refused. So is a scale
+that leaves as many elements as there were: by the standard it moves them, and onnxruntime does not apply it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def resize(
         factors = [float(s) for s in scales.reshape(-1).tolist()]
         wanted = [math.floor(x.shape[a] * s) for s, a in zip(factors, axes, strict=True)]
     for axis, size, factor in zip(axes, wanted, factors, strict=True):
+        if size == x.shape[axis] and factor != 1:
+            raise refuse(node, f"a scale of {factor:g} that leaves {size} elements: a runtime may take it for none")
         if size != x.shape[axis]:
             x = _along(node, x, axis, size, factor, mode)
     return x

@@ -35,8 +35,9 @@ def constant_of_shape(node: Node, sizes: Tensor) -> Tensor:
 
 @operator("Range", attributes="stash_type")
 def range_(node: Node, start: Tensor, limit: Tensor, delta: Tensor) -> Tensor:
-    numbers = [x.reshape(()).item() for x in (start, limit, delta)]
-    return torch.arange(*numbers, dtype=start.dtype)
+    """From start to before the limit; nothing where the limit lies on the other side."""
+    first, end, by = (x.reshape(()).item() for x in (start, limit, delta))
+    return torch.arange(first, end if (end - first) * by > 0 else first, by, dtype=start.dtype)
 
 
 @operator("Cast", attributes="to saturate round_mode")

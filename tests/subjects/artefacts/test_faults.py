@@ -215,10 +215,114 @@ FAULTS: dict[str, tuple[Callable[[Model], None], str]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+def gates_as_in_torch(model: Model) -> None:
+    for name in "WR":
+        update, reset, new = np.split(array(model, name), 3, 1)
+        put(model, name, np.concatenate([reset, update, new], 1))
+    parts = np.split(array(model, "B"), 6, 1)
+    put(model, "B", np.concatenate([parts[i] for i in (1, 0, 2, 4, 3, 5)], 1))
+
+
+def exchanged_biases(model: Model) -> None:
+    put(model, "B", np.concatenate(np.split(array(model, "B"), 2, 1)[::-1], 1))
+
+
+def exchanged(node: str, a: int, b: int) -> Callable[[Model], None]:
+    def plant(model: Model) -> None:
+        inputs = node_of(model, node).input
+        inputs[a], inputs[b] = inputs[b], inputs[a]
+
+    return plant
+
+
+def old_frames(model: Model) -> None:
+    """The state keeps its two oldest frames, and never the one that came."""
+    for name, value in (("nought", [0]), ("end", [2])):
+        model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(value, np.int64), name))
+    node_of(model, "slice").input[1:3] = ["nought", "end"]
+
+
+def half_precision(model: Model) -> None:
+    put(model, "conv.weight", array(model, "conv.weight").astype(np.float16).astype(np.float32))
+
+
+MORE: dict[str, tuple[Callable[[Model], None], str]] = {
+    "gates in torch's order": (
+        gates_as_in_torch,
+        "GRU gru: its gates stand in torch's order; in that of ONNX the step is right",
+    ),
+    "biases of input and state": (exchanged_biases, "GRU gru: its biases of input and state are exchanged; the other way"),
+    "mean and variance": (
+        exchanged("norm", 3, 4),
+        "BatchNormalization norm: its inputs norm.running_var and norm.running_mean are exchanged",
+    ),
+    "scale and bias": (
+        exchanged("norm", 1, 2),
+        "BatchNormalization norm: its inputs norm.bias and norm.weight are exchanged; the other way round the step is right",
+    ),
+    "frames joined the other way round": (exchanged("concat", 0, 1), "the state past comes back as past_out unchanged"),
+    "old frames kept": (old_frames, "the state past comes back as past_out unchanged"),
+    "another epsilon": (
+        lambda model: attribute(model, "norm", "epsilon", 1e-3),
+        "BatchNormalization norm: epsilon is 0.001; with 1e-05 the step is right",
+    ),
+    "weights in half precision": (
+        half_precision,
+        "of 108 numbers of the initializer conv.weight are not those of the clip's",
+    ),
+}
+
+
+def replaced(name: str, kind: str, **attributes: Any) -> Callable[[Model], None]:
+    """Another operator in the place of a node."""
+
+    def plant(model: Model) -> None:
+        node = node_of(model, name)
+        node.CopyFrom(onnx.helper.make_node(kind, list(node.input), list(node.output), name, **attributes))
+
+    return plant
+
+
+def without_bias(model: Model) -> None:
+    del node_of(model, "conv").input[2]
+
+
+def forgotten(model: Model) -> None:
+    """The state of the GRU is zeros in every step, though it goes in and comes out."""
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(0, np.float32), "nil"))
+    node_of(model, "gru").input[5] = "nothing"
+    nodes = [onnx.helper.make_node("Mul", ["h", "nil"], ["nothing"], "forget"), *map(copy.deepcopy, model.graph.node)]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def one_weight(model: Model) -> None:
+    numbers = array(model, "out.weight")
+    numbers[1, 2] += np.float32(2.0**-12)
+    put(model, "out.weight", numbers)
+
+
+FOUND: dict[str, Callable[[Model], None]] = {
+    "a factor": lambda model: put(model, "four", np.array(2, np.float32)),
+    "Relu for LeakyRelu": replaced("leaky", "Relu"),
+    "a maximum for a mean": replaced("mean", "ReduceMax", axes=[3], keepdims=0),
+    "a bias left out": without_bias,
+    "a state that is forgotten": forgotten,
+    "one weight": one_weight,
+}
+
+
+@pytest.mark.parametrize("fault", FOUND)
+def test_a_planted_fault_that_has_no_name_is_found(fault: str, net: nn.Module) -> None:
+    model = step_of(net)
+    FOUND[fault](model)
+    assert verified(model, net, ("values",)).verdict == "different"
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, *MORE])
 def test_a_planted_fault_is_found_and_named(fault: str, net: nn.Module) -> None:
     model = step_of(net)
-    plant, says = FAULTS[fault]
+    plant, says = (FAULTS | MORE)[fault]
     plant(model)
     report = verified(model, net)
     assert report.verdict == "different"

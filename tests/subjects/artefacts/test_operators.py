@@ -173,6 +173,7 @@ CASES: list[Case] = [
         )
     ],
     Case("Slice", (f(5, 6), i(1, 2), i(-1, 6))),
+    Case("Slice", (f(5, 6), i(-7), i(-7), i(0), i(-2))),
     *[Case("Gather", (f(3, 4, 2), np.array([[0, -1], [1, 2]], np.int64)), attributes={"axis": a}) for a in (0, 1)],
     Case("Gather", (f(3, 4), np.array(1, np.int64)), attributes={"axis": 1}),
     Case("GatherElements", (f(3, 4), u(0, 3, 2, 4, kind=np.int64)), attributes={"axis": 0}),
@@ -193,6 +194,8 @@ CASES: list[Case] = [
     Case("ConstantOfShape", (i(2, 3),)),
     Case("ConstantOfShape", (i(2, 3),), attributes={"value": onnx.helper.make_tensor("v", 7, [1], [5])}),
     Case("Range", (np.array(1, np.int64), np.array(9, np.int64), np.array(3, np.int64))),
+    Case("Range", (np.array(1, np.int64), np.array(-4, np.int64), np.array(3, np.int64))),
+    Case("Range", (np.array(1, np.float32), np.array(-1, np.float32), np.array(-0.3, np.float32)), 2),
     *[Case("Cast", (3 * f(3, 4),), attributes={"to": t}) for t in (1, 6, 7, 9, 10, 11)],
     Case("CastLike", (3 * f(3, 4), i(1))),
     Case("EyeLike", (f(3, 4),), attributes={"k": 1}),
@@ -505,6 +508,10 @@ def test_what_has_no_meaning_is_refused_before_anything_runs(case: Case, said: s
             )
             for n, scale, mode, how in ((4, 0.6, "floor", "half_pixel"), (5, 1.2, "round_prefer_ceil", "asymmetric"))
         ],
+        (
+            Case("Resize", (f(1, 1, 4), None, np.array([1, 1, 1.2], np.float32)), attributes={"mode": "linear"}),
+            "a scale of 1.2 that leaves 4 elements",
+        ),
         (Case("Split", (f(6), i(2, 4)), outputs=3), "2 parts, and 3 outputs"),
         (Case("Split", (f(6),), attributes={"num_outputs": 3}, outputs=2, opset=18), "num_outputs 3, and 2 outputs"),
         (Case("Dropout", (f(3), np.array(0.5, np.float32), np.array(True))), "it is in training mode"),

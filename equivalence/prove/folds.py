@@ -155,6 +155,14 @@ class Uniform:
         """So many lengths tell all: sums fill their space, and polynomials in positions that vanish are zero."""
         return self.sums + 2 * max(self.degree, *self.degrees.values(), 0)  # a turned number is two: it and its inverse
 
+    def add_up(self, numbers: int) -> None:
+        """So many numbers are sums over terms."""
+        self.sums += numbers
+
+    def meet(self, degree: int) -> None:
+        """So many factors of positions were met in one number."""
+        self.degree = max(self.degree, degree)
+
     def axis(self, number: int) -> int | None:
         """The axis of this tensor that grows; Fails where more than one does."""
         a, b, c = (step.shapes[number] for step in self.steps)
@@ -399,14 +407,14 @@ class Rule:
         if not self.kinds <= {DATA}:
             raise self.fails("of what is no data")
         shape = self.found.steps[0].shapes[self.growing[0]]
-        self.found.sums += math.prod(shape) // self.found.size(self.growing[0])
+        self.found.add_up(math.prod(shape) // self.found.size(self.growing[0]))
 
     def multiplied(self) -> None:
         """A product along the growing axis is a sum of terms."""
         if self.growing and self._contracts():
             if not self.kinds <= {DATA, SETTLED, CONSTANT, TURNED} or DATA not in self.kinds:
                 raise self.fails("positions are added up")
-            self.found.sums += math.prod(self.found.steps[0].shapes[self.output])
+            self.found.add_up(math.prod(self.found.steps[0].shapes[self.output]))
 
     def _contracts(self) -> bool:
         left, right = self.given[MULTIPLIED[self.name] :][:2]
@@ -431,7 +439,7 @@ class Rule:
         if self.moving or any(self.found.kind(n) == LINEAR for n in self.given):
             raise self.fails("a size or position is used as a number")
         rows, weighed = self.found.steps[0].shapes[query][:-1], self.found.steps[0].shapes[self.output]
-        self.found.sums += math.prod(rows) + math.prod(weighed)
+        self.found.add_up(math.prod(rows) + math.prod(weighed))
 
     def normed(self) -> None:
         """Over axes that do not grow."""
@@ -472,7 +480,7 @@ def degree_of(found: Uniform, name: str, operation: Operation, given: list[int])
     degree, normed = sum(own) + met, name in NORMED or name.startswith(("native_", "_native_"))
     if not degree or name in MOVED | RESHAPED | SUMS:
         return max(own, default=0) + met
-    found.degree = max(found.degree, 2 * degree if normed or name in POWERS else degree)
+    found.meet(2 * degree if normed or name in POWERS else degree)
     of_values = found.degrees.get(given[2], 0) if name in ATTENTION else 0
     powers = [math.ceil(abs(x)) for x in operation.given if type(x) in (int, float)]
     rules = (

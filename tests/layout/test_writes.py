@@ -16,7 +16,7 @@ FILES = sorted(p for room in ROOMS for p in (HERE / room).rglob("*.py") if not L
 ALLOWED = {
     "continual/clip_modules.py": "parts of torch's layers are replaced by those with other biases",
     "continual/compose.py": "a padding is told that the layer after it pads by itself",
-    "equivalence/compare/defined.py": "torch's storages carry that their numbers come of a function that is undefined for some",
+    "equivalence/compare/defined.py": "torch's storages carry that they come of a function undefined for some",
     "equivalence/run/short_products.py": "torch's TF32 and cuDNN are switched off, and back on",
     "equivalence/run/state.py": "the state that a stream offers to be set",
     "equivalence/run/weights.py": "torch's tensors are lent other numbers, and get theirs back",

@@ -5,6 +5,7 @@ The wrong streams go wrong after so many frames that no run gets there: only wha
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -280,6 +281,12 @@ def test_a_stream_that_cuts_its_cache_late_is_proved_for_few_lengths() -> None:
     assert report.verdict == "proved"
     assert isinstance(report.horizon, int)
     assert report.horizon < 100
+
+
+def test_where_streams_end_all_their_lengths_are_proved() -> None:
+    ends = dataclasses.replace(subject(Cached), longest=500)
+    report = verify(ends, effort="quick", checks="exact")
+    assert (report.verdict, report.horizon) == ("proved", 500)
 
 
 # -- sizes that are watched -------------------------------------------------------------------------------------------

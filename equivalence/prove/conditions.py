@@ -169,8 +169,16 @@ class _Run:
         other, _ = self._looks(1)
         self._constants(early[-1], late[-1], _cells(_memory(other, self.session)))
         if self.found.growing:
-            rows = self.session.batch if self.condition.rows is None else self.condition.rows
-            Steps(self.session, self.found.start, rows, self._around, views=self.condition.views, again=True).growth()
+            sizes = tuple(self.session.plan.smallest(CHUNKS)) if self.condition.chunks else ()
+            Steps(
+                self.session,
+                self.found.start,
+                self.session.batch if self.condition.rows is None else self.condition.rows,
+                self._around,
+                views=self.condition.views,
+                sizes=sizes,
+                again=True,
+            ).growth()
         elif self.found.counts:
             self._watch()
 

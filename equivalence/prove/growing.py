@@ -121,6 +121,7 @@ class Steps:
     rows: int | None = None
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     views: bool = False
+    sizes: tuple[int, ...] = ()  # of what is fed at once; none: one to three units
     again: bool = False  # it was looked at before, under other conditions
     globals: set[str] = field(default_factory=set)
 
@@ -129,9 +130,9 @@ class Steps:
         if hasattr(self.session.player().stream, "flush"):
             raise Fails("the stream remembers everything, and has a flush")
         places = self._places()
-        units = CHUNKS if self.session.has("chunk") else CHUNKS[:1]
-        unit = self.session.plan.unit
-        sizes = [n * unit for n in units if self.session.plan.allows((*self._cut(self.start), n * unit))]
+        unit, chunks = self.session.plan.unit, self.session.has("chunk")
+        sizes = self.sizes or tuple(n * unit for n in (CHUNKS if chunks else CHUNKS[:1]))
+        sizes = tuple(n for n in sizes if self.session.plan.allows((*self._cut(self.start), n)))
         needs = []
         for size in sizes:
             runs = [self._run(places, size, seed) for seed in self._seeds()]

@@ -7,6 +7,8 @@ be laid side by side. *Calls* are those of Python to torch: there a program asks
 from __future__ import annotations
 
 import contextlib
+import functools
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,7 @@ from coequal.equivalence.memory.sizes import plain, watched_size
 from coequal.equivalence.memory.watched import Uses
 
 Tensor = torch.Tensor
+CALLED = (types.FunctionType, types.MethodType, functools.partial, torch.nn.Module)
 SHAPES = {Tensor.shape.__get__, Tensor.size}  # type: ignore[attr-defined]
 COUNTS = {Tensor.numel, Tensor.nelement, torch.numel}
 HARMLESS = {  # questions whose answer is the same whatever the size of an axis is
@@ -130,7 +133,7 @@ class _Operations(TorchDispatchMode):
             return tuple(map(self._given, thing))
         return thing
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_dispatch__(self, func: Any, kinds: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         if func._can_decompose() and torch._C._dispatch_has_kernel_for_dispatch_key(
             func.name(), "CompositeImplicitAutograd"
@@ -172,11 +175,18 @@ class _Calls(TorchFunctionMode):
         for place, tensor in enumerate(tensors):
             self.axes[id(tensor)] = self.growing(number, place) if self.growing is not None else {}
 
-    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_function__(self, func: Any, kinds: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         if func is Tensor.__getitem__ and self.growing is not None:
             self._ends(args[0], args[1])
+        name, given = getattr(func, "__name__", str(func)), list(_parts((args, kwargs or {})))
+        if any(isinstance(part, CALLED) for part in given):
+            self.found.strange.append(f"{name} with a function of its own")  # inside of which nothing is seen
         args, kwargs = plain(args), plain(kwargs or {})
-        out = func(*args, **kwargs)
+        try:
+            out = func(*args, **kwargs)
+        except Exception:
+            self.found.strange.append(f"an error of {name}")
+            raise
         parts = out if isinstance(out, (list, tuple)) and not isinstance(out, torch.Size) else [out]
         tensors = [x for x in parts if isinstance(x, Tensor)]
         if tensors:
@@ -184,7 +194,9 @@ class _Calls(TorchFunctionMode):
             return out
         if self.growing is None or out is None:
             return out
-        axes = [self.axes.get(id(x), {}) for x in _tensors(args)]
+        axes = [self.axes.get(id(x), {}) for x in given if isinstance(x, Tensor)]
+        if any(isinstance(part, torch.SymInt) for part in given):
+            self.found.strange.append(name)
         if not any(axes) or func in HARMLESS:
             return out
         if func in SHAPES and len(axes) == 1:
@@ -193,7 +205,7 @@ class _Calls(TorchFunctionMode):
             ((axis, growth),) = axes[0].items()
             assert self.uses is not None
             return watched_size(out, self.uses, growth * (out // args[0].shape[axis]))
-        self.found.strange.append(getattr(func, "__name__", str(func)))
+        self.found.strange.append(name)
         return out
 
     def _ends(self, tensor: Tensor, index: Any) -> None:
@@ -220,9 +232,11 @@ class _Calls(TorchFunctionMode):
         return torch.Size(sizes)
 
 
-def _tensors(thing: Any) -> Iterator[Tensor]:
-    if isinstance(thing, Tensor):
-        yield thing
-    elif isinstance(thing, (list, tuple)):
+def _parts(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, (list, tuple)):
         for part in thing:
-            yield from _tensors(part)
+            yield from _parts(part)
+    elif isinstance(thing, dict):
+        yield from _parts(list(thing.values()))
+    else:
+        yield thing

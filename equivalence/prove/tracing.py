@@ -181,9 +181,10 @@ class _Calls(TorchFunctionMode):
         name, given = getattr(func, "__name__", str(func)), list(_parts((args, kwargs or {})))
         if any(isinstance(part, CALLED) for part in given):
             self.found.strange.append(f"{name} with a function of its own")  # inside of which nothing is seen
-        args, kwargs = plain(args), plain(kwargs or {})
+        inputs: list[Any] = list(plain(args))
+        named: dict[str, Any] = plain(kwargs or {})
         try:
-            out = func(*args, **kwargs)
+            out: Any = func(*inputs, **named)
         except Exception:
             self.found.strange.append(f"an error of {name}")
             raise
@@ -200,11 +201,11 @@ class _Calls(TorchFunctionMode):
         if not any(axes) or func in HARMLESS:
             return out
         if func in SHAPES and len(axes) == 1:
-            return self._shape(out, axes[0], args[1] if len(args) > 1 else kwargs.get("dim"), args[0].dim())
-        if func in COUNTS and len(axes) == 1 and len(axes[0]) == 1:
+            return self._shape(out, axes[0], inputs[1] if len(inputs) > 1 else named.get("dim"), inputs[0].dim())
+        if func in COUNTS and len(axes) == 1 and len(axes[0]) == 1 and isinstance(out, int):
             ((axis, growth),) = axes[0].items()
             assert self.uses is not None
-            return watched_size(out, self.uses, growth * (out // args[0].shape[axis]))
+            return watched_size(out, self.uses, growth * (out // inputs[0].shape[axis]))
         self.found.strange.append(name)
         return out
 

@@ -147,6 +147,7 @@ class Uniform:
     steps: list[Step]
     kinds: dict[int, str] = field(default_factory=dict)  # of tensors, by number
     degrees: dict[int, int] = field(default_factory=dict)  # how often positions were multiplied into data
+    weights: set[int] = field(default_factory=set)  # tensors that hold those of a softmax over terms
     sums: int = 0  # numbers that are added up over terms
     degree: int = 0  # the greatest that was met
 
@@ -154,6 +155,18 @@ class Uniform:
     def need(self) -> int:
         """So many lengths tell all: sums fill their space, and polynomials in positions that vanish are zero."""
         return self.sums + 2 * max(self.degree, *self.degrees.values(), 0)  # a turned number is two: it and its inverse
+
+    def weigh(self, name: str, given: list[int], gives: tuple[int, ...]) -> None:
+        """Weights of a softmax over terms, and what is moved of them."""
+        weighs = name in WEIGHED and self.axis(gives[0]) is not None
+        if weighs or (name in MOVED | RESHAPED and given and {*given} <= self.weights):
+            self.weights |= {*gives}
+
+    def counts(self, name: str, given: list[int], gives: tuple[int, ...]) -> bool:
+        """Whether terms are added up as they are, and not weighed by a softmax: such sums may hold a number of terms."""
+        if (name not in SUMMED and name not in MULTIPLIED) or {*given} & self.weights:
+            return False
+        return any(self.axis(n) is not None for n in given) and self.axis(gives[0]) is None
 
     def add_up(self, numbers: int) -> None:
         """So many numbers are sums over terms."""
@@ -472,11 +485,12 @@ class Rule:
 
 
 def degree_of(found: Uniform, name: str, operation: Operation, given: list[int]) -> int:
-    """Of positions in data: how many factors of them a number of the result has at most. Functions give numbers of their
-    own, which have none: there it is their arguments that count.
+    """Of positions in data, and of numbers of terms: how many factors of them a number of the result has at most. Functions
+    give numbers of their own, which have none: there it is their arguments that count.
     """
     own, kinds = [found.degrees.get(n, 0) for n in given], [found.kind(n) for n in given]
     met = any(kind in (LINEAR, TURNED) for kind in kinds) and DATA in kinds
+    met += 2 * found.counts(name, given, operation.gives)
     degree, normed = sum(own) + met, name in NORMED or name.startswith(("native_", "_native_"))
     if not degree or name in MOVED | RESHAPED | SUMS:
         return max(own, default=0) + met

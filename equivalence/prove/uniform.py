@@ -130,6 +130,7 @@ def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int) ->
     if kind in (LINEAR, TURNED):
         for number in first.gives:
             seen_to_move(found, number)
+    found.weigh(name, given, first.gives)
     degree = degree_of(found, name, first, given)
     for number in first.gives:
         found.kinds[number] = kind

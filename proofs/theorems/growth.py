@@ -25,8 +25,8 @@ Premises, for numbers n (start) and N (frames)
     alone; a window forgets what it held.
 (A) The clip function treats all lengths alike: its last frame is a fold over its frames, in the same order.
 (E) Every length. The stream is right at each length 1, 2, ..., N.
-(D) N >= n + sums + 2 degree, where `sums` counts the numbers that a step adds up over terms, and `degree` the factors of
-    positions that a number may have.
+(D) N >= n + sums + 2 degree, where `sums` counts the numbers that a step adds up over terms, and `degree` the factors that
+    a number may have of positions, and of sums whose terms are not weighed by a softmax.
 (W) Closed world, as in Theorem 2.
 
 Theorem 6. Then the stream is right at every length.
@@ -36,16 +36,17 @@ is a function e(S_t, r^t) of the sums `S_t = a(l_1) + ... + a(l_t)` and of turne
 every t >= n by (U). Let Z_t be the Zariski closure of all values of S_t, irreducible as an image of a product. Since
 `Z_t + a(l)` lies in Z_{t+1}, dimensions do not fall; where two follow that are the same, `Z_{t+1} = Z_t + a(l)` for
 every term l, and so for ever. The dimension is at most `sums`, so it stands still from some t_0 <= n + sums on, and
-from there on Z_t is Z_{t_0} moved by (t - t_0) a(l): the same set of sums, but for those that frames do not change (a
-sum of ones), which are positions and are refused as data. (ii) The difference of stream and clip is, on Z_t, a
-rational function whose coefficients are polynomials of positions and of what was turned, r^t: a sequence in t with a
-linear recurrence of order at most 2 degree. By (E) it vanishes for t_0 <= t <= N, more numbers than its order by (D);
-so it vanishes for all t. (iii) Free functions of such values: two programs agree only where their arguments do, and
-for those (i) and (ii) hold as they do for the outputs. (iv) Several lists. In the order of (O), terms of the first
-are functions of a frame and its position; they are arbitrary. Those of a later one are functions of a frame, and of
-sums over earlier lists; by (i) all but the first t_0 of them are arbitrary points of one set, the first ones are
-fixed and add one vector to the sums. So (i) holds for the next list with t_0 larger by its own number of sums, and
-`sums` counts all of them. Windows are functions of the last terms, by (O).  []
+from there on Z_t is Z_{t_0} moved by (t - t_0) a(l). Where terms are weighed by exponentials, which are free, Z_t
+contains Z_{t-1}, and does not move; elsewhere a sum may hold a number of terms, as `sum x + sum (1 - x)` does. (ii)
+The difference of stream and clip is, on Z_t, a rational function whose coefficients are polynomials of positions, of
+numbers of terms and of what was turned, r^t: a sequence in t with a linear recurrence of order at most 2 degree. By
+(E) it vanishes for t_0 <= t <= N, more numbers than its order by (D); so it vanishes for all t. (iii) Free functions
+of such values: two programs agree only where their arguments do, and for those (i) and (ii) hold as they do for the
+outputs. (iv) Several lists. In the order of (O), terms of the first are functions of a frame and its position; they
+are arbitrary. Those of a later one are functions of a frame, and of sums over earlier lists; by (i) all but the first
+t_0 of them are arbitrary points of one set, the first ones are fixed and add one vector to the sums. So (i) holds for
+the next list with t_0 larger by its own number of sums, and `sums` counts all of them. Windows are functions of the
+last terms, by (O).  []
 
 What is checked, and what is assumed
 ------------------------------------

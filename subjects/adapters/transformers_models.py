@@ -112,10 +112,16 @@ def _output(returned: Any) -> Tensor:
     return returned[0] if logits is None else logits
 
 
-def tensors_of_the_cache(stream: Carried) -> list[dict[str, Tensor]]:
-    """What a stream with a cache remembers: the tensors of its layers, by name."""
-    layers = getattr(stream.state, "layers", [])
-    return [{name: x for name, x in vars(layer).items() if isinstance(x, Tensor)} for layer in layers]
+def tensors_of_the_cache(stream: Carried) -> list[dict[str, Any]]:
+    """What a stream with a cache remembers: the tensors of its layers, by name, and those that they keep in dictionaries."""
+    kept = [vars(layer).items() for layer in getattr(stream.state, "layers", [])]
+    single = [{name: x for name, x in items if isinstance(x, Tensor)} for items in kept]
+    several = [{name: _tensors(x) for name, x in items if isinstance(x, dict) and _tensors(x)} for items in kept]
+    return [one | more for one, more in zip(single, several, strict=True)]
+
+
+def _tensors(parts: dict[Any, Any]) -> dict[Any, Tensor]:
+    return {key: x for key, x in parts.items() if isinstance(x, Tensor)}
 
 
 class _Spoken:

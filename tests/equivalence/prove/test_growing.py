@@ -231,6 +231,23 @@ class Rank(Cached):
         return k, v + torch.linalg.det(more.transpose(-1, -2) @ more)[..., None, None]
 
 
+class CountsInParts(Cached):
+    """Two sums that make up a number of terms, times data."""
+
+    def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        data = v[:, :, -1:, :1]
+        counted = data * k[..., :1].sum(-2, keepdim=True) + data * (1 - k[..., :1]).sum(-2, keepdim=True)
+        return k, v + torch.prod(counted - data * torch.arange(1, 200), -1, keepdim=True)
+
+
+class AsksByError(Cached):
+    def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        try:
+            return k, v + k[:, :, LATE].sum()
+        except IndexError:
+            return k, v
+
+
 class Fades(Cached):
     def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         self.values = v * 0.5
@@ -265,7 +282,9 @@ WRONG = {
     CountsOnes: "a number that frames do not change",
     CountsZeros: "a number that frames do not change",
     Vanishes: "lengths more would have to be compared",
-    Rank: "lengths more would have to be compared",
+    Rank: "what it makes of a position in data",
+    CountsInParts: "lengths more would have to be compared",
+    AsksByError: "an error of __getitem__",
     Fades: "what it held changes",
     Sums: "is no window",
 }

@@ -489,8 +489,7 @@ def degree_of(found: Uniform, name: str, operation: Operation, given: list[int])
     give numbers of their own, which have none: there it is their arguments that count.
     """
     own, kinds = [found.degrees.get(n, 0) for n in given], [found.kind(n) for n in given]
-    met = any(kind in (LINEAR, TURNED) for kind in kinds) and DATA in kinds
-    met += 2 * found.counts(name, given, operation.gives)
+    met = int(DATA in kinds and bool({LINEAR, TURNED} & {*kinds})) + 2 * found.counts(name, given, operation.gives)
     degree, normed = sum(own) + met, name in NORMED or name.startswith(("native_", "_native_"))
     if not degree or name in MOVED | RESHAPED | SUMS:
         return max(own, default=0) + met

@@ -22,6 +22,7 @@ Tensor = torch.Tensor
 CONSTANT, SETTLED, LINEAR, TURNED, DATA = "constant", "settled", "linear", "turned", "data"
 VISIBLE = 2.0**-42  # relative: constants that agree in 48 bits count as one
 WIDE = (torch.int64, torch.float64, torch.float32)  # formats of positions that are what they stand for
+LARGE = 1000.0
 END = 2**63 - 1  # of a slice that has none
 
 RESHAPED = {"view", "_unsafe_view", "reshape", "_reshape_alias", "unflatten", "flatten"}
@@ -111,6 +112,29 @@ FREE = {  # functions of a number that say nothing of its degree
     ),
     *("amax", "amin", "log_sigmoid_forward", "logsumexp"),
 }
+SMOOTH = {"exp", "exp2", "expm1", "sigmoid", "tanh", "sin", "cos", "erf", "silu", "gelu", "logsumexp"}
+BLIND = {  # what does not look at signs
+    *RESHAPED,
+    *MOVED,
+    *(
+        "add",
+        "sub",
+        "rsub",
+        "mul",
+        "div",
+        "neg",
+        "sum",
+        "mean",
+        "mm",
+        "bmm",
+        "addmm",
+        "baddbmm",
+        "where",
+        "masked_fill",
+        "pow",
+    ),
+    *("square", "addcmul", "convolution", "prod", "cumprod"),
+}
 SUMS = {"add", "sub", "rsub", "where", "masked_fill", "sum", "mean", "neg"}
 POWERS = {"pow", "square", "float_power"}
 GATED = {"silu", "gelu", "mish", "hardswish"}
@@ -147,6 +171,7 @@ class Uniform:
     steps: list[Step]
     kinds: dict[int, str] = field(default_factory=dict)  # of tensors, by number
     degrees: dict[int, int] = field(default_factory=dict)  # how often positions were multiplied into data
+    touched: set[int] = field(default_factory=set)  # data that positions were multiplied into, or added to
     weights: set[int] = field(default_factory=set)  # tensors that hold those of a softmax over terms
     sums: int = 0  # numbers that are added up over terms
     degree: int = 0  # the greatest that was met
@@ -155,6 +180,16 @@ class Uniform:
     def need(self) -> int:
         """So many lengths tell all: sums fill their space, and polynomials in positions that vanish are zero."""
         return self.sums + 2 * max(self.degree, *self.degrees.values(), 0)  # a turned number is two: it and its inverse
+
+    def touch(self, name: str, given: list[int], gives: tuple[int, ...], *, moving: bool) -> None:
+        """Data that hold positions: what a smooth function makes of them is another number, others may know their signs."""
+        met = (moving and name not in MOVED | RESHAPED) or any(self.kind(n) in (LINEAR, TURNED) for n in given)
+        values = given[2:3] if name in ATTENTION else [] if name in SMOOTH | WEIGHED else given
+        touched = bool({*given} & self.touched)
+        if touched and name not in SMOOTH | WEIGHED | ATTENTION | BLIND:
+            raise Fails(f"aten.{name}: of data that hold positions, whose signs it may know")
+        if any(self.kind(n) == DATA for n in gives) and (met or {*values} & self.touched):
+            self.touched |= {*gives}
 
     def weigh(self, name: str, given: list[int], gives: tuple[int, ...]) -> None:
         """Weights of a softmax over terms, and what is moved of them."""
@@ -281,10 +316,19 @@ class Rule:
     def _data(self, kinds: set[str]) -> str:
         """Positions may be added to data, and data multiplied by them; weights may be masked."""
         if kinds & {LINEAR, TURNED}:
+            self._small()
             turned = LINEAR not in kinds and self.name in (*ATTENTION, "mm", "bmm", "cat")
             if not turned and self.name not in ("add", "sub", "rsub", "mul"):
                 raise self.fails("data and positions meet")
         return CONSTANT if self.name in LIKE else DATA
+
+    def _small(self) -> None:
+        """Constants below some size stand for minus infinity, and positions may come back from there."""
+        positions = [n for n in self.given if self.found.kind(n) in (LINEAR, TURNED)]
+        sizes = [step.tensors[n].abs().max() for step in self.found.steps for n in positions if step.tensors[n].numel()]
+        numbers = [abs(x) for operation in self.operations for x in operation.given if type(x) is int]
+        if max([*map(float, sizes), *(numbers if self.moving else [])], default=0.0) >= LARGE:
+            raise self.fails("a position so large that it may stand for a mask")
 
     def _linear(self, kinds: set[str]) -> str:
         """A number that grows evenly: shifted and scaled it does so still; turned it is an angle's, or a power."""
@@ -484,12 +528,15 @@ class Rule:
         raise self.fails("it compares numbers that are not whole")
 
 
-def degree_of(found: Uniform, name: str, operation: Operation, given: list[int]) -> int:
+def degree_of(found: Uniform, name: str, operation: Operation, given: list[int], *, moving: bool) -> int:
     """Of positions in data, and of numbers of terms: how many factors of them a number of the result has at most. Functions
     give numbers of their own, which have none: there it is their arguments that count.
     """
     own, kinds = [found.degrees.get(n, 0) for n in given], [found.kind(n) for n in given]
-    met = int(DATA in kinds and bool({LINEAR, TURNED} & {*kinds})) + 2 * found.counts(name, given, operation.gives)
+    moving = moving and name not in MOVED | RESHAPED
+    met = int(DATA in kinds and (moving or bool({LINEAR, TURNED} & {*kinds}))) + 2 * found.counts(
+        name, given, operation.gives
+    )
     degree, normed = sum(own) + met, name in NORMED or name.startswith(("native_", "_native_"))
     if not degree or name in MOVED | RESHAPED | SUMS:
         return max(own, default=0) + met

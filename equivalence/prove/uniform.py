@@ -30,22 +30,49 @@ from coequal.equivalence.prove.premises import Fails
 from coequal.equivalence.prove.tracing import MADE, Operation, Ref, Step
 
 Tensor = torch.Tensor
+ROUNDS = 4  # until what memory holds of positions is known
 
 
 def uniform(runs: list[list[Step]], slope: int) -> Uniform:
     """The three steps as one; Fails where they are not. Growing axes grow by `slope`. Each run has other frames."""
-    found = Uniform(runs[0])
     steps = runs[0]
-    _sources(found)
     counts = {len(step.operations) for step in steps}
     if len(counts) > 1:
         raise Fails(f"the step does not do the same at every length: {_list(counts)} operations of torch")
-    for operations in zip(*(step.operations for step in steps), strict=True):
-        _operation(found, operations, slope)
+    held = dict[str, tuple[int, bool]]()  # what memory holds of positions: degree, and whether it was touched
+    for _ in range(ROUNDS):
+        found = _laid_side_by_side(steps, slope, held)
+        after = _handed_on(found)
+        if after == held:
+            break
+        held = after
+    else:
+        raise Fails("positions pile up in what is remembered")
     for number, kind in found.kinds.items():
         if kind == DATA and len(runs) > 1:
             _no_count(found, number, [[step.tensors[number] for step in run] for run in runs])
     return found
+
+
+def _laid_side_by_side(steps: list[Step], slope: int, held: dict[str, tuple[int, bool]]) -> Uniform:
+    found = Uniform(steps)
+    _sources(found, held)
+    for operations in zip(*(step.operations for step in steps), strict=True):
+        _operation(found, operations, slope)
+    return found
+
+
+def _handed_on(found: Uniform) -> dict[str, tuple[int, bool]]:
+    """What the step leaves in each place of the memory: the next step finds the same tensors there."""
+    first, second = found.steps[:2]
+    numbers = {id(tensor): number for number, tensor in enumerate(first.tensors)}
+    worst = max(found.degrees.values(), default=0), bool(found.touched)
+    left = {}
+    for number, name in second.sources.items():
+        if name.startswith("memory "):
+            where = numbers.get(id(second.tensors[number]))
+            left[name] = worst if where is None else (found.degrees.get(where, 0), where in found.touched)
+    return left
 
 
 def _no_count(found: Uniform, number: int, runs: list[list[Tensor]]) -> None:
@@ -69,7 +96,7 @@ def _list(counts: set[int]) -> str:
     return " or ".join(map(str, sorted(counts)))
 
 
-def _sources(found: Uniform) -> None:
+def _sources(found: Uniform, held: dict[str, tuple[int, bool]]) -> None:
     """What was there before the step: frames and memory, and weights, which stay the same tensors."""
     first, *others = (step.sources for step in found.steps)
     if any(first != other for other in others):
@@ -80,6 +107,8 @@ def _sources(found: Uniform) -> None:
         raise Fails(f"the step reads a tensor that is no memory, and is written to ({written[0]})")
     for number, name in first.items():
         found.kinds[number] = CONSTANT if name.startswith("outside") else DATA
+        found.degrees[number], touched = held.get(name, (0, False))
+        found.touched |= {number} if touched else set()
         if name.startswith("count "):
             found.kinds[number] = LINEAR
         elif name.startswith(MADE):
@@ -130,10 +159,12 @@ def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int) ->
     if kind in (LINEAR, TURNED):
         for number in first.gives:
             seen_to_move(found, number)
-    found.weigh(name, given, first.gives)
-    degree = degree_of(found, name, first, given)
     for number in first.gives:
         found.kinds[number] = kind
+    found.weigh(name, given, first.gives)
+    found.touch(name, given, first.gives, moving=moving)
+    degree = degree_of(found, name, first, given, moving=moving)
+    for number in first.gives:
         found.degrees[number] = degree if kind == DATA else 0
 
 

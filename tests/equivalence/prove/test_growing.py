@@ -38,7 +38,7 @@ class Decoder(nn.Module):
         return [turned(q, positions), turned(k, positions), v] if self.rotary else [q, k, v]
 
     def out(self, x: Tensor, attended: Tensor) -> Tensor:
-        return x + torch.relu(self.top(attended.transpose(-2, -3).flatten(-2)))
+        return x + torch.tanh(self.top(attended.transpose(-2, -3).flatten(-2)))
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.parts(x, torch.arange(x.shape[-2]))
@@ -240,6 +240,53 @@ class CountsInParts(Cached):
         return k, v + torch.prod(counted - data * torch.arange(1, 200), -1, keepdim=True)
 
 
+class KnowsSigns(Cached):
+    """Exact arithmetic knows that a square times a positive number is not negative, and so its magnitude."""
+
+    def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        data = v[:, :, -1:].square() * (LATE - torch.tensor(self.count))
+        return k, v + (data.abs() - data)
+
+
+class KnowsTurns(Cached):
+    def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        data = v[:, :, -1:].square() * torch.cos(torch.tensor(self.count) * 1e-3)
+        return k, v + (data.abs() - data)
+
+
+class Unmasks(Cached):
+    """One more key, hidden by a mask that goes away."""
+
+    def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        weights = torch.softmax(
+            torch.cat([k[..., :1] * 0, k[:, :, -1:, :1] + (torch.tensor([self.count]) * 10 - 1e6)], -2), -2
+        )
+        return k, v * (1 - weights[:, :, -1:])
+
+
+class Multiplies(Cached):
+    def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        data = v[:, :, -1:, :1]
+        for number in range(1, 200):
+            data = data * self.count - data * number
+        return k, v + data
+
+
+class MultipliesLater(Cached):
+    """Positions come into data by way of the memory."""
+
+    before: tuple[Tensor, Tensor] | None = None
+
+    def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        data = v[:, :, -1:, :1]
+        counted, product = self.before or (data * 0, data)
+        one = product
+        for number in range(200):
+            product = product * counted - product * one * number
+        self.before = data * torch.tensor(self.count), data
+        return k, v + product
+
+
 class AsksByError(Cached):
     def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         try:
@@ -283,6 +330,11 @@ WRONG = {
     CountsZeros: "a number that frames do not change",
     Vanishes: "lengths more would have to be compared",
     Rank: "what it makes of a position in data",
+    KnowsSigns: "a position so large",
+    KnowsTurns: "whose signs it may know",
+    Unmasks: "a position so large",
+    Multiplies: "lengths more would have to be compared",
+    MultipliesLater: "lengths more would have to be compared",
     CountsInParts: "lengths more would have to be compared",
     AsksByError: "an error of __getitem__",
     Fades: "what it held changes",

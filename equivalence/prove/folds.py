@@ -542,7 +542,7 @@ def degree_of(found: Uniform, name: str, operation: Operation, given: list[int],
         return max(own, default=0) + met
     found.meet(2 * degree if normed or name in POWERS else degree)
     of_values = found.degrees.get(given[2], 0) if name in ATTENTION else 0
-    powers = [math.ceil(abs(x)) for x in operation.given if type(x) in (int, float)]
+    powers = [math.ceil(abs(x)) for x in operation.given if type(x) in (int, float) and math.isfinite(x)]
     rules = (
         (name in FREE | WEIGHED | ATTENTION, of_values),
         (name in ("prod", "cumprod"), degree * max(found.steps[0].shapes[given[0]], default=1)),

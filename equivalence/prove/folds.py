@@ -181,12 +181,18 @@ class Uniform:
         """So many lengths tell all: sums fill their space, and polynomials in positions that vanish are zero."""
         return self.sums + 2 * max(self.degree, *self.degrees.values(), 0)  # a turned number is two: it and its inverse
 
-    def touch(self, name: str, given: list[int], gives: tuple[int, ...], *, moving: bool) -> None:
+    def touch(self, name: str, operation: Operation, given: list[int], *, moving: bool) -> None:
         """Data that hold positions: what a smooth function makes of them is another number, others may know their signs."""
         met = (moving and name not in MOVED | RESHAPED) or any(self.kind(n) in (LINEAR, TURNED) for n in given)
         values = given[2:3] if name in ATTENTION else [] if name in SMOOTH | WEIGHED else given
-        touched = bool({*given} & self.touched)
-        if touched and name not in SMOOTH | WEIGHED | ATTENTION | BLIND:
+        touched, gives = bool({*given} & self.touched), operation.gives
+        powers = [x for x in operation.given if not isinstance(x, Ref)]
+        odd = name in POWERS and not (
+            len(given) == 1 and all(float(x).is_integer() for x in powers if type(x) in (int, float))
+        )
+        if touched and name == "_to_copy" and self.steps[0].tensors[gives[0]].dtype not in WIDE:
+            raise Fails("data that hold positions are rounded")
+        if touched and (odd or name not in SMOOTH | WEIGHED | ATTENTION | BLIND):
             raise Fails(f"aten.{name}: of data that hold positions, whose signs it may know")
         if any(self.kind(n) == DATA for n in gives) and (met or {*values} & self.touched):
             self.touched |= {*gives}

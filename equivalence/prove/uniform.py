@@ -162,7 +162,7 @@ def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int) ->
     for number in first.gives:
         found.kinds[number] = kind
     found.weigh(name, given, first.gives)
-    found.touch(name, given, first.gives, moving=moving)
+    found.touch(name, first, given, moving=moving)
     degree = degree_of(found, name, first, given, moving=moving)
     for number in first.gives:
         found.degrees[number] = degree if kind == DATA else 0

@@ -254,6 +254,17 @@ class KnowsTurns(Cached):
         return k, v + (data.abs() - data)
 
 
+class KnowsRoots(Cached):
+    def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        data = v[:, :, -1:] * (3 - torch.tensor(self.count) / 1024)
+        return k, v + ((data**4) ** 0.25 - v[:, :, -1:].abs() * (3 - torch.tensor(self.count) / 1024))
+
+
+class Rounds(Cached):
+    def position(self) -> Tensor:
+        return (torch.zeros(1) * self.module.top.bias[0] + self.count).bfloat16().to(torch.float32)
+
+
 class Unmasks(Cached):
     """One more key, hidden by a mask that goes away."""
 
@@ -332,6 +343,8 @@ WRONG = {
     Rank: "what it makes of a position in data",
     KnowsSigns: "a position so large",
     KnowsTurns: "whose signs it may know",
+    KnowsRoots: "whose signs it may know",
+    Rounds: "rounds",
     Unmasks: "a position so large",
     Multiplies: "lengths more would have to be compared",
     MultipliesLater: "lengths more would have to be compared",

@@ -172,6 +172,7 @@ class Uniform:
     kinds: dict[int, str] = field(default_factory=dict)  # of tensors, by number
     degrees: dict[int, int] = field(default_factory=dict)  # how often positions were multiplied into data
     touched: set[int] = field(default_factory=set)  # data that positions were multiplied into, or added to
+    plain: set[int] = field(default_factory=set)  # of these, where they were not turned before
     weights: set[int] = field(default_factory=set)  # tensors that hold those of a softmax over terms
     sums: int = 0  # numbers that are added up over terms
     degree: int = 0  # the greatest that was met
@@ -190,8 +191,11 @@ class Uniform:
         odd = name in POWERS and not (
             len(given) == 1 and all(float(x).is_integer() for x in powers if type(x) in (int, float))
         )
-        if touched and name == "_to_copy" and self.steps[0].tensors[gives[0]].dtype not in WIDE:
+        plain = (moving and name not in MOVED | RESHAPED) or any(self.kind(n) == LINEAR for n in given)
+        if {*given} & self.plain and name == "_to_copy" and self.steps[0].tensors[gives[0]].dtype not in WIDE:
             raise Fails("data that hold positions are rounded")
+        if any(self.kind(n) == DATA for n in gives) and (plain or {*values} & self.plain):
+            self.plain |= {*gives}
         if touched and (odd or name not in SMOOTH | WEIGHED | ATTENTION | BLIND):
             raise Fails(f"aten.{name}: of data that hold positions, whose signs it may know")
         if any(self.kind(n) == DATA for n in gives) and (met or {*values} & self.touched):

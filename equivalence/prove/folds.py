@@ -335,9 +335,9 @@ class Rule:
     def _small(self) -> None:
         """Constants below some size stand for minus infinity, and positions may come back from there."""
         positions = [n for n in self.given if self.found.kind(n) in (LINEAR, TURNED)]
-        sizes = [step.tensors[n].abs().max() for step in self.found.steps for n in positions if step.tensors[n].numel()]
-        numbers = [abs(x) for operation in self.operations for x in operation.given if type(x) is int]
-        if max([*map(float, sizes), *(numbers if self.moving else [])], default=0.0) >= LARGE:
+        tensors = [step.tensors[n] for step in self.found.steps for n in positions if step.tensors[n].numel()]
+        numbers = [abs(x) for operation in self.operations for x in operation.given if type(x) is int and self.moving]
+        if max([float(t.abs().max()) for t in tensors] + [float(n) for n in numbers], default=0.0) >= LARGE:
             raise self.fails("a position so large that it may stand for a mask")
 
     def _linear(self, kinds: set[str]) -> str:

@@ -641,7 +641,7 @@ BUGS = [
     net("state in half precision"),
     net("state in single precision", finding="precision"),
     net("residual a frame late"),
-    net("wrong after 50 frames", by_length(60), "long"),
+    net("wrong after 50 frames", by_length(60), "values", "long"),
     net("wrong after 1000 frames", by_length(1010), "long"),
     net("counter of 8 bits", by_length(300), "long"),
     net("rows share the state of the first", by_values, "values", "batch"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from coequal.equivalence.checks import CHECKS, Finer, Skip, cause, run_once
+from coequal.equivalence.checks import CHECKS, Finer, Skip, cause
 from coequal.equivalence.checks.base import CHUNKS
 from coequal.equivalence.checks.replay import examples_to_replay
 from coequal.equivalence.checks.rounded import looked_at
@@ -85,7 +85,7 @@ class Attempts:
             for far in (replace(e, length=self.session.legal(length)) for e in examples if e.length == longest):
                 if budget.spent:
                     break
-                outcome = run_once(self.session, name, far, self.noted)
+                outcome = looked_at(self.session, name, far, self.noted)
                 if isinstance(outcome, Mismatch):
                     check = replace(attempt.check, outcome="problem", detail=str(outcome))
                     self.made[self.made.index(attempt)] = replace(attempt, check=check, example=far, mismatch=outcome)

@@ -8,7 +8,6 @@ that are all finite. `Defined` compares, by what was seen.
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from coequal.equivalence.compare.difference import Mismatch, distances, kind_difference
-from coequal.equivalence.compare.floats import Floats
+from coequal.equivalence.compare.floats import Floats, RoundingLimit
 from coequal.equivalence.run.session import Session
 from coequal.proofs.eager import EagerMode, unusual
 from coequal.proofs.field.semantics.table import ASKING
@@ -130,18 +129,12 @@ class Defined(Floats):
         return DefinedLimit(self, session.computing(Floats(self.coarsest, within=self.within)), x, output)
 
 
-class DefinedLimit:
+class DefinedLimit(RoundingLimit):
     """Of one clip run."""
 
-    largest = 0.0
-
     def __init__(self, numbers: Defined, session: Session[Floats], x: Tree, output: Tensor | None) -> None:
-        self.numbers, self.session, self.x, self.output = numbers, session, x, output
-
-    @functools.cached_property
-    def rounding(self) -> float:
-        """The greatest difference that is rounding."""
-        return 0.0 if self.output is None else self.session.numbers.bound(self.session, self.x, self.output)
+        super().__init__(session.numbers, session, x, output)
+        self.numbers = numbers
 
     def difference(self, got: Tensor, want: Tensor, frame: int) -> Mismatch | None:
         """The first element that one of the two alone has no number for, or that is another number."""
@@ -165,5 +158,5 @@ class DefinedLimit:
         off = distances(got, want)
         beyond = (off <= 0).logical_not()
         if bool(beyond.any()):
-            beyond = (off <= self.rounding).logical_not()
+            beyond = (off <= self.full).logical_not()
         return beyond & want.isfinite() if watch.overflows else nowhere | beyond

@@ -24,10 +24,15 @@ def watched_size(value: int, uses: Uses, growth: int) -> torch.SymInt:
     return torch.SymInt(Size(Counter(value, uses, growth)))
 
 
+def is_watched(thing: Any) -> bool:
+    """Whether this is such a number."""
+    return isinstance(thing, torch.SymInt) and isinstance(thing.node, Size)
+
+
 def plain(thing: Any) -> Any:
     """The same arguments with the numbers themselves, as torch may see them."""
-    if isinstance(thing, torch.SymInt):
-        return thing.node.value if isinstance(thing.node, Size) else thing
+    if is_watched(thing):
+        return thing.node.value
     if type(thing) in (tuple, list, torch.Size):
         return type(thing)(map(plain, thing))
     if type(thing) is dict:
@@ -145,32 +150,23 @@ class Size(_Node):
         return self
 
 
-def _other(other: Any) -> Any:
-    return other.counter if isinstance(other, Size) else other.value
-
-
 def _method(name: str) -> Callable[[Any, Any], Any]:
+    """Of numbers of which one at least is watched."""
+    reflected = REFLECTED.get(name, f"r{name}")
+
     def method(self: Any, other: Any) -> Any:
-        one = self.counter if isinstance(self, Size) else self.value
-        found = getattr(one, f"__{name}__")(_other(other)) if isinstance(self, Size) else NotImplemented
-        if not isinstance(self, Size):
-            found = getattr(_other(other), f"__{_REFLECTED.get(name, 'r' + name)}__")(one)
+        if isinstance(self, Size):
+            found = getattr(self.counter, f"__{name}__")(other.counter if isinstance(other, Size) else other.value)
+        else:
+            found = getattr(other.counter, f"__{reflected}__")(self.value)
         return Size(found) if type(found) is Counter else Plain(found)
 
     return method
 
 
-_REFLECTED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
-_NAMES = {
-    "add": "add",
-    "sub": "sub",
-    "mul": "mul",
-    "mod": "mod",
-    "python_mod": "mod",
-    "int_floordiv": "floordiv",
-    "floordiv": "floordiv",
-}
-_NAMES |= {name: name for name in _REFLECTED}
-for _name, _python in _NAMES.items():
-    setattr(Size, _name, _method(_python))
-    setattr(Plain, _name, _method(_python))
+REFLECTED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
+METHODS = {"add": "add", "sub": "sub", "mul": "mul", "mod": "mod", "python_mod": "mod", "int_floordiv": "floordiv",
+           "floordiv": "floordiv", **{name: name for name in REFLECTED}}  # fmt: skip
+for _name, _python in METHODS.items():
+    for _node in (Size, Plain):
+        setattr(_node, _name, _method(_python))

@@ -89,6 +89,11 @@ class Cell:
     content: Any
     put: Put  # None: it cannot be replaced
 
+    def copied(self) -> Cell:
+        """The place as it is now: what is kept may be overwritten."""
+        content = self.content
+        return Cell(self.path, content.detach().clone() if isinstance(content, Tensor) else content, None)
+
 
 def _is_implicit(name: str) -> bool:
     return name == "forward" or (name.startswith("__") and name.endswith("__") and name not in (*APART, *MAKING))
@@ -118,6 +123,11 @@ class Memory:
     globals: set[str] = field(default_factory=set)
     counts_types: bool = False  # its code asks for types: a watched number would be seen
     names: frozenset[str] = frozenset(ENTRANCES)  # that its code reads: methods of other names are not called
+
+    @property
+    def places(self) -> list[Cell]:
+        """All cells, those on libraries among them."""
+        return [*self.cells, *self.libraries]
 
 
 def memory_of(

@@ -167,7 +167,7 @@ class _Run:
             if path not in self.found.counts and (path, value) not in seen:
                 raise Fails(f"{path} goes on changing, which was not seen where it was watched")
         other, _ = self._looks(1)
-        self._constants(early[-1], late[-1], _cells(_memory(other, self.session)))
+        self._constants(early[-1], late[-1], _memory(other, self.session).places)
         if self.found.growing:
             sizes = tuple(self.session.plan.smallest(CHUNKS)) if self.condition.chunks else ()
             Steps(
@@ -197,7 +197,7 @@ class _Run:
             self._feed(player, frames)
             if seed == 0:
                 memory = _memory(player, self.session, memory)
-                looks.append([_copied(cell) for cell in _cells(memory)])
+                looks.append([cell.copied() for cell in memory.places])
         return player, looks
 
     def _pieces(self) -> list[int]:
@@ -250,7 +250,7 @@ class _Run:
         first, *more = self._cut([self.found.start, *pieces], 2)
         player = self._player()
         self._feed(player, first)
-        for cell in _cells(_memory(player, self.session)):
+        for cell in _memory(player, self.session).places:
             if (growth := self.found.counts.get(cell.path)) is not None and cell.put is not None:
                 cell.put(counter_of(cell.content, uses, growth))
         try:
@@ -268,15 +268,6 @@ class _Run:
 
 def _memory(player: Player, session: Session[Any], before: Memory | None = None) -> Memory:
     return memory_of(player.stream, session.subject.memory, graphs=True, before=before)
-
-
-def _cells(memory: Memory) -> list[Cell]:
-    return [*memory.cells, *memory.libraries]
-
-
-def _copied(cell: Cell) -> Cell:
-    content = cell.content
-    return Cell(cell.path, content.detach().clone() if isinstance(content, Tensor) else content, None)
 
 
 def _numbers(cells: list[Cell]) -> Iterator[tuple[str, Any]]:

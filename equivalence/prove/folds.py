@@ -16,139 +16,37 @@ import torch
 
 from coequal.equivalence.prove.premises import Fails
 from coequal.equivalence.prove.tracing import Operation, Ref, Step
+from coequal.proofs.field.arithmetic import LOW
+from coequal.proofs.field.numbers.known import DOUBLE
 from coequal.proofs.theorems.growth import settled
 
 Tensor = torch.Tensor
 CONSTANT, SETTLED, LINEAR, TURNED, DATA = "constant", "settled", "linear", "turned", "data"
-VISIBLE = 2.0**-42  # relative: constants that agree in 48 bits count as one
+VISIBLE = 64 * DOUBLE  # relative: constants that are nearer than DOUBLE count as one
 WIDE = (torch.int64, torch.float64, torch.float32)  # formats of positions that are what they stand for
-LARGE = 1000.0
+LARGE = -LOW / 10  # constants below LOW may be read as masks
 END = 2**63 - 1  # of a slice that has none
 
-RESHAPED = {"view", "_unsafe_view", "reshape", "_reshape_alias", "unflatten", "flatten"}
-MOVED = {
-    *(
-        "alias",
-        "detach",
-        "clone",
-        "_to_copy",
-        "contiguous",
-        "lift_fresh",
-        "transpose",
-        "t",
-        "permute",
-        "unsqueeze",
-        "squeeze",
-    ),
-    *("expand", "movedim", "select", "slice", "cat", "stack", "split", "split_with_sizes", "chunk", "unbind", "_conj"),
-}
-ELEMENTWISE = {
-    *(
-        "add",
-        "sub",
-        "rsub",
-        "mul",
-        "div",
-        "neg",
-        "pow",
-        "square",
-        "sqrt",
-        "rsqrt",
-        "reciprocal",
-        "exp",
-        "exp2",
-        "expm1",
-        "log",
-    ),
-    *(
-        "log2",
-        "log1p",
-        "relu",
-        "silu",
-        "gelu",
-        "sigmoid",
-        "tanh",
-        "elu",
-        "celu",
-        "leaky_relu",
-        "softplus",
-        "hardtanh",
-        "mish",
-    ),
-    *("hardsigmoid", "hardswish", "abs", "sin", "cos", "erf", "where", "masked_fill", "maximum", "minimum", "clamp", "lerp"),
-    *("clamp_min", "clamp_max", "addcmul", "addcdiv", "log_sigmoid_forward"),
-}
+# aten's names; what torch makes of others by itself is not listed
+RESHAPED = {"view", "_unsafe_view", "_reshape_alias"}
+MOVED = {*RESHAPED, "alias", "detach", "clone", "_to_copy", "lift_fresh", "transpose", "t", "permute", "unsqueeze",
+         "squeeze", "expand", "select", "slice", "cat", "stack", "split", "split_with_sizes", "unbind", "_conj"}  # fmt: skip
+LINEAR_IN_EACH = {"add", "sub", "rsub", "neg", "where", "masked_fill"}
+PRODUCTS = {"mul", "div", "addcmul", "addcdiv", "lerp"}
+POWERS = {"pow", "square"}
+GATED = {"silu", "gelu", "mish", "hardswish"}  # a number times a function of it
+FUNCTIONS = {"sqrt", "rsqrt", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log1p", "relu", "sigmoid", "tanh", "elu",
+             "celu", "leaky_relu", "softplus", "hardtanh", "abs", "sin", "cos", "erf", "clamp", "clamp_min", "clamp_max",
+             "maximum", "minimum", "log_sigmoid_forward"}  # fmt: skip
+FREE = FUNCTIONS | {"amax", "amin", "logsumexp"}  # whose values say nothing of the degree of their arguments
+ELEMENTWISE = LINEAR_IN_EACH | PRODUCTS | POWERS | GATED | FUNCTIONS | {"hardsigmoid"}
 LIKE = {"zeros_like", "ones_like", "full_like", "empty_like"}
-FREE = {  # functions of a number that say nothing of its degree
-    *(
-        "sqrt",
-        "rsqrt",
-        "reciprocal",
-        "exp",
-        "exp2",
-        "expm1",
-        "log",
-        "log2",
-        "log1p",
-        "relu",
-        "sigmoid",
-        "tanh",
-        "elu",
-        "abs",
-    ),
-    *(
-        "celu",
-        "leaky_relu",
-        "softplus",
-        "hardtanh",
-        "sin",
-        "cos",
-        "erf",
-        "clamp",
-        "clamp_min",
-        "clamp_max",
-        "maximum",
-        "minimum",
-    ),
-    *("amax", "amin", "log_sigmoid_forward", "logsumexp"),
-}
+SUMS = LINEAR_IN_EACH | {"sum", "mean"}
 SMOOTH = {"exp", "exp2", "expm1", "sigmoid", "tanh", "sin", "cos", "erf", "silu", "gelu", "logsumexp"}
-BLIND = {  # what does not look at signs
-    *RESHAPED,
-    *MOVED,
-    *(
-        "add",
-        "sub",
-        "rsub",
-        "mul",
-        "div",
-        "neg",
-        "sum",
-        "mean",
-        "mm",
-        "bmm",
-        "addmm",
-        "baddbmm",
-        "where",
-        "masked_fill",
-        "pow",
-    ),
-    *("square", "addcmul", "convolution", "prod", "cumprod"),
-}
-SUMS = {"add", "sub", "rsub", "where", "masked_fill", "sum", "mean", "neg"}
-POWERS = {"pow", "square", "float_power"}
-GATED = {"silu", "gelu", "mish", "hardswish"}
-PRODUCTS = {"mul", "div", "addcmul", "addcdiv", "lerp", "convolution"}
-LOGICAL = {
-    "logical_and",
-    "logical_or",
-    "logical_not",
-    "logical_xor",
-    "bitwise_and",
-    "bitwise_or",
-    "bitwise_not",
-    "bitwise_xor",
-}
+BLIND = {*MOVED, *SUMS, *POWERS, "mul", "div", "addcmul", "mm", "bmm", "addmm", "baddbmm", "convolution", "prod",
+         "cumprod"}  # fmt: skip  # what does not look at signs
+LOGICAL = {"logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not",
+           "bitwise_xor"}  # fmt: skip
 COMPARED = {"lt", "le", "gt", "ge", "eq", "ne"}
 SUMMED = {"sum", "mean", "amax", "amin", "logsumexp"}
 WEIGHED = {"_softmax", "_log_softmax", "_safe_softmax"}
@@ -161,7 +59,7 @@ ATTENTION = {
     "_fused_sdp_choice",
 }
 NORMED = {"native_layer_norm", "_fused_rms_norm", "rms_norm"}
-MADE = {"arange", "full", "zeros", "ones", "empty", "scalar_tensor", "new_zeros", "new_ones", "new_full", "new_empty"}
+MAKING = {"arange", "full", "zeros", "ones", "empty", "scalar_tensor", "new_zeros", "new_ones", "new_full", "new_empty"}
 
 
 @dataclass
@@ -182,29 +80,29 @@ class Uniform:
         """So many lengths tell all: sums fill their space, and polynomials in positions that vanish are zero."""
         return self.sums + 2 * max(self.degree, *self.degrees.values(), 0)  # a turned number is two: it and its inverse
 
-    def touch(self, name: str, operation: Operation, given: list[int], *, moving: bool) -> None:
+    def meets(self, name: str, given: list[int], *, moving: bool) -> set[str]:
+        """Kinds of positions that come into what the operation gives; `moving`: a number that it is given grows."""
+        numbers = {LINEAR} if moving and name not in MOVED else set[str]()
+        return numbers | {self.kind(n) for n in given} & {LINEAR, TURNED}
+
+    def touch(self, name: str, operation: Operation, given: list[int], met: set[str]) -> None:
         """Data that hold positions: what a smooth function makes of them is another number, others may know their signs."""
-        met = (moving and name not in MOVED | RESHAPED) or any(self.kind(n) in (LINEAR, TURNED) for n in given)
-        values = given[2:3] if name in ATTENTION else [] if name in SMOOTH | WEIGHED else given
-        touched, gives = bool({*given} & self.touched), operation.gives
-        powers = [x for x in operation.given if not isinstance(x, Ref)]
-        odd = name in POWERS and not (
-            len(given) == 1 and all(float(x).is_integer() for x in powers if type(x) in (int, float))
-        )
-        plain = (moving and name not in MOVED | RESHAPED) or any(self.kind(n) == LINEAR for n in given)
-        if {*given} & self.plain and name == "_to_copy" and self.steps[0].tensors[gives[0]].dtype not in WIDE:
+        inputs, gives = {*given}, operation.gives
+        numbers = [x for x in operation.given if type(x) in (int, float)]
+        odd = name in POWERS and not (len(given) == 1 and all(float(x).is_integer() for x in numbers))
+        if inputs & self.plain and name == "_to_copy" and self.steps[0].tensors[gives[0]].dtype not in WIDE:
             raise Fails("data that hold positions are rounded")
-        if any(self.kind(n) == DATA for n in gives) and (plain or {*values} & self.plain):
-            self.plain |= {*gives}
-        if touched and (odd or name not in SMOOTH | WEIGHED | ATTENTION | BLIND):
+        if inputs & self.touched and (odd or name not in SMOOTH | WEIGHED | ATTENTION | BLIND):
             raise Fails(f"aten.{name}: of data that hold positions, whose signs it may know")
-        if any(self.kind(n) == DATA for n in gives) and (met or {*values} & self.touched):
-            self.touched |= {*gives}
+        if any(self.kind(n) == DATA for n in gives):
+            values = {*given[2:3]} if name in ATTENTION else set[int]() if name in SMOOTH | WEIGHED else inputs
+            self.touched |= {*gives} if met or values & self.touched else set()
+            self.plain |= {*gives} if LINEAR in met or values & self.plain else set()
 
     def weigh(self, name: str, given: list[int], gives: tuple[int, ...]) -> None:
         """Weights of a softmax over terms, and what is moved of them."""
         weighs = name in WEIGHED and self.axis(gives[0]) is not None
-        if weighs or (name in MOVED | RESHAPED and given and {*given} <= self.weights):
+        if weighs or (name in MOVED and given and {*given} <= self.weights):
             self.weights |= {*gives}
 
     def counts(self, name: str, given: list[int], gives: tuple[int, ...]) -> bool:
@@ -281,7 +179,7 @@ class Rule:
         return kind
 
     def _kind(self) -> str:
-        if self.name in MADE:
+        if self.name in MAKING:
             return self.made()
         if self.name in COMPARED:
             return self.compared()
@@ -307,7 +205,7 @@ class Rule:
 
     def _held(self) -> str:
         kinds = self.kinds
-        if self.moving and self.name not in MOVED | RESHAPED | {"expand"}:
+        if self.moving and self.name not in MOVED:
             if self.name not in ("add", "sub", "rsub", "mul") or self._numbers_moving() != 1:
                 raise self.fails("a size or position is used as a number")
             kinds = kinds | {LINEAR}
@@ -318,7 +216,7 @@ class Rule:
         if TURNED in kinds and self.name not in LIKE:
             return self._turned()
         if SETTLED in kinds and self.name not in LIKE:
-            if self.name in MOVED | RESHAPED | ELEMENTWISE | LOGICAL:
+            if self.name in MOVED | ELEMENTWISE | LOGICAL:
                 return SETTLED
             raise self.fails("of a mask")
         return CONSTANT
@@ -342,7 +240,7 @@ class Rule:
 
     def _linear(self, kinds: set[str]) -> str:
         """A number that grows evenly: shifted and scaled it does so still; turned it is an angle's, or a power."""
-        if self.name in MOVED | RESHAPED or self.name in ("neg",):
+        if self.name in MOVED or self.name == "neg":
             if TURNED in kinds:
                 raise self.fails("positions and what was computed from them side by side")
             return LINEAR
@@ -364,7 +262,7 @@ class Rule:
         return sum(self.found.kind(n) == LINEAR for n in self.given) + self._numbers_moving()
 
     def _turned(self) -> str:
-        if self.name in MOVED | RESHAPED or self.name in ("neg", "add", "sub", "rsub"):
+        if self.name in MOVED or self.name in ("neg", "add", "sub", "rsub"):
             return TURNED
         if self.name == "mul" and sum(self.found.kind(n) == TURNED for n in self.given) == 1:
             return TURNED
@@ -430,10 +328,7 @@ class Rule:
 
     def _numbers(self) -> list[list[Any]]:
         """What each of the three was given besides tensors, without names."""
-        found = []
-        for operation in self.operations:
-            found.append([x for x in operation.given if not isinstance(x, (Ref, str)) and type(x) is not tuple])
-        return found
+        return [[x for x in o.given if not isinstance(x, (Ref, str, tuple))] for o in self.operations]
 
     def _axis(self, numbers: list[list[Any]], place: int, tensor: int) -> int:
         axis = numbers[0][place] if len(numbers[0]) > place and type(numbers[0][place]) is int else 0
@@ -533,23 +428,19 @@ class Rule:
         if type(thing) is int:
             return torch.tensor(thing)
         if isinstance(thing, Ref) and thing.number in step.values:
-            value = step.values[thing.number]
-            return value.long()
+            return step.values[thing.number].long()
         raise self.fails("it compares numbers that are not whole")
 
 
-def degree_of(found: Uniform, name: str, operation: Operation, given: list[int], *, moving: bool) -> int:
+def degree_of(found: Uniform, name: str, operation: Operation, given: list[int], met: set[str]) -> int:
     """Of positions in data, and of numbers of terms: how many factors of them a number of the result has at most. Functions
     give numbers of their own, which have none: there it is their arguments that count.
     """
-    own, kinds = [found.degrees.get(n, 0) for n in given], [found.kind(n) for n in given]
-    moving = moving and name not in MOVED | RESHAPED
-    met = int(DATA in kinds and (moving or bool({LINEAR, TURNED} & {*kinds}))) + 2 * found.counts(
-        name, given, operation.gives
-    )
-    degree, normed = sum(own) + met, name in NORMED or name.startswith(("native_", "_native_"))
-    if not degree or name in MOVED | RESHAPED | SUMS:
-        return max(own, default=0) + met
+    own, with_data = [found.degrees.get(n, 0) for n in given], any(found.kind(n) == DATA for n in given)
+    new = int(with_data and bool(met)) + 2 * found.counts(name, given, operation.gives)
+    degree, normed = sum(own) + new, name in NORMED or name.startswith(("native_", "_native_"))
+    if not degree or name in MOVED | SUMS:
+        return max(own, default=0) + new
     found.meet(2 * degree if normed or name in POWERS else degree)
     of_values = found.degrees.get(given[2], 0) if name in ATTENTION else 0
     powers = [math.ceil(abs(x)) for x in operation.given if type(x) in (int, float) and math.isfinite(x)]
@@ -558,7 +449,7 @@ def degree_of(found: Uniform, name: str, operation: Operation, given: list[int],
         (name in ("prod", "cumprod"), degree * max(found.steps[0].shapes[given[0]], default=1)),
         (name in POWERS, degree * max([2, *powers])),
         (normed or name in GATED, max(own)),
-        (name in MULTIPLIED or name in PRODUCTS, degree),
+        (name in MULTIPLIED or name in PRODUCTS or name == "convolution", degree),
         (name.startswith(("var", "std", "linalg_vector_norm")), 2 * degree),
     )
     for applies, degree_then in rules:
@@ -595,5 +486,6 @@ def _stays(rows: Tensor, axis: int) -> bool:
 
 
 def part_of(tensor: Tensor, axis: int | None, size: int, end: int) -> Tensor:
+    """So many of the oldest terms (`end` 0) or of the newest, in double precision; all of a tensor without such an axis."""
     tensor = tensor.detach().to(torch.complex128 if tensor.is_complex() else torch.float64)
     return tensor if axis is None else tensor.narrow(axis, tensor.shape[axis] - size if end else 0, size)

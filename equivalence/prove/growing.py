@@ -16,11 +16,11 @@ from typing import Any
 import torch
 
 from coequal.equivalence.compare.field import FieldSession
-from coequal.equivalence.memory.sizes import Size, watched_size
-from coequal.equivalence.memory.walk import Cell, Unobservable, memory_of
+from coequal.equivalence.memory.sizes import is_watched, watched_size
+from coequal.equivalence.memory.walk import Cell, Memory, Unobservable, memory_of
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.premises import Fails, Induction, Premises, passed
-from coequal.equivalence.prove.tracing import Recorder, Step
+from coequal.equivalence.prove.tracing import COUNT, FRAME, MEMORY, Recorder, Source, Step
 from coequal.equivalence.prove.uniform import Uniform, uniform
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player, StreamRaised
@@ -39,7 +39,6 @@ FOLD = (
     "the clip function treats all lengths alike: its frame t depends on frames 1 to t, for every t in the same way, through"
     " sums over them"
 )
-LIST, WINDOWED, HELD, COUNT = "list", "window", "held", "count"
 
 
 @dataclass
@@ -49,9 +48,7 @@ class Growth:
     start: int = 0
     need: int = 0
     lists: list[str] = field(default_factory=list)
-    windows: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    globals: list[str] = field(default_factory=list)
     fails: str = ""  # why nothing is said of every length
 
 
@@ -123,7 +120,6 @@ class Steps:
     views: bool = False
     sizes: tuple[int, ...] = ()  # of what is fed at once; none: one to three units
     again: bool = False  # it was looked at before, under other conditions
-    globals: set[str] = field(default_factory=set)
 
     def growth(self) -> Growth:
         """All premises but (E)."""
@@ -144,8 +140,7 @@ class Steps:
             needs.append(program.need * unit // size)  # each frame of a chunk has sums of its own
         if not self.again:
             self._ordered(places)
-        lists, windows = sorted(places.lists), sorted(places.windows)
-        return Growth(self.start, max(needs), lists, windows, dict(places.counts), sorted(self.globals))
+        return Growth(self.start, max(needs), sorted(places.lists), places.counts)
 
     # -- streams that have run -----------------------------------------------------------------------------------------
 
@@ -176,10 +171,12 @@ class Steps:
         with self.around():
             player.feed(frames, chunks or self.session.plan_chunks(frames))
 
-    def _cells(self, player: Player) -> list[Cell]:
-        memory = memory_of(player.stream, self.session.subject.memory, graphs=True)
-        self.globals |= set(memory.globals)
-        return [*memory.cells, *memory.libraries]
+    def _memory(self, player: Player) -> Memory:
+        return memory_of(player.stream, self.session.subject.memory, graphs=True)
+
+    def _kept(self, player: Player) -> list[Cell]:
+        """All places as they are now."""
+        return [cell.copied() for cell in self._memory(player).places]
 
     # -- what is remembered --------------------------------------------------------------------------------------------
 
@@ -187,10 +184,10 @@ class Steps:
         looks = []
         for seed in SEEDS[:2]:
             player, frames = self._fed(seed, self.session.plan.unit)
-            look = [_copied(self._cells(player))]
+            look = [self._kept(player)]
             for _ in range(STEPS):
                 self._feed(player, next(frames))
-                look.append(_copied(self._cells(player)))
+                look.append(self._kept(player))
             looks.append(look)
         return Places.of(looks)
 
@@ -206,13 +203,12 @@ class Steps:
             steps.append(step)
         return steps
 
-    def _named(self, player: Player, places: Places, x: Tree) -> dict[str, Tensor]:
+    def _named(self, player: Player, places: Places, x: Tree) -> dict[Source, Tensor]:
         """Frames, and the tensors of the memory that are no weights."""
-        named = {f"frame {name}": leaf for name, leaf in leaves_of(x).items()}
-        for cell in self._cells(player):
+        named = {Source(FRAME, name): leaf for name, leaf in leaves_of(x).items()}
+        for cell in self._memory(player).places:
             if isinstance(cell.content, Tensor) and cell.path in places.moving:
-                kind = COUNT if cell.path in places.counts else "memory"
-                named[f"{kind} {cell.path}"] = cell.content
+                named[Source(COUNT if cell.path in places.counts else MEMORY, cell.path)] = cell.content
         return named
 
     def _watch(self, places: Places, program: Uniform, size: int) -> None:
@@ -220,7 +216,10 @@ class Steps:
         player, frames = self._fed(SEEDS[0], size)
         recorder, uses = Recorder(), Uses()
         first, second = program.steps[:2]
-        counts = {c.path: c for c in self._cells(player) if c.path in places.counts and type(c.content) is int}
+        memory = self._memory(player)
+        if memory.counts_types:
+            raise Fails("the stream asks for the types of objects: sizes cannot be watched")
+        counts = {c.path: c for c in memory.cells if c.path in places.counts and type(c.content) is int}
         for path, cell in counts.items():
             if cell.put is None:
                 raise Fails(f"{path} counts frames, and cannot be watched")
@@ -233,8 +232,6 @@ class Steps:
                 raise Fails("with its sizes watched the stream does something else") from None
             return {i: n - m for i, (m, n) in enumerate(zip(a, b, strict=False)) if m != n}
 
-        if memory_of(player.stream, self.session.subject.memory, graphs=True).counts_types:
-            raise Fails("the stream asks for the types of objects: sizes cannot be watched")
         x = next(frames)
         try:
             with recorder.step(self._named(player, places, x), growing, uses) as step:
@@ -248,8 +245,8 @@ class Steps:
         passed(uses)
         if step.calls != first.calls:
             raise Fails("with its sizes watched the stream does something else")
-        for cell in self._cells(player):
-            if cell.path in counts and not (isinstance(cell.content, torch.SymInt) and isinstance(cell.content.node, Size)):
+        for cell in self._memory(player).cells:
+            if cell.path in counts and not is_watched(cell.content):
                 raise Fails(f"{cell.path} counts frames, and a watched number does not stay there")
 
     # -- what depends on what ------------------------------------------------------------------------------------------
@@ -273,26 +270,32 @@ class Steps:
     def _step_from(self, path: str | None) -> dict[str, Any]:
         player, frames = self._fed(SEEDS[0], self.session.plan.unit)
         if path is not None:
-            _overwrite(self._cells(player), path)
+            self._overwrite(player, path)
         self._feed(player, next(frames))
-        return {cell.path: cell.content for cell in _copied(self._cells(player))}
+        return {cell.path: cell.content for cell in self._kept(player)}
 
     def _forgets(self, path: str) -> None:
         """Whatever a window held is gone after some frames, if all else is as it was."""
         (one, frames), (other, _) = (self._fed(SEEDS[0], self.session.plan.unit) for _ in range(2))
-        _overwrite(self._cells(other), path)
+        self._overwrite(other, path)
         for _ in range(WINDOW // self.session.plan.unit):
             x = next(frames)
             self._feed(one, x)
             self._feed(other, x)
-            kept = {cell.path: cell.content for cell in self._cells(one)}
-            cells = self._cells(other)
+            kept = {cell.path: cell.content for cell in self._memory(one).places}
+            cells = self._memory(other).places
             if all(_alike(kept[cell.path], cell.content) for cell in cells if cell.path == path):
                 return
             for cell in cells:
                 if cell.path != path and isinstance(cell.content, Tensor) and cell.content.is_floating_point():
                     _write(cell.content, kept[cell.path])
         raise Fails(f"{path} depends on all frames, and does not grow: it is no window of the last ones")
+
+    def _overwrite(self, player: Player, path: str) -> None:
+        """Other numbers in one place."""
+        for cell in self._memory(player).places:
+            if cell.path == path:
+                _write(cell.content, torch.randn(cell.content.shape, generator=torch.Generator().manual_seed(5)))
 
 
 @dataclass
@@ -378,19 +381,9 @@ class Places:
         return not _alike(a, b)
 
 
-def _overwrite(cells: list[Cell], path: str) -> None:
-    for cell in cells:
-        if cell.path == path:
-            _write(cell.content, torch.randn(cell.content.shape, generator=torch.Generator().manual_seed(5)))
-
-
 def _write(tensor: Tensor, values: Tensor) -> None:
     with torch.no_grad(), torch.inference_mode(tensor.is_inference()):
         tensor.copy_(values)
-
-
-def _copied(cells: list[Cell]) -> list[Cell]:
-    return [Cell(c.path, c.content.detach().clone() if isinstance(c.content, Tensor) else c.content, None) for c in cells]
 
 
 def _alike(a: Any, b: Any) -> bool:

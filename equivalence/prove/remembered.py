@@ -73,8 +73,7 @@ class Remembered:
 def remember(exact: FieldSession, memory: Memory) -> Remembered:
     """Copied, since what is kept may be overwritten."""
     copied = [
-        Cell(c.path, kept(exact, c.content) if isinstance(c.content, Tensor) else c.content, None)
-        for c in (*memory.cells, *memory.libraries)
+        Cell(c.path, kept(exact, c.content) if isinstance(c.content, Tensor) else c.content, None) for c in memory.places
     ]
     return Remembered(copied, _groups(exact, memory.cells), {name: stamp(exact, p) for name, p in memory.parameters.items()})
 

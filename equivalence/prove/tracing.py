@@ -34,8 +34,16 @@ HARMLESS = {  # questions whose answer is the same whatever the size of an axis 
     *(getattr(Tensor, name).__get__ for name in ("requires_grad", "grad_fn", "is_leaf", "is_nested", "itemsize", "grad")),
 }
 
+FRAME, MEMORY, COUNT, MADE, OUTSIDE = "frame", "memory", "count", "made", "outside"
 
-MADE = "made "
+
+@dataclass(frozen=True)
+class Source:
+    """What a tensor is that was there before: of the frames, of the memory, a count in it, made of numbers, or a weight."""
+
+    kind: str
+    name: str
+    written: bool = False  # since it was first seen
 
 
 @dataclass(frozen=True)
@@ -63,7 +71,7 @@ class Step:
     tensors: list[Tensor] = field(default_factory=list)  # by number, alive
     shapes: list[tuple[int, ...]] = field(default_factory=list)  # of tensors, by number
     values: dict[int, Tensor] = field(default_factory=dict)  # of whole numbers and flags, as they were
-    sources: dict[int, str] = field(default_factory=dict)
+    sources: dict[int, Source] = field(default_factory=dict)
     calls: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)  # the shapes that each call of Python gave
     strange: list[str] = field(default_factory=list)  # what was asked of a growing size
 
@@ -76,9 +84,12 @@ class Recorder:
 
     @contextlib.contextmanager
     def step(
-        self, named: dict[str, Tensor], growing: Callable[[int, int], dict[int, int]] | None = None, uses: Uses | None = None
+        self,
+        named: dict[Source, Tensor],
+        growing: Callable[[int, int], dict[int, int]] | None = None,
+        uses: Uses | None = None,
     ) -> Iterator[Step]:
-        """Record what happens inside. `named`: frames and memory, by name.
+        """Record what happens inside. `named`: frames and memory.
 
         `growing`, `uses`: the sizes of these axes are watched, given the number of a call and the place of its result.
         """
@@ -90,12 +101,12 @@ class Recorder:
 
 
 class _Operations(TorchDispatchMode):
-    def __init__(self, step: Step, outside: dict[int, tuple[Tensor, int, str]], named: dict[str, Tensor]) -> None:
+    def __init__(self, step: Step, outside: dict[int, tuple[Tensor, int, str]], named: dict[Source, Tensor]) -> None:
         super().__init__()
         self.found, self.outside = step, outside
         self.numbers: dict[int, int] = {}
-        for name, tensor in named.items():
-            self.found.sources[self._new(tensor)] = name
+        for source, tensor in named.items():
+            self.found.sources[self._new(tensor)] = source
 
     @classmethod
     def ignore_compile_internals(cls) -> bool:
@@ -115,16 +126,16 @@ class _Operations(TorchDispatchMode):
         number = self.numbers.get(id(tensor))
         if number is not None:
             return number
-        _, version, name = self.outside.setdefault(id(tensor), (tensor, _version(tensor), f"outside {len(self.outside)}"))
+        _, version, name = self.outside.setdefault(id(tensor), (tensor, _version(tensor), str(len(self.outside))))
         number = self._new(tensor)
-        self.found.sources[number] = name if version == _version(tensor) else f"{name}, which is written to"
+        self.found.sources[number] = Source(OUTSIDE, name, version != _version(tensor))
         return number
 
     def _made(self, thing: Any) -> None:
         """A tensor that Python has just made of numbers is nobody's."""
         if isinstance(thing, Tensor) and id(thing) not in self.numbers and id(thing) not in self.outside:
-            made = sum(name.startswith(MADE) for name in self.found.sources.values())
-            self.found.sources[self._new(thing)] = f"{MADE}{made}"
+            made = sum(source.kind == MADE for source in self.found.sources.values())
+            self.found.sources[self._new(thing)] = Source(MADE, str(made))
 
     def _given(self, thing: Any) -> Any:
         if isinstance(thing, Tensor):
@@ -159,7 +170,11 @@ def _version(tensor: Tensor) -> int:
 
 class _Calls(TorchFunctionMode):
     def __init__(
-        self, step: Step, growing: Callable[[int, int], dict[int, int]] | None, uses: Uses | None, named: dict[str, Tensor]
+        self,
+        step: Step,
+        growing: Callable[[int, int], dict[int, int]] | None,
+        uses: Uses | None,
+        named: dict[Source, Tensor],
     ) -> None:
         super().__init__()
         self.found, self.growing, self.uses = step, growing, uses
@@ -213,7 +228,7 @@ class _Calls(TorchFunctionMode):
         """torch drops slices that end behind the last term, and nobody below sees them."""
         parts = list(index) if isinstance(index, tuple) else [index]
         taken = [p for p in parts if p is not None and p is not Ellipsis]
-        if Ellipsis in [p for p in parts if p is Ellipsis]:
+        if any(p is Ellipsis for p in parts):
             behind = len([p for p in parts[parts.index(Ellipsis) + 1 :] if p is not None])
             places = [*range(len(taken) - behind), *range(tensor.dim() - behind, tensor.dim())]
         else:

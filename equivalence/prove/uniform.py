@@ -27,7 +27,7 @@ from coequal.equivalence.prove.folds import (
     seen_to_move,
 )
 from coequal.equivalence.prove.premises import Fails
-from coequal.equivalence.prove.tracing import MADE, Operation, Ref, Step
+from coequal.equivalence.prove.tracing import COUNT, MADE, MEMORY, OUTSIDE, Operation, Ref, Source, Step
 
 Tensor = torch.Tensor
 ROUNDS = 4  # until what memory holds of positions is known
@@ -39,7 +39,7 @@ def uniform(runs: list[list[Step]], slope: int) -> Uniform:
     counts = {len(step.operations) for step in steps}
     if len(counts) > 1:
         raise Fails(f"the step does not do the same at every length: {_list(counts)} operations of torch")
-    held = dict[str, tuple[int, bool]]()  # what memory holds of positions: degree, and whether it was touched
+    held = dict[Source, tuple[int, bool]]()  # what memory holds of positions: degree, and whether it was touched
     for _ in range(ROUNDS):
         found = _laid_side_by_side(steps, slope, held)
         after = _handed_on(found)
@@ -54,7 +54,7 @@ def uniform(runs: list[list[Step]], slope: int) -> Uniform:
     return found
 
 
-def _laid_side_by_side(steps: list[Step], slope: int, held: dict[str, tuple[int, bool]]) -> Uniform:
+def _laid_side_by_side(steps: list[Step], slope: int, held: dict[Source, tuple[int, bool]]) -> Uniform:
     found = Uniform(steps)
     _sources(found, held)
     for operations in zip(*(step.operations for step in steps), strict=True):
@@ -62,17 +62,17 @@ def _laid_side_by_side(steps: list[Step], slope: int, held: dict[str, tuple[int,
     return found
 
 
-def _handed_on(found: Uniform) -> dict[str, tuple[int, bool]]:
+def _handed_on(found: Uniform) -> dict[Source, tuple[int, bool]]:
     """What the step leaves in each place of the memory: the next step finds the same tensors there."""
     first, second = found.steps[:2]
     numbers = {id(tensor): number for number, tensor in enumerate(first.tensors)}
     worst = max(found.degrees.values(), default=0), bool(found.touched)
     left = {}
-    for number, name in second.sources.items():
-        if name.startswith("memory "):
+    for number, source in second.sources.items():
+        if source.kind == MEMORY:
             where = numbers.get(id(second.tensors[number]))
-            left[name] = worst if where is None else (found.degrees.get(where, 0), where in found.touched)
-    return left
+            left[source] = worst if where is None else (found.degrees.get(where, 0), where in found.touched)
+    return {source: holds for source, holds in left.items() if any(holds)}
 
 
 def _no_count(found: Uniform, number: int, runs: list[list[Tensor]]) -> None:
@@ -96,23 +96,21 @@ def _list(counts: set[int]) -> str:
     return " or ".join(map(str, sorted(counts)))
 
 
-def _sources(found: Uniform, held: dict[str, tuple[int, bool]]) -> None:
+def _sources(found: Uniform, held: dict[Source, tuple[int, bool]]) -> None:
     """What was there before the step: frames and memory, and weights, which stay the same tensors."""
     first, *others = (step.sources for step in found.steps)
     if any(first != other for other in others):
-        strange = sorted({name for other in others for name in set(first.values()) ^ set(other.values())})
-        raise Fails(f"the step reads a tensor that is neither memory nor weight ({', '.join(strange[:2])})")
-    written = [name for name in first.values() if "written" in name]
+        strange = {source for other in others for source in set(first.values()) ^ set(other.values())}
+        names = ", ".join(sorted({f"{source.kind} {source.name}" for source in strange})[:2])
+        raise Fails(f"the step reads a tensor that is neither memory nor weight ({names})")
+    written = [source.name for source in first.values() if source.written]
     if written:
         raise Fails(f"the step reads a tensor that is no memory, and is written to ({written[0]})")
-    for number, name in first.items():
-        found.kinds[number] = CONSTANT if name.startswith("outside") else DATA
-        found.degrees[number], touched = held.get(name, (0, False))
+    kinds = {OUTSIDE: CONSTANT, COUNT: LINEAR}
+    for number, source in first.items():
+        found.kinds[number] = _made(found, number) if source.kind == MADE else kinds.get(source.kind, DATA)
+        found.degrees[number], touched = held.get(source, (0, False))
         found.touched |= {number} if touched else set()
-        if name.startswith("count "):
-            found.kinds[number] = LINEAR
-        elif name.startswith(MADE):
-            found.kinds[number] = _made(found, number)
 
 
 def _made(found: Uniform, number: int) -> str:
@@ -149,21 +147,19 @@ def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int) ->
             if (b - a, c - b) != (slope, slope):
                 raise Fails(f"{first.name}: an axis does not grow evenly ({a}, {b}, {c})")
     kinds = [found.kind(n) for n in given]
-    if any(axes.values()) or any(axis == 0 for axis in axes.values()) or moving or {LINEAR, TURNED, SETTLED} & set(kinds):
-        rule = Rule(
-            found, name.removesuffix("_") if name == "detach_" or first.writes else name, operations, given, axes, moving
-        )
-        kind = rule.kind()
+    grows = any(axis is not None for axis in axes.values())
+    if grows or moving or {LINEAR, TURNED, SETTLED} & set(kinds):
+        kind = Rule(found, name.removesuffix("_"), operations, given, axes, moving).kind()
     else:
         kind = DATA if DATA in kinds and name not in LIKE else CONSTANT
-    if kind in (LINEAR, TURNED):
-        for number in first.gives:
-            seen_to_move(found, number)
     for number in first.gives:
         found.kinds[number] = kind
+        if kind in (LINEAR, TURNED):
+            seen_to_move(found, number)
+    met = found.meets(name, given, moving=moving)
     found.weigh(name, given, first.gives)
-    found.touch(name, first, given, moving=moving)
-    degree = degree_of(found, name, first, given, moving=moving)
+    found.touch(name, first, given, met)
+    degree = degree_of(found, name, first, given, met)
     for number in first.gives:
         found.degrees[number] = degree if kind == DATA else 0
 

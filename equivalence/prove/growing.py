@@ -18,9 +18,8 @@ import torch
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.memory.sizes import is_watched, watched_size
 from coequal.equivalence.memory.walk import Cell, Memory, Unobservable, memory_of
-from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.premises import Fails, Induction, Premises, passed
-from coequal.equivalence.prove.tracing import COUNT, FRAME, MEMORY, Recorder, Source, Step
+from coequal.equivalence.prove.tracing import COUNT, FRAME, MEMORY, OTHER, Recorder, Source, Step, Watch
 from coequal.equivalence.prove.uniform import Uniform, uniform
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player, StreamRaised
@@ -214,8 +213,7 @@ class Steps:
     def _watch(self, places: Places, program: Uniform, size: int) -> None:
         """One step more, with sizes and counts watched where Python sees them."""
         player, frames = self._fed(SEEDS[0], size)
-        recorder, uses = Recorder(), Uses()
-        first, second = program.steps[:2]
+        watch = Watch(program.steps[0], program.steps[1])
         memory = self._memory(player)
         if memory.counts_types:
             raise Fails("the stream asks for the types of objects: sizes cannot be watched")
@@ -223,28 +221,19 @@ class Steps:
         for path, cell in counts.items():
             if cell.put is None:
                 raise Fails(f"{path} counts frames, and cannot be watched")
-            cell.put(watched_size(cell.content, uses, places.counts[path] * size // self.session.plan.unit))
-
-        def growing(call: int, place: int) -> dict[int, int]:
-            try:
-                a, b = first.calls[call][place], second.calls[call][place]
-            except IndexError:
-                raise Fails("with its sizes watched the stream does something else") from None
-            return {i: n - m for i, (m, n) in enumerate(zip(a, b, strict=False)) if m != n}
+            cell.put(watched_size(cell.content, watch.uses, places.counts[path] * size // self.session.plan.unit))
 
         x = next(frames)
         try:
-            with recorder.step(self._named(player, places, x), growing, uses) as step:
+            with Recorder().step(self._named(player, places, x), watch) as step:
                 self._feed(player, x, (size,))
         except StreamRaised as error:
             raise Fails(f"with its sizes watched the stream raises: {error}") from None
-        if uses.escapes or step.strange:
-            raise Fails(
-                f"the stream uses the size of a cache itself: as {', '.join(sorted({*uses.escapes, *step.strange}))}"
-            )
-        passed(uses)
-        if step.calls != first.calls:
-            raise Fails("with its sizes watched the stream does something else")
+        if told := {*watch.uses.escapes, *step.strange}:
+            raise Fails(f"the stream uses the size of a cache itself: as {', '.join(sorted(told))}")
+        passed(watch.uses)
+        if step.calls != watch.first.calls:
+            raise Fails(OTHER)
         for cell in self._memory(player).cells:
             if cell.path in counts and not is_watched(cell.content):
                 raise Fails(f"{cell.path} counts frames, and a watched number does not stay there")

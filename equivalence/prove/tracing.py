@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from coequal.equivalence.memory.sizes import plain, watched_size
 from coequal.equivalence.memory.watched import Uses
+from coequal.equivalence.prove.premises import Fails
 
 Tensor = torch.Tensor
 CALLED = (types.FunctionType, types.MethodType, functools.partial, torch.nn.Module)
@@ -34,6 +35,7 @@ HARMLESS = {  # questions whose answer is the same whatever the size of an axis 
     *(getattr(Tensor, name).__get__ for name in ("requires_grad", "grad_fn", "is_leaf", "is_nested", "itemsize", "grad")),
 }
 
+OTHER = "with its sizes watched the stream does something else"
 FRAME, MEMORY, COUNT, MADE, OUTSIDE = "frame", "memory", "count", "made", "outside"
 
 
@@ -73,7 +75,30 @@ class Step:
     values: dict[int, Tensor] = field(default_factory=dict)  # of whole numbers and flags, as they were
     sources: dict[int, Source] = field(default_factory=dict)
     calls: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)  # the shapes that each call of Python gave
+    answers: list[Any] = field(default_factory=list)  # of calls that give no tensors: sizes and the like
     strange: list[str] = field(default_factory=list)  # what was asked of a growing size
+
+
+@dataclass
+class Watch:
+    """What grows from one step to the next, as Python sees it; in the step that is watched its sizes tell what is done."""
+
+    first: Step
+    second: Step
+    uses: Uses = field(default_factory=Uses)
+
+    def axes(self, call: int, place: int) -> dict[int, int]:
+        """The axes of this result of this call that grow, and by how much."""
+        shapes = [step.calls[call][place : place + 1] for step in (self.first, self.second) if call < len(step.calls)]
+        if len(shapes) < 2 or not all(shapes):
+            raise Fails(OTHER)
+        pairs = zip(shapes[0][0], shapes[1][0], strict=False)
+        return {i: n - m for i, (m, n) in enumerate(pairs) if m != n}
+
+    def moves(self, number: int) -> bool:
+        """Whether this answer is another one later."""
+        answers = [step.answers[number : number + 1] for step in (self.first, self.second)]
+        return answers[0] != answers[1]
 
 
 class Recorder:
@@ -83,20 +108,10 @@ class Recorder:
         self.outside: dict[int, tuple[Tensor, int, str]] = {}  # by id: the tensor, its version, its name
 
     @contextlib.contextmanager
-    def step(
-        self,
-        named: dict[Source, Tensor],
-        growing: Callable[[int, int], dict[int, int]] | None = None,
-        uses: Uses | None = None,
-    ) -> Iterator[Step]:
-        """Record what happens inside. `named`: frames and memory.
-
-        `growing`, `uses`: the sizes of these axes are watched, given the number of a call and the place of its result.
-        """
+    def step(self, named: dict[Source, Tensor], watch: Watch | None = None) -> Iterator[Step]:
+        """Record what happens inside. `named`: frames and memory. `watch`: sizes are watched numbers."""
         step = Step()
-        operations = _Operations(step, self.outside, named)
-        calls = _Calls(step, growing, uses, named)
-        with operations, calls:
+        with _Operations(step, self.outside, named), _Calls(step, named, watch):
             yield step
 
 
@@ -169,15 +184,9 @@ def _version(tensor: Tensor) -> int:
 
 
 class _Calls(TorchFunctionMode):
-    def __init__(
-        self,
-        step: Step,
-        growing: Callable[[int, int], dict[int, int]] | None,
-        uses: Uses | None,
-        named: dict[Source, Tensor],
-    ) -> None:
+    def __init__(self, step: Step, named: dict[Source, Tensor], watch: Watch | None) -> None:
         super().__init__()
-        self.found, self.growing, self.uses = step, growing, uses
+        self.found, self.watch = step, watch
         self.axes: dict[int, dict[int, int]] = {}  # by id of a tensor
         self.alive = list[Any]()
         self._note(list(named.values()))
@@ -188,10 +197,10 @@ class _Calls(TorchFunctionMode):
         self.found.calls.append(tuple(tuple(t.shape) for t in tensors))
         self.alive += tensors
         for place, tensor in enumerate(tensors):
-            self.axes[id(tensor)] = self.growing(number, place) if self.growing is not None else {}
+            self.axes[id(tensor)] = self.watch.axes(number, place) if self.watch is not None else {}
 
     def __torch_function__(self, func: Any, kinds: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        if func is Tensor.__getitem__ and self.growing is not None:
+        if func is Tensor.__getitem__ and self.watch is not None:
             self._ends(args[0], args[1])
         name, given = getattr(func, "__name__", str(func)), list(_parts((args, kwargs or {})))
         if any(isinstance(part, CALLED) for part in given):
@@ -208,20 +217,23 @@ class _Calls(TorchFunctionMode):
         if tensors:
             self._note(tensors)
             return out
-        if self.growing is None or out is None:
-            return out
+        self.found.answers.append(out if isinstance(out, (int, float, str, tuple)) else None)
+        return out if self.watch is None or out is None else self._answer(self.watch, func, name, given, out, inputs, named)
+
+    def _answer(
+        self, watch: Watch, func: Any, name: str, given: list[Any], out: Any, inputs: list[Any], named: dict[str, Any]
+    ) -> Any:
+        """What is no tensor: with watched sizes, where it tells of those that grow; or it is strange."""
         axes = [self.axes.get(id(x), {}) for x in given if isinstance(x, Tensor)]
-        if any(isinstance(part, torch.SymInt) for part in given):
-            self.found.strange.append(name)
-        if not any(axes) or func in HARMLESS:
-            return out
-        if func in SHAPES and len(axes) == 1:
-            return self._shape(out, axes[0], inputs[1] if len(inputs) > 1 else named.get("dim"), inputs[0].dim())
-        if func in COUNTS and len(axes) == 1 and len(axes[0]) == 1 and isinstance(out, int):
+        grows = len(axes) == 1 and axes[0]
+        if grows and func in SHAPES:
+            return self._shape(watch, out, axes[0], inputs[1] if len(inputs) > 1 else named.get("dim"), inputs[0].dim())
+        if grows and func in COUNTS and len(axes[0]) == 1 and isinstance(out, int):
             ((axis, growth),) = axes[0].items()
-            assert self.uses is not None
-            return watched_size(out, self.uses, growth * (out // inputs[0].shape[axis]))
-        self.found.strange.append(name)
+            return watched_size(out, watch.uses, growth * (out // inputs[0].shape[axis]))
+        sized = any(isinstance(part, torch.SymInt) for part in given)
+        if sized or watch.moves(len(self.found.answers) - 1) or (any(axes) and func not in HARMLESS):
+            self.found.strange.append(name)
         return out
 
     def _ends(self, tensor: Tensor, index: Any) -> None:
@@ -238,13 +250,12 @@ class _Calls(TorchFunctionMode):
             if ends and part.stop > tensor.shape[axis]:
                 self.found.strange.append(f"a slice to {part.stop}")
 
-    def _shape(self, out: Any, axes: dict[int, int], axis: Any, dims: int) -> Any:
+    def _shape(self, watch: Watch, out: Any, axes: dict[int, int], axis: Any, dims: int) -> Any:
         """A shape, or one size of it, with watched sizes in the place of those that grow."""
-        assert self.uses is not None
         if isinstance(out, int):
             growth = axes.get(axis % dims)
-            return out if growth is None else watched_size(out, self.uses, growth)
-        sizes: list[Any] = [watched_size(n, self.uses, axes[i]) if i in axes else n for i, n in enumerate(out)]
+            return out if growth is None else watched_size(out, watch.uses, growth)
+        sizes: list[Any] = [watched_size(n, watch.uses, axes[i]) if i in axes else n for i, n in enumerate(out)]
         return torch.Size(sizes)
 
 

@@ -298,6 +298,27 @@ class MultipliesLater(Cached):
         return k, v + product
 
 
+class AsksOfRows(Cached):
+    """Inside of a map over rows, where the tensors of the program are hidden in others."""
+
+    def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        return k, torch.func.vmap(lambda rows: rows if rows.shape[-2] < LATE else -rows)(v)
+
+
+class AsksInFunction(Cached):
+    class Asking(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, v: Tensor) -> Tensor:
+            return v.clone() if v.shape[-2] < LATE else -v
+
+        @staticmethod
+        def backward(ctx: Any, gradient: Tensor) -> Tensor:
+            return gradient
+
+    def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        return k, self.Asking.apply(v)
+
+
 class AsksByError(Cached):
     def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         try:
@@ -349,6 +370,8 @@ WRONG = {
     Multiplies: "lengths more would have to be compared",
     MultipliesLater: "lengths more would have to be compared",
     CountsInParts: "lengths more would have to be compared",
+    AsksOfRows: "as __get__",
+    AsksInFunction: "compares its frame number with 70000",
     AsksByError: "an error of __getitem__",
     Fades: "what it held changes",
     Sums: "is no window",

@@ -168,7 +168,10 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
             _far(exact, decision, budget)
         done = {e.length for e in decision.compared if e.chunks is None}
         rest = [e for e in examples[1:] if e.chunks is not None or (not decision.induction.holds and e.length not in done)]
+        begin = time.process_time()
         _compare(exact, rest, decision, budget)
+        if not decision.induction.holds:
+            _to_the_end(exact, decision, budget, time.process_time() - begin)
     except Differs as found:
         decision.differ(found, exact, _seen(exact))
 
@@ -276,6 +279,16 @@ def _compare(exact: FieldSession, examples: list[Example], decision: Decision, b
             raise Differs(example, mismatch) from None
         if compared or example.length <= _silent(exact):
             decision.add([example])
+
+
+def _to_the_end(exact: FieldSession, decision: Decision, budget: Budget, taken: float) -> None:
+    """Where streams end, all lengths that are left, if there is time for all of them; so long the first ones have taken."""
+    last, end = max((e.length for e in decision.compared), default=0), exact.plan.longest
+    if end is None or exact.subject.window is not None or not 0 < last < end:
+        return
+    left = [n for n in range(last + 1, end + 1) if exact.plan.legal(n) == n]
+    if not budget.more(-taken * ((end / last) ** 2 - 1)).spent:
+        _compare(exact, [Example(n, decision.compared[0].batch, exact.seed) for n in left], decision, budget)
 
 
 def _silent(exact: FieldSession) -> int:

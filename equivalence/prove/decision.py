@@ -201,6 +201,8 @@ class Decision:
         whole = session.plan.longest or "all"  # where streams end: all that there are
         self.horizon = whole if every else gap_free(session, self.lengths, only=alone)
         self.state, self.globals = induction.says, induction.globals
+        if not every and self.horizon == session.plan.longest:
+            self.state = f"not followed: streams end after {self.horizon} frames, and all lengths up to there were compared"
         if induction.holds and self.patterns:
             self.state = "where integer inputs are equal to a constant is known for the lengths that were compared"
         if induction.holds:

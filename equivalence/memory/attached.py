@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import types
 from collections import deque
 from typing import Any
 
 import torch
 
-from coequal.equivalence.memory.reads import is_known
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
+from coequal.equivalence.memory.reads import is_known, is_librarys
+
+MODULES = (torch, torch.nn.functional, torch.linalg, torch.fft, torch.special, torch.nn.init)  # that libraries call
 SIMPLE = {int, float, complex, str, bytes, bool, list, tuple, set, frozenset, dict, deque, bytearray}
 OURS = {"residues", "shadow", "unknown", "drawn", "literal", "exposed", "constant"}  # exact arithmetic's, on storages
 
@@ -26,6 +31,18 @@ def on_libraries(kind: type) -> tuple[tuple[str, tuple[tuple[str, str], ...]], .
                 )
             )
     return tuple(found)
+
+
+def put_in_place() -> dict[str, Any]:
+    """What is called and somebody put in the place of torch's own, by name; and modes, within which all of torch runs."""
+    modes = [*_get_current_function_mode_stack(), *_get_current_dispatch_mode_stack()]
+    found = {f"mode {type(mode).__name__}": mode for mode in modes if not is_librarys(type(mode))}
+    return found | {
+        f"{module.__name__}.{name}": value
+        for module in MODULES
+        for name, value in vars(module).items()
+        if callable(value) and not isinstance(value, (types.BuiltinFunctionType, type)) and not is_librarys(value)
+    }
 
 
 def on_storage(tensor: torch.Tensor) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import gc
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from coequal.equivalence.memory.reads import is_known
+from coequal.equivalence.memory.reads import is_librarys
 
 LIBRARIES = ("sympy.", "mpmath.", "hypothesis.")  # besides those whose code is known
 _Cache = functools._lru_cache_wrapper
@@ -47,11 +47,11 @@ def forgotten() -> Iterator[None]:
 def _caches() -> list[Any]:
     """Those of all functions but libraries' that the collector knows."""
     held = gc.get_referrers(_Cache)  # an object holds its type: faster than a look at the type of every object
-    return [cache for cache in held if type(cache) is _Cache and not _of_a_library(cache.__module__)]
+    return [cache for cache in held if type(cache) is _Cache and not _of_a_library(cache)]
 
 
-def _of_a_library(module: str) -> bool:
-    return is_known(module) or f"{module}.".startswith(LIBRARIES)
+def _of_a_library(cache: Any) -> bool:
+    return is_librarys(cache) or f"{cache.__module__}.".startswith(LIBRARIES)
 
 
 def _clear(caches: Iterable[Any]) -> None:

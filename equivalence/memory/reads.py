@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-KNOWN = ("torch", "numpy", "coequal", "builtins")
+KNOWN = ("torch", "numpy", "coequal", "builtins", "typing_extensions", "einops")
 # of the standard library, what remembers nothing between two calls
 PURE = {
     *("math", "cmath", "operator", "functools", "itertools", "collections", "typing", "copy", "dataclasses", "enum", "abc"),
@@ -88,6 +88,7 @@ class Reads:
     ends: set[Chain] = field(default_factory=set)  # those that are used as they are: handed on, called, computed with
     rebinds: set[str] = field(default_factory=set)  # globals that are assigned
     identities: bool = False  # two objects are compared by `is`
+    own_class: bool = False  # `__class__` is used otherwise than by `super()`
 
     def compared_by_is(self, loaded: str) -> None:
         """Two objects are, the second one by this instruction: a constant or what has a name may be."""
@@ -131,7 +132,7 @@ class _Scan:
         self.module: set[Chain] = set()  # from which names are imported
         self.constants: list[Any] = []
         self.outer: tuple[str, ...] = ()  # names of enclosing functions
-        self.before = ""
+        self.before: dis.Instruction | None = None
 
     def through(self, code: types.CodeType) -> None:
         """All of them, in order."""
@@ -139,7 +140,7 @@ class _Scan:
         for step in dis.get_instructions(code):
             if step.opname not in SILENT:
                 self._step(step)
-                self.before = step.opname
+                self.before = step
 
     def _step(self, step: dis.Instruction) -> None:
         name, kinds = step.opname, LOCAL.findall(step.opname)
@@ -147,6 +148,7 @@ class _Scan:
             self._load({(str(step.argval),)} | self.bound.get(str(step.argval), set()))  # of a class body, say
         elif kinds and ("FAST" in name or "DEREF" in name):
             locals_ = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+            self.found.own_class |= "__class__" in locals_ and not self._after_super()
             for kind, local in zip(kinds, locals_, strict=False):
                 self._load(self.bound.get(local, set())) if kind == "LOAD" else self._store(local)
         elif name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
@@ -165,12 +167,16 @@ class _Scan:
             self.found.rebinds.add(str(step.argval))
             self._store(str(step.argval))
         elif name == "IS_OP":
-            self.found.compared_by_is(self.before)
+            self.found.compared_by_is(self.before.opname if self.before is not None else "")
             self._load(set())
         elif name not in ("SWAP", "ROT_TWO", "ROT_THREE", "POP_TOP"):
             if name.startswith("LOAD_CONST") or name == "LOAD_SMALL_INT":
                 self.constants.append(step.argval)
             self._load(set())
+
+    def _after_super(self) -> bool:
+        """`super()` is a global and the class, in newer versions of Python; in older ones nobody sees the class."""
+        return self.before is not None and (self.before.opname, self.before.argval) == ("LOAD_GLOBAL", "super")
 
     def _load(self, chains: set[Chain]) -> None:
         """Something else comes on top of what was there, which goes wherever it goes."""
@@ -200,6 +206,46 @@ def is_known(module: str | None) -> bool:
     """Whether code of this module is torch's, NumPy's, ours, or of the standard library."""
     root = module.partition(".")[0] if isinstance(module, str) else ""
     return root in KNOWN or root in sys.stdlib_module_names
+
+
+def is_librarys(thing: Any) -> bool:
+    """Whether a function was made where code is known, a class with all of its attributes, an object of such a class. What
+    name it goes by does not tell: `functools.wraps` gives it another's, with its module's.
+    """
+    if isinstance(thing, types.FunctionType):
+        return _made_in_known(thing.__globals__)
+    if isinstance(thing, type):
+        return is_known(thing.__module__) and all(map(is_librarys, _attributes(thing)))
+    parts = _parts_of_callable(thing)
+    return is_known(type(thing).__module__) if parts is None else all(map(is_librarys, parts))
+
+
+def _made_in_known(names: dict[str, Any]) -> bool:
+    name = names.get("__name__")
+    if not isinstance(name, str) or not is_known(name):
+        return False
+    places = (name, f"_{name.replace('.', '_')}")  # `_collections_abc` goes by the name of `collections.abc`
+    return any(names is vars(sys.modules[place]) for place in places if place in sys.modules)
+
+
+def _attributes(kind: type) -> Iterator[Any]:
+    """Of a class itself; of other classes among them nothing is asked."""
+    return (value for value in vars(kind).values() if not isinstance(value, type))
+
+
+def _parts_of_callable(thing: Any) -> tuple[Any, ...] | None:
+    """What stands behind a method, a property and the like; None: it is none of them."""
+    if isinstance(thing, (staticmethod, classmethod)):
+        return (thing.__func__,)
+    if isinstance(thing, property):
+        return tuple(f for f in (thing.fget, thing.fset, thing.fdel) if f is not None)
+    if isinstance(thing, functools.cached_property):
+        return (thing.func,)
+    if isinstance(thing, functools.partial):
+        return (thing.func, *thing.args, *thing.keywords.values())
+    if isinstance(thing, types.MethodType):
+        return (thing.__func__, thing.__self__)
+    return (thing.__wrapped__,) if isinstance(thing, functools._lru_cache_wrapper) else None
 
 
 def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
@@ -270,7 +316,7 @@ def _followed(chain: tuple[str, ...], value: Any, *, whole: bool) -> Iterator[tu
         if whole:
             raise Hidden(f"hands on the module {value.__name__}")
         return
-    if library and (callable(value) or inspect.isdatadescriptor(value)):
+    if library and is_librarys(value) and (callable(value) or inspect.isdatadescriptor(value)):
         _harmless(getattr(value, "__module__", None), (chain[-1],), value)
     else:
         yield path, value

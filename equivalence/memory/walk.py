@@ -28,8 +28,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from coequal.equivalence.memory.attached import on_libraries, on_storage
-from coequal.equivalence.memory.reads import ROUNDABOUT, Hidden, globals_read, is_known, reads_of
+from coequal.equivalence.memory.attached import on_libraries, on_storage, put_in_place
+from coequal.equivalence.memory.reads import ROUNDABOUT, Hidden, globals_read, is_known, is_librarys, reads_of
 from coequal.equivalence.memory.watched import Counter, TensorCounter
 from coequal.proofs.eager import unusual
 
@@ -60,6 +60,9 @@ APART = ("__del__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__
 MAKING = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__")  # run where a class is called
 # classes of libraries whose objects hold what their `__dict__` says, and nothing else
 TRANSPARENT = ("object", "ABC", "Generic", "Protocol", "SimpleNamespace", "Namespace")
+# what `torch.no_grad()` and `torch.compiler.disable` wrap functions in
+CONTEXTS = ("torch.autograd.grad_mode", "torch.utils._contextlib")
+DISABLING = {("torch._dynamo.eval_frame", name) for name in ("DisableContext", "_TorchDynamoContext")}
 # attributes of torch's modules, of loggers and of members of enumerations that hold no memory of a stream
 TORCHS = {"_parameters", "_buffers", "_modules", "training"}
 LOGGERS = {"filters", "name", "level", "parent", "propagate", "handlers", "disabled", "_cache", "manager"}
@@ -122,6 +125,8 @@ class Memory:
     parameters: dict[str, Tensor] = field(default_factory=dict)
     globals: set[str] = field(default_factory=set)
     counts_types: bool = False  # its code asks for types: a watched number would be seen
+    replaced: dict[str, Any] = field(default_factory=dict)  # functions in the place of libraries' own
+    librarys: dict[type, bool] = field(default_factory=dict)  # whether classes that were met are known whole
     names: frozenset[str] = frozenset(ENTRANCES)  # that its code reads: methods of other names are not called
 
     @property
@@ -143,12 +148,15 @@ def memory_of(
         walk.visit(declared(stream), "memory", None)
         return walk.whole()
     names = set(ENTRANCES if before is None else before.names)
+    places, librarys = (put_in_place(), dict[type, bool]()) if before is None else (before.replaced, before.librarys)
     known = -1
     while len(names) != known:  # methods count once their names are read by what is reached
         known = len(names)
         walk = _Walk(names, graphs=graphs)
+        walk.found.librarys = librarys
         walk.visit(stream, "stream", None)
         walk.classes.setdefault(Tensor, "a frame")  # of frames, whatever tensors the stream holds
+        walk.replaced(places)
         names |= walk.read
     if {"id", "next_id", "*"} & names and any(name.startswith("register_") and name.endswith("hook") for name in names):
         raise Unobservable("hooks are registered, and their numbers read: torch counts them")
@@ -170,6 +178,14 @@ class _Walk:
         self.classes: dict[type, str] = {}  # of what was met, and where
         self.depth = 0
         self.counts_types = False
+
+    def replaced(self, functions: dict[str, Any]) -> None:
+        """What somebody put in the place of libraries' own: these functions, and methods of tensors."""
+        self.found.replaced.update(functions)
+        for name, function in functions.items():
+            self.visit(function, name, None)
+        if not self._is_librarys(Tensor):
+            self.visit(Kind(Tensor), "torch.Tensor", None)
 
     def visit(self, thing: Any, path: str, put: Put) -> None:
         """A content, or its parts."""
@@ -263,14 +279,16 @@ class _Walk:
         for i, cell in enumerate(function.__closure__ or ()):
             name = function.__code__.co_freevars[i]
             try:
-                yield f"<{name}>", cell.cell_contents, functools.partial(setattr, cell, "cell_contents")
+                value = cell.cell_contents
             except ValueError:  # not bound yet
                 continue
+            part = Kind(value) if name == "__class__" and _for_super(function, value) else value
+            yield f"<{name}>", part, functools.partial(setattr, cell, "cell_contents")
         yield ".__labels__", Label((*_labels(function), function.__code__)), None
         yield ".__defaults__", function.__defaults__, None
         yield ".__kwdefaults__", function.__kwdefaults__, None
         yield ".__dict__", function.__dict__, None
-        if is_known(function.__module__):
+        if is_librarys(function):
             return
         reads = reads_of(function.__code__)
         if "cache_info" in reads.names:
@@ -288,7 +306,7 @@ class _Walk:
     def _class(self, kind: type, making: tuple[str, ...]) -> Iterator[tuple[str, Any, Put]]:
         """What all objects of a user's class share: attributes, and the methods that are called."""
         for base in kind.__mro__:
-            if is_known(base.__module__):
+            if self._is_librarys(base):
                 continue
             yield f".{base.__name__}.__labels__", Label(_labels(base)), None
             for name, value in vars(base).items():
@@ -299,7 +317,7 @@ class _Walk:
                         yield from _codes(f".{base.__name__}.{name}", value)
                 elif name not in PYTHONS and not name.startswith("_abc_") and not (name == "__doc__" and value is None):
                     yield f".{base.__name__}.{name}", value, functools.partial(setattr, base, name)
-        if not is_known(type(kind).__module__):
+        if not self._is_librarys(type(kind)):
             yield ".__class__", type(kind), None
 
     def _object(self, thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
@@ -318,8 +336,13 @@ class _Walk:
         self.classes.setdefault(kind, path)
         yield from _slots(thing)
         yield from ((f".<unnamed {i}>", value, None) for i, value in enumerate(_unnamed(thing)))
-        if not is_known(kind.__module__):
+        if not all(map(self._is_librarys, kind.__mro__)):
             yield "", Kind(kind), None
+
+    def _is_librarys(self, kind: type) -> bool:
+        if kind not in self.found.librarys:
+            self.found.librarys[kind] = is_librarys(kind)
+        return self.found.librarys[kind]
 
     def _module(self, module: nn.Module) -> Iterator[tuple[str, Any, Put]]:
         """Buffers, parameters, submodules, attributes and hooks."""
@@ -335,6 +358,13 @@ class _Walk:
             hooks = name.endswith("_hooks") or "_hooks_" in name
             if not hooks or type(value) not in (dict, OrderedDict) or value:
                 yield f".{name}", value, _onto(module, name)
+
+
+def _for_super(function: types.FunctionType, kind: Any) -> bool:
+    """Whether a method knows its class by `super()` alone, which makes no object of it."""
+    if not isinstance(kind, type) or "super" in function.__globals__:
+        return False
+    return not is_librarys(function) and not reads_of(function.__code__).own_class
 
 
 def _contained(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
@@ -387,7 +417,7 @@ def _wrapped(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
         parts = _builtin(thing, path)
     elif kind in DESCRIBED:
         parts = ((".__doc__", thing.__doc__, None), *_hung_on(thing))
-    elif kind.__module__ == "typing":
+    elif kind.__module__ == "typing" and is_librarys(kind):
         parts = ((".__text__", Label(repr(thing)), None), *_hung_on(thing))
     return parts
 
@@ -477,6 +507,8 @@ def _transparent(base: type) -> bool:
         return True
     if base.__module__ in ("dataclasses", "collections.abc") or base is torch.nn.modules.module._WrappedHook:
         return True  # written in Python, with slots or a `__dict__` that are looked into
+    if base.__module__ in CONTEXTS or (base.__module__, base.__name__) in DISABLING or root == "einops":
+        return True
     if root == "torch":
         return issubclass(base, nn.Module) and base.__module__.startswith(("torch.nn.", "torch.ao.nn", "torch.fx"))
     written_in_python = base.__dictoffset__ != 0 or "__slots__" in vars(base)

@@ -212,7 +212,6 @@ def not_for_all(exact: Session) -> str | None:
         f"positions are fed in `{subject.positions}`: only those that were fed were seen": subject.positions is not None,
         f"`{subject.valid}` says what is padding: only the paddings that were drawn were seen": subject.valid is not None,
         "frames are fed again: only the lengths that were compared were seen": plan.ahead > 0 or plan.whole,
-        "streams live one at a time, and cannot be compared while they run": exact.alone,
     }
     return next((why for why, is_so in reasons.items() if is_so), None)
 

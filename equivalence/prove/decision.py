@@ -117,7 +117,7 @@ class Decision:
         A search accepts the first candidate that fits: the probability is that of any of them, a union bound.
         """
         over = exact.numbers.over
-        candidates = max(1, self.induction.tried) * self.readings
+        candidates = (max(1, self.induction.tried) if self.induction.holds else 1) * self.readings
         self.bound *= min(1.0, after_redraws(over.field.wrong, tried) * (candidates if self.draws == 0 else 1))
         self.draws += 1
         self.primes = sorted({*self.primes, *over.field.primes})

@@ -100,7 +100,7 @@ class _Lengths(Premises):
         """Every length up to those from which all others follow."""
         start, unit = growth.start, self.exact.plan.unit
         self._is_warm(start)
-        self._after(start, 0)
+        self._whatever_clips_ran(start)
         self._same_in_other_chunks(start)
         self._every_length(self._legal(start + unit * (growth.need + 2)))
 
@@ -119,6 +119,7 @@ class Steps:
     views: bool = False
     sizes: tuple[int, ...] = ()  # of what is fed at once; none: one to three units
     again: bool = False  # it was looked at before, under other conditions
+    walked: Memory | None = None  # the last memory, whose names need not be looked for again
 
     def growth(self) -> Growth:
         """All premises but (E)."""
@@ -171,7 +172,8 @@ class Steps:
             player.feed(frames, chunks or self.session.plan_chunks(frames))
 
     def _memory(self, player: Player) -> Memory:
-        return memory_of(player.stream, self.session.subject.memory, graphs=True)
+        self.walked = memory_of(player.stream, self.session.subject.memory, graphs=True, before=self.walked)
+        return self.walked
 
     def _kept(self, player: Player) -> list[Cell]:
         """All places as they are now."""
@@ -265,6 +267,8 @@ class Steps:
 
     def _forgets(self, path: str) -> None:
         """Whatever a window held is gone after some frames, if all else is as it was."""
+        if self.session.alone:
+            raise Fails(f"{path} is a window beside a cache, and two streams cannot live at a time")
         (one, frames), (other, _) = (self._fed(SEEDS[0], self.session.plan.unit) for _ in range(2))
         self._overwrite(other, path)
         for _ in range(WINDOW // self.session.plan.unit):

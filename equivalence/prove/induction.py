@@ -131,6 +131,7 @@ class _Search(Premises):
         why = Fails("the memory is a function of no number of last frames that was tried")
         few = (self.reach, self.reach + 1, self.reach + 2, 2 * self.reach, 3 * self.reach + 2)
         for span in (*few, *self._rings(few[-1])):
+            self._in_time()
             self.span, start = span, self._legal(max(span + self.step, self._warm(self.stride) + span))
             self.__dict__.pop("last", None)
             self.tried += 1
@@ -166,7 +167,7 @@ class _Search(Premises):
     def check(self, start: int, period: int) -> None:
         """All premises: memory, counters, and every length up to start + period."""
         self._is_warm(start)
-        first = self._after(start, 0)
+        first = self._whatever_clips_ran(start)
         self._same_after_another_beginning(first, start)
         self._same_in_other_chunks(start)
         self._responds(first, start)

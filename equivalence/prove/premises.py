@@ -194,13 +194,28 @@ class Premises:
         return remember(self.exact, self._memory(player.stream))
 
     def _after(self, length: int, beginning: int) -> Remembered:
-        """What is remembered after so many frames; parameters that have changed by then are a memory that cannot be seen."""
+        """What is remembered after so many frames; `beginning` chooses them."""
+        return self._after_frames(self._seen(length, beginning))
+
+    def _after_frames(self, frames: Tree) -> Remembered:
+        """What is remembered after them; parameters that have changed by then are a memory that cannot be seen."""
         before = remember(self.exact, self._memory(self.exact.player().stream)).parameters
-        found = self._remembered(self._fed(length, beginning))
+        found = self._remembered(self._player(frames))
         changed = [name for name, was in before.items() if found.parameters.get(name, was) != was]
         if changed:
             raise Fails(f"the parameter {changed[0]} changes while frames are fed")
         return found
+
+    def _whatever_clips_ran(self, length: int) -> Remembered:
+        """What is remembered after so many frames; Fails where it changes by clips that run in between."""
+        frames = self._seen(length, 0)
+        clip = self.exact.window_of(frames)
+        self.exact.clip(clip)  # the tables that it keeps are there
+        first = self._after_frames(frames)
+        self.exact.clip(clip)
+        if (path := self._apart(first, self._after_frames(frames))) is not None:
+            raise Fails(f"{path} changes where the clip function runs in between")
+        return first
 
     def _grown(self, first: Remembered, later: Remembered, but: Container[int] = ()) -> dict[int, int]:
         """Places whose numbers are larger a period later, and by how much; Fails where others differ, `but` some places."""

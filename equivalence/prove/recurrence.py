@@ -80,7 +80,7 @@ class Recurrence(Premises):
         """All premises."""
         self._is_warm(start)
         self._continues(start + period)
-        first = self._after(start, 0)
+        first = self._whatever_clips_ran(start)
         data = self._from_frames(first, start)
         self._same_in_other_chunks(start)
         passed(self._uses(first, start, period, data))

@@ -76,6 +76,7 @@ class Player:
         self.held: list[Tensor] = []  # the emitted tensors themselves: they must not change later
         self.before: list[Tree] = []  # all frames so far, where they are handed over again
         self.manager: Any = None
+        self.over = False
         if hasattr(self.stream, "__enter__") and hasattr(self.stream, "__exit__"):
             self._enter()
 
@@ -86,6 +87,11 @@ class Player:
         self.manager = self.stream
         entered = self._call("__enter__")
         self.stream = self.manager if entered is None else entered
+
+    def end(self) -> None:
+        """Another stream begins, of those that live one at a time: this one is none any more."""
+        self.leave()
+        self.over = True
 
     def leave(self) -> None:
         """The end of the `with` block; nothing is fed any more."""
@@ -148,6 +154,8 @@ class Player:
 
     def hand_over(self, method: str, frames: Tree, size: int, seen: int | None = None) -> None:
         """Call `step` or `chunk` with these very tensors, of which so many frames are new; all that was seen by then."""
+        if self.over:
+            raise RuntimeError("a stream is fed after another one began, where one lives at a time")
         self.fed += size
         self._emit(self._call(method, frames), method, self.fed if seen is None else seen)
 

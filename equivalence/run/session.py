@@ -306,7 +306,7 @@ class Session(Generic[N]):
     def leave(self) -> None:
         """End the stream that lives, where they live one at a time: its `with` block may hold the module."""
         while self.playing:
-            self.playing.pop().leave()
+            self.playing.pop().end()
 
     def player_of(self, stream: Any, *, keep: bool = False, refill: bool = False) -> Player:
         """A stream that is there already."""

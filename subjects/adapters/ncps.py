@@ -34,7 +34,7 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
         raise BadSubject(f"{type(module).__name__} with return_sequences=False reads out once, at the end: it has no stream")
     time = 1 if module.batch_first else 0
     fields: dict[str, Any] = {"clip": lambda x: module(x)[0], "stream": lambda: Carried(module, time), "modules": module}
-    fields |= {"time": time, "batch": 1 - time, "name": type(module).__name__}
+    fields |= {"time": time, "batch": 1 - time, "clip_state": module.forward, "name": type(module).__name__}
     return Subject(example=example, **(fields | overrides))
 
 

@@ -7,7 +7,6 @@ from collections import deque
 from typing import Any
 
 import torch
-
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 

@@ -33,9 +33,24 @@ STATEFUL = {
     *("multinomial", "poisson", "manual_seed", "initial_seed", "seed", "get_rng_state", "set_rng_state", "Generator"),
     *("default_generator", "default_rng", "fork_rng", "get_num_threads", "set_num_threads", "set_default_dtype"),
     *("get_default_dtype", "set_printoptions", "set_grad_enabled", "library", "ops", "jit", "from_dlpack"),
-    *("to_dlpack", "utils", "cuda", "memory_allocated", "memory_stats", "hub", "save", "load"),
+    *("to_dlpack", "utils", "cuda", "memory_allocated", "memory_stats", "hub", "save", "load", "forward_ad", "make_dual"),
+    *("saved_tensors_hooks", "DisableTorchFunction", "DisableTorchFunctionSubclass", "enable_reentrant_dispatch"),
+    *("unpack_dual", "_make_dual", "_unpack_dual", "_fw_primal", "enter_dual_level", "exit_dual_level"),
     *("getLogger", "getcontext", "setcontext", "localcontext", "filters", "simplefilter", "filterwarnings", "seterr"),
     *("setbufsize", "use_deterministic_algorithms", "__dict__", "cache_info", "fields"),
+}
+TENSORS = {"_nn", "_linalg", "_fft", "_special", "_sparse", "_nested", "_VariableFunctions"}  # of torch._C
+# functions of torch that are told nothing and say what holds for the process: under other conditions they are asked again
+SAID = {
+    *("is_grad_enabled", "is_inference_mode_enabled", "is_autocast_enabled", "is_autocast_cpu_enabled"),
+    *(
+        "is_anomaly_enabled",
+        "get_autocast_dtype",
+        "get_autocast_cpu_dtype",
+        "is_autocast_cache_enabled",
+        "has_torch_function",
+    ),
+    *("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"),
 }
 CONSTANTS = (bool, type(None), type(Ellipsis), type(NotImplemented))
 # ways round everything that is looked at here
@@ -65,6 +80,17 @@ ROUNDABOUT = {
 }
 
 
+# attributes of tensors that tell what is no number in them
+ASKING = {
+    "_version": "how often a tensor was written",
+    "_base": "what a view is a view of",
+    "data_ptr": "where a tensor lies",
+}
+LYING = {"storage_offset", "stride", "is_contiguous", "untyped_storage", "storage", "as_strided"}  # how frames lie in memory
+
+INTEGERS = {"int", "numbers", "Integral", "Number", "Real", "Rational", "Complex", "SupportsIndex", "SupportsInt", "SymInt"}
+OF_INTEGERS = {"bit_length", "bit_count", "to_bytes", "from_bytes", "numerator", "denominator", "is_integer", "node"}
+OF_INTEGERS |= {"as_integer_ratio", "__float__", "__getnewargs__", "__invert__", "__divmod__", "_sympy_", "SymInt"}
 BY_TEXT = {"getattr", "vars", "attrgetter", "methodcaller", "__dict__", "__getattribute__", "getattr_static"}
 
 
@@ -89,10 +115,19 @@ class Reads:
     rebinds: set[str] = field(default_factory=set)  # globals that are assigned
     identities: bool = False  # two objects are compared by `is`
     own_class: bool = False  # `__class__` is used otherwise than by `super()`
+    texts: set[str] = field(default_factory=set)  # short ones, that may name attributes
+    by_pattern: bool = False  # `match` asks for classes
 
     def compared_by_is(self, loaded: str) -> None:
         """Two objects are, the second one by this instruction: a constant or what has a name may be."""
         self.identities |= loaded not in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_ATTR")
+
+    @property
+    def tells_integers(self) -> bool:
+        """Whether it may tell a whole number from what stands for one: by its class, or by what only numbers have."""
+        called = {chain[0] for chain in self.chains}
+        by_class = self.by_pattern or bool({"isinstance", "issubclass"} & called)
+        return (by_class and not INTEGERS.isdisjoint(called)) or not OF_INTEGERS.isdisjoint(self.names | self.texts)
 
     @property
     def by_text(self) -> bool:
@@ -120,6 +155,8 @@ def _scan(code: types.CodeType, found: Reads, outer: _Bound | None = None) -> No
             _scan(constant, found, bound)
         elif isinstance(constant, str) and constant in ROUNDABOUT:  # for `getattr`
             found.names.add(constant)
+        elif isinstance(constant, str) and constant.isidentifier():
+            found.texts.add(constant)
 
 
 class _Scan:
@@ -170,6 +207,7 @@ class _Scan:
             self.found.compared_by_is(self.before.opname if self.before is not None else "")
             self._load(set())
         elif name not in ("SWAP", "ROT_TWO", "ROT_THREE", "POP_TOP"):
+            self.found.by_pattern |= name == "MATCH_CLASS"
             if name.startswith("LOAD_CONST") or name == "LOAD_SMALL_INT":
                 self.constants.append(step.argval)
             self._load(set())
@@ -208,19 +246,36 @@ def is_known(module: str | None) -> bool:
     return root in KNOWN or root in sys.stdlib_module_names
 
 
+def is_honest(thing: Any) -> bool:
+    """Whether an object is of the class that it says it is of: `isinstance` believes what it says."""
+    lies = ("__class__", "__getattribute__")
+    bases = [base for base in type(thing).__mro__ if not is_known(base.__module__)]
+    return thing.__class__ is type(thing) and not any(name in vars(base) for base in bases for name in lies)
+
+
+def _of_the_process(function: types.BuiltinFunctionType) -> bool:
+    """Whether a function of torch is none of tensors: it may say what was set, or counted, before."""
+    owner = function.__self__
+    made_by = "torch._C" if type(owner).__name__.startswith("pybind11_detail") else getattr(owner, "__name__", "")
+    return made_by == "torch._C" and function.__name__ not in SAID
+
+
 def is_librarys(thing: Any) -> bool:
     """Whether a function was made where code is known, a class with all of its attributes, an object of such a class. What
     name it goes by does not tell: `functools.wraps` gives it another's, with its module's.
     """
+    if not is_honest(thing):
+        return False
     if isinstance(thing, types.FunctionType):
-        return _made_in_known(thing.__globals__)
+        return made_in_known(thing.__globals__)
     if isinstance(thing, type):
         return is_known(thing.__module__) and all(map(is_librarys, _attributes(thing)))
     parts = _parts_of_callable(thing)
     return is_known(type(thing).__module__) if parts is None else all(map(is_librarys, parts))
 
 
-def _made_in_known(names: dict[str, Any]) -> bool:
+def made_in_known(names: dict[str, Any]) -> bool:
+    """Whether these are the globals of a module whose code is known."""
     name = names.get("__name__")
     if not isinstance(name, str) or not is_known(name):
         return False
@@ -253,8 +308,8 @@ def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     be followed.
     """
     reads, known = reads_of(function.__code__), function.__globals__
-    if "_version" in reads.names:
-        raise Hidden("asks how often a tensor was written (_version)")
+    for name in sorted(ASKING.keys() & reads.names):
+        raise Hidden(f"asks {ASKING[name]} ({name})")
     if reads.identities:
         raise Hidden("compares identities of objects by `is`")
     if roundabout := ROUNDABOUT & reads.names:
@@ -297,7 +352,7 @@ def _imported(path: str, known: dict[str, Any]) -> types.ModuleType | None:
 def _followed(chain: tuple[str, ...], value: Any, *, whole: bool) -> Iterator[tuple[str, Any]]:
     """A global, or what is taken of a module: of a library the name alone is judged, of the user's the value counts."""
     if not isinstance(value, types.ModuleType):
-        _harmless(getattr(value, "__module__", None), (getattr(value, "__name__", ""),), value)
+        harmless(value)
         yield chain[0], value
         if isinstance(value, type) and is_known(value.__module__) and len(chain) > 1:
             held = getattr(value, chain[1], None)
@@ -322,8 +377,20 @@ def _followed(chain: tuple[str, ...], value: Any, *, whole: bool) -> Iterator[tu
         yield path, value
 
 
+def harmless(value: Any) -> None:
+    """Hidden for a function of a library that remembers something."""
+    _harmless(getattr(value, "__module__", None), (getattr(value, "__name__", ""),), value)
+
+
 def _harmless(module: str | None, names: tuple[str, ...], value: Any) -> None:
     """Hidden for what a library remembers."""
+    if isinstance(value, types.BuiltinFunctionType) and _of_the_process(value):
+        raise Hidden(f"uses torch.{value.__name__}")
+    inner = [name for name in names if name not in TENSORS]
+    if isinstance(value, types.ModuleType) and value.__name__ == "torch._C" and inner and inner[0] not in SAID:
+        raise Hidden(f"uses torch._C.{inner[0]}")
+    if isinstance(value, type) and value.__module__ == "torch._C":
+        raise Hidden(f"uses torch._C.{value.__name__}")
     root = (
         (module if isinstance(module, str) else "").partition(".")[0].lstrip("_")
     )  # `_functools` is what `functools` is written in

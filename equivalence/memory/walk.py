@@ -27,9 +27,20 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 
 from coequal.equivalence.memory.attached import on_libraries, on_storage, put_in_place
-from coequal.equivalence.memory.reads import ROUNDABOUT, Hidden, globals_read, is_known, is_librarys, reads_of
+from coequal.equivalence.memory.reads import (
+    LYING,
+    ROUNDABOUT,
+    Hidden,
+    globals_read,
+    harmless,
+    is_honest,
+    is_known,
+    is_librarys,
+    reads_of,
+)
 from coequal.equivalence.memory.watched import Counter, TensorCounter
 from coequal.proofs.eager import unusual
 
@@ -126,7 +137,9 @@ class Memory:
     globals: set[str] = field(default_factory=set)
     counts_types: bool = False  # its code asks for types: a watched number would be seen
     replaced: dict[str, Any] = field(default_factory=dict)  # functions in the place of libraries' own
+    lying: set[str] = field(default_factory=set)  # names in its code by which a program asks how frames lie in memory
     librarys: dict[type, bool] = field(default_factory=dict)  # whether classes that were met are known whole
+    tells_integers: bool = False  # it may tell a watched size, which is no `int`, from a number
     names: frozenset[str] = frozenset(ENTRANCES)  # that its code reads: methods of other names are not called
 
     @property
@@ -207,6 +220,8 @@ class _Walk:
         elif (key := (id(thing.kind if kind is Kind else thing), kind is Kind)) in self.seen:
             self.found.cells.append(Cell(path, f"the same as {self.seen[key][0]}", None))  # which of several, it may be
         else:
+            if kind is not Kind and not is_honest(thing):
+                raise Unobservable(f"{path} is of another class than it says")
             self.seen[key] = (path, thing)
             self._within(thing, path)
 
@@ -231,6 +246,10 @@ class _Walk:
             self.found.parameters.setdefault(path, tensor)
         else:
             self.found.cells.append(Cell(path, tensor, put))
+        if forward_ad._current_level >= 0 and torch._unpack_dual(tensor, level=0)[1] is not None:
+            raise Unobservable(f"{path} carries a tangent")
+        if tensor.is_leaf and getattr(tensor, "grad_dtype", tensor.dtype) is not tensor.dtype:
+            self.found.cells.append(Cell(f"{path}.grad_dtype", tensor.grad_dtype, None))
         if tensor.grad_fn is not None and not self.graphs:
             raise Unobservable(f"{path} carries a graph of gradients")
         if tensor.requires_grad or isinstance(tensor, nn.Parameter):
@@ -270,6 +289,9 @@ class _Walk:
         elif kind is Kind:
             yield from self._class(thing.kind, ())
         elif isinstance(thing, type):
+            if thing is int or self._is_librarys(thing):
+                self.found.tells_integers |= thing is int
+                _harmless(thing, path)
             yield ".__class__", Label((thing.__module__, thing.__qualname__)), None
             yield from self._class(thing, MAKING)
         else:
@@ -289,12 +311,15 @@ class _Walk:
         yield ".__kwdefaults__", function.__kwdefaults__, None
         yield ".__dict__", function.__dict__, None
         if is_librarys(function):
+            _harmless(function, path)
             return
         reads = reads_of(function.__code__)
         if "cache_info" in reads.names:
             raise Unobservable(f"{path} asks how often a cache was used")
+        self.found.lying |= reads.names & LYING
         self.read |= reads.names | ({"*"} if reads.by_text else set())
         self.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
+        self.found.tells_integers |= reads.tells_integers
         try:
             for name, value in globals_read(function):
                 if not isinstance(value, type(None)) and not _is_library(value):
@@ -416,7 +441,8 @@ def _wrapped(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
     elif isinstance(thing, (types.BuiltinFunctionType, types.MethodWrapperType)):
         parts = _builtin(thing, path)
     elif kind in DESCRIBED:
-        parts = ((".__doc__", thing.__doc__, None), *_hung_on(thing))
+        functions = ((f".{name}", getattr(thing, name, None), None) for name in ("fget", "fset", "fdel", "func"))
+        parts = ((".__doc__", thing.__doc__, None), *functions, *_hung_on(thing))
     elif kind.__module__ == "typing" and is_librarys(kind):
         parts = ((".__text__", Label(repr(thing)), None), *_hung_on(thing))
     return parts
@@ -452,10 +478,18 @@ def _remembered_results(cache: Any) -> Iterator[Any]:
 
 def _builtin(thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
     """A function of a library, or the method of an object, which counts."""
+    _harmless(thing, path)
     owner = getattr(thing, "__self__", None)
     if owner is not None and not isinstance(owner, (types.ModuleType, type)):
         yield ".__self__", owner, None
     yield ".__name__", Label((getattr(thing, "__module__", ""), getattr(thing, "__qualname__", ""))), None
+
+
+def _harmless(function: Any, path: str) -> None:
+    try:
+        harmless(function)
+    except Hidden as error:
+        raise Unobservable(f"{path} {error}") from None
 
 
 def _slots(thing: Any) -> Iterator[tuple[str, Any, Put]]:

@@ -23,6 +23,7 @@ from coequal.proofs.theorems.growth import settled
 Tensor = torch.Tensor
 CONSTANT, SETTLED, LINEAR, TURNED, DATA = "constant", "settled", "linear", "turned", "data"
 VISIBLE = 64 * DOUBLE  # relative: constants that are nearer than DOUBLE count as one
+FAR, STEEP = 2**40, 2**20  # whole numbers, and by how much they may grow in a step
 WIDE = (torch.int64, torch.float64, torch.float32)  # formats of positions that are what they stand for
 LARGE = -LOW / 10  # constants below LOW may be read as masks
 END = 2**63 - 1  # of a slice that has none
@@ -176,7 +177,15 @@ class Rule:
         kind = self._kind()
         if kind == LINEAR and self.found.steps[0].tensors[self.output].dtype not in WIDE:
             raise self.fails("a position in a format that begins anew, or rounds")
+        if kind == LINEAR and self._begins_anew():
+            raise self.fails("a position so large that it begins anew")
         return kind
+
+    def _begins_anew(self) -> bool:
+        """Whether whole numbers of 64 bits are, or grow, so that some day they overflow."""
+        tensors = [step.tensors[self.output] for step in self.found.steps[:2]]
+        ends = [int(end) for t in tensors if t.numel() and not t.is_floating_point() for end in (t.min(), t.max())]
+        return any(abs(end) >= FAR for end in ends) or (len(ends) == 4 and abs(ends[2] - ends[0]) >= STEEP)
 
     def _kind(self) -> str:
         if self.name in MAKING:
@@ -243,6 +252,9 @@ class Rule:
         if self.name in MOVED or self.name == "neg":
             if TURNED in kinds:
                 raise self.fails("positions and what was computed from them side by side")
+            a, b = (self.found.steps[0].tensors[n] for n in (self.given[0], self.output))
+            if a.is_floating_point() and not b.is_floating_point():
+                raise self.fails("a position is made a whole number")
             return LINEAR
         if self.name in ("add", "sub", "rsub") and kinds <= {LINEAR, CONSTANT}:
             return LINEAR

@@ -64,6 +64,8 @@ def growth_of(session: Session[Any], budget: Budget) -> Growth:
             return growth
         except (Fails, Unobservable, StreamRaised) as error:
             found = Growth(fails=str(error))
+        except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:  # of a tensor that none of ours expects
+            found = Growth(fails=f"its steps could not be followed: {type(error).__name__}: {error}")
     return found
 
 
@@ -85,7 +87,7 @@ def induct(exact: FieldSession, budget: Budget, growth: Growth) -> Induction:
         tried=1,
         lengths=search.compared,
         globals=search.globals,
-        assumptions=[search.held(), FOLD],
+        assumptions=[*search.held(), FOLD],
         counts=growth.counts,
         told=search.told,
         growing=True,
@@ -217,7 +219,7 @@ class Steps:
         player, frames = self._fed(SEEDS[0], size)
         watch = Watch(program.steps[0], program.steps[1])
         memory = self._memory(player)
-        if memory.counts_types:
+        if memory.counts_types or memory.tells_integers:
             raise Fails("the stream asks for the types of objects: sizes cannot be watched")
         counts = {c.path: c for c in memory.cells if c.path in places.counts and type(c.content) is int}
         for path, cell in counts.items():

@@ -57,7 +57,7 @@ def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) 
         told = MORE if isinstance(error, Told) else ""
         return Induction(False, str(error), tried=search.tried, lengths=search.compared, globals=search.globals, told=told)
     says = f"what the stream remembers after {start} frames depends on the last {search.span} alone, with period {period}"
-    assumptions = [search.held()] if exact.subject.window is not None else [search.held(), ALIKE]
+    assumptions = [*search.held()] if exact.subject.window is not None else [*search.held(), ALIKE]
     kept = (
         search.span,
         search.reach,

@@ -28,12 +28,14 @@ from coequal.equivalence.run.player import Player
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
 from coequal.subjects.chunks import Chunks
 from coequal.subjects.inputs import Tree, leaves_of, with_leaves
+from coequal.subjects.wording import listed
 
 Tensor = torch.Tensor
 LONGEST = 1200  # frames, beyond which no memory is followed
 FEW = 6  # smallest chunks, cut otherwise
 STEPS = 6000  # that all lengths together may take
 HELD = "what the stream remembers is held by the stream object and by what its code reads"
+LIE = "how frames lie in memory does not matter beyond how they were fed: the stream's code asks for it ({names})"
 DECLARED = "the stream's memory is what the subject's `memory` says: {name}"
 
 
@@ -90,11 +92,14 @@ class Premises:
     walked: Memory | None = None  # the last one, whose names need not be looked for again
     counts: dict[str, int] = field(default_factory=dict)  # places that were watched, and by how much they grow in a period
     told: str = ""  # of the chunks in which frames came, by the memory
+    lying: set[str] = field(default_factory=set)  # by which the stream's code asks how frames lie in memory
 
-    def held(self) -> str:
-        """What is assumed of the memory: that it is what was walked, or what the subject declares."""
+    def held(self) -> list[str]:
+        """What is assumed of the memory: that it is what was walked, or what the subject declares; and of frames."""
         declared = self.exact.subject.memory
-        return HELD if declared is None else DECLARED.format(name=getattr(declared, "__qualname__", repr(declared)))
+        if declared is not None:
+            return [DECLARED.format(name=getattr(declared, "__qualname__", repr(declared)))]
+        return [HELD, *([LIE.format(names=listed(sorted(self.lying)))] if self.lying else [])]
 
     def _legal(self, length: int) -> int:
         legal = self.exact.plan.legal(length)
@@ -156,17 +161,28 @@ class Premises:
         if not self.exact.has("chunk"):
             return
         frames, ends = self._seen(start, 0), list[Remembered]()
+        emitted: list[Tensor] | None = None
         for group in ENDS:
             first = None
             for chunks in filter(self.exact.plan.allows, self._cut(start, group)):
                 self._in_time()
-                memory = self._remembered(self._player(frames, chunks))
+                player = self._player(frames, chunks)
+                memory, before = self._remembered(player), emitted
+                emitted = player.trace.frames
+                if before is not None and not self._alike_frames(before, emitted):
+                    raise Fails("what is emitted depends on the chunks in which frames came")
                 if first is None:
                     ends.append(first := memory)
                 elif (path := self._apart(first, memory)) is not None:
                     raise Told(f"{path} depends on the chunks in which frames came: only some orders were fed")
         if any(self._apart(ends[0], memory) is not None for memory in ends[1:]):
             self.told = LAST
+
+    def _alike_frames(self, frames: list[Tensor], others: list[Tensor]) -> bool:
+        if len(frames) != len(others) or any(a.shape != b.shape for a, b in zip(frames, others, strict=True)):
+            return False
+        same = self.exact.numbers.over.same
+        return not frames or bool(same(torch.stack(frames), torch.stack(others)).all())
 
     def _apart(self, first: Remembered, other: Remembered) -> str | None:
         """The first place that holds something else; None: there is none."""
@@ -188,6 +204,7 @@ class Premises:
     def _memory(self, stream: Any) -> Memory:
         memory = self.walked = memory_of(stream, self.exact.subject.memory, before=self.walked)
         self.globals = sorted({*self.globals, *memory.globals})
+        self.lying |= memory.lying
         return memory
 
     def _remembered(self, player: Player) -> Remembered:

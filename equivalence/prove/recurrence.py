@@ -48,7 +48,7 @@ def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) 
     says = f"after {start} frames what the stream remembers is the state of its clip function, with period {period}"
     name = getattr(exact.subject.clip_state, "__qualname__", repr(exact.subject.clip_state))
     lengths = ", ".join(map(str, sorted(search.continued)))
-    assumptions = [search.held(), CONTINUES.format(name=name, lengths=lengths)]
+    assumptions = [*search.held(), CONTINUES.format(name=name, lengths=lengths)]
     kept = (0, start, search.tried, search.compared, search.globals, assumptions, search.counts, search.told)
     return Induction(True, says, start, period, *kept)
 

@@ -82,12 +82,17 @@ def kept(exact: FieldSession, tensor: Tensor) -> Kept:
     """A tensor with all of its storage: a view may be moved to where nobody has looked."""
     place = (tensor.shape, tensor.stride(), tensor.storage_offset())
     flags = (tensor.is_conj(), tensor.is_neg(), tensor.is_inference(), tensor._is_view(), tensor.is_shared())
-    layout = (tensor.dtype, tuple(tensor.shape), *place, tensor.device, *flags)
+    base = None if (of := tensor._base) is None else (of.shape, of.stride(), of.storage_offset())
+    layout = (tensor.dtype, tuple(tensor.shape), *place, tensor.device, *flags, _copied_on_write(tensor), base)
     with exact.numbers.over.suspended():
         whole = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
         whole_number = not (tensor.is_floating_point() or tensor.is_complex() or tensor.is_meta)
         number = int(tensor) if tensor.numel() == 1 and whole_number else None
     return Kept(layout, exact.numbers.over.copied(whole), stamp(exact, tensor), number)
+
+
+def _copied_on_write(tensor: Tensor) -> bool:
+    return bool(torch._C._is_cow_tensor(tensor))  # type: ignore[attr-defined]
 
 
 def stamp(exact: FieldSession, tensor: Tensor) -> Stamp:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from coequal.equivalence.memory.reads import made_in_known
 from coequal.equivalence.memory.sizes import plain, watched_size
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.premises import Fails
@@ -207,11 +209,14 @@ class _Calls(TorchFunctionMode):
             self.found.strange.append(f"{name} with a function of its own")  # inside of which nothing is seen
         inputs: list[Any] = list(plain(args))
         named: dict[str, Any] = plain(kwargs or {})
+        called = list[str]()
         try:
-            out: Any = func(*inputs, **named)
+            with called_back(called) if self.watch is not None else contextlib.nullcontext():
+                out: Any = func(*inputs, **named)
         except Exception:
             self.found.strange.append(f"an error of {name}")
             raise
+        self.found.strange += [f"{name}, which calls {other}" for other in called]
         parts = out if isinstance(out, (list, tuple)) and not isinstance(out, torch.Size) else [out]
         tensors = [x for x in parts if isinstance(x, Tensor)]
         if tensors:
@@ -257,6 +262,25 @@ class _Calls(TorchFunctionMode):
             return out if growth is None else watched_size(out, watch.uses, growth)
         sizes: list[Any] = [watched_size(n, watch.uses, axes[i]) if i in axes else n for i, n in enumerate(out)]
         return torch.Size(sizes)
+
+
+@contextlib.contextmanager
+def called_back(names: list[str]) -> Iterator[None]:
+    """Functions of the program that a library calls meanwhile: hooks, methods of objects, the insides of functions of its
+    own. There sizes are as they are, and nobody watches.
+    """
+
+    def look(frame: types.FrameType, event: str, _: Any) -> None:
+        if event == "call" and not made_in_known(frame.f_globals):
+            names.append(frame.f_code.co_name)
+
+    if sys.getprofile() is not None:
+        raise Fails("a profiler runs: nobody can see what libraries call")
+    sys.setprofile(look)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
 
 
 def _parts(thing: Any) -> Iterator[Any]:

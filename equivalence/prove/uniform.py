@@ -48,7 +48,11 @@ def uniform(runs: list[list[Step]], slope: int) -> Uniform:
         held = after
     else:
         raise Fails("positions pile up in what is remembered")
+    last = {id(tensor): number for number, tensor in enumerate(steps[0].tensors)}
+    used = {number for step in steps[:1] for operation in step.operations for number in _refs(operation.given)}
     for number, kind in found.kinds.items():
+        if kind == CONSTANT and number in used & {*last.values()}:
+            _stays(found, number)
         if kind == DATA and len(runs) > 1:
             _no_count(found, number, [[step.tensors[number] for step in run] for run in runs])
     return found
@@ -73,6 +77,18 @@ def _handed_on(found: Uniform) -> dict[Source, tuple[int, bool]]:
             where = numbers.get(id(second.tensors[number]))
             left[source] = worst if where is None else (found.degrees.get(where, 0), where in found.touched)
     return {source: holds for source, holds in left.items() if any(holds)}
+
+
+def _stays(found: Uniform, number: int) -> None:
+    """What depends on no frame and on no position is the same each time, whoever wrote it."""
+    axis, tensors = found.axis(number), [step.tensors[number] for step in found.steps]
+    if tensors[0].is_meta or not tensors[0].numel():
+        return
+    size = min(t.shape[axis] for t in tensors) if axis is not None else 0
+    for end in (0, -1) if axis is not None else (0,):
+        first, *others = (part_of(t, axis, size, end) for t in tensors)
+        if not all(torch.allclose(first, other, rtol=0, atol=0, equal_nan=True) for other in others):
+            raise Fails("a tensor that depends on no frame and on no position holds something else each time")
 
 
 def _no_count(found: Uniform, number: int, runs: list[list[Tensor]]) -> None:

@@ -31,6 +31,7 @@ Definition = Callable[["Field", "Value"], "Value"]
 LOW = -1e4  # at most this: a mask, if finite masks are read as such
 ROUNDED = "constants that agree in 48 bits, or one of which is the other in single precision, are one number"
 NEAR = 2.0**-18  # relative: what rounding to single precision and a few operations in it leave of a constant
+OVERFLOW = "nothing overflows: true of all inputs and weights but large numbers"
 DIVISORS = "no divisor is zero, and nothing overflows: true of all inputs and weights but a null set, and large numbers"
 OPEN = "it divides by what may be zero on an open set (relu, clamp, a maximum ...): that is not cancelled, nor proved"
 ROOTS, LOGARITHMS = "square roots are taken of numbers that are not negative", "logarithms are taken of positive numbers"
@@ -312,6 +313,7 @@ class Field:
         """
         if not a.degree.constant:
             self.account.assume("divisors", DIVISORS)
+            self.account.assumptions.pop("overflow", None)  # says so, too
         if a.degree.may_vanish:
             self.account.doubt("divisors", OPEN)
             return self.free("reciprocal", a)

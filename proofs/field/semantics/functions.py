@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from coequal.proofs.field.arithmetic import INFINITE, Field, Value
+from coequal.proofs.field.arithmetic import DIVISORS, INFINITE, OVERFLOW, Field, Value
 from coequal.proofs.field.degree import NONNEGATIVE, POSITIVE
 from coequal.proofs.field.elementary import EVERYWHERE
 from coequal.proofs.field.errors import NotDecided
@@ -161,6 +161,8 @@ def glu(f: Field, a: Value, dim: int = -1) -> Value:
 @means("exp", says="E(x), a free function with E(0) = 1 and E(-inf) = 0; optionally a homomorphism, E(x + y) = E(x) E(y)",
        keeps=CONGRUENCE, source=FREE, masked=True)  # fmt: skip
 def exp(f: Field, a: Value) -> Value:
+    if not a.degree.constant and DIVISORS not in f.account.assumptions.values():
+        f.account.assume("overflow", OVERFLOW)
     return f.exponential(a)
 
 
@@ -225,8 +227,10 @@ def logcumsumexp(f: Field, a: Value, dim: int) -> Value:
     return f.logarithm(cumsum(f, f.exponential(a), dim))
 
 
-@means("atan2", says="a free function of both arguments", keeps=CONGRUENCE, source=FREE)
+@means("atan2", says="a free function of both arguments, where no zero has a sign", keeps=CONGRUENCE, source=FREE)
 def atan2(f: Field, a: Value, b: Value) -> Value:
+    if not a.degree.constant and bool((a.planes[: f.count] == 0).all(0).any()):
+        f.account.doubt("sign of zero", "the program asks for the sign of a zero that depends on data (atan2)")
     return f.free("atan2", a, b)
 
 

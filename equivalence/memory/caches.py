@@ -25,6 +25,22 @@ def set_aside() -> None:
 
 
 @contextlib.contextmanager
+def looked_through_once() -> Iterator[None]:
+    """Within it, what there was when it began is set aside: for one verification, which makes several proofs."""
+    if gc.get_freeze_count():
+        yield
+        return
+    found = _caches()
+    _aside.extend(found)
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        del _aside[len(_aside) - len(found) :]
+
+
+@contextlib.contextmanager
 def forgotten() -> Iterator[None]:
     """Within it the programs' own caches start empty, and nothing that they keep there outlives it.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from coequal.__main__ import main
+from tests.forks import FORKS, printed
 
 FOLDER = Path(__file__).parents[2] / "examples" / "tinystream"
 SMALLEST = "channels=1, out_channels=1, kernel_size=4, stride=2, bias=False, dtype=torch.float32"
@@ -26,8 +27,10 @@ def theirs(tmp_path: Path) -> Path:
 
 
 def run_tests(folder: Path, *options: str) -> str:
-    """What pytest prints there."""
+    """What pytest prints there, in a fork of this process where there are forks."""
     arguments = ["-p", "no:cacheprovider", "-p", "no:cov", "-q", "--hypothesis-seed", "1", *options]
+    if FORKS:
+        return printed(folder, lambda: pytest.main(arguments))
     command = [sys.executable, "-P", "-m", "pytest", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=900).stdout
 

@@ -47,6 +47,7 @@ class Limit(Protocol):
 
     def none_differs(self, got: list[Tensor], want: list[Tensor]) -> bool:
         """Whether one look at all frames tells that; False: each has to be asked."""
+        raise NotImplementedError
 
 
 class Comparable(Numbers):

@@ -1,4 +1,4 @@
-"""What a stream without a flush keeps for itself: seen in one long stream where it is fed frame by frame, else in several."""
+"""What a stream without a flush keeps for itself: seen in one long stream, if fed frame by frame, else in several."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# dozens of processes are started, which need not compile all of it again
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: demo test coverage quick campaign catalogue check types bench packages scoreboard clean
 

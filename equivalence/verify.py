@@ -34,6 +34,7 @@ from coequal.equivalence.findings.lifecycle import describe_weights
 from coequal.equivalence.findings.numerics import of_rounding
 from coequal.equivalence.findings.remedies import remedies
 from coequal.equivalence.findings.scales import scales
+from coequal.equivalence.memory.caches import looked_through_once
 from coequal.equivalence.observe.baseline import establish, owed_of, reach_of, timing_of
 from coequal.equivalence.observe.distance import distance_of
 from coequal.equivalence.observe.timing import short_clip
@@ -115,7 +116,7 @@ def _of_one(
     begin, names, exactly = time.monotonic(), _names(options.checks), Exactly(options.bound, options.literal)
     fresh = Session(subject, options.seed, floats)
     fresh = fresh if leaf is None else fresh.looking_at(leaf)
-    with _left_alone(), whole(subject) as outside, one_thread(fresh), fresh.ready(), torch.no_grad():
+    with _left_alone(), looked_through_once(), whole(subject) as outside, one_thread(fresh), fresh.ready(), torch.no_grad():
         baseline = establish(fresh)
         session = baseline.session if replay is not None else _timed(baseline.session)
         timing = session.facts.timing if replay is None else MeasuredTiming()

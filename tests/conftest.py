@@ -9,7 +9,7 @@ import pickle
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ OF_TWO_ROOMS = ("reference", "continual", "equivalence/campaigns/test_agree")
 # what `make coverage` leaves out: planted bugs by the dozen, examples, and checks of the source itself
 NOT_MEASURED = ("generated", "meta", "examples", "layout")
 TESTS = Path(__file__).parent
+MANY = 20_000  # objects that a test file may leave behind before they are set aside
 gc.disable()  # nothing becomes garbage before all is imported
 operators.complete()  # every file's own lines run here, under the tracer, and not in whichever test needs them first
 torch.set_num_threads(1)  # small tensors: two workers of two threads each would only wait for one another
@@ -73,6 +74,15 @@ def pytest_collection_finish() -> None:
     """Half a million objects of libraries are looked through once, not in each proof nor by the collector."""
     caches.set_aside()
     gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _left_behind() -> Iterator[None]:
+    """What a test file imports or keeps is looked through once as well: torch's compiler alone is 100,000 objects."""
+    yield
+    if len(gc.get_objects()) > MANY:
+        gc.collect()
+        caches.set_aside()
 
 
 def _within(got: Any, expected: Any, magnitude: Any, operations: int) -> None:

@@ -149,6 +149,10 @@ class DefinedLimit(RoundingLimit):
         detail = f"frame {frame}, element {list(index)}: expected {expected!r}, got {value!r}"
         return Mismatch(detail, frame, index, expected, value)
 
+    def none_differs(self, got: list[Tensor], want: list[Tensor]) -> bool:
+        """Where each is apart is kept."""
+        return False
+
     def _apart(self, got: Tensor, want: Tensor) -> Tensor:
         """Of what overflows nothing is said but where the clip's result is finite all the same."""
         watch = self.numbers.watch

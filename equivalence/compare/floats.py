@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from coequal.equivalence.compare import rounding
-from coequal.equivalence.compare.difference import Mismatch, close, difference_of, distances, first_value
+from coequal.equivalence.compare.difference import Mismatch, all_close, close, difference_of, distances, first_value
 from coequal.equivalence.compare.relation import Comparable, Limit, larger
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import StreamRaised
@@ -110,6 +110,10 @@ class RoundingLimit:
         """How two frames differ beyond rounding; None: they do not."""
         return None if close(got, want, self.quick) else difference_of(got, want, self.full, frame)
 
+    def none_differs(self, got: list[Tensor], want: list[Tensor]) -> bool:
+        """Whether all are within the bound that costs nothing."""
+        return all_close(got, want, self.quick)
+
     def holds(self, got: Tensor, want: Tensor) -> bool:
         """Whether two frames agree."""
         return close(got, want, self.quick) or (got.device == want.device and bool((got - want).abs().max() <= self.full))
@@ -128,6 +132,10 @@ class Measured:
         distance = float(distances(got.double(), want.double()).max()) if want.numel() else 0.0
         self.largest = larger(self.largest, distance)
         return None
+
+    def none_differs(self, got: list[Tensor], want: list[Tensor]) -> bool:
+        """Each is measured."""
+        return False
 
 
 def largest(x: Tensor) -> float:

@@ -12,7 +12,8 @@ from coequal.equivalence.memory.reads import is_librarys
 
 LIBRARIES = ("sympy.", "mpmath.", "hypothesis.")  # besides those whose code is known
 _Cache = functools._lru_cache_wrapper
-_aside: list[Any] = []  # caches among what was set aside for good
+_aside: list[Any] = []  # caches among what was set aside
+_looked: list[bool] = []  # not empty: what there was is set aside (to ask the collector takes as long as it has objects)
 
 
 def set_aside() -> None:
@@ -22,26 +23,40 @@ def set_aside() -> None:
     """
     _aside.extend(_caches())
     gc.freeze()
+    _looked[:] = [True]
+
+
+@contextlib.contextmanager
+def looked_through_once() -> Iterator[None]:
+    """Within it, what there was when it began is looked through once, and set aside for the collector.
+
+    Not where somebody else set objects aside, who may want them back at another time.
+    """
+    if _looked or gc.get_freeze_count():
+        yield
+        return
+    found = _caches()
+    _aside.extend(found)
+    gc.freeze()
+    _looked.append(True)
+    try:
+        yield
+    finally:
+        _looked.clear()
+        gc.unfreeze()
+        del _aside[len(_aside) - len(found) :]
 
 
 @contextlib.contextmanager
 def forgotten() -> Iterator[None]:
-    """Within it the programs' own caches start empty, and nothing that they keep there outlives it.
-
-    What there is when it begins is set aside for the collector, if nobody else did so: afterwards only what is new is
-    looked through.
-    """
-    before = [*_aside, *_caches()]
-    _clear(before)
-    aside = gc.get_freeze_count() == 0
-    if aside:
-        gc.freeze()
-    try:
-        yield
-    finally:
-        _clear([*before, *_caches()])
-        if aside:
-            gc.unfreeze()
+    """Within it the programs' own caches start empty, and nothing that they keep there outlives it."""
+    with looked_through_once():
+        before = [*_aside, *_caches()]
+        _clear(before)
+        try:
+            yield
+        finally:
+            _clear([*before, *_caches()])
 
 
 def _caches() -> list[Any]:

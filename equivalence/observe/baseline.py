@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -274,21 +276,32 @@ def owed_of(session: Session, timing: MeasuredTiming) -> int:
 
     A stream that has stopped emitting would owe more and more.
     """
-    if session.subject.window is not None:
+    if session.subject.window is not None or session.has("flush"):
         return 0
     base, late, owed = 3 * session.facts.reach + 4, 0, 0
-    for length in sorted({session.legal(base + i) for i in range(9)}):
-        x = session.inputs(length, session.batch, session.seed)
-        try:
-            trace, output = session.play(x), session.clip(x)
-        except StreamRaised:
-            return owed
-        late = max([late, *_lateness(session, trace, timing.stride or 1)])
-        if output is not None and not trace.ended:
-            owed = max(owed, output.shape[session.output_time] - session.subject.offset - len(trace.frames))
+    try:
+        for length, trace in _played(session, sorted({session.legal(base + i) for i in range(9)})):
+            late = max([late, *_lateness(session, trace, timing.stride or 1)])
+            output = session.clip(session.inputs(length, session.batch, session.seed))
+            if output is not None:
+                owed = max(owed, output.shape[session.output_time] - session.subject.offset - len(trace.frames))
+    except StreamRaised:
+        return owed
     if timing.stride is not None and late < base:
         owed = min(owed, math.ceil(late / timing.stride) + 1)
     return owed
+
+
+def _played(session: Session, lengths: list[int]) -> Iterator[tuple[int, Trace]]:
+    """Streams without a flush: fed frame by frame, shorter ones are the beginnings of the longest."""
+    x = session.inputs(lengths[-1], session.batch, session.seed)
+    if session.plan_chunks(x) is None:
+        with contextlib.suppress(StreamRaised):
+            longest = session.play(x)
+            yield from ((length, longest.of_the_first(length)) for length in lengths)
+            return
+    for length in lengths:
+        yield length, session.play(session.inputs(length, session.batch, session.seed))
 
 
 def _lateness(session: Session, trace: Trace, stride: int) -> list[int]:

@@ -76,6 +76,7 @@ mine,net,step,16 frames,reduction,16,x,all,README,yes,{net}
 """
 
 
+@pytest.mark.usefixtures("forked")
 def test_numbers_of_code_of_ones_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

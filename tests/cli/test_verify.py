@@ -39,6 +39,7 @@ def test_a_right_stream(verify, tmp_path: Path) -> None:
     assert f"<code>{OWN}:right</code>" in page.read_text()
 
 
+@pytest.mark.usefixtures("forked")
 def test_the_report_has_the_agreed_shape(verify) -> None:
     _, report, _ = verify(f"{OWN}:wrong", "--only", "values")
     keys = [
@@ -74,11 +75,13 @@ def test_a_wrong_stream_and_its_reproduction(verify) -> None:
     assert again["counterexample"]["check"] == found["check"]
 
 
+@pytest.mark.usefixtures("forked")
 def test_requiring_a_proof_that_there_is_not(verify) -> None:
     code, report, _ = verify(f"{OWN}:right", "--only", "values", "--require", "proved")
     assert (code, report["verdict"]) == (3, "tested")
 
 
+@pytest.mark.usefixtures("forked")
 def test_only_what_was_asked_for(verify) -> None:
     _, report, _ = verify(f"{OWN}:right", "--only", "chunking", "batch")
     assert {check["name"] for check in report["checks"]} == {"chunking", "batch"}

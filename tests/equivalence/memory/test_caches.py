@@ -8,14 +8,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from coequal.equivalence.memory.caches import forgotten, set_aside
+from coequal.equivalence.memory import caches
+from coequal.equivalence.memory.caches import forgotten, looked_through_once, set_aside
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_aside() -> Iterator[None]:
+def nothing_is_aside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a process of a user; afterwards as in one of the tests."""
     gc.unfreeze()
-    yield
+    with monkeypatch.context() as patched:
+        patched.setattr(caches, "_looked", [])
+        patched.setattr(caches, "_aside", [])
+        yield
     gc.unfreeze()
     set_aside()
 
@@ -46,6 +50,20 @@ def test_an_error_does_not_keep_it():
     with pytest.raises(KeyError):
         fail()
     assert made_before(1) is not kept[0]
+    assert gc.get_freeze_count() == 0
+
+
+def test_what_there_was_is_set_aside_once_for_several_proofs():
+    with looked_through_once():
+        aside = gc.get_freeze_count()
+        assert aside > 0
+        for _ in range(2):
+            outside = made_before(1)
+            with forgotten():
+                within = made_before(1)
+                assert aside - 100 < gc.get_freeze_count() <= aside
+            assert within is not outside
+            assert made_before(1) is not within
     assert gc.get_freeze_count() == 0
 
 

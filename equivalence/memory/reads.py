@@ -43,14 +43,8 @@ TENSORS = {"_nn", "_linalg", "_fft", "_special", "_sparse", "_nested", "_Variabl
 # functions of torch that are told nothing and say what holds for the process: under other conditions they are asked again
 SAID = {
     *("is_grad_enabled", "is_inference_mode_enabled", "is_autocast_enabled", "is_autocast_cpu_enabled"),
-    *(
-        "is_anomaly_enabled",
-        "get_autocast_dtype",
-        "get_autocast_cpu_dtype",
-        "is_autocast_cache_enabled",
-        "has_torch_function",
-    ),
-    *("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"),
+    *("is_anomaly_enabled", "get_autocast_dtype", "get_autocast_cpu_dtype", "is_autocast_cache_enabled"),
+    *("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic", "_get_tracing_state"),
 }
 CONSTANTS = (bool, type(None), type(Ellipsis), type(NotImplemented))
 # ways round everything that is looked at here

@@ -190,7 +190,7 @@ class Session(Generic[N]):
 
     def has(self, method: str) -> bool:
         """Whether streams have a method."""
-        player = self.player()
+        player = self._made()
         found = callable(getattr(player.stream, method, None))
         player.leave()
         return found
@@ -293,6 +293,10 @@ class Session(Generic[N]):
 
     def player(self, *, keep: bool = False, refill: bool = False) -> Player:
         """A fresh stream with nothing fed; `refill`: it will be handed one tensor object, refilled for each frame."""
+        _ = self.steps  # asked of a stream of its own, which would end this one where one lives at a time
+        return self._made(keep=keep, refill=refill)
+
+    def _made(self, *, keep: bool = False, refill: bool = False) -> Player:
         self.leave()
         try:
             stream = self.subject.stream()

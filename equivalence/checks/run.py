@@ -9,6 +9,7 @@ import torch
 
 from coequal.equivalence.checks.base import Finer, Skip
 from coequal.equivalence.checks.catalogue import CHECKS
+from coequal.equivalence.checks.overflow import overflows_in_clip
 from coequal.equivalence.compare import rounding
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.floats import Distances, Floats, in_format, rounds_more_coarsely
@@ -29,6 +30,7 @@ class Noted:
 
     regions: Regions = field(default_factory=Regions)
     rounded: list[Rounded] = field(default_factory=list)
+    overflows: list[str] = field(default_factory=list)  # of the clip function: where
 
 
 def run_once(session: Session[Floats], name: str, example: Example, noted: Noted | None = None) -> Outcome:
@@ -77,6 +79,9 @@ def _judged(session: Session[Floats], name: str, example: Example, mismatch: Mis
     """A difference of numbers may be rounding, or need a finer format than the subject's own to be seen."""
     if not mismatch.of_numbers:
         return mismatch
+    if CHECKS[name].kind == "function" and (where := overflows_in_clip(session, example, mismatch)):
+        noted.overflows.append(where)
+        return mismatch.frame or 0
     if example.format is not None:
         return _in_own_format(session, name, example, mismatch, noted)
     if (rounded := _rounded(session, name, example, torch.float32)) is not None:

@@ -213,8 +213,10 @@ def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
         raise Hidden("compares identities of objects by `is`")
     if roundabout := ROUNDABOUT & reads.names:
         raise Hidden(f"uses {min(roundabout)}")
-    if function.__builtins__ is not vars(builtins):  # type: ignore[attr-defined]
-        raise Hidden("has builtins of its own")
+    if (own := function.__builtins__) is not vars(builtins):  # type: ignore[attr-defined]
+        if own:
+            raise Hidden("has builtins of its own")
+        yield "__builtins__", own  # of what makes a named tuple: none, as long as nobody adds one
     for chain in sorted(reads.chains):
         if chain[0].startswith("@"):  # pytest's own, in the assertions that it rewrites
             continue

@@ -86,7 +86,8 @@ class Value:
 
     `degree`: the greatest of its elements. `names`: for maxima, the members of the set that each element is the greatest of,
     `(h, members, *shape)`; of minus each element where it is `lower`. `masked`: some elements may be minus infinity.
-    `monomial`: every element is a product of values of free functions and of their inverses.
+    `monomial`: every element is a product of values of free functions and of their inverses. `above`: all are greater than
+    this number; known of values of some functions alone, and of nothing that is computed with them.
     """
 
     planes: Tensor
@@ -95,6 +96,7 @@ class Value:
     masked: bool = False
     monomial: bool = False
     lower: bool = False
+    above: float | None = None
 
     @property
     def shape(self) -> torch.Size:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from coequal.proofs.field.arithmetic import Field, Value
+from coequal.proofs.field.degree import POSITIVE
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.semantics import sets
 from coequal.proofs.field.semantics.table import CONGRUENCE, FREE, RATIONAL, RING, means
@@ -32,8 +33,17 @@ def pair(f: Field, a: Any, b: Any) -> tuple[Value, Value]:
 
 @means("add", says="x + alpha y", keeps=RING, masked=True)
 def add(f: Field, a: Any, b: Any, *, alpha: float = 1) -> Value:
+    raised = _is_raised_above_zero(a, b, alpha)
     a, b = pair(f, a, b)
-    return sets.plus(f, a, _scaled(f, b, alpha))
+    total = sets.plus(f, a, _scaled(f, b, alpha))
+    return replace(total, degree=replace(total.degree, sign=POSITIVE)) if raised else total
+
+
+def _is_raised_above_zero(a: Any, b: Any, alpha: float) -> bool:
+    """Whether a number is added that takes all of the other's possible values above zero, as in `elu(x) + 1`."""
+    if isinstance(b, (int, float)):
+        return isinstance(a, Value) and a.above is not None and a.above + alpha * b >= 0
+    return isinstance(a, (int, float)) and isinstance(b, Value) and alpha == 1 and b.above is not None and b.above + a >= 0
 
 
 @means("sub", says="x - alpha y", keeps=RING, masked=True)

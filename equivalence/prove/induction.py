@@ -148,20 +148,26 @@ class _Search(Premises):
         yield from sorted(n for n in sizes if tried < n <= LONGEST // 2)[:SPANS]
 
     def _shortest_period(self, start: int) -> tuple[int, Uses]:
+        """What keeps a memory that repeats from being followed says more than that others do not repeat."""
         first = self._after(start, 0)
-        why = Fails("the memory does not repeat")
+        why, repeated = Fails("the memory does not repeat"), list[Fails]()
         for period in self._periods(first):
             self._in_time()
             self.tried += 1
             try:
-                uses = self._repeats(first, start, period)
+                grown = self._grown(first, self._after(start + period, 2))
             except Fails as error:
                 why = error
                 continue
+            try:
+                uses = self._watched(grown, start, period)
+            except Fails as error:
+                repeated.append(error)
+                continue
             if not uses.misfits:
                 return period, uses
-            why = Fails(f"the stream takes a count modulo {min(uses.misfits)}")
-        raise why
+            repeated.append(Fails(f"the stream takes a count modulo {min(uses.misfits)}"))
+        raise (repeated or [why])[0]
 
     def check(self, start: int, period: int) -> None:
         """All premises: memory, counters, and every length up to start + period."""
@@ -169,23 +175,25 @@ class _Search(Premises):
         first = self._after(start, 0)
         self._same_after_another_beginning(first, start)
         self._same_in_other_chunks(start)
-        self._responds(first, start)
+        self._responds(start, period)
         uses = self._repeats(first, start, period)
         passed(uses)
         self._every_length(start + period)
         if self.exact.subject.window is None:
             self._clip_alike(start + period)
 
-    def _responds(self, first: Remembered, start: int) -> None:
-        """Whoever needs earlier frames holds something that changes with them."""
+    def _responds(self, start: int, period: int) -> None:
+        """Whoever needs earlier frames holds something that changes with them: at some frame of a period, since a stream that
+        takes frames in pairs holds nothing after the second.
+        """
         if self.reach <= 1 or self.reach <= self.stride:
             return
-        frames = self._frames(start, 5)
-        other = self._remembered(self.exact.player().feed(frames, self.exact.plan_chunks(frames)))
-        if other.paths != first.paths or not all(
-            same(self.exact, a.content, b.content) for a, b in zip(first.cells, other.cells, strict=True)
-        ):
-            return
+        for length in dict.fromkeys(self._legal(start + more) for more in range(min(period, self.reach))):
+            one, other = (self._remembered(self._player(self._frames(length, seed))) for seed in (2, 5))
+            if other.paths != one.paths or not all(
+                same(self.exact, a.content, b.content) for a, b in zip(one.cells, other.cells, strict=True)
+            ):
+                return
         raise Fails("nothing that the stream holds changes with its frames, though it needs earlier ones: memory is hidden")
 
     def _periods(self, first: Remembered) -> list[int]:

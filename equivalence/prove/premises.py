@@ -195,8 +195,9 @@ class Premises:
 
     def _after(self, length: int, beginning: int) -> Remembered:
         """What is remembered after so many frames; parameters that have changed by then are a memory that cannot be seen."""
-        before = remember(self.exact, self._memory(self.exact.player().stream)).parameters
-        found = self._remembered(self._fed(length, beginning))
+        player, frames = self.exact.player(), self._seen(length, beginning)
+        before = remember(self.exact, self._memory(player.stream)).parameters
+        found = self._remembered(player.feed(frames, self.exact.plan_chunks(frames)))
         changed = [name for name, was in before.items() if found.parameters.get(name, was) != was]
         if changed:
             raise Fails(f"the parameter {changed[0]} changes while frames are fed")

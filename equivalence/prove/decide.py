@@ -41,6 +41,7 @@ Tensor = torch.Tensor
 DRAWS = 12
 SECONDS = {"quick": 30.0, "normal": 60.0}  # after which no further length is tried (never the first)
 LEAST = 19  # frames up to which every length is compared, if there is time
+ENDS = 64  # frames that streams may end after for every length to be compared
 FAR = 60  # frames, from which on not every window is compared
 LONG = 128  # frames of a single example beyond which chains of primes are not tried
 GRACE = 45.0  # seconds more for the lengths that an induction must not miss
@@ -107,6 +108,8 @@ def _drawn_enough(session: Session, draw: Draw, decision: Decision, effort: str,
 def examples_of(session: Session, effort: str) -> list[Example]:
     """The lengths to compare: the middle one first, then one in chunks, then all from one frame up, without a gap."""
     longest = max(LEAST, *(e.length for e in value_examples(session, effort)))
+    if session.plan.longest is not None and session.plan.longest <= ENDS and session.subject.valid is None:
+        longest = max(longest, session.plan.longest)  # all that there are
     middle = session.plan.legal(2 * session.facts.reach + 3)
     order = dict.fromkeys([middle, *(session.plan.legal(n) for n in range(1, longest + 1))])
     examples = [Example(length, rows_of(session, longest), session.seed) for length in order if length]

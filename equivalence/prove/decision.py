@@ -206,6 +206,8 @@ class Decision:
         whole = session.plan.longest or "all"  # where streams end: all that there are
         self.horizon = whole if every else gap_free(session, self.lengths, self.silent, only=alone)
         self.state, self.globals = induction.says, induction.globals
+        if not every and not alone and self.horizon == session.plan.longest:
+            self.state = f"streams end after {self.horizon} frames: every length that there is was compared"
         if induction.holds and self.patterns:
             self.state = "where integer inputs are equal to a constant is known for the lengths that were compared"
         if induction.holds:

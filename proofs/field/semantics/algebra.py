@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from coequal.proofs.field.arithmetic import Field, Value
-from coequal.proofs.field.degree import POSITIVE
+from coequal.proofs.field.degree import NONNEGATIVE, POSITIVE
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.semantics import sets
 from coequal.proofs.field.semantics.table import CONGRUENCE, FREE, RATIONAL, RING, means
@@ -111,7 +111,7 @@ def reciprocal(f: Field, a: Value) -> Value:
 
 @means("square", says="x^2", keeps=RING)
 def square(f: Field, a: Value) -> Value:
-    return Value(f.times(a, a).planes, a.degree.squared())
+    return f.squared(a)
 
 
 @means("addcmul", says="x + c y z", keeps=RING)
@@ -136,24 +136,28 @@ def rsqrt(f: Field, a: Value) -> Value:
 
 @means(
     "sqrt",
-    says="1 / R(x), so that sqrt and rsqrt are inverse to one another",
+    says="1 / R(x), so that sqrt and rsqrt are inverse to one another; squared it is x, where x is known not to be negative",
     keeps=CONGRUENCE,
     source=FREE,
 )
 def sqrt(f: Field, a: Value) -> Value:
     root = f.inverse(rsqrt(f, a))
     planes = root.planes.masked_fill((a.planes == 0).all(0), 0.0)
+    if a.degree.sign >= NONNEGATIVE:
+        f.radicands.note(planes[: f.count], a.planes, a.degree)
     return Value(planes, replace(root.degree, sign=a.degree.sign), monomial=root.monomial)
 
 
-@means("pow", says="whole powers exactly, halves by sqrt and rsqrt, others as free functions", keeps=RATIONAL)
+@means("pow", says="whole powers exactly, halves by sqrt and rsqrt, others as free functions, x^-a being 1 / x^a",
+       keeps=RATIONAL)  # fmt: skip
 def power(f: Field, base: Any, exponent: Any) -> Value:
     if isinstance(base, Value) and not isinstance(exponent, Value):
         if float(exponent).is_integer() and abs(exponent) <= 64:
             return f.power(base, int(exponent))
         if exponent in (0.5, -0.5):
             return (sqrt if exponent > 0 else rsqrt)(f, base)
-        return f.free(("pow", float(exponent)), base)
+        power_of = f.free(("pow", abs(float(exponent))), base)
+        return f.inverse(power_of) if exponent < 0 else power_of
     base, exponent = pair(f, base, exponent)
     return f.free("pow", base, exponent)
 

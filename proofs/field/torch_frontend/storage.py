@@ -95,6 +95,8 @@ class Store:
     def read(self, tensor: Tensor, *, unwritten: bool = False) -> Value:
         """The value of a floating-point tensor; `unwritten`: memory that nobody wrote to may be part of it."""
         held = self.find(tensor)
+        if held is None and getattr(tensor.untyped_storage(), "unwritten", False) and bool(tensor.isnan().any()):
+            held = self._lifted(_whole(tensor), None, CONSTANT)
         if held is None:
             return self._constant(tensor)
         planes = _view(held.planes, tensor)
@@ -192,6 +194,11 @@ class Store:
         known = (value.degree, names, value.masked, value.monomial, value.lower, value.above)
         self._attach(tensor.untyped_storage(), Residues(self, planes, *known))
         return tensor
+
+    def find_unwritten(self, tensor: Tensor) -> None:
+        """Of memory that nobody wrote to some may have come into a tensor, along with the rest."""
+        if (held := self.find(tensor)) is not None:
+            held.undefined = bool(held.planes.isinf().any())
 
     def copy_storage(self, source: Tensor, target: Tensor) -> None:
         """Residues follow a copy of a storage that was made behind torch's back (deep copies)."""

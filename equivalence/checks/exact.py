@@ -10,8 +10,7 @@ from coequal.equivalence.checks.domain import unseen
 from coequal.equivalence.checks.rounded import explained_by_constants, looked_at
 from coequal.equivalence.checks.run import Noted
 from coequal.equivalence.compare.difference import Mismatch
-from coequal.equivalence.compare import rounding
-from coequal.equivalence.compare.floats import coarsest_of_stream, rounds_more_coarsely
+from coequal.equivalence.compare.floats import rounds_more_coarsely
 from coequal.equivalence.prove.decide import Exactly, decide
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.report import Check, Finding
@@ -135,8 +134,6 @@ def _precision(session: Session, example: Example, finer: Finer, outcome: object
     own = str(session.native).removeprefix("torch.")
     seen = f"double precision shows a difference that {own} does not show ({finer.mismatch})"
     if rounds_more_coarsely(session, example):
-        if outcome == 1 and rounding.unit(coarsest_of_stream(session, example)) <= rounding.unit(session.native):
-            return Finding("precision", "medium", f"{seen}: the stream casts its data to {own}, whatever it comes in")
         return Finding("precision", "high", f"{seen}: the stream casts its data to a coarser format than its clip does")
     if session.subject.inputs is not None:
         return Finding("precision", "medium", f"{seen}; the subject draws its inputs itself, in its own precision")

@@ -177,20 +177,15 @@ def in_format(session: Session[Floats], name: str | None) -> Iterator[Session[Fl
         yield other.computing(replace(other.numbers, coarsest=coarsest_of_clip(other, window)))
 
 
-def coarsest_of_stream(session: Session[Floats], example: Example) -> torch.dtype:
-    """The coarsest format that the stream casts its data to."""
-    x = session.inputs(min(example.length, 3 * session.facts.reach + 3), example.batch, example.seed)
-    with eagerly(), rounding.Formats(session.dtype) as formats, contextlib.suppress(StreamRaised):
-        session.play(x)
-    return formats.coarsest
-
-
 def rounds_more_coarsely(session: Session[Floats], example: Example) -> bool:
     """Whether the stream casts its data to a coarser format than the clip function does.
 
     In double precision, a format of 16 bits in which the subject came is none: nobody runs it in a finer one.
     """
+    x = session.inputs(min(example.length, 3 * session.facts.reach + 3), example.batch, example.seed)
+    with eagerly(), rounding.Formats(session.dtype) as formats, contextlib.suppress(StreamRaised):
+        session.play(x)
     coarsest = session.numbers.coarsest or session.dtype
     own = session.native in (torch.float16, torch.bfloat16) and session.dtype != session.native
     allowed = rounding.coarser_of(coarsest, session.native) if own else coarsest
-    return rounding.unit(coarsest_of_stream(session, example)) > rounding.unit(allowed)
+    return rounding.unit(formats.coarsest) > rounding.unit(allowed)

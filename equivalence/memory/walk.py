@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from coequal.equivalence.memory.attached import on_libraries, on_storage
@@ -75,7 +74,7 @@ PYTHONS = {
     *("__dataclass_params__", "__match_args__", "__hash__", "__classcell__", "__annotate_func__", "__annotations_cache__"),
 }
 # objects of torch that hang on modules, and hold names and numbers of theirs
-HOOKS = (torch.nn.modules.module._WrappedHook, WeightNorm, SpectralNorm)
+HOOKS = (torch.nn.modules.module._WrappedHook, WeightNorm)
 DEEPEST = 40
 
 

@@ -194,7 +194,7 @@ class _Search(Premises):
         passed(uses)
         self._every_length(start + period)
         if self.exact.subject.window is None:
-            self._clip_alike(start + period)
+            self._clip_alike(start + period, period)
 
     def _responds(self, start: int, period: int) -> None:
         """Whoever needs earlier frames holds something that changes with them: at some frame of a period, since a stream that
@@ -258,13 +258,12 @@ class _Search(Premises):
         """Same last frames, same memory a period later; and what is done with the numbers that have grown."""
         return self._watched(self._grown(first, self._after(start + period, 2)), start, period)
 
-    def _clip_alike(self, length: int) -> None:
-        """A sample of what is assumed: the clip of a later part of a longer clip has the same inner frames."""
+    def _clip_alike(self, length: int, period: int) -> None:
+        """A sample of what is assumed: the clip of a later part of a longer clip, whole periods later, has the same inner frames."""
         exact, axis = self.exact, self.exact.output_time
         margin = -int(-(self.reach + self.first) // self.stride)
-        shift = math.lcm(self.step, exact.plan.unit)
-        while shift < self.reach:
-            shift += math.lcm(self.step, exact.plan.unit)
+        unit = math.lcm(self.step, exact.plan.unit, period)
+        shift = unit * max(1, -(-self.reach // unit))
         x = self._frames(length + shift, 11)
         later = exact.layout.part(x, shift + self.first, length - self.first)
         later = exact.layout.join(exact.layout.part(x, 0, self.first), later) if self.first else later

@@ -1,4 +1,4 @@
-"""Whether it is the clip function that cannot go on: what it accumulates over a long clip overflows, and the stream's does not.
+"""Whether it is the clip function that cannot go on: what it accumulates over a long clip overflows, the stream's does not.
 
 Parallel forms of recurrences divide by products of all gates so far, `a (b / a).cumsum()`: after some hundred frames those
 vanish, and the clip is no number any more, where the stream, which multiplies one gate at a time, goes on. That is no
@@ -54,4 +54,3 @@ def _becomes_infinite(session: Session[Any], x: Tree) -> bool:
     with eagerly(), watch:
         session.clip(x)
     return watch.overflows
-

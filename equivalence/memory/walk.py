@@ -53,7 +53,7 @@ FIXED = (
     *(types.MethodDescriptorType, types.GenericAlias, types.UnionType),
 )
 FIXED_KINDS = (np.dtype,)  # each has a class of its own
-FIELD = type(namedtuple("_Named", "field").field)  # of a named tuple's class  # type: ignore[attr-defined]
+FIELD = type(vars(namedtuple("_Named", "field"))["field"])  # of a named tuple's class
 DESCRIBED = (property, functools.cached_property, FIELD)  # of which the text may change, and what hangs on them
 MAPPINGS = (dict, OrderedDict, defaultdict)
 ENTRANCES = ("step", "chunk", "flush")

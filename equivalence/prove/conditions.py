@@ -185,7 +185,7 @@ class _Run:
     def _constants(self, early: list[Cell], late: list[Cell]) -> None:
         """Numbers of tensors that no frame changes, and that change with time.
 
-        Other frames may leave the same by accident: zeros, behind a relu. So streams are run until one leaves something else.
+        Other frames may leave the same by accident: zeros, behind a relu. So streams run until one leaves something else.
         """
         before, now = _floats(early), _floats(late)
         suspects = {path for path, bits in now.items() if before.get(path) != bits}

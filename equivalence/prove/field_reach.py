@@ -3,8 +3,8 @@
 All frames before a cut are replaced by others: the outputs that move see behind the cut, those that do not see nothing of
 it. The same with all frames from a cut on. One run each says how far back, and how far ahead, any output looks.
 
-Where the first frames are looked at for ever (attention sinks, a background that is taken off), they are left as they are, as
-few as will do, and what lies between them and the cut is replaced.
+Where the first frames are looked at for ever (attention sinks, a background that is taken off), they are left as they are,
+as few as will do, and what lies between them and the cut is replaced.
 """
 
 from __future__ import annotations

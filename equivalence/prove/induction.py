@@ -42,8 +42,8 @@ SPANS = 12  # numbers of last frames that are tried for memories longer than the
 CANDIDATES = 40  # periods that are tried
 ALIKE = "the clip function treats all lengths alike: an inner frame depends on the frames of its receptive field alone"
 ALIKE_BUT = (
-    "the clip function treats all lengths alike: an inner frame depends on the first {first} frames and those of its receptive"
-    " field alone"
+    "the clip function treats all lengths alike: an inner frame depends on the first {first} frames and those of its"
+    " receptive field alone"
 )
 
 
@@ -77,8 +77,8 @@ def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) 
 
 
 def _reach(exact: FieldSession) -> tuple[int, Fraction, int]:
-    """Receptive field and stride: the window, or what floats measured, and what the same over a field adds to it; and how many
-    first frames are looked at for ever.
+    """Receptive field and stride: the window, or what floats measured, and what the same over a field adds to it; and how
+    many first frames are looked at for ever.
     """
     timing = exact.facts.timing
     if exact.subject.window is not None:
@@ -158,7 +158,9 @@ class _Search(Premises):
 
     def _rings(self, tried: int) -> Iterator[int]:
         """What else a memory may be a function of: as many last frames as fit into a ring that is longer than it must be."""
-        sizes = {n + more for n in _sizes(self._after(self._legal(self.first + self.span + self.step), 0)) for more in (0, 1)}
+        sizes = {
+            n + more for n in _sizes(self._after(self._legal(self.first + self.span + self.step), 0)) for more in (0, 1)
+        }
         yield from sorted(n for n in sizes if tried < n <= LONGEST // 2)[:SPANS]
 
     def _shortest_period(self, start: int) -> tuple[int, Uses]:
@@ -197,8 +199,8 @@ class _Search(Premises):
             self._clip_alike(start + period, period)
 
     def _responds(self, start: int, period: int) -> None:
-        """Whoever needs earlier frames holds something that changes with them: at some frame of a period, since a stream that
-        takes frames in pairs holds nothing after the second.
+        """Whoever needs earlier frames holds something that changes with them: at some frame of a period, since a stream
+        that takes frames in pairs holds nothing after the second.
         """
         if self.reach <= 1 or self.reach <= self.stride:
             return
@@ -259,7 +261,7 @@ class _Search(Premises):
         return self._watched(self._grown(first, self._after(start + period, 2)), start, period)
 
     def _clip_alike(self, length: int, period: int) -> None:
-        """A sample of what is assumed: the clip of a later part of a longer clip, whole periods later, has the same inner frames."""
+        """A sample of what is assumed: a later part of a longer clip, whole periods later, has the same inner frames."""
         exact, axis = self.exact, self.exact.output_time
         margin = -int(-(self.reach + self.first) // self.stride)
         unit = math.lcm(self.step, exact.plan.unit, period)

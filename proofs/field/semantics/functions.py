@@ -95,7 +95,7 @@ def _above(name: str, options: tuple, named: dict) -> float | None:
     """A number that all values are greater than: -1 of tanh, minus alpha of an elu."""
     if name not in ("elu", "celu"):
         return -1.0 if name in ("tanh", "erf", "expm1") else None
-    alpha, scale, input_scale = (*options, *(1.0, 1.0, 1.0)[len(options) :])
+    alpha, scale, input_scale = [*options, 1.0, 1.0, 1.0][:3]
     alpha = named.get("alpha", alpha)
     return -alpha * scale if min(alpha, scale, input_scale) > 0 and not named.keys() - {"alpha"} else None
 

@@ -1,11 +1,10 @@
-"""States as Python and its libraries make them: named tuples, frozen dataclasses, counts in tuples, arrays of NumPy, norms of
-weights. And their twins that count there, and are wrong far away.
+"""States as Python and its libraries make them: named tuples, frozen dataclasses, counts in tuples, arrays of NumPy, norms
+of weights. And their twins that count there, and are wrong far away.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -167,18 +166,19 @@ def test_what_is_put_into_a_tuple_comes_in_another_one() -> None:
 
 
 def test_builtins_of_a_named_tuple_that_count_are_seen() -> None:
-    fresh = NamedTuple("fresh", [("last", Tensor)])
+    class Fresh(NamedTuple):
+        last: Tensor
 
     class Stream(InATuple):
         def __init__(self) -> None:
-            self.state = fresh(torch.zeros(()))
-            fresh.__new__.__builtins__["n"] = 0
+            self.state = Fresh(torch.zeros(()))
+            Fresh.__new__.__builtins__["n"] = 0
 
         def step(self, x: Tensor) -> Tensor:
-            kept = fresh.__new__.__builtins__
+            kept = Fresh.__new__.__builtins__
             kept["n"] += 1
             y = x + (self.state.last * 2 if kept["n"] == LATE else self.state.last)
-            self.state = fresh(x.clone())
+            self.state = Fresh(x.clone())
             return y
 
     assert horizon(Stream) != "all"

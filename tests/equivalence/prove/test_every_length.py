@@ -284,14 +284,12 @@ def test_of_streams_that_end_every_length_is_compared():
     report = verify(subject, checks=["exact"], effort="quick")
     assert report.horizon == 24, report.proof
     assert "every length that there is" in report.proof["state"]
-    late = Subject(
-        clip=subject.clip, stream=type("Late", (Table,), {"late": True}), example=EXAMPLE.double(), longest=24
-    )
+    late = Subject(clip=subject.clip, stream=type("Late", (Table,), {"late": True}), example=EXAMPLE.double(), longest=24)
     assert verify(late, checks=["exact"], effort="quick").verdict == "different"
 
 
 def test_a_length_at_which_nothing_is_due_is_no_gap():
-    clip, sums, example = each(4)
+    clip, _, example = each(4)
 
     class Integrated:
         """Differences of running sums, which have no end."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from coequal.equivalence.compare.difference import close
+from coequal.equivalence.compare.difference import close, less
 from coequal.equivalence.compare.floats import largest
 from coequal.equivalence.compare.relation import emitted
 from coequal.equivalence.compare.rounding import Rounded
@@ -87,7 +87,7 @@ def _limit(session: Session, x: Tree, output: Tensor) -> float:
 
 
 def _off(got: Tensor, want: Tensor) -> float:
-    return float((got - want).abs().max())
+    return float(less(got, want).abs().max())
 
 
 def drift(session: Session, looked: Looked, timing: MeasuredTiming) -> None:

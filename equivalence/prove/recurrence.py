@@ -181,9 +181,9 @@ class Recurrence(Premises):
                 raise Fails(f"{path} is a part of a larger tensor")
         first = 0
         for leaf in filter(_is_data, state):
-            if leaf.numel() == content.numel() and leaf.dtype == content.dtype:
-                if self._alike(leaf.reshape(-1), content.reshape(-1)):
-                    return tuple(range(first, first + leaf.numel()))
+            alike = leaf.numel() == content.numel() and leaf.dtype == content.dtype
+            if alike and self._alike(leaf.reshape(-1), content.reshape(-1)):
+                return tuple(range(first, first + leaf.numel()))
             first += leaf.numel()
         found = self._one_by_one(content.reshape(-1), _numbers(state))
         if found is None:

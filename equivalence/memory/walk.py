@@ -9,6 +9,7 @@ nothing is concluded from it. A subject may instead declare its memory, a tree o
 
 from __future__ import annotations
 
+import builtins
 import enum
 import functools
 import gc
@@ -196,8 +197,10 @@ class _Walk:
             self.found.cells.append(Cell(path, thing, put))
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)
-        elif kind is np.ndarray and thing.dtype.kind in "biufcSU":
+        elif kind is np.ndarray and thing.dtype.kind in "biufcSU" and not thing.dtype.metadata:
             self.found.cells.append(Cell(path, _numbers_of(thing), None))
+            if thing.base is not None:  # of which it may be a part
+                self.visit(thing.base, f"{path}.base", None)
         elif kind in FIXED or isinstance(thing, FIXED_KINDS):
             if getattr(thing, "metadata", None):
                 raise Unobservable(f"{path} has metadata, which may change")
@@ -486,7 +489,7 @@ def _codes(path: str, value: Any) -> Iterator[tuple[str, Any, Put]]:
 def _compares_fields(kind: type, function: Any) -> bool:
     """Whether this is what Python writes to compare dataclasses, field by field."""
     fields = vars(kind).get("__dataclass_fields__")
-    if fields is None or not isinstance(function, types.FunctionType):
+    if fields is None or not isinstance(function, types.FunctionType) or not _reads_builtins(function):
         return False
     written, own = _comparing(tuple(name for name, one in fields.items() if one.compare)), function.__code__
     return (own.co_code, own.co_names, own.co_consts) == (written.co_code, written.co_names, written.co_consts)
@@ -499,11 +502,19 @@ def _comparing(names: tuple[str, ...]) -> types.CodeType:
 
 def _runs_as(function: Any, code: types.CodeType) -> bool:
     """Whether a function does what this code does, but for texts: which attributes it speaks of."""
-    if not isinstance(function, types.FunctionType):
+    if not isinstance(function, types.FunctionType) or not _reads_builtins(function):
         return False
     own = function.__code__
     texts = all(isinstance(part, (str, tuple, type(None))) for part in own.co_consts)
-    return texts and (own.co_code, own.co_names, own.co_freevars) == (code.co_code, code.co_names, code.co_freevars)
+    closed = all(isinstance(cell.cell_contents, type) for cell in function.__closure__ or ())
+    same = (own.co_code, own.co_names, own.co_freevars) == (code.co_code, code.co_names, code.co_freevars)
+    return texts and closed and same
+
+
+def _reads_builtins(function: types.FunctionType) -> bool:
+    """Whether the names that what Python writes for dataclasses reads are Python's own here."""
+    own = {"type", "super", "NotImplemented", "FrozenInstanceError"}
+    return own.isdisjoint(function.__globals__) and function.__builtins__ is vars(builtins)  # type: ignore[attr-defined]
 
 
 def _is_code(value: Any) -> bool:

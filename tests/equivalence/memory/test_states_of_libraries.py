@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torch import nn
 
 from coequal import Subject, verify
-from coequal.equivalence.memory.walk import Unobservable, cells
+from coequal.equivalence.memory.walk import FROZEN, Unobservable, _runs_as, cells
 
 Tensor = torch.Tensor
 LATE = 2000
@@ -199,6 +200,32 @@ def test_a_setattr_that_only_looks_frozen_is_read() -> None:
 
     with pytest.raises(Unobservable, match="identities"):
         cells(Holder())
+
+
+def test_a_part_of_an_array_shows_all_of_it() -> None:
+    class Stream(Weighted):
+        def __init__(self) -> None:
+            super().__init__()
+            self.part = np.zeros(9)[:1]
+
+        def step(self, x: Tensor) -> Tensor:
+            self.part.base[5] += 1
+            y = super().step(x)
+            return y * 2 if self.part.base[5] == LATE else y
+
+    assert horizon(Stream) != "all"
+
+
+def test_a_frozen_dataclass_in_a_module_with_a_type_of_its_own_is_read() -> None:
+    def kind_of(thing: Any) -> type:
+        return type(thing)
+
+    function = vars(Frozen)["__setattr__"]
+    names = vars(Frozen)["__setattr__"].__globals__
+    forged = FunctionType(function.__code__, {**names, "type": kind_of}, "__setattr__", None, function.__closure__)
+    assert _runs_as(function, FROZEN["__setattr__"])
+    assert not _runs_as(forged, FROZEN["__setattr__"])
+    assert not _runs_as(lambda self, name, value: None, FROZEN["__setattr__"])
 
 
 def test_the_norm_of_a_weight_that_hangs_on_a_module_is_followed() -> None:

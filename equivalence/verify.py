@@ -31,7 +31,7 @@ from coequal.equivalence.findings.accelerators import short_products
 from coequal.equivalence.findings.base import FINDINGS, Looked
 from coequal.equivalence.findings.catalogue import look
 from coequal.equivalence.findings.lifecycle import describe_weights
-from coequal.equivalence.findings.numerics import of_rounding
+from coequal.equivalence.findings.numerics import of_overflows, of_rounding
 from coequal.equivalence.findings.remedies import remedies
 from coequal.equivalence.findings.scales import scales
 from coequal.equivalence.memory.caches import looked_through_once
@@ -144,7 +144,7 @@ def _of_one(
             looked = look(session, timing, options.effort, fine)
         measured = _measured(session, timing, options, replay)
         findings += [*looked.findings, *of_rounding(attempts.noted.rounded), *remedies(session, failed, replay, deadline)]
-        findings += scales(session, failed, replay)
+        findings += [*of_overflows(attempts.noted.overflows), *scales(session, failed, replay)]
         findings += short_products(session, outside) if replay is None else []
         shown = failed or next((attempt for attempt in attempts.made if attempt.mismatch is not None), None)
         report = Report(

@@ -131,7 +131,7 @@ class Attempts:
 
     def _differs_already(self, name: str, example: Example) -> bool:
         """Whether what a check of conduct or weights shows is none of either: a fresh stream differs at this example."""
-        if CHECKS[name].kind == "function" or self.dependent or name in ALONE or not self.made:
+        if CHECKS[name].kind == "function" or self.dependent or not self.made:
             return False
         if example.variant == CHUNKS and any(attempt.different for attempt in self.made):
             return True  # in chunks it is another function
@@ -139,10 +139,20 @@ class Attempts:
         if values.check.name != "values" or values.check.outcome != "passed":
             return False
         plain = replace(example, variant="", chunks=None)
+        if name in ALONE and not self._forgotten(plain):
+            return False
         outcome = looked_at(self.session, "values", plain)
         if isinstance(outcome, Mismatch):
             self.found_different(values, plain, outcome)
         return isinstance(outcome, (Mismatch, Finer) if name == "gradients" else Mismatch)  # those are asked in double only
+
+    def _forgotten(self, example: Example) -> bool:
+        """Whether what ran before leaves no trace: what was right at first still is, and so is whatever comes after it."""
+        right = max((e for e in self._examples("values") if e.format is None), key=lambda e: e.length, default=None)
+        if right is None or isinstance(looked_at(self.session, "values", right), Mismatch):
+            return False
+        with in_format(self.session, example.format) as here, here.weights(example):
+            return not cause.depends_on_history(here, example)
 
     def _examples(self, name: str) -> Iterable[Example]:
         if self.replayed is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, field, replace
 
 import torch
 
 from coequal.equivalence.checks.base import Finer, Skip
 from coequal.equivalence.checks.catalogue import CHECKS
+from coequal.equivalence.checks.overflow import overflows_in_clip
 from coequal.equivalence.compare import rounding
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.floats import Distances, Floats, in_format, rounds_more_coarsely
@@ -29,6 +31,7 @@ class Noted:
 
     regions: Regions = field(default_factory=Regions)
     rounded: list[Rounded] = field(default_factory=list)
+    overflows: list[str] = field(default_factory=list)  # of the clip function: where
 
 
 def run_once(session: Session[Floats], name: str, example: Example, noted: Noted | None = None) -> Outcome:
@@ -77,14 +80,19 @@ def _judged(session: Session[Floats], name: str, example: Example, mismatch: Mis
     """A difference of numbers may be rounding, or need a finer format than the subject's own to be seen."""
     if not mismatch.of_numbers:
         return mismatch
+    if CHECKS[name].kind == "function" and (where := overflows_in_clip(session, example, mismatch)):
+        noted.overflows.append(where)
+        return mismatch.frame or 0
     if example.format is not None:
         return _in_own_format(session, name, example, mismatch, noted)
-    if (rounded := _rounded(session, name, example, torch.float32)) is not None:
+    if (rounded := _rounded(session, name, example, torch.float32, mismatch)) is not None:
         return rounded
     if rounding.unit(session.native) <= rounding.unit(session.dtype):
         return mismatch
+    shown = len(noted.overflows)
     own = run_once(session, name, replace(example, format=str(session.native).removeprefix("torch.")), noted)
-    return mismatch if isinstance(own, Mismatch) else Finer(mismatch)
+    blind = len(noted.overflows) > shown  # the clip itself goes no further in this format
+    return mismatch if blind or isinstance(own, Mismatch) else Finer(mismatch)
 
 
 def _in_own_format(session: Session[Floats], name: str, example: Example, mismatch: Mismatch, noted: Noted) -> Outcome:
@@ -98,7 +106,7 @@ def _in_own_format(session: Session[Floats], name: str, example: Example, mismat
         if rounds_more_coarsely(here, example):
             return mismatch
     plain = replace(example, format=None)
-    rounded = _rounded(session, name, plain, session.native)
+    rounded = _rounded(session, name, plain, session.native, mismatch)
     if rounded is None:
         return mismatch
     if any(other.unexplained for other in noted.rounded):
@@ -119,10 +127,18 @@ def _unexplained(session: Session[Floats], name: str, example: Example, mismatch
     return f"{name}: off by {single:.1e} in {own}, by {double:.1e} in double precision"
 
 
-def _rounded(session: Session[Floats], name: str, example: Example, coarse: torch.dtype) -> Rounded | None:
-    """A difference beyond the clip's rounding that is the stream's, which cancels digits: it shrinks with the format."""
+def _rounded(
+    session: Session[Floats], name: str, example: Example, coarse: torch.dtype, mismatch: Mismatch
+) -> Rounded | None:
+    """A difference beyond the clip's rounding that is the stream's, which cancels digits: it shrinks with the format.
+
+    What is not finite in the coarse one is off by all that there is, and by no more.
+    """
     double, single = distance(session, name, example, session.dtype), distance(session, name, example, coarse)
-    if double is None or single is None or not rounding.shrinks(double, single):
+    if double is None or single is None:
+        return None
+    single = single if math.isfinite(single) else max(abs(mismatch.expected), abs(mismatch.got))
+    if not math.isfinite(single) or not rounding.shrinks(double, single):
         return None
     return Rounded(double, f"{name}: off by {double:.1e} in double precision, by {single:.1e} in single")
 

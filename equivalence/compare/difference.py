@@ -61,6 +61,11 @@ def _apart(got: Tensor, want: Tensor, limit: float) -> Tensor:
     return (distances(got, want) <= limit).logical_not()
 
 
+def less(a: Tensor, b: Tensor) -> Tensor:
+    """`a - b`; of truth values, which torch does not subtract, as numbers."""
+    return a.to(torch.int8) - b.to(torch.int8) if a.dtype == b.dtype == torch.bool else a - b
+
+
 def distances(got: Tensor, want: Tensor) -> Tensor:
     """How far apart, element by element: nothing where both are the same infinity, or both NaN."""
     return (got - want).abs().masked_fill(alike(got, want), 0.0)

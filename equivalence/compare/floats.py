@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from coequal.equivalence.compare import rounding
-from coequal.equivalence.compare.difference import Mismatch, all_close, close, difference_of, distances, first_value
+from coequal.equivalence.compare.difference import Mismatch, all_close, close, difference_of, distances, first_value, less
 from coequal.equivalence.compare.relation import Comparable, Limit, larger
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import StreamRaised
@@ -116,7 +116,7 @@ class RoundingLimit:
 
     def holds(self, got: Tensor, want: Tensor) -> bool:
         """Whether two frames agree."""
-        return close(got, want, self.quick) or (got.device == want.device and bool((got - want).abs().max() <= self.full))
+        return close(got, want, self.quick) or (got.device == want.device and bool(less(got, want).abs().max() <= self.full))
 
 
 class Measured:
@@ -139,8 +139,8 @@ class Measured:
 
 
 def largest(x: Tensor) -> float:
-    """Magnitude of the largest finite element."""
-    finite = x[torch.isfinite(x)]
+    """Magnitude of the largest finite element; of truth values 1, where one is true."""
+    finite = x[torch.isfinite(x)].to(torch.int8 if x.dtype == torch.bool else x.dtype)
     return float(finite.abs().max()) if finite.numel() else 0.0
 
 

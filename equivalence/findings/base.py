@@ -42,6 +42,10 @@ FINDINGS: dict[str, tuple[Severity, str]] = {
         "info",
         "the clip function quantises by a scale that it takes from all frames at once: no stream can know it",
     ),
+    "clip-overflow": (
+        "medium",
+        "what the clip function accumulates overflows in long clips, where the stream goes on: nothing is compared there",
+    ),
     "tf32": (
         "info",
         "with TF32, which keeps 10 binary digits of what is multiplied, clip and stream are further apart than float32 takes"

@@ -135,4 +135,4 @@ def _root_mean_square(errors: list[float]) -> float:
 
 
 def _off(got: Tensor, want: Tensor) -> float:
-    return float((got - want).abs().max())
+    return float((got.double() - want.double()).abs().max())

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from coequal.equivalence.compare.difference import close
+from coequal.equivalence.compare.difference import close, less
 from coequal.equivalence.compare.floats import largest
 from coequal.equivalence.compare.relation import emitted
 from coequal.equivalence.compare.rounding import Rounded
@@ -87,7 +87,7 @@ def _limit(session: Session, x: Tree, output: Tensor) -> float:
 
 
 def _off(got: Tensor, want: Tensor) -> float:
-    return float((got - want).abs().max())
+    return float(less(got, want).abs().max())
 
 
 def drift(session: Session, looked: Looked, timing: MeasuredTiming) -> None:
@@ -109,3 +109,9 @@ def of_rounding(rounded: Sequence[Rounded]) -> list[Finding]:
     unexplained = next((one.unexplained for one in rounded if one.unexplained), "")
     found = {"rounding": worst.words if worst is not None and worst.largest else "", "own-format": unexplained}
     return [Finding(name, FINDINGS[name][0], f"{FINDINGS[name][1]} ({detail})") for name, detail in found.items() if detail]
+
+
+def of_overflows(places: Sequence[str]) -> list[Finding]:
+    """The clip function is not finite, from some frame on, and the stream is."""
+    severity, says = FINDINGS["clip-overflow"]
+    return [Finding("clip-overflow", severity, f"{says} ({'; '.join(dict.fromkeys(places))})")] if places else []

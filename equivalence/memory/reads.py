@@ -308,8 +308,7 @@ def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
         raise Hidden("compares identities of objects by `is`")
     if roundabout := ROUNDABOUT & reads.names:
         raise Hidden(f"uses {min(roundabout)}")
-    if function.__builtins__ is not vars(builtins):  # type: ignore[attr-defined]
-        raise Hidden("has builtins of its own")
+    yield from _own_builtins(function)
     for chain in sorted(reads.chains):
         if chain[0].startswith("@"):  # pytest's own, in the assertions that it rewrites
             continue
@@ -325,6 +324,16 @@ def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
             yield chain[0], held
     for name in sorted(reads.rebinds):
         yield name, known.get(name)
+
+
+def _own_builtins(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """Python's own for nearly all; what makes a named tuple has none, as long as nobody adds one."""
+    own = function.__builtins__  # type: ignore[attr-defined]
+    if own is vars(builtins):
+        return
+    if own:
+        raise Hidden("has builtins of its own")
+    yield "__builtins__", own
 
 
 def _is_builtin(value: Any) -> bool:

@@ -9,6 +9,7 @@ nothing is concluded from it. A subject may instead declare its memory, a tree o
 
 from __future__ import annotations
 
+import builtins
 import enum
 import functools
 import gc
@@ -19,15 +20,16 @@ import types
 import weakref
 from array import array
 from collections import Counter as Counted
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, make_dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.autograd import forward_ad
+from torch.nn.utils.weight_norm import WeightNorm
 
 from coequal.equivalence.memory.attached import on_libraries, on_storage, put_in_place
 from coequal.equivalence.memory.reads import (
@@ -63,7 +65,8 @@ FIXED = (
     *(types.MethodDescriptorType, types.GenericAlias, types.UnionType),
 )
 FIXED_KINDS = (np.dtype,)  # each has a class of its own
-DESCRIBED = (property, functools.cached_property)  # of which the text may change, and what hangs on them
+FIELD = type(vars(namedtuple("_Named", "field"))["field"])  # of a named tuple's class
+DESCRIBED = (property, functools.cached_property, FIELD)  # of which the text may change, and what hangs on them
 MAPPINGS = (dict, OrderedDict, defaultdict)
 ENTRANCES = ("step", "chunk", "flush")
 # functions with two underscores run without being called by their name, but these: copies and ends are no steps
@@ -85,7 +88,17 @@ PYTHONS = {
     *("__orig_bases__", "__parameters__", "__firstlineno__", "__static_attributes__", "__dataclass_fields__"),
     *("__dataclass_params__", "__match_args__", "__hash__", "__classcell__", "__annotate_func__", "__annotations_cache__"),
 }
+# objects of torch that hang on modules, and hold names and numbers of theirs
+HOOKS = (torch.nn.modules.module._WrappedHook, WeightNorm)
 DEEPEST = 40
+
+
+@dataclass(frozen=True)
+class _Frozen:
+    """What Python writes for a class whose objects cannot be changed."""
+
+
+FROZEN = {name: vars(_Frozen)[name].__code__ for name in ("__setattr__", "__delattr__")}
 
 
 class Unobservable(Exception):
@@ -189,6 +202,8 @@ class _Walk:
         self.found, self.read = Memory(), set[str]()
         self.seen: dict[tuple[int, bool], tuple[str, Any]] = {}  # where what was met was met first
         self.classes: dict[type, str] = {}  # of what was met, and where
+        self.rebuilt: dict[str, _Rebuilt] = {}  # tuples, of which another may come in their place
+        self.again: set[str] = set()  # where things are that are in other places, too
         self.depth = 0
         self.counts_types = False
 
@@ -211,6 +226,10 @@ class _Walk:
             self.found.cells.append(Cell(path, thing, put))
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)
+        elif kind is np.ndarray and thing.dtype.kind in "biufcSU" and not thing.dtype.metadata:
+            self.found.cells.append(Cell(path, _numbers_of(thing), None))
+            if thing.base is not None:  # of which it may be a part
+                self.visit(thing.base, f"{path}.base", None)
         elif kind in FIXED or isinstance(thing, FIXED_KINDS):
             if getattr(thing, "metadata", None):
                 raise Unobservable(f"{path} has metadata, which may change")
@@ -218,20 +237,24 @@ class _Walk:
                 raise Unobservable(f"{path} is {thing.__name__}")
             self.found.cells.append(Cell(path, thing, put))  # cannot change; another may come in its place
         elif (key := (id(thing.kind if kind is Kind else thing), kind is Kind)) in self.seen:
+            self.again.add(self.seen[key][0])
             self.found.cells.append(Cell(path, f"the same as {self.seen[key][0]}", None))  # which of several, it may be
         else:
             if kind is not Kind and not is_honest(thing):
                 raise Unobservable(f"{path} is of another class than it says")
             self.seen[key] = (path, thing)
-            self._within(thing, path)
+            self._within(thing, path, put)
 
-    def _within(self, thing: Any, path: str) -> None:
+    def _within(self, thing: Any, path: str, put: Put) -> None:
         if self.depth > DEEPEST:
             raise Unobservable(f"{path} is nested too deeply")
         self.depth += 1
         try:
-            for name, part, put in self._parts(thing, path):
-                self.visit(part, f"{path}{name}", put)
+            rebuilt = _Rebuilt(thing, put) if put is not None and _is_tuple(type(thing)) else None
+            for i, (name, part, put_part) in enumerate(self._parts(thing, path)):
+                self.visit(part, f"{path}{name}", put_part if rebuilt is None else rebuilt.at(i))
+            if rebuilt is not None:
+                self.rebuilt[path] = rebuilt
         finally:
             self.depth -= 1
 
@@ -266,6 +289,8 @@ class _Walk:
 
     def whole(self) -> Memory:
         """All that was found, with what hangs on classes of libraries."""
+        for path in self.again & self.rebuilt.keys():
+            self.rebuilt[path].elsewhere = True
         libraries = [
             Cell(f"the class of {path}, which is a library's,", on_libraries(kind), None)
             for kind, path in self.classes.items()
@@ -338,6 +363,10 @@ class _Walk:
                 if _is_code(value):
                     if name == "__repr__" and getattr(value, "__globals__", {}).get("__name__") == "dataclasses":
                         continue  # the text of the fields
+                    if name in FROZEN and _runs_as(value, FROZEN[name]):
+                        continue  # raises, but for subclasses
+                    if name == "__eq__" and _compares_fields(base, value):
+                        continue  # with another object of the same class
                     if name in (*self.names, *making) or ("*" in self.names and name not in APART) or _is_implicit(name):
                         yield from _codes(f".{base.__name__}.{name}", value)
                 elif name not in PYTHONS and not name.startswith("_abc_") and not (name == "__doc__" and value is None):
@@ -521,8 +550,61 @@ def _codes(path: str, value: Any) -> Iterator[tuple[str, Any, Put]]:
         yield path, value, None
 
 
+def _compares_fields(kind: type, function: Any) -> bool:
+    """Whether this is what Python writes to compare dataclasses, field by field."""
+    fields = vars(kind).get("__dataclass_fields__")
+    if fields is None or not isinstance(function, types.FunctionType) or not _reads_builtins(function):
+        return False
+    written, own = _comparing(tuple(name for name, one in fields.items() if one.compare)), function.__code__
+    return (own.co_code, own.co_names, own.co_consts) == (written.co_code, written.co_names, written.co_consts)
+
+
+@functools.lru_cache
+def _comparing(names: tuple[str, ...]) -> types.CodeType:
+    return vars(make_dataclass("_Compared", names))["__eq__"].__code__
+
+
+def _runs_as(function: Any, code: types.CodeType) -> bool:
+    """Whether a function does what this code does, but for texts: which attributes it speaks of."""
+    if not isinstance(function, types.FunctionType) or not _reads_builtins(function):
+        return False
+    own = function.__code__
+    texts = all(isinstance(part, (str, tuple, type(None))) for part in own.co_consts)
+    closed = all(isinstance(cell.cell_contents, type) for cell in function.__closure__ or ())
+    same = (own.co_code, own.co_names, own.co_freevars) == (code.co_code, code.co_names, code.co_freevars)
+    return texts and closed and same
+
+
+def _reads_builtins(function: types.FunctionType) -> bool:
+    """Whether the names that what Python writes for dataclasses reads are Python's own here."""
+    own = {"type", "super", "NotImplemented", "FrozenInstanceError"}
+    return own.isdisjoint(function.__globals__) and function.__builtins__ is vars(builtins)  # type: ignore[attr-defined]
+
+
 def _is_code(value: Any) -> bool:
     return isinstance(value, (types.FunctionType, property, staticmethod, classmethod, functools.cached_property))
+
+
+class _Rebuilt:
+    """Puts other contents into a tuple: another tuple takes its place, which must be its only one."""
+
+    def __init__(self, thing: tuple, put: Callable[[Any], None]) -> None:
+        self.kind, self.parts, self.put, self.elsewhere = type(thing), list(thing), put, False
+
+    def at(self, place: int) -> Callable[[Any], None]:
+        """What puts a content at a place."""
+
+        def put(content: Any) -> None:
+            if self.elsewhere:
+                raise Unobservable("a tuple that counts frames is in several places")
+            self.parts[place] = content
+            self.put(tuple.__new__(self.kind, self.parts))
+
+        return put
+
+
+def _is_tuple(kind: type) -> bool:
+    return kind is tuple or _is_namedtuple(kind)
 
 
 def _is_namedtuple(kind: type) -> bool:
@@ -539,7 +621,7 @@ def _transparent(base: type) -> bool:
     root = base.__module__.partition(".")[0]
     if base is object or base.__name__ in TRANSPARENT or root == "coequal":
         return True
-    if base.__module__ in ("dataclasses", "collections.abc") or base is torch.nn.modules.module._WrappedHook:
+    if base.__module__ in ("dataclasses", "collections.abc") or base in HOOKS:
         return True  # written in Python, with slots or a `__dict__` that are looked into
     if base.__module__ in CONTEXTS or (base.__module__, base.__name__) in DISABLING or root == "einops":
         return True
@@ -547,6 +629,11 @@ def _transparent(base: type) -> bool:
         return issubclass(base, nn.Module) and base.__module__.startswith(("torch.nn.", "torch.ao.nn", "torch.fx"))
     written_in_python = base.__dictoffset__ != 0 or "__slots__" in vars(base)
     return written_in_python and not is_known(base.__module__)
+
+
+def _numbers_of(array: np.ndarray) -> Label:
+    """What an array of NumPy holds, compared as a whole: none of its numbers is data."""
+    return Label((array.dtype.str, array.shape, array.strides, array.flags.num, array.tobytes()))
 
 
 def _is_number_of_numpy(thing: Any) -> bool:
@@ -585,4 +672,5 @@ def _into(container: Any, key: Any) -> Put:
 def _onto(thing: Any, name: str) -> Put:
     if not isinstance(name, str):
         return None
-    return lambda content: setattr(thing, name, content)
+    frozen = type(thing).__dict__.get("__setattr__") is not None and _runs_as(type(thing).__setattr__, FROZEN["__setattr__"])
+    return functools.partial(object.__setattr__ if frozen else setattr, thing, name)

@@ -276,6 +276,7 @@ class TensorCounter(Counter):
     """An integer tensor of one element that grows for ever."""
 
     like: Tensor
+    _is_param = _is_buffer = False  # what modules ask of everything that is assigned to one of their names
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:

@@ -278,6 +278,8 @@ def _compare(exact: FieldSession, examples: list[Example], decision: Decision, b
             raise Differs(example, mismatch) from None
         if compared or example.length <= _silent(exact):
             decision.add([example])
+        elif example.chunks is None:
+            decision.pass_over(example.length)
 
 
 def _to_the_end(exact: FieldSession, decision: Decision, budget: Budget, taken: float) -> None:

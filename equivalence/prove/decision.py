@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -53,6 +53,7 @@ class Decision:
     readings: int = 1  # that were tried
     homomorphic: bool = False
     compared: list[Example] = field(default_factory=list)
+    silent: set[int] = field(default_factory=set)  # lengths at which nothing was due, and nothing came
     functions: list[str] = field(default_factory=list)  # that one of the two alone applies
     globals: list[str] = field(default_factory=list)  # that the stream's code reads
     asked: list[str] = field(default_factory=list)  # where, whether numbers are finite
@@ -86,6 +87,10 @@ class Decision:
     def add(self, examples: Iterable[Example]) -> None:
         """These were compared, and agree."""
         self.compared += examples
+
+    def pass_over(self, length: int) -> None:
+        """Nothing is due at this length, and nothing came: no gap."""
+        self.silent.add(length)
 
     def confine(self, why: str) -> None:
         """Nothing is said of every length, whatever an induction finds; all begins again."""
@@ -199,10 +204,10 @@ class Decision:
         self.lengths = sorted({e.length for e in self.compared if e.chunks is None or alone})
         every = induction.holds and not self.patterns
         whole = session.plan.longest or "all"  # where streams end: all that there are
-        self.horizon = whole if every else gap_free(session, self.lengths, only=alone)
+        self.horizon = whole if every else gap_free(session, self.lengths, self.silent, only=alone)
         self.state, self.globals = induction.says, induction.globals
-        if not every and self.horizon == session.plan.longest:
-            self.state = f"not followed: streams end after {self.horizon} frames, and all lengths up to there were compared"
+        if not every and not alone and self.horizon == session.plan.longest:
+            self.state = f"streams end after {self.horizon} frames: every length that there is was compared"
         if induction.holds and self.patterns:
             self.state = "where integer inputs are equal to a constant is known for the lengths that were compared"
         if induction.holds:
@@ -211,14 +216,14 @@ class Decision:
             self.assume(ORDERS.format(told=self.told, orders=orders_in_words(session.ran)))
 
 
-def gap_free(session: Session, lengths: list[int], *, only: bool = False) -> int:
+def gap_free(session: Session, lengths: list[int], silent: Set[int] = frozenset(), *, only: bool = False) -> int:
     """The greatest length up to which every legal one was compared; of a single comparison, its length.
 
-    Of windows every stream holds all shorter ones. A length that the clip function refuses is no gap.
+    Of windows every stream holds all shorter ones. A length that the clip function refuses is no gap, nor is a `silent` one.
     """
     if session.subject.window is not None or only:
         return max(lengths, default=0)
-    horizon, compared = 0, {*lengths, *(n for n, refused in session.refused.items() if refused)}
+    horizon, compared = 0, {*lengths, *silent, *(n for n, refused in session.refused.items() if refused)}
     for length in range(1, max(lengths, default=0) + 1):
         if session.plan.legal(length) == length and length not in compared:
             break

@@ -2,6 +2,9 @@
 
 All frames before a cut are replaced by others: the outputs that move see behind the cut, those that do not see nothing of
 it. The same with all frames from a cut on. One run each says how far back, and how far ahead, any output looks.
+
+Where the first frames are looked at for ever (attention sinks, a background that is taken off), they are left as they are,
+as few as will do, and what lies between them and the cut is replaced.
 """
 
 from __future__ import annotations
@@ -17,16 +20,18 @@ from coequal.subjects.inputs import Tree
 
 Tensor = torch.Tensor
 LEAST = 64  # frames in the clip that is looked at
+KEPT = (0, 1, 2, 4, 8)  # first frames that are left as they are
 MOST = 2048  # beyond which no clip is run to find a receptive field
 
 
 @dataclass(frozen=True)
 class FieldReach:
-    """Frames back and ahead of an output's own that it depends on; None: no end was seen."""
+    """Frames back and ahead of an output's own that it depends on, beside the `first` ones; None: no end was seen."""
 
     back: int | None
     ahead: int | None
     length: int  # of the clip that was run
+    first: int = 0
 
     @property
     def count(self) -> int | None:
@@ -43,9 +48,12 @@ def field_reach(exact: FieldSession, guess: int, stride: Fraction) -> FieldReach
     if before is None or before.dim() <= exact.output_time:
         return None
     cuts = sorted({length // 4, length // 4 + 1, max(1, length // 3)})
-    back = [_back(exact, x, before, cut, stride) for cut in cuts]
-    ahead = [_ahead(exact, x, before, length - cut, stride) for cut in cuts[:2]]
-    return FieldReach(_greatest(back), _greatest(ahead), length)
+    ahead = _greatest([_ahead(exact, x, before, length - cut, stride) for cut in cuts[:2]])
+    for first in (n for n in KEPT if n < cuts[0] and exact.plan.legal(n) == n):
+        back = _greatest([_back(exact, x, before, cut, stride, first) for cut in cuts])
+        if back is not None:
+            return FieldReach(back, ahead, length, first)
+    return FieldReach(None, ahead, length)
 
 
 def _greatest(found: list[int | None]) -> int | None:
@@ -63,9 +71,9 @@ def _moved(exact: FieldSession, x: Tree, before: Tensor, first: int, last: int) 
     return [j for j, unmoved in enumerate(same.tolist()) if not unmoved]
 
 
-def _back(exact: FieldSession, x: Tree, before: Tensor, cut: int, stride: Fraction) -> int | None:
-    """How far back the last output looks that moves with the frames before the cut."""
-    moved = _moved(exact, x, before, 0, cut)
+def _back(exact: FieldSession, x: Tree, before: Tensor, cut: int, stride: Fraction, first: int) -> int | None:
+    """How far back the last output looks that moves with the frames before the cut, but for the first ones."""
+    moved = _moved(exact, x, before, first, cut)
     if moved and moved[-1] == before.shape[exact.output_time] - 1:
         return None
     return max(0, int(max(moved, default=0) * stride) - (cut - 1))

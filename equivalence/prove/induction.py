@@ -41,13 +41,17 @@ Tensor = torch.Tensor
 SPANS = 12  # numbers of last frames that are tried for memories longer than the receptive field
 CANDIDATES = 40  # periods that are tried
 ALIKE = "the clip function treats all lengths alike: an inner frame depends on the frames of its receptive field alone"
+ALIKE_BUT = (
+    "the clip function treats all lengths alike: an inner frame depends on the first {first} frames and those of its"
+    " receptive field alone"
+)
 
 
 def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) -> Induction:
     """Look for start and period, or check those that are `known` from another draw."""
     search = _Search(exact, budget)
     try:
-        search.reach, search.stride = _reach(exact)
+        search.reach, search.stride, search.first = _reach(exact)
         if known is None:
             start, period = search.found()
         else:
@@ -56,8 +60,9 @@ def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) 
     except (Fails, Unobservable) as error:
         told = MORE if isinstance(error, Told) else ""
         return Induction(False, str(error), tried=search.tried, lengths=search.compared, globals=search.globals, told=told)
-    says = f"what the stream remembers after {start} frames depends on the last {search.span} alone, with period {period}"
-    assumptions = [*search.held()] if exact.subject.window is not None else [*search.held(), ALIKE]
+    says = f"what the stream remembers after {start} frames depends on {search.frames} alone, with period {period}"
+    alike = ALIKE_BUT.format(first=search.first) if search.first else ALIKE
+    assumptions = [*search.held()] if exact.subject.window is not None else [*search.held(), alike]
     kept = (
         search.span,
         search.reach,
@@ -71,11 +76,13 @@ def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) 
     return Induction(True, says, start, period, *kept)
 
 
-def _reach(exact: FieldSession) -> tuple[int, Fraction]:
-    """Receptive field and stride: the window, or what floats measured, and what the same over a field adds to it."""
+def _reach(exact: FieldSession) -> tuple[int, Fraction, int]:
+    """Receptive field and stride: the window, or what floats measured, and what the same over a field adds to it; and how
+    many first frames are looked at for ever.
+    """
     timing = exact.facts.timing
     if exact.subject.window is not None:
-        return exact.subject.window, Fraction(timing.stride or 1)
+        return exact.subject.window, Fraction(timing.stride or 1), 0
     if timing.receptive_field is not None and math.isinf(timing.receptive_field):
         raise Fails("the stream remembers everything: no finite memory to follow")
     stride = Fraction(timing.stride) if timing.stride is not None else _rate(exact)
@@ -84,7 +91,7 @@ def _reach(exact: FieldSession) -> tuple[int, Fraction]:
         raise Fails("the receptive field could not be measured: the memory was not followed")
     if found.count is None:
         raise Fails(f"no end was seen of what the clip function needs, in a clip of {found.length} frames")
-    return max(int(timing.receptive_field or 1), found.count), stride
+    return max(int(timing.receptive_field or 1), found.count), stride, found.first
 
 
 def _rate(exact: FieldSession) -> Fraction:
@@ -108,6 +115,12 @@ class _Search(Premises):
     reach: int = 0
     stride: Fraction = Fraction(1)
     span: int = 0  # how many last frames the memory is a function of
+    first: int = 0  # and how many first ones
+
+    @property
+    def frames(self) -> str:
+        """`the last 5`, `the first 2 and the last 5`."""
+        return f"the first {self.first} and the last {self.span}" if self.first else f"the last {self.span}"
 
     @property
     def step(self) -> int:
@@ -121,7 +134,7 @@ class _Search(Premises):
             period, uses = self._shortest_period(start)
             if not uses.ahead:
                 return start, period
-            start = self._past(uses, self.span + self.step)
+            start = self._past(uses, self.first + self.span + self.step)
         raise Fails("the stream keeps comparing its frame number with larger ones")
 
     def _start(self) -> int:
@@ -132,7 +145,8 @@ class _Search(Premises):
         few = (self.reach, self.reach + 1, self.reach + 2, 2 * self.reach, 3 * self.reach + 2)
         for span in (*few, *self._rings(few[-1])):
             self._in_time()
-            self.span, start = span, self._legal(max(span + self.step, self._warm(self.stride) + span))
+            more = max(self.step, self._warm(self.stride))
+            self.span, start = span, self._legal(self.first + span + more)
             self.__dict__.pop("last", None)
             self.tried += 1
             try:
@@ -145,24 +159,32 @@ class _Search(Premises):
 
     def _rings(self, tried: int) -> Iterator[int]:
         """What else a memory may be a function of: as many last frames as fit into a ring that is longer than it must be."""
-        sizes = {n + more for n in _sizes(self._after(self._legal(self.span + self.step), 0)) for more in (0, 1)}
+        sizes = {
+            n + more for n in _sizes(self._after(self._legal(self.first + self.span + self.step), 0)) for more in (0, 1)
+        }
         yield from sorted(n for n in sizes if tried < n <= LONGEST // 2)[:SPANS]
 
     def _shortest_period(self, start: int) -> tuple[int, Uses]:
+        """What keeps a memory that repeats from being followed says more than that others do not repeat."""
         first = self._after(start, 0)
-        why = Fails("the memory does not repeat")
+        why, repeated = Fails("the memory does not repeat"), list[Fails]()
         for period in self._periods(first):
             self._in_time()
             self.tried += 1
             try:
-                uses = self._repeats(first, start, period)
+                grown = self._grown(first, self._after(start + period, 2))
             except Fails as error:
                 why = error
                 continue
+            try:
+                uses = self._watched(grown, start, period)
+            except Fails as error:
+                repeated.append(error)
+                continue
             if not uses.misfits:
                 return period, uses
-            why = Fails(f"the stream takes a count modulo {min(uses.misfits)}")
-        raise why
+            repeated.append(Fails(f"the stream takes a count modulo {min(uses.misfits)}"))
+        raise (repeated or [why])[0]
 
     def check(self, start: int, period: int) -> None:
         """All premises: memory, counters, and every length up to start + period."""
@@ -170,23 +192,25 @@ class _Search(Premises):
         first = self._whatever_clips_ran(start)
         self._same_after_another_beginning(first, start)
         self._same_in_other_chunks(start)
-        self._responds(first, start)
+        self._responds(start, period)
         uses = self._repeats(first, start, period)
         passed(uses)
         self._every_length(start + period)
         if self.exact.subject.window is None:
-            self._clip_alike(start + period)
+            self._clip_alike(start + period, period)
 
-    def _responds(self, first: Remembered, start: int) -> None:
-        """Whoever needs earlier frames holds something that changes with them."""
+    def _responds(self, start: int, period: int) -> None:
+        """Whoever needs earlier frames holds something that changes with them: at some frame of a period, since a stream
+        that takes frames in pairs holds nothing after the second.
+        """
         if self.reach <= 1 or self.reach <= self.stride:
             return
-        frames = self._frames(start, 5)
-        other = self._remembered(self.exact.player().feed(frames, self.exact.plan_chunks(frames)))
-        if other.paths != first.paths or not all(
-            same(self.exact, a.content, b.content) for a, b in zip(first.cells, other.cells, strict=True)
-        ):
-            return
+        for length in dict.fromkeys(self._legal(start + more) for more in range(min(period, self.reach))):
+            one, other = (self._remembered(self._player(self._frames(length, seed))) for seed in (2, 5))
+            if other.paths != one.paths or not all(
+                same(self.exact, a.content, b.content) for a, b in zip(one.cells, other.cells, strict=True)
+            ):
+                return
         raise Fails("nothing that the stream holds changes with its frames, though it needs earlier ones: memory is hidden")
 
     def _periods(self, first: Remembered) -> list[int]:
@@ -200,7 +224,7 @@ class _Search(Premises):
 
     def _moduli(self, first: Remembered, unit: int) -> set[int]:
         """What the stream takes its frame number modulo of, as far as a few frames show."""
-        start = self.span + unit
+        start = self.first + self.span + unit
         later = self._after(self._legal(start + unit), 2)
         pairs = enumerate(zip(first.cells, later.cells, strict=False))
         grown = [i for i, (a, b) in pairs if (growth := growth_of(a.content, b.content)) is not None and growth > 0]
@@ -212,8 +236,14 @@ class _Search(Premises):
     # -- memories --------------------------------------------------------------------------------------------------------
 
     def _seen(self, length: int, beginning: int) -> Tree:
-        """A beginning of its own, then the last frames that all have."""
-        return self.exact.layout.join(self._frames(length - self.span, 3 + beginning), self.last)
+        """The first frames that all have, if there are some, a beginning of its own, then the last frames that all have."""
+        seen = self.exact.layout.join(self._frames(length - self.span - self.first, 3 + beginning), self.last)
+        return self.exact.layout.join(self.kept, seen) if self.first else seen
+
+    @functools.cached_property
+    def kept(self) -> Tree:
+        """The first frames that every memory has seen, and may keep for ever."""
+        return self._frames(self.first, 1)
 
     @functools.cached_property
     def last(self) -> Tree:
@@ -225,21 +255,22 @@ class _Search(Premises):
         same_structure(first, other)
         for a, b in zip(first.cells, other.cells, strict=True):
             if not same(self.exact, a.content, b.content):
-                raise Fails(f"{a.path} depends on more than the last {self.span} frames")
+                raise Fails(f"{a.path} depends on more than {self.frames} frames")
 
     def _repeats(self, first: Remembered, start: int, period: int) -> Uses:
         """Same last frames, same memory a period later; and what is done with the numbers that have grown."""
         return self._watched(self._grown(first, self._after(start + period, 2)), start, period)
 
-    def _clip_alike(self, length: int) -> None:
-        """A sample of what is assumed: the clip of a later part of a longer clip has the same inner frames."""
+    def _clip_alike(self, length: int, period: int) -> None:
+        """A sample of what is assumed: a later part of a longer clip, whole periods later, has the same inner frames."""
         exact, axis = self.exact, self.exact.output_time
-        margin = -int(-self.reach // self.stride)
-        shift = math.lcm(self.step, exact.plan.unit)
-        while shift < self.reach:
-            shift += math.lcm(self.step, exact.plan.unit)
+        margin = -int(-(self.reach + self.first) // self.stride)
+        unit = math.lcm(self.step, exact.plan.unit, period)
+        shift = unit * max(1, -(-self.reach // unit))
         x = self._frames(length + shift, 11)
-        long, short = exact.clip(x), exact.clip(exact.layout.part(x, shift, length))
+        later = exact.layout.part(x, shift + self.first, length - self.first)
+        later = exact.layout.join(exact.layout.part(x, 0, self.first), later) if self.first else later
+        long, short = exact.clip(x), exact.clip(later)
         if long is None or short is None:
             raise Fails("the clip function does not take all lengths")
         count = short.shape[axis] - 2 * margin

@@ -216,8 +216,9 @@ class Premises:
 
     def _after_frames(self, frames: Tree) -> Remembered:
         """What is remembered after them; parameters that have changed by then are a memory that cannot be seen."""
-        before = remember(self.exact, self._memory(self.exact.player().stream)).parameters
-        found = self._remembered(self._player(frames))
+        player = self.exact.player()
+        before = remember(self.exact, self._memory(player.stream)).parameters
+        found = self._remembered(player.feed(frames, self.exact.plan_chunks(frames)))
         changed = [name for name, was in before.items() if found.parameters.get(name, was) != was]
         if changed:
             raise Fails(f"the parameter {changed[0]} changes while frames are fed")

@@ -25,12 +25,13 @@ from coequal.subjects.errors import BadSubject
 from coequal.subjects.inputs import Tree, cloned
 
 Tensor = torch.Tensor
+MOST = 1 << 22  # pairs of numbers that are compared
 FIRST = 3  # frames after which the memory is looked for in the state
 SPLITS = ((1, 4), (3, 2), (4, 1))  # lengths of two parts
 CONTINUES = (
     "what the subject's `clip_state` says of its clip function holds at every length: {name}, compared at {lengths} frames"
 )
-Found = dict[int, int]  # number of a memory's place -> number of the state's leaf
+Found = dict[int, tuple[int, ...]]  # number of a memory's place -> which of the state's numbers it holds, in order
 
 
 def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) -> Induction:
@@ -165,24 +166,38 @@ class Recurrence(Premises):
         return [i for i, (a, b) in cells if not same(self.exact, a.content, b.content)]
 
     def _places(self, length: int, beginning: int, data: list[int]) -> Found:
-        """Which leaf of the clip function's state each of these places holds, after the same frames."""
+        """Which numbers of the clip function's state each of these places holds, after the same frames."""
         frames = self._seen(length, beginning)
         memory = self._memory(self._player(frames).stream)
         state = [leaf for _, leaf in leaves(self._continuation(frames)[1])]
         return {i: self._place(memory.cells[i].path, memory.cells[i].content, state) for i in data}
 
-    def _place(self, path: str, content: Any, state: list[Any]) -> int:
+    def _place(self, path: str, content: Any, state: list[Any]) -> tuple[int, ...]:
+        """A part of the state as it is, or else its numbers one by one: of a layer, say, where all layers are one tensor."""
         if not _is_data(content):
             raise Fails(f"{path} depends on frames, and is no tensor of floats")
         with self.exact.numbers.over.suspended():
             if not content.is_contiguous() or content.untyped_storage().nbytes() != content.numel() * content.element_size():
                 raise Fails(f"{path} is a part of a larger tensor")
-        for number, leaf in enumerate(state):
-            if leaf is None or leaf.numel() != content.numel() or leaf.dtype != content.dtype:
-                continue
-            if self._alike(leaf.reshape(-1), content.reshape(-1)):
-                return number
-        raise Fails(f"{path} is no part of the clip function's state")
+        first = 0
+        for leaf in filter(_is_data, state):
+            alike = leaf.numel() == content.numel() and leaf.dtype == content.dtype
+            if alike and self._alike(leaf.reshape(-1), content.reshape(-1)):
+                return tuple(range(first, first + leaf.numel()))
+            first += leaf.numel()
+        found = self._one_by_one(content.reshape(-1), _numbers(state))
+        if found is None:
+            raise Fails(f"{path} is no part of the clip function's state")
+        return found
+
+    def _one_by_one(self, content: Tensor, numbers: Tensor) -> tuple[int, ...] | None:
+        """Where each number stands among those of the state; None where one does not."""
+        if numbers.dtype != content.dtype or content.numel() * numbers.numel() > MOST:
+            return None
+        over = self.exact.numbers.over
+        equal = over.same(content[:, None].expand(-1, len(numbers)), numbers.expand(len(content), -1))
+        with over.suspended():
+            return tuple(equal.to(torch.uint8).argmax(1).tolist()) if bool(equal.any(1).all()) else None
 
     def _shortest_period(self, first: Remembered, start: int, data: list[int]) -> tuple[int, Uses]:
         """One frame, or what the stream takes its frame number modulo of."""
@@ -211,10 +226,10 @@ class Recurrence(Premises):
         player = self._player(frames := self._seen(length, 3))
         x = self._frames(unit, 41)
         state = self._fresh(self._continuation(frames)[1])
-        parts = [leaf for _, leaf in leaves(state)]
+        numbers = _numbers([leaf for _, leaf in leaves(state)])
         cells = self._memory(player.stream).cells
-        for i, number in places.items():
-            cells[i].content.copy_(parts[number].reshape(cells[i].content.shape))
+        for i, which in places.items():
+            cells[i].content.copy_(numbers[list(which)].reshape(cells[i].content.shape))
         before = len(player.trace.frames)
         self._guarded(lambda: player.feed(x, exact.plan_chunks(x)), "from a memory of variables")
         want, after = self._continuation(x, copied(state))
@@ -231,10 +246,10 @@ class Recurrence(Premises):
 
     def _left(self, player: Player, length: int, after: list[Any], places: Found) -> None:
         """What the step leaves: the next state where it held the state, elsewhere what it always holds then."""
-        cells, here = self._memory(player.stream).cells, self._remembered(player)
-        for i, number in places.items():
-            leaf, content = after[number], cells[i].content if i < len(cells) else None
-            if not _is_data(content) or not self._alike(content.reshape(-1), leaf.reshape(-1)):
+        cells, here, numbers = self._memory(player.stream).cells, self._remembered(player), _numbers(after)
+        for i, which in places.items():
+            content = cells[i].content if i < len(cells) else None
+            if not _is_data(content) or not self._alike(content.reshape(-1), numbers[list(which)]):
                 raise Fails(f"from another memory than its own the stream leaves something else in place {i} of its memory")
         there = self._remembered(self._fed(length, 3))  # another stream: the module may hold its state now
         if there.paths != here.paths:
@@ -246,3 +261,8 @@ class Recurrence(Premises):
 
 def _is_data(thing: Any) -> TypeGuard[Tensor]:
     return isinstance(thing, Tensor) and thing.is_floating_point()
+
+
+def _numbers(state: list[Any]) -> Tensor:
+    """All numbers of a state in a row."""
+    return torch.cat([leaf.reshape(-1) for leaf in state if _is_data(leaf)])

@@ -165,10 +165,12 @@ class Session(Generic[N]):
                 output = self.outputs.of_clip(called(self.subject.clip, cloned(x), "clip"))
                 if output.is_floating_point() and output.dtype != self.dtype:
                     return False
-                self.player().feed(x, self.plan_chunks(x)).leave()
+                player = self.player().feed(x, self.plan_chunks(x))
+                player.leave()
         except Exception:
             return False
-        return True
+        emitted = {frame.dtype for frame in player.trace.frames if frame.is_floating_point()}
+        return not output.is_floating_point() or emitted <= {self.dtype}
 
     def cutting(self) -> Session[N]:
         """The same, of streams that are fed in chunks of mixed sizes."""

@@ -87,7 +87,8 @@ class Value:
 
     `degree`: the greatest of its elements. `names`: for maxima, the members of the set that each element is the greatest of,
     `(h, members, *shape)`; of minus each element where it is `lower`. `masked`: some elements may be minus infinity.
-    `monomial`: every element is a product of values of free functions and of their inverses.
+    `monomial`: every element is a product of values of free functions and of their inverses. `above`: all are greater than
+    this number; known of values of some functions alone, and of nothing that is computed with them.
     """
 
     planes: Tensor
@@ -96,6 +97,7 @@ class Value:
     masked: bool = False
     monomial: bool = False
     lower: bool = False
+    above: float | None = None
 
     @property
     def shape(self) -> torch.Size:
@@ -132,6 +134,7 @@ class Field:
     same: Registry = field(default_factory=Registry)  # constants that were met, by their floats
     logarithms: Inverses = field(default_factory=Inverses)  # that were taken of what is positive
     exponentials: Inverses = field(default_factory=Inverses)
+    radicands: Inverses = field(default_factory=Inverses)  # roots that were taken of what is not negative
     near: bool = False  # constants near one another are taken for one number: nothing is proved then
     longest: int = 1
     undefined: bool = False  # something was divided by zero: NaN is not minus infinity then, and spreads
@@ -346,16 +349,22 @@ class Field:
         """`a / b`."""
         return self.times(a, self.inverse(b))
 
+    def squared(self, a: Value) -> Value:
+        """The square; of a root that was taken of what is not negative that itself."""
+        result = Value(self.reduce(a.planes * a.planes), a.degree.squared())
+        self._undone(self.radicands, a, result)
+        return result
+
     def power(self, a: Value, exponent: int) -> Value:
         """A whole power."""
         if exponent < 0:
             return self.inverse(self.power(a, -exponent))
+        if exponent and exponent % 2 == 0:
+            return self.power(self.squared(a), exponent // 2)
         planes = torch.stack([_power(plane, exponent, p) for plane, p in zip(a.planes, self.primes, strict=False)])
         degree = Degree(sign=POSITIVE)
         for _ in range(exponent):
             degree = degree.times(a.degree)
-        if exponent > 0 and exponent % 2 == 0:
-            degree = replace(degree, sign=a.degree.squared().sign)
         return Value(planes, degree)
 
     def scaled(self, a: Value, factor: float) -> Value:

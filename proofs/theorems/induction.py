@@ -58,6 +58,11 @@ the last N frames of `a b`.  []
 
 Neither (A) nor flush is needed: the clip function of a window is met at one length only.
 
+First frames (attention sinks, a background). Where memory and clip depend on the first F frames s as well, for ever, let
+the stream begin with what it remembers after s, and the clip function be `x -> f_{F+T}(s x)` without the frames that were
+emitted within s. For each s these are a stream and a clip function as above, and (M), (P), (C), (E), (N), (A) are asked of
+them, the frames of s being variables like all others: then they hold for all s, and so does Theorem 2.
+
 All of this holds off the zeros of divisors, and of what must not be negative below a root: a null set, where those are no
 piecewise functions (which are not cancelled, see `proofs/field/degree.py`).
 

@@ -479,6 +479,24 @@ def one_row_only() -> Subject:
     return Subject(clip=subject.clip, stream=Stream, example=torch.randn(1, 2, 8), modules=subject.modules)
 
 
+class Rising:
+    """Whether each number is above the last one."""
+
+    def __init__(self) -> None:
+        self.last: Tensor | None = None
+
+    def step(self, frame: Tensor) -> Tensor:
+        last, self.last = torch.zeros_like(frame) if self.last is None else self.last, frame.clone()
+        return torch.gt(frame, last)
+
+
+def truth_values(stream: type = Rising) -> Subject:
+    def clip(x: Tensor) -> Tensor:
+        return x > nn.functional.pad(x, (1, 0))[..., :-1]
+
+    return Subject(clip=clip, stream=stream, example=torch.randn(1, 2, 6))
+
+
 CORRECT: dict[str, Callable[[], Subject]] = {
     "lists": lambda: of_ring(lambda output: [] if output is None else [output]),
     "tuples": lambda: of_ring(lambda output: () if output is None else (output,)),
@@ -493,6 +511,7 @@ CORRECT: dict[str, Callable[[], Subject]] = {
     "island of single precision": island,
     "tokens": tokens,
     "integer outputs": codes,
+    "truth values": truth_values,
     "window without time axis": one_result,
     "whole windows": whole_windows,
     "growing cache": cache,
@@ -516,7 +535,10 @@ def test_there_are_enough():
 
 
 # what exact arithmetic cannot decide, and why
-NOT_DECIDED = {"integer outputs": "aten.argmax: its indices depend on data"}
+NOT_DECIDED = {
+    "integer outputs": "aten.argmax: its indices depend on data",
+    "truth values": "aten.gt: it compares data",
+}
 # proved, but for the lengths that were compared alone: the memory has no end, cannot be seen, or nobody knows how long it is
 SOME_LENGTHS = {
     "complex state",
@@ -536,6 +558,16 @@ def test_is_not_accused(name):
         assert (report.proof["horizon"] != "all") == (name in SOME_LENGTHS), report.proof
     assert not [finding for finding in report.findings if finding.severity == "high"], report
     assert report.exit_code() == 0
+
+
+def test_a_truth_value_that_is_another_one_is_found():
+    class Falling(Rising):
+        def step(self, frame: Tensor) -> Tensor:
+            return ~super().step(frame)
+
+    report = verify(truth_values(Falling), effort="quick")
+    assert report.verdict == "different", report
+    assert isinstance(report.counterexample.got, bool)
 
 
 # -- right functions with poor numerics or life cycles -------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""What exponentials and logarithms were taken of, by their residues: one undoes the other.
+"""What exponentials, logarithms and square roots were taken of, by their residues: one undoes the other.
 
 `log E(x) = x` for every x. `E(log x) = x` wherever x is positive, and only where it is known to be is it kept: of a sum of
-exponentials, say. A running log-sum-exp is then the logarithm of one sum.
+exponentials, say. A running log-sum-exp is then the logarithm of one sum. Nor is `sqrt(x)^2 = x` kept but where x is known
+not to be negative: the magnitude of a complex number, squared, is the sum of two squares.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from coequal.proofs.field.arithmetic import Field, Value
+from coequal.proofs.field.degree import NONNEGATIVE, POSITIVE
 from coequal.proofs.field.errors import NotDecided
 from coequal.proofs.field.semantics import sets
 from coequal.proofs.field.semantics.table import CONGRUENCE, FREE, RATIONAL, RING, means
@@ -32,8 +33,17 @@ def pair(f: Field, a: Any, b: Any) -> tuple[Value, Value]:
 
 @means("add", says="x + alpha y", keeps=RING, masked=True)
 def add(f: Field, a: Any, b: Any, *, alpha: float = 1) -> Value:
+    raised = _is_raised_above_zero(a, b, alpha)
     a, b = pair(f, a, b)
-    return sets.plus(f, a, _scaled(f, b, alpha))
+    total = sets.plus(f, a, _scaled(f, b, alpha))
+    return replace(total, degree=replace(total.degree, sign=POSITIVE)) if raised else total
+
+
+def _is_raised_above_zero(a: Any, b: Any, alpha: float) -> bool:
+    """Whether a number is added that takes all of the other's possible values above zero, as in `elu(x) + 1`."""
+    if isinstance(b, (int, float)):
+        return isinstance(a, Value) and a.above is not None and a.above + alpha * b >= 0
+    return isinstance(a, (int, float)) and isinstance(b, Value) and alpha == 1 and b.above is not None and b.above + a >= 0
 
 
 @means("sub", says="x - alpha y", keeps=RING, masked=True)
@@ -101,7 +111,7 @@ def reciprocal(f: Field, a: Value) -> Value:
 
 @means("square", says="x^2", keeps=RING)
 def square(f: Field, a: Value) -> Value:
-    return Value(f.times(a, a).planes, a.degree.squared())
+    return f.squared(a)
 
 
 @means("addcmul", says="x + c y z", keeps=RING)
@@ -126,24 +136,28 @@ def rsqrt(f: Field, a: Value) -> Value:
 
 @means(
     "sqrt",
-    says="1 / R(x), so that sqrt and rsqrt are inverse to one another",
+    says="1 / R(x), so that sqrt and rsqrt are inverse to one another; squared it is x, where x is known not to be negative",
     keeps=CONGRUENCE,
     source=FREE,
 )
 def sqrt(f: Field, a: Value) -> Value:
     root = f.inverse(rsqrt(f, a))
     planes = root.planes.masked_fill((a.planes == 0).all(0), 0.0)
+    if a.degree.sign >= NONNEGATIVE:
+        f.radicands.note(planes[: f.count], a.planes, a.degree)
     return Value(planes, replace(root.degree, sign=a.degree.sign), monomial=root.monomial)
 
 
-@means("pow", says="whole powers exactly, halves by sqrt and rsqrt, others as free functions", keeps=RATIONAL)
+@means("pow", says="whole powers exactly, halves by sqrt and rsqrt, others as free functions, x^-a being 1 / x^a",
+       keeps=RATIONAL)  # fmt: skip
 def power(f: Field, base: Any, exponent: Any) -> Value:
     if isinstance(base, Value) and not isinstance(exponent, Value):
         if float(exponent).is_integer() and abs(exponent) <= 64:
             return f.power(base, int(exponent))
         if exponent in (0.5, -0.5):
             return (sqrt if exponent > 0 else rsqrt)(f, base)
-        return f.free(("pow", float(exponent)), base)
+        power_of = f.free(("pow", abs(float(exponent))), base)
+        return f.inverse(power_of) if exponent < 0 else power_of
     base, exponent = pair(f, base, exponent)
     return f.free("pow", base, exponent)
 

@@ -84,10 +84,20 @@ def unary(f: Field, operation: Any, a: Value, *options: Any, **named: Any) -> An
     if name in ("cos", "sin") and f.reaches_round(plain):
         return f.turned(plain)[name == "sin"]
     result = f.free(label, plain, at_zero=known.at_zero)
+    result.above = _above(name, options, named)
     if a.masked:
         number = f.number(known.at_minus_infinity or 0.0, a.planes.device)[: len(result.planes)].view(-1, *[1] * a.dim)
         result.planes = torch.where(a.minus_infinity(), number, result.planes)
     return result
+
+
+def _above(name: str, options: tuple, named: dict) -> float | None:
+    """A number that all values are greater than: -1 of tanh, minus alpha of an elu."""
+    if name not in ("elu", "celu"):
+        return -1.0 if name in ("tanh", "erf", "expm1") else None
+    alpha, scale, input_scale = [*options, 1.0, 1.0, 1.0][:3]
+    alpha = named.get("alpha", alpha)
+    return -alpha * scale if min(alpha, scale, input_scale) > 0 and not named.keys() - {"alpha"} else None
 
 
 def _as_set(f: Field, name: str, a: Value, options: tuple, named: dict) -> Value | None:

@@ -41,6 +41,8 @@ SHAPES = {
 }  # fmt: skip
 # memory that nothing was written to
 EMPTY = {"empty", "new_empty", "empty_like", "empty_strided", "new_empty_strided"}
+# leave memory that nobody wrote to as it is: a cache that gets more room
+JOINS = {"cat", "stack"}
 # change how a tensor looks at its storage, nothing in it
 VIEWS_IN_PLACE = {"transpose_", "t_", "squeeze_", "unsqueeze_", "swapaxes_", "swapdims_", "as_strided_", "detach_"}
 # of constants, too, one float gives one float, whatever tensor it stands in: see `_alike`
@@ -229,6 +231,7 @@ class Exact(EagerMode):
             for tensor in _tensors((result,)):
                 if name in EMPTY and (tensor.is_floating_point() or tensor.is_complex()):
                     tensor.fill_(torch.nan)  # what was in that memory before is nobody's number
+                    tensor.untyped_storage().unwritten = True  # type: ignore[attr-defined]
                 self.store.mark_constant(tensor)
                 if name in COPIES and getattr(args[0].untyped_storage(), "literal", False):
                     tensor.untyped_storage().literal = True  # type: ignore[attr-defined]  # a weight and its copy are one number
@@ -291,7 +294,10 @@ class Exact(EagerMode):
         result = self._evaluated(meaning, func, args, kwargs)
         if name == "_to_copy":
             self._cast(dtype)
-        return self._given(result, dtype, like.device)
+        given = self._given(result, dtype, like.device)
+        if name in JOINS:
+            self.store.find_unwritten(given)
+        return given
 
     def _on_complex(self, func: Any, name: str, args: tuple, kwargs: dict) -> Any:
         """By real operations on both parts."""
@@ -337,8 +343,8 @@ class Exact(EagerMode):
     def _evaluated(self, meaning: Meaning, func: Any, args: tuple, kwargs: dict) -> Any:
         if meaning.rule is power and isinstance(args[1], Tensor) and (exponents := self._whole(args[1])) is not None:
             return whole_powers(self.field, self._lifted_number(args[0]), exponents)
-        given = (args, kwargs)
-        args, kwargs = self._lifted(args), {key: self._lifted(x) for key, x in kwargs.items()}
+        given, unwritten = (args, kwargs), func.overloadpacket.__name__ in JOINS
+        args, kwargs = self._lifted(args, unwritten), {key: self._lifted(x, unwritten) for key, x in kwargs.items()}
         if any(isinstance(x, Value) and x.masked for x in (*args, *kwargs.values())):
             if not meaning.masked:
                 raise NotDecided("minus infinity is among its arguments")
@@ -354,11 +360,11 @@ class Exact(EagerMode):
             what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
             raise NotDecided(f"coequal has no meaning for it with these arguments ({what})") from error
 
-    def _lifted(self, x: Any) -> Any:
-        """Floating-point tensors as values, in lists, too."""
+    def _lifted(self, x: Any, unwritten: bool = False) -> Any:
+        """Floating-point tensors as values, in lists, too; `unwritten`: memory that nobody wrote to may be among them."""
         if isinstance(x, Tensor):
-            return self.store.read(x) if x.is_floating_point() else x
-        return type(x)(map(self._lifted, x)) if type(x) in (list, tuple) else x
+            return self.store.read(x, unwritten=unwritten) if x.is_floating_point() else x
+        return type(x)(self._lifted(part, unwritten) for part in x) if type(x) in (list, tuple) else x
 
     def _given(self, result: Any, dtype: torch.dtype, device: torch.device) -> Any:
         """What a rule returned, as the program's tensors."""

@@ -33,6 +33,7 @@ class Residues:
     masked: bool = False
     monomial: bool = False
     lower: bool = False  # the names are those of minus the elements
+    above: float | None = None  # all elements are greater
     undefined: bool = False  # some numbers were NaN or infinite, as uninitialised memory may be
 
 
@@ -94,13 +95,16 @@ class Store:
     def read(self, tensor: Tensor, *, unwritten: bool = False) -> Value:
         """The value of a floating-point tensor; `unwritten`: memory that nobody wrote to may be part of it."""
         held = self.find(tensor)
+        if held is None and getattr(tensor.untyped_storage(), "unwritten", False) and bool(tensor.isnan().any()):
+            held = self._lifted(_whole(tensor), None, CONSTANT)
         if held is None:
             return self._constant(tensor)
         planes = _view(held.planes, tensor)
         if held.undefined and not unwritten and bool(planes.isinf().any()):
             raise NotDecided("memory that was never written is read")
         names = None if held.names is None else _view(held.names, tensor)
-        return Value(planes, held.degree, names, held.masked and bool(planes[0].isnan().any()), held.monomial, held.lower)
+        masked = held.masked and bool(planes[0].isnan().any())
+        return Value(planes, held.degree, names, masked, held.monomial, held.lower, held.above)
 
     def _constant(self, tensor: Tensor) -> Value:
         """What was computed beside it, or what its floats stand for."""
@@ -157,6 +161,7 @@ class Store:
         held.degree = value.degree if whole else held.degree.beside(value.degree)
         held.masked = value.masked or (held.masked and not whole)
         held.monomial = value.monomial and (whole or held.monomial)
+        held.above = None
 
     def copy(self, target: Tensor, source: Tensor) -> None:
         """One tensor into another, memory that was never written along with the rest."""
@@ -186,10 +191,14 @@ class Store:
         if planes.data_ptr() == value.planes.data_ptr():
             planes = planes if planes.is_contiguous() else planes.contiguous()
         names = None if value.names is None else value.names.reshape(*value.names.shape[:2], -1).contiguous()
-        self._attach(
-            tensor.untyped_storage(), Residues(self, planes, value.degree, names, value.masked, value.monomial, value.lower)
-        )
+        known = (value.degree, names, value.masked, value.monomial, value.lower, value.above)
+        self._attach(tensor.untyped_storage(), Residues(self, planes, *known))
         return tensor
+
+    def find_unwritten(self, tensor: Tensor) -> None:
+        """Of memory that nobody wrote to some may have come into a tensor, along with the rest."""
+        if (held := self.find(tensor)) is not None:
+            held.undefined = bool(held.planes.isinf().any())
 
     def copy_storage(self, source: Tensor, target: Tensor) -> None:
         """Residues follow a copy of a storage that was made behind torch's back (deep copies)."""

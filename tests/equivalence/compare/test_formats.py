@@ -53,6 +53,7 @@ def pairs(x: Tensor) -> Tensor:
 WRONG = {
     "autocast": framewise(LINEAR, under_autocast, modules=LINEAR),
     "a ring in bfloat16": Subject(clip=pairs, stream=HalfRing, example=torch.randn(1, 6, 8), time=1),
+    "half precision inside, single outside": framewise(torch.tanh, lambda x: torch.tanh(x).half().float()),
     "another format than the clip's": framewise(torch.tanh, lambda x: torch.tanh(x).to(torch.float64)),
     "overflows in half precision": framewise(
         lambda x: x * 300, lambda x: (x * 300) * 300 / 300 if x.dtype == torch.float16 else x * 300, torch.float16
@@ -81,11 +82,26 @@ def decayed(x: Tensor) -> Tensor:
     return x * torch.tensor(powers, dtype=x.dtype)
 
 
+TABLE, BAG = nn.Embedding(9, 3), nn.EmbeddingBag(9, 3, mode="sum")
+BAG.weight.data = TABLE.weight.data
+
+
+class Rows:
+    """Looks up in a module of its own, which only shares the numbers."""
+
+    def step(self, tokens: Tensor) -> Tensor:
+        return BAG(tokens[:, None])
+
+
 RIGHT = {
     "a constant in single precision": framewise(lambda x: x * 0.1, lambda x: x * TENTH),
     "powers by torch and by Python": framewise(lambda x: x * DECAY.to(x.dtype), decayed),
     "a table in single precision": framewise(
         lambda x: x + torch.arange(1, 9).float().log().to(x.dtype), lambda x: x + torch.arange(1, 9).to(x.dtype).log()
+    ),
+    "single precision, whatever comes": framewise(torch.tanh, lambda x: torch.tanh(x).float()),
+    "weights beside the modules": Subject(
+        clip=TABLE, stream=Rows, example=torch.randint(0, 9, (2, 6)), time=1, modules=TABLE
     ),
     "bfloat16 throughout": framewise(torch.tanh, lambda x: torch.tanh(x.to(torch.bfloat16)).to(x.dtype), torch.bfloat16),
 }

@@ -254,3 +254,36 @@ def _detached():
 @pytest.mark.parametrize("kind", [OnTensors, OnModules, OnABase, OnStorages], ids=lambda kind: kind.__name__)
 def test_a_number_on_what_a_library_made(kind):
     assert verified(kind).horizon != "all"
+
+
+class Rarely(Stream):
+    """What it holds is zero most of the time, as behind a relu, whatever the frames were before."""
+
+    def step(self, x):
+        y = x + 0 * self.prev
+        self.prev = nn.functional.relu(x.detach() - 1.5)
+        return y
+
+
+def test_zeros_that_two_streams_hold_by_accident_are_none_of_time():
+    subject = coequal.Subject(clip=lambda x: x + 0 * x, stream=Rarely, example=torch.randn(1, 1, 8))
+    assert coequal.verify(subject, checks=["exact"], effort="quick").horizon == "all"
+
+
+def test_a_number_that_changes_with_time_where_it_is_not_watched_is_seen():
+    class Counts(Rarely):
+        def __init__(self):
+            super().__init__()
+            self.many = torch.zeros(())
+
+        def late(self, x):
+            self.many = self.many + (0.0 if x.dtype == torch.float64 else 1.0)
+            return bool(self.many > LATE)
+
+        def step(self, x):
+            y = super().step(x)
+            return 2 * y if self.late(x) else y
+
+    subject = coequal.Subject(clip=lambda x: x + 0 * x, stream=Counts, example=torch.randn(1, 1, 8))
+    report = coequal.verify(subject, checks=["exact"], effort="quick")
+    assert report.horizon != "all", report.proof

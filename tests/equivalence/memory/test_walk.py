@@ -107,7 +107,3 @@ def test_contents_can_be_replaced_where_they_are_held():
     for cell in places(held):
         cell.put(cell.content + 10)
     assert (held.counts["seen"], held.ring, held.t) == (13, [11, 12], 14)
-
-
-def test_tuples_cannot_be_written_into():
-    assert [cell.put for cell in places(Holder(pair=(1, 2)))] == [None, None]

@@ -275,3 +275,53 @@ def test_another_rate_is_another_function(rate: float) -> None:
 def test_a_continuation_is_a_function() -> None:
     with pytest.raises(coequal.BadSubject, match=r"Subject\.clip_state: expected a callable or None, got Tensor"):
         verify(averages(clip_state=torch.ones(2)))
+
+
+class Layers:
+    """Two cells for the two layers of an RNN, whose state is one tensor; `twisted` after so many frames."""
+
+    twisted: int | None = None
+
+    def __init__(self, module: nn.RNN) -> None:
+        cells = nn.RNNCell(FEATURES, HIDDEN), nn.RNNCell(HIDDEN, HIDDEN)
+        for i, cell in enumerate(cells):
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                setattr(cell, name, getattr(module, f"{name}_l{i}"))
+        self.cells, self.states, self.count = cells, [None, None], 0
+
+    def step(self, frame: Tensor) -> Tensor:
+        self.count += 1
+        for i, cell in enumerate(self.cells):
+            self.states[i] = frame = cell(frame, self.states[i])
+        if self.count == self.twisted:
+            self.states.reverse()
+        return frame
+
+
+class Beside(Layers):
+    """All states in one tensor, the layers beside one another."""
+
+    def step(self, frame: Tensor) -> Tensor:
+        if self.states[0] is not None:
+            self.states = list(self.together.split(HIDDEN, -1))
+        output = super().step(frame)
+        self.together, self.states = torch.cat(self.states, -1), [0.0, 0.0]
+        return output
+
+
+def two_layers(stream: type) -> Subject:
+    module = nn.RNN(FEATURES, HIDDEN, num_layers=2, batch_first=True)
+    example = torch.randn(2, 5, FEATURES, generator=torch.Generator().manual_seed(0))
+    fields = {"clip": lambda x: module(x)[0], "stream": lambda: stream(module), "modules": module, "clip_state": module}
+    return Subject(example=example, time=1, **fields)
+
+
+@pytest.mark.parametrize("stream", [Layers, Beside])
+def test_a_state_may_be_held_in_other_parts_than_the_clip_functions(stream: type) -> None:
+    report = verify(two_layers(stream), checks=["exact"], effort="quick")
+    assert report.horizon == "all", report.proof
+
+
+def test_parts_that_change_places_far_away_are_not_believed() -> None:
+    report = verify(two_layers(type("Twisted", (Layers,), {"twisted": 2000})), checks=["exact"], effort="quick")
+    assert report.horizon != "all", report.proof

@@ -110,16 +110,14 @@ def _accepted(subject: Subject, options: Options, replay: Replay | None, target:
 
 @dataclass(frozen=True)
 class Looking:
-    """At which output (None: the first), with which numbers, and how far a proof followed the memory that was made before."""
+    """At which output (None: the first), with which numbers, and how far a proof that was made before followed the memory."""
 
     leaf: str | None = None
     floats: Floats = field(default_factory=Floats)
     followed: int = 0
 
 
-def _of_one(
-    subject: Subject, options: Options, replay: Replay | None, target: str | None, looking: Looking
-) -> Report:
+def _of_one(subject: Subject, options: Options, replay: Replay | None, target: str | None, looking: Looking) -> Report:
     """The report of one output."""
     begin, names, exactly = time.monotonic(), _names(options.checks), Exactly(options.bound, options.literal)
     fresh = Session(subject, options.seed, looking.floats)

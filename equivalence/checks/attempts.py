@@ -81,12 +81,11 @@ class Attempts:
         runs are frames of one kind, in one mode and format.
         """
         for i, attempt in enumerate(self.made):
-            far = CHECKS[attempt.check.name].far if attempt.check.outcome == "passed" and attempt.check.name in CHECKS else None
-            if far is None:
+            spec = CHECKS.get(attempt.check.name)
+            if spec is None or spec.far is None or attempt.check.outcome != "passed":
                 continue
-            usual = list(CHECKS[attempt.check.name].examples(self.session, self.effort))
-            examples = list(far(self.session, usual, self.session.legal(min(length, FARTHEST))))
-            if examples:
+            usual = list(spec.examples(self.session, self.effort))
+            if examples := list(spec.far(self.session, usual, self.session.legal(min(length, FARTHEST)))):
                 self.made[i] = self._again(attempt, examples, length)
             if (different := next((a for a in self.made if a.different), None)) is not None:
                 return different
@@ -94,12 +93,12 @@ class Attempts:
 
     def _again(self, attempt: Attempt, examples: list[Example], length: int) -> Attempt:
         """One check over more examples; what there was no time for is said."""
-        name, frames, budget = attempt.check.name, max(e.length for e in examples), Budget.of(SHARE[self.effort], self.deadline)
-        count, finer, said = attempt.check.examples, attempt.finer, [attempt.check.detail]
-        said.append(f"also in streams of {frames} frames{f', of the {length} that a proof looked at' * (length > frames)}")
+        name, budget = attempt.check.name, Budget.of(SHARE[self.effort], self.deadline)
+        count, finer, frames = attempt.check.examples, attempt.finer, max(example.length for example in examples)
+        said = f"also in streams of {frames} frames{f', of the {length} that a proof looked at' * (length > frames)}"
         for tried, example in enumerate(examples):
             if budget.spent:
-                said[1:] = [f"no time for {len(examples) - tried} of {len(examples)} streams of {frames} frames"]
+                said = f"no time for {len(examples) - tried} of {len(examples)} streams of {frames} frames"
                 break
             outcome = looked_at(self.session, name, example, self.noted)
             if isinstance(outcome, Mismatch) and self._differs_already(name, example):
@@ -108,7 +107,8 @@ class Attempts:
                 return self._failed(attempt, example, outcome)
             finer = (example, outcome) if isinstance(outcome, Finer) and finer is None else finer
             count += isinstance(outcome, (Finer, Rounded)) or (isinstance(outcome, int) and outcome > 0)
-        return replace(attempt, check=replace(attempt.check, examples=count, detail="; ".join(filter(None, said))), finer=finer)
+        detail = "; ".join(filter(None, [attempt.check.detail, said]))
+        return replace(attempt, check=replace(attempt.check, examples=count, detail=detail), finer=finer)
 
     def _failed(self, attempt: Attempt, example: Example, mismatch: Mismatch) -> Attempt:
         """What passed fails after all: another function, or a problem."""
@@ -188,7 +188,6 @@ class Attempts:
             self.session = session.knowing(unread=unread)
             return self._one(name)
         return attempt
-
 
     def _depends(self, example: Example) -> bool:
         """Whether fresh streams depend on what ran before them, which is remembered."""

@@ -29,7 +29,7 @@ Tensor = torch.Tensor
 COMPILERS = "_dynamo"  # how attributes begin that torch's compiler is told of sizes by
 KEPT = "the stream kept the tensor it was handed: `.clone()` it, or allow input-reuse"
 CHANGED = "the stream changed the frame it was given: compute on a copy, or allow input-reuse"
-LEFT = "the stream leaves attributes on the frame it was handed, {}: what it remembers is not to be kept by the caller's tensors"
+LEFT = "the stream leaves attributes on the frame it was handed, {}: it is to remember what it has seen in memory of its own"
 ROWS = "streams of {} and {} rows that are fed in turns disturb one another"
 VIEW = (
     "an emission changed after it had been emitted: the stream hands out its own memory; `.clone()` it, or allow output-hold"
@@ -113,7 +113,7 @@ def _of_other_rows(session: Session, example: Example) -> int:
     rows = next((rows for rows in legal if rows != example.batch), None)
     if rows is None or session.alone or session.layout.rows(session.subject.example) is None:
         return 0
-    x, other = session.inputs(example.length, example.batch, example.seed), session.inputs(example.length, rows, example.seed)
+    x, other = (session.inputs(example.length, count, example.seed) for count in (example.batch, rows))
     try:
         if session.clip(other) is None or session.layout.rows(other) != rows or session.play(other) is None:
             return 0

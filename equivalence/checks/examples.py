@@ -93,7 +93,7 @@ def _chunked(length: int, size: int) -> tuple[int, ...]:
 
 
 def far_chunks(session: Session, usual: list[Example], length: int) -> Iterator[Example]:
-    """The smallest chunks up to a length, then any two of a few sizes one after the other; so after those of the next size."""
+    """The smallest chunks up to a length, then any two of a few sizes one after the other; after the next size, too."""
     if length <= session.plan.legal(2 * session.facts.reach + 17):
         return
     few = session.plan.smallest(TRIPLES)

@@ -90,16 +90,19 @@ def memory_layout(session: Session, example: Example) -> int:
     x = session.inputs(example.length, example.batch, example.seed)
     if session.plan.ahead or session.plan.whole:
         raise Skip("its plan feeds frames again")
-    if example.variant == VIEWS:
-        return sum(agree(session, x, _of_views(session, x, chunks)) for chunks in _singly_and_mixed(session, x))
-    chunks, start = session.plan_chunks(x) if session.has("chunk") else None, 0
-    player, layout, spread = session.player(keep=True), session.layout, mapped(_strided, x)
-    for size in chunks or (1,) * example.length:
+    played = _of_views if example.variant == VIEWS else _with_gaps
+    traces = [played(session, x, chunks) for chunks in _singly_and_mixed(session, x)]
+    return sum(agree(session, x, trace, times=_times(session, x, trace) if i else None) for i, trace in enumerate(traces))
+
+
+def _with_gaps(session: Session, x: Tree, chunks: Chunks | None) -> Trace:
+    player, layout, spread, start = session.player(keep=True), session.layout, mapped(_strided, x), 0
+    for size in chunks or (1,) * layout.length(x):
         piece = layout.frame(spread, start) if chunks is None else layout.part(spread, start, size)
         holder = mapped(lambda leaf: torch.stack([leaf, leaf], -1)[..., 0], piece)  # a view with gaps, not a copy
         player.hand_over("step" if chunks is None else "chunk", player.note(holder), size)
         start += size
-    return agree(session, x, player.flush().trace)
+    return player.flush().trace
 
 
 def _of_views(session: Session, x: Tree, chunks: Chunks | None) -> Trace:
@@ -109,9 +112,11 @@ def _of_views(session: Session, x: Tree, chunks: Chunks | None) -> Trace:
 
 
 def _singly_and_mixed(session: Session, x: Tree) -> list[Chunks | None]:
-    """Schedules: the usual one, and where frames come one by one in it, another of chunks, if the stream takes some."""
-    usual = session.plan_chunks(x)
-    return [usual] if usual is not None or not session.has("chunk") else [None, session.plan_chunks(x, "mixed", 1)]
+    """Schedules: the usual one, which is of the smallest chunks, and one of several sizes, where the stream takes them."""
+    if not session.has("chunk"):
+        return [None]
+    several = len(session.plan.smallest(2)) > 1
+    return [session.plan_chunks(x), *[session.plan_chunks(x, "mixed", 1)] * several]
 
 
 def _strided(x: Tensor) -> Tensor:

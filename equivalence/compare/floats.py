@@ -112,7 +112,7 @@ class RoundingLimit:
 
     def holds(self, got: Tensor, want: Tensor) -> bool:
         """Whether two frames agree."""
-        return close(got, want, self.quick) or (got.device == want.device and bool((got - want).abs().max() <= self.full))
+        return close(got, want, self.quick) or close(got.to(want.dtype), want, self.full)
 
 
 class Measured:
@@ -133,6 +133,7 @@ class Measured:
 def largest(x: Tensor) -> float:
     """Magnitude of the largest finite element."""
     finite = x[torch.isfinite(x)]
+    finite = finite.double() if finite.dtype == torch.bool else finite
     return float(finite.abs().max()) if finite.numel() else 0.0
 
 

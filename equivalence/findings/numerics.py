@@ -87,7 +87,7 @@ def _limit(session: Session, x: Tree, output: Tensor) -> float:
 
 
 def _off(got: Tensor, want: Tensor) -> float:
-    return float((got - want).abs().max())
+    return float((got.double() - want.double()).abs().max())
 
 
 def drift(session: Session, looked: Looked, timing: MeasuredTiming) -> None:

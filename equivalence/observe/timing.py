@@ -54,7 +54,7 @@ def reach(session: Session, length: int, frame: int, draws: int = DRAWS) -> Reac
         if before is None or after is None or before.dim() <= session.output_time or before.shape != after.shape:
             return Reach(frame, None, None, 0)
         outputs = before.shape[session.output_time]
-        changes = (after - before).abs().double().movedim(session.output_time, 0).unsqueeze(-1).flatten(1).amax(1)
+        changes = (after.double() - before.double()).abs().movedim(session.output_time, 0).unsqueeze(-1).flatten(1).amax(1)
         moved |= {j: max(moved.get(j, 0.0), c) for j, c in enumerate(changes.tolist()) if c != 0}
     if not moved:
         return Reach(frame, None, None, outputs)
@@ -187,8 +187,8 @@ def short_clip(session: Session, timing: MeasuredTiming) -> dict[str, float] | N
         return None
     frames = short.shape[session.output_time]
     same_place = long.narrow(session.output_time, start // stride, frames)
-    largest = float(same_place.abs().max())
-    off = (short - same_place).abs().double().movedim(session.output_time, 0).unsqueeze(-1).flatten(1).amax(1)
+    largest = float(same_place.double().abs().max())
+    off = (short.double() - same_place.double()).abs().movedim(session.output_time, 0).unsqueeze(-1).flatten(1).amax(1)
     affected = int((off > rounding.bound(session.numbers.coarsest or session.dtype, 0.0, largest)).sum())
     return {"length": length, "frames": frames, "affected": affected, "error": float(off.max()) / (largest or 1.0)}
 

@@ -110,7 +110,7 @@ def _accepted(subject: Subject, options: Options, replay: Replay | None, target:
 
 @dataclass(frozen=True)
 class Looking:
-    """At which output (None: the first), with which numbers, and how far a proof that was made before followed the memory."""
+    """At which output (None: the first), with which numbers, and how far an earlier proof followed the memory."""
 
     leaf: str | None = None
     floats: Floats = field(default_factory=Floats)

@@ -89,6 +89,7 @@ AT_ONCE: dict[str, tuple[str, Where]] = {
 def test_a_stream_that_is_wrong_in_one_place_alone_is_different(where: str) -> None:
     check, wrong = AT_ONCE[where]
     report = verified(subject_of(wrong), check)
+    assert report.counterexample is not None
     assert (report.verdict, report.counterexample.check) == ("different", check)
 
 
@@ -237,7 +238,9 @@ def test_a_proof_for_every_length_gives_way_to_a_late_difference() -> None:
     report = verified(subject_of(wrong, Soon, within=1e-3), *checks)
     assert report.verdict == "different"
     assert report.reasons[-1].startswith("not within 0.001 either")  # in streams that are as long
+    assert report.counterexample is not None
     assert report.counterexample.schedule["length"] == Soon.late
+    assert report.proof is not None
     assert report.proof["outcome"] == "not decided"
     assert {check.name: check.outcome for check in report.checks}["exact"] == "undecided"
 

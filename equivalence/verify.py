@@ -8,7 +8,7 @@ import contextlib
 import copy
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ import torch
 from coequal.equivalence import conclude
 from coequal.equivalence.checks import CHECKS, run_once
 from coequal.equivalence.checks.attempts import Attempt, Attempts
-from coequal.equivalence.checks.exact import EXACT, prove, settle
+from coequal.equivalence.checks.exact import EXACT, UNKNOWN, prove, settle
 from coequal.equivalence.checks.exact import replay as repeated
 from coequal.equivalence.checks.replay import command
 from coequal.equivalence.compare.difference import Mismatch
@@ -52,7 +52,6 @@ from coequal.subjects.subject import Subject
 from coequal.subjects.validate import check_subject
 
 USUAL = Options()
-FARTHEST = 1000  # frames of streams that are told to begin anew, copied, ... once a proof says how far their memory reaches
 
 
 def verify(subject: Subject, options: Options = USUAL, replay: Replay | None = None, target: str | None = None) -> Report:
@@ -84,12 +83,13 @@ def _in_time(options: Options, begin: float, left: int) -> Options:
 
 def _accepted(subject: Subject, options: Options, replay: Replay | None, target: str | None, leaf: str | None) -> Report:
     """The report of one output. Where it differs, and the user accepts a distance, all is asked again with that."""
-    report = _of_one(subject, options, replay, target, leaf, Floats())
+    report = _of_one(subject, options, replay, target, Looking(leaf))
     if subject.within is None or replay is not None or report.verdict is not Verdict.DIFFERENT:
         return report
     names = _names(options.checks)
     asked = replace(options, checks=tuple(name for name in names if name not in (EXACT, "integers", "gradients")))
-    again = _of_one(subject, asked, replay, target, leaf, Floats(within=subject.within))
+    followed = 0 if report.proof is None else report.proof["followed"]
+    again = _of_one(subject, asked, replay, target, Looking(leaf, Floats(within=subject.within), followed))
     shown = again.counterexample
     if again.verdict in (Verdict.DIFFERENT, Verdict.UNDECIDED):
         why = f"not within {subject.within:g} either: {shown.detail if shown is not None else again.reasons[0]}"
@@ -109,13 +109,20 @@ def _accepted(subject: Subject, options: Options, replay: Replay | None, target:
     return conclude.answered(within)
 
 
-def _of_one(
-    subject: Subject, options: Options, replay: Replay | None, target: str | None, leaf: str | None, floats: Floats
-) -> Report:
-    """The report of one output, at `leaf` (None: the first)."""
+@dataclass(frozen=True)
+class Looking:
+    """At which output (None: the first), with which numbers, and how far an earlier proof followed the memory."""
+
+    leaf: str | None = None
+    floats: Floats = field(default_factory=Floats)
+    followed: int = 0
+
+
+def _of_one(subject: Subject, options: Options, replay: Replay | None, target: str | None, looking: Looking) -> Report:
+    """The report of one output."""
     begin, names, exactly = time.monotonic(), _names(options.checks), Exactly(options.bound, options.literal)
-    fresh = Session(subject, options.seed, floats)
-    fresh = fresh if leaf is None else fresh.looking_at(leaf)
+    fresh = Session(subject, options.seed, looking.floats)
+    fresh = fresh if looking.leaf is None else fresh.looking_at(looking.leaf)
     with _left_alone(), looked_through_once(), whole(subject) as outside, one_thread(fresh), fresh.ready(), torch.no_grad():
         baseline = establish(fresh)
         session = baseline.session if replay is not None else _timed(baseline.session)
@@ -127,8 +134,10 @@ def _of_one(
         if EXACT in names and not baseline.undecided:
             attempt, decision = _exact(attempts, exactly)
             attempts.add(attempt)
-            if replay is None and decision is not None and decision.induction.holds:
-                attempts.beyond(min(decision.induction.start + 2 * decision.induction.period, FARTHEST))
+            if replay is None and decision is not None and decision.followed:
+                _far(attempts, decision)
+        elif looking.followed:
+            attempts.beyond(looking.followed)
         session = attempts.session
         findings = [*baseline.findings, *settle(attempts, exactly)]
         checks = [attempt.check for attempt in attempts.made]
@@ -273,6 +282,17 @@ def _counted(session: Session[Floats], seen: Regions, format: str | None) -> Reg
             x = here.inputs(length, example.batch, example.seed)
             regions.add(compare(here, x, here.play(x)).regions)
     return regions
+
+
+def _far(attempts: Attempts, decision: Decision) -> None:
+    """Checks are asked again as far as a proof followed the memory, which is none where one of them differs."""
+    late = attempts.beyond(decision.followed)
+    if late is not None:
+        assert late.example is not None
+        decision.fail(f"{late.check.name} differs in streams of {late.example.length} frames")
+        proved = attempts.made[-1]
+        check = replace(proved.check, outcome="undecided", detail=f"{UNKNOWN}: {decision.reasons[-1]}")
+        attempts.made[-1] = replace(proved, check=check)
 
 
 def _smaller(session: Session, failed: Attempt, exactly: Exactly) -> Attempt:

@@ -21,6 +21,7 @@ from coequal.equivalence.run.session import Session
 from coequal.subjects.wording import listed, numbers
 
 SHARE = {"quick": 6.0, "normal": 20.0}  # seconds after which a check stops trying further examples (never its first)
+FARTHEST = 1200  # frames of streams in which checks are asked again once a proof says how far the memory reaches
 ALONE = ("reset", "reuse", "output-hold")  # what can be asked of streams that depend on one another
 DEPENDENT = "fresh streams depend on what ran before them: only the very first one can be compared"
 
@@ -73,23 +74,49 @@ class Attempts:
         check = replace(attempt.check, outcome="different", detail=str(mismatch))
         self.made[self.made.index(attempt)] = replace(attempt, check=check, example=example, mismatch=mismatch)
 
-    def beyond(self, length: int) -> None:
-        """What was sampled and passed is asked once more in streams that are as long as a proof followed the memory."""
-        for attempt in [a for a in self.made if a.check.outcome == "passed" and a.check.name in CHECKS]:
-            name = attempt.check.name
-            examples = list(CHECKS[name].examples(self.session, self.effort)) if CHECKS[name].sampled else []
-            longest = max((example.length for example in examples), default=length)
-            if self.session.legal(length) <= longest:
+    def beyond(self, length: int) -> Attempt | None:
+        """What passed is asked once more in streams that are as long as a proof followed the memory; what differs there.
+
+        Of checks that sample situations, and of those that ask where a stream runs, not what it computes: the proof's own
+        runs are frames of one kind, in one mode and format.
+        """
+        for i, attempt in enumerate(self.made):
+            spec = CHECKS.get(attempt.check.name)
+            if spec is None or spec.far is None or attempt.check.outcome != "passed":
                 continue
-            budget = Budget.of(SHARE[self.effort], self.deadline)
-            for far in (replace(e, length=self.session.legal(length)) for e in examples if e.length == longest):
-                if budget.spent:
-                    break
-                outcome = looked_at(self.session, name, far, self.noted)
-                if isinstance(outcome, Mismatch):
-                    check = replace(attempt.check, outcome="problem", detail=str(outcome))
-                    self.made[self.made.index(attempt)] = replace(attempt, check=check, example=far, mismatch=outcome)
-                    break
+            usual = list(spec.examples(self.session, self.effort))
+            if examples := list(spec.far(self.session, usual, self.session.legal(min(length, FARTHEST)))):
+                self.made[i] = self._again(attempt, examples, length)
+            if (different := next((a for a in self.made if a.different), None)) is not None:
+                return different
+        return None
+
+    def _again(self, attempt: Attempt, examples: list[Example], length: int) -> Attempt:
+        """One check over more examples; what there was no time for is said."""
+        name, budget = attempt.check.name, Budget.of(SHARE[self.effort], self.deadline)
+        count, finer, frames = attempt.check.examples, attempt.finer, max(example.length for example in examples)
+        said = f"also in streams of {frames} frames{f', of the {length} that a proof looked at' * (length > frames)}"
+        for tried, example in enumerate(examples):
+            if budget.spent:
+                said = f"no time for {len(examples) - tried} of {len(examples)} streams of {frames} frames"
+                break
+            outcome = looked_at(self.session, name, example, self.noted)
+            if isinstance(outcome, Mismatch) and self._differs_already(name, example):
+                return attempt
+            if isinstance(outcome, Mismatch):
+                return self._failed(attempt, example, outcome)
+            finer = (example, outcome) if isinstance(outcome, Finer) and finer is None else finer
+            count += isinstance(outcome, (Finer, Rounded)) or (isinstance(outcome, int) and outcome > 0)
+        detail = "; ".join(filter(None, [attempt.check.detail, said]))
+        return replace(attempt, check=replace(attempt.check, examples=count, detail=detail), finer=finer)
+
+    def _failed(self, attempt: Attempt, example: Example, mismatch: Mismatch) -> Attempt:
+        """What passed fails after all: another function, or a problem."""
+        different = CHECKS[attempt.check.name].kind == "function"
+        check = replace(attempt.check, outcome="different" if different else "problem", detail=str(mismatch))
+        if different and self._depends(example):
+            check = replace(check, outcome="problem", detail=DEPENDENT)
+        return replace(attempt, check=check, example=example, mismatch=mismatch)
 
     def _one(self, name: str) -> Attempt:
         if name in self.session.subject.allow:
@@ -163,17 +190,21 @@ class Attempts:
         """A difference that is none of functions: of what ran before, or of weights that the stream does not read."""
         example, session = attempt.example, self.session
         assert example is not None
-        with in_format(session, example.format) as here:
-            with here.weights(example):
-                dependent = cause.depends_on_history(here, example)
-            unread = () if dependent or example.scale is None else cause.weights_not_read(here, example)
-        if dependent:
-            self.dependent = True
+        if self._depends(example):
             return replace(attempt, check=replace(attempt.check, outcome="problem", detail=DEPENDENT))
+        with in_format(session, example.format) as here:
+            unread = () if example.scale is None else cause.weights_not_read(here, example)
         if unread and not session.facts.unread:
             self.session = session.knowing(unread=unread)
             return self._one(name)
         return attempt
+
+    def _depends(self, example: Example) -> bool:
+        """Whether fresh streams depend on what ran before them, which is remembered."""
+        with in_format(self.session, example.format) as here, here.weights(example):
+            found = cause.depends_on_history(here, example)
+        self.dependent |= found
+        return found
 
 
 def _in_words(asked: list[Example]) -> str:

@@ -23,6 +23,7 @@ from coequal.subjects.inputs import Tree, leaves_of
 Tensor = torch.Tensor
 Body = Callable[[Session, Example], int]
 Examples = Callable[[Session, str], Iterator[Example]]
+Far = Callable[[Session, list[Example], int], Iterator[Example]]  # from those that are usual, and a number of frames
 Kind = Literal["function", "conduct", "weights"]
 
 
@@ -39,6 +40,7 @@ class CheckSpec:
     body: Body
     kind: Kind = "function"
     sampled: bool = False  # of all situations there are: the report says in which it was asked
+    far: Far | None = None  # what is asked again where a proof follows the memory further than the usual examples
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def overwrite(handed: Tree, given: Tree) -> None:
         leaf.copy_(old.flip(0) * -3 + 7 if old.is_floating_point() else old.flatten()[0].expand_as(old))
 
 
-CHUNKS = "in chunks"
+CHUNKS, VIEWS, OTHER_ROWS = "in chunks", "views of a clip", "other rows"
 
 
 def in_chunks(body: Body) -> Body:

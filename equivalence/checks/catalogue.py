@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from coequal.equivalence.checks import conduct, domain, gradients, parameters, values, verbs
-from coequal.equivalence.checks.base import CHUNKS, CheckSpec, in_chunks
+from coequal.equivalence.checks.base import CHUNKS, OTHER_ROWS, VIEWS, CheckSpec, in_chunks
 from coequal.equivalence.checks.examples import (
     batch_examples,
     chunk_examples,
+    far_chunks,
     integer_examples,
+    lengthened,
     life_examples,
     long_examples,
     middle_examples,
     row_examples,
+    the_longest,
 )
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.lengths import value_examples
@@ -22,11 +25,14 @@ CHECKS: dict[str, CheckSpec] = {
         value_examples,
         values.values,
     ),
-    "chunking": CheckSpec("Does it matter how many frames are fed at once?", chunk_examples, values.chunking),
+    "chunking": CheckSpec(
+        "Does it matter how many frames are fed at once?", chunk_examples, values.chunking, far=far_chunks
+    ),
     "batch": CheckSpec(
         "Are batch elements independent, and does it work with other batch sizes than the example's?",
         batch_examples,
         values.batch,
+        far=lengthened,
     ),
     "reset": CheckSpec(
         "Does a new stream after an old one start from nothing, and one that is told to reset(), again and again?",
@@ -34,20 +40,36 @@ CHECKS: dict[str, CheckSpec] = {
         in_chunks(conduct.reset),
         "conduct",
         sampled=True,
+        far=the_longest,
     ),
-    "reuse": CheckSpec("Do two streams at a time keep apart?", middle_examples(), conduct.reuse, "conduct"),
+    "reuse": CheckSpec(
+        "Do two streams at a time keep apart, of other numbers of rows, too?",
+        middle_examples("", OTHER_ROWS),
+        conduct.reuse,
+        "conduct",
+        far=lengthened,
+    ),
     "fork": CheckSpec(
         "Does a copy of the stream, or of its state, go on as the original would? Skipped where it cannot be copied.",
         life_examples("copy", "state", CHUNKS, far=("copy", "copies", "states")),
         in_chunks(conduct.fork),
         "conduct",
         sampled=True,
+        far=the_longest,
     ),
     "input-reuse": CheckSpec(
-        "May the caller overwrite the frame once it has been fed?", middle_examples(), conduct.input_reuse, "conduct"
+        "May the caller overwrite the frame once it has been fed?",
+        middle_examples(),
+        conduct.input_reuse,
+        "conduct",
+        far=lengthened,
     ),
     "output-hold": CheckSpec(
-        "Do emissions that the caller keeps stay as they were?", middle_examples(), conduct.output_hold, "conduct"
+        "Do emissions that the caller keeps stay as they were?",
+        middle_examples(),
+        conduct.output_hold,
+        "conduct",
+        far=lengthened,
     ),
     "reset-rows": CheckSpec(
         "Does reset(rows) make these rows begin anew, and no others? Skipped where there is no such verb.",
@@ -55,6 +77,7 @@ CHECKS: dict[str, CheckSpec] = {
         in_chunks(verbs.reset_rows),
         "conduct",
         sampled=True,
+        far=the_longest,
     ),
     "reorder": CheckSpec(
         "Does reorder(index) make row i go on as what row index[i] was? Skipped where there is no such verb.",
@@ -62,6 +85,7 @@ CHECKS: dict[str, CheckSpec] = {
         in_chunks(verbs.reorder),
         "conduct",
         sampled=True,
+        far=the_longest,
     ),
     "crop": CheckSpec(
         "Does crop(frames) take the stream back to its first frames? Skipped where there is no such verb.",
@@ -69,24 +93,40 @@ CHECKS: dict[str, CheckSpec] = {
         in_chunks(verbs.crop),
         "conduct",
         sampled=True,
+        far=the_longest,
     ),
     "clip-between": CheckSpec(
-        "May the clip function run between two steps?", middle_examples(), verbs.clip_between, "conduct"
+        "May the clip function run between two steps?",
+        middle_examples(),
+        verbs.clip_between,
+        "conduct",
+        far=lengthened,
     ),
     "padding": CheckSpec(
         "Do large numbers and NaN in frames that are padding stay out of the others? Skipped where no input is `valid`.",
         middle_examples("large", "nan"),
         values.padding,
     ),
-    "one-buffer": CheckSpec("May the caller refill one buffer for all frames?", middle_examples(), values.one_buffer),
+    "one-buffer": CheckSpec(
+        "May the caller refill one buffer for all frames?", middle_examples(), values.one_buffer, far=lengthened
+    ),
     "memory-layout": CheckSpec(
-        "Are strided (non-contiguous) frames the same frames?", middle_examples(), values.memory_layout
+        "Are strided (non-contiguous) frames the same frames, and views of a clip?",
+        middle_examples("", VIEWS),
+        values.memory_layout,
+        far=lengthened,
     ),
     "grad-mode": CheckSpec(
-        "Does it matter whether gradients are recorded?", middle_examples("grad", "inference"), values.grad_mode
+        "Does it matter whether gradients are recorded?",
+        middle_examples("grad", "inference"),
+        values.grad_mode,
+        far=lengthened,
     ),
     "long": CheckSpec(
-        "Does it stay right for ten receptive fields, and past 1,000 frames?", long_examples, values.long_values
+        "Does it stay right for ten receptive fields, and past 1,000 frames?",
+        long_examples,
+        values.long_values,
+        far=lengthened,
     ),
     "special-values": CheckSpec(
         "Are exact zeros and negative numbers treated as the clip treats them?",

@@ -14,19 +14,23 @@ from typing import Any
 
 import torch
 
-from coequal.equivalence.checks.base import Skip, overwrite, saying
+from coequal.equivalence.checks.base import OTHER_ROWS, Skip, overwrite, saying
 from coequal.equivalence.checks.sharing import shared
 from coequal.equivalence.compare.difference import Mismatch, alike, close, first_value
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.run.examples import Example
-from coequal.equivalence.run.player import Player, Trace
+from coequal.equivalence.run.player import Player, StreamRaised, Trace
 from coequal.equivalence.run.session import Session
 from coequal.equivalence.run.state import restore, snapshot
 from coequal.subjects.inputs import Tree, leaves_of
+from coequal.subjects.wording import listed
 
 Tensor = torch.Tensor
+COMPILERS = "_dynamo"  # how attributes begin that torch's compiler is told of sizes by
 KEPT = "the stream kept the tensor it was handed: `.clone()` it, or allow input-reuse"
 CHANGED = "the stream changed the frame it was given: compute on a copy, or allow input-reuse"
+LEFT = "the stream leaves attributes on the frame it was handed, {}: it is to remember what it has seen in memory of its own"
+ROWS = "streams of {} and {} rows that are fed in turns disturb one another"
 VIEW = (
     "an emission changed after it had been emitted: the stream hands out its own memory; `.clone()` it, or allow output-hold"
 )
@@ -91,6 +95,8 @@ def takes(function: Any, count: int) -> bool:
 
 def reuse(session: Session, example: Example) -> int:
     """A stream after another has ended, and two streams fed in turns."""
+    if example.variant == OTHER_ROWS:
+        return _of_other_rows(session, example)
     x, other = (session.inputs(example.length, example.batch, example.seed + i) for i in range(2))
     session.play(other)
     with saying(lambda: f"a fresh stream depends on an earlier one: {shared(session)}"):
@@ -99,6 +105,22 @@ def reuse(session: Session, example: Example) -> int:
         return compared
     with saying(lambda: f"streams that are fed in turns disturb one another: {shared(session)}"):
         return compared + _in_turns(session, x, other)
+
+
+def _of_other_rows(session: Session, example: Example) -> int:
+    """Two streams fed in turns, of which one has more rows than the other, or fewer, where that is legal."""
+    legal = [rows for rows in (example.batch + 1, 3, 2, 1, *(session.subject.batches or ())) if session.takes(rows)]
+    rows = next((rows for rows in legal if rows != example.batch), None)
+    if rows is None or session.alone or session.layout.rows(session.subject.example) is None:
+        return 0
+    x, other = (session.inputs(example.length, count, example.seed) for count in (example.batch, rows))
+    try:
+        if session.clip(other) is None or session.layout.rows(other) != rows or session.play(other) is None:
+            return 0
+    except StreamRaised:  # see batch
+        return 0
+    with saying(lambda: f"{ROWS.format(example.batch, rows)}: {shared(session)}"):
+        return _in_turns(session, x, other)
 
 
 def _in_turns(session: Session, x: Tree, other: Tree) -> int:
@@ -273,6 +295,8 @@ def input_reuse(session: Session, example: Example) -> int:
             if not bool(alike(handed[name], was).all()):
                 of = f" (`{name}`)" if name else ""
                 raise Mismatch(f"{CHANGED}{of}", start, (), first_value(was), first_value(handed[name]))
+            if left := [key for key in vars(handed[name]) if key not in vars(was) and not key.startswith(COMPILERS)]:
+                raise Mismatch(LEFT.format(listed(left)), start)
         overwrite_moving(session, player)
     with saying(KEPT):
         return agree(session, x, player.flush().trace)

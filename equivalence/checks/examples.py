@@ -11,9 +11,10 @@ from coequal.equivalence.checks.base import Examples
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.lengths import in_own_format
 from coequal.equivalence.run.session import Session
-from coequal.subjects.chunks import Plan
+from coequal.subjects.chunks import Plan, every_order
 
 FAR, MORE, LONG = 10, 64, 1000  # receptive fields, and frames more; frames at most
+PAST = 8  # frames that are fed once a memory is as it will ever be, besides a receptive field
 PAIRS, TRIPLES = 8, 4  # sizes of chunks, of which any two, or three, follow one another
 SPREAD = (0, 3, 15, 39)  # numbers of sizes, small and large
 EDGES = (31, 63)
@@ -91,10 +92,40 @@ def _chunked(length: int, size: int) -> tuple[int, ...]:
     return (size,) * whole + ((rest,) if rest else ())
 
 
+def far_chunks(session: Session, usual: list[Example], length: int) -> Iterator[Example]:
+    """The smallest chunks up to a length, then any two of a few sizes one after the other; after the next size, too."""
+    if length <= session.plan.legal(2 * session.facts.reach + 17):
+        return
+    few = session.plan.smallest(TRIPLES)
+    for i, size in enumerate(few[:2]):
+        head = session.plan.split(length) if not i else session.plan.repeated(size, length)
+        chunks = (*head, *every_order(few, 2))
+        if session.plan.allows(chunks):
+            yield Example(sum(chunks), session.batch, session.seed + 480 + i, session.facts.scale, chunks)
+
+
+def lengthened(session: Session, usual: list[Example], length: int) -> Iterator[Example]:
+    """Of each kind (rows, format, variant) of which no example is as long, the longest, in a stream that is longer."""
+    longest = dict[tuple[object, ...], Example]()
+    for example in usual:
+        kind = (example.batch, example.format, example.variant)
+        if kind not in longest or example.length > longest[kind].length:
+            longest[kind] = example
+    past = session.plan.legal(length + session.facts.reach + PAST)
+    yield from (replace(example, length=past) for example in longest.values() if example.length < length)
+
+
+def the_longest(session: Session, usual: list[Example], length: int) -> Iterator[Example]:
+    """Those of the greatest length, in streams of this length, if that is greater."""
+    longest = max((example.length for example in usual), default=length)
+    yield from (replace(example, length=length) for example in usual if example.length == longest < length)
+
+
 def batch_examples(session: Session, effort: str) -> Iterator[Example]:
     """Other sizes than the example's, one row included."""
     length = session.plan.legal(2 * session.facts.reach + 3)
-    wanted = dict.fromkeys([session.batch + 1, 3, 1, 2, 8] if session.subject.batches is None else session.subject.batches)
+    some = [session.batch + 1, 3, 1, 2, 8, 4, 5, 6, 7]
+    wanted = dict.fromkeys(some if session.subject.batches is None else session.subject.batches)
     for i, rows in enumerate(wanted):
         yield Example(length, rows, session.seed + 500 + i, session.facts.scale)
 

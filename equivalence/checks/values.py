@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from coequal.equivalence.checks.base import Skip, overwrite
+from coequal.equivalence.checks.base import VIEWS, Skip, overwrite
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.floats import Whole
 from coequal.equivalence.compare.relation import agree, compare, frames_of
@@ -17,6 +17,7 @@ from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import StreamRaised, Trace
 from coequal.equivalence.run.session import Session
 from coequal.equivalence.run.weights import borrowed
+from coequal.subjects.chunks import Chunks
 from coequal.subjects.inputs import Inputs, Tree, cloned, leaves_of, mapped, with_leaves
 
 Tensor = torch.Tensor
@@ -85,18 +86,37 @@ def batch(session: Session, example: Example) -> int:
 
 
 def memory_layout(session: Session, example: Example) -> int:
-    """Strided frames are the same frames."""
+    """Strided frames are the same frames; so are views of a clip, as a plain loop over it hands them over."""
     x = session.inputs(example.length, example.batch, example.seed)
     if session.plan.ahead or session.plan.whole:
         raise Skip("its plan feeds frames again")
-    chunks, start = session.plan_chunks(x) if session.has("chunk") else None, 0
-    player, layout, spread = session.player(keep=True), session.layout, mapped(_strided, x)
-    for size in chunks or (1,) * example.length:
+    played = _of_views if example.variant == VIEWS else _with_gaps
+    traces = [played(session, x, chunks) for chunks in _singly_and_mixed(session, x)]
+    return sum(agree(session, x, trace, times=_times(session, x, trace) if i else None) for i, trace in enumerate(traces))
+
+
+def _with_gaps(session: Session, x: Tree, chunks: Chunks | None) -> Trace:
+    player, layout, spread, start = session.player(keep=True), session.layout, mapped(_strided, x), 0
+    for size in chunks or (1,) * layout.length(x):
         piece = layout.frame(spread, start) if chunks is None else layout.part(spread, start, size)
         holder = mapped(lambda leaf: torch.stack([leaf, leaf], -1)[..., 0], piece)  # a view with gaps, not a copy
         player.hand_over("step" if chunks is None else "chunk", player.note(holder), size)
         start += size
-    return agree(session, x, player.flush().trace)
+    return player.flush().trace
+
+
+def _of_views(session: Session, x: Tree, chunks: Chunks | None) -> Trace:
+    player = session.player()
+    player.views = True
+    return player.feed(cloned(x), chunks).flush().trace
+
+
+def _singly_and_mixed(session: Session, x: Tree) -> list[Chunks | None]:
+    """Schedules: the usual one, which is of the smallest chunks, and one of several sizes, where the stream takes them."""
+    if not session.has("chunk"):
+        return [None]
+    several = len(session.plan.smallest(2)) > 1
+    return [session.plan_chunks(x), *[session.plan_chunks(x, "mixed", 1)] * several]
 
 
 def _strided(x: Tensor) -> Tensor:

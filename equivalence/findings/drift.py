@@ -58,7 +58,7 @@ def follow(session: Session, timing: MeasuredTiming) -> Followed | None:
     stream, clip = [], []
     for (number, _, got), want in pairs:
         truth = truths.get(number)
-        if truth is None or truth.shape != got.shape:
+        if truth is None or truth.shape != got.shape or not truth.is_floating_point():
             return None
         stream.append(_off(got.double(), truth))
         clip.append(_off(want.double(), truth))

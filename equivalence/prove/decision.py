@@ -70,7 +70,12 @@ class Decision:
     def to_dict(self) -> dict[str, Any]:
         """As plain data, for reports."""
         kept = ("outcome", "bound", "horizon", "draws", "primes", "applications", "degree", "lengths", "assumptions")
-        return {name: getattr(self, name) for name in (*kept, "homomorphic", "state", "told", "seconds")}
+        return {name: getattr(self, name) for name in (*kept, "homomorphic", "state", "told", "followed", "seconds")}
+
+    @property
+    def followed(self) -> int:
+        """Frames after which the memory came back twice, in a proof for every length; 0: there is none."""
+        return self.induction.start + 2 * self.induction.period if self.induction.holds else 0
 
     # -- one draw --------------------------------------------------------------------------------------------------------
 

@@ -31,13 +31,13 @@ def conduct_in_words(report: Report) -> str:
 
 
 def scope_in_words(scope: dict[str, Any]) -> str:
-    """`float32 and float64 on cpu; 1 to 3 rows; 0 to 1040 frames, in chunks of 1 to 9; eval mode`."""
+    """`float32 and float64 on cpu; 1 to 3 and 8 rows; 24 lengths from 0 to 1040 frames, in chunks of 1 to 9; eval mode`."""
     if not scope:
         return ""
     parts = [f"{listed(scope['formats'])} on {listed(scope['devices'])}"]
     rows = scope["batch_sizes"]
-    parts += [f"{_range(rows)} row{'s' if rows != [1] else ''}"] if rows else []
-    parts.append(f"{_range(scope['lengths'])} frames, in chunks of {numbers(scope['chunk_sizes'], 8)}")
+    parts += [f"{numbers(rows, 8)} row{'s' if rows != [1] else ''}"] if rows else []
+    parts.append(f"{_lengths(scope['lengths'])} frames, in chunks of {numbers(scope['chunk_sizes'], 8)}")
     parts += [f"inputs {scope['inputs']}"]
     parts += [f"{scope['mode']} mode"] if scope["mode"] else []
     for what, name in (("buffers not drawn", "buffers_not_drawn"), ("globals read", "globals")):
@@ -45,9 +45,10 @@ def scope_in_words(scope: dict[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def _range(numbers: list[int]) -> str:
-    """`0 to 1040`, or the one number there is."""
-    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else "".join(map(str, numbers))
+def _lengths(counts: list[int]) -> str:
+    """`0 to 9`, if all of them are there, `24 lengths from 0 to 1040` if not, or the one number there is."""
+    words = numbers(counts)
+    return words if words.count(" ") < 3 else f"{len(counts)} lengths from {counts[0]} to {counts[-1]}"
 
 
 def relation_in_words(relation: Relation) -> str:

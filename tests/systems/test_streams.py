@@ -70,6 +70,8 @@ SMALL = {
     "ST-GCN": (st_gcn.st_gcn(2, True, 5, 4, 2, SKELETON), (1, 3, 36, 4, 2)),
     "CoST-GCN*": (st_gcn.st_gcn(3, False, 5, 4, 2, SKELETON), (1, 3, 28, 4, 2)),
     "CoA-GCN*": (st_gcn.st_gcn(3, False, 5, 4, 2, SKELETON, "frame"), (1, 3, 28, 4, 2)),
+    "S-TR": (st_gcn.st_gcn(2, True, 5, 4, 2, SKELETON, None, 1, 1), (1, 3, 36, 4, 2)),
+    "CoS-TR*": (st_gcn.st_gcn(3, False, 5, 4, 2, SKELETON, None, 1, 1), (1, 3, 28, 4, 2)),
     "TAdaConvNeXtV2, looking back": (tada_next.tada_next(4, NARROW, 5, 3), (1, 3, 90, 32, 32)),
     "TAdaFormer, looking back": (tadaformer.tadaformer(4, FLAT, 5, True, 3, 16), (1, 3, 40, 16, 16)),
     "TAda2D, local": (tada.tada2d(2, False, 4, 5, ONE), (1, 3, 27, 32, 32)),

@@ -177,11 +177,11 @@ def in_turn(asked: list[Question]) -> list[Question]:
 
 def run(asked: list[Question], seconds: float, limit: int, memory: float, note: Callable[[str, Row], None]) -> None:
     """As long as there is time."""
-    known, taken = read(), 0.0
+    taken = 0.0
     for question in in_turn(asked):
         if taken >= seconds:
             return
-        if wanted(known.get(question.key), limit, memory):
+        if wanted(read().get(question.key), limit, memory):
             row = answered(question, limit, memory)
             taken += row["seconds"]
             note(question.key, row)

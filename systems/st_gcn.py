@@ -6,14 +6,19 @@
     g        relu(norm(sum of three conv 1x1x1(mixing(x)), -> C) + x, or norm(conv 1x1x1(x)) where channels change)
     head     mean over joints, persons and time; 256 -> 60
 
-`mixing` is along the edges of the skeleton, once for each of three kinds of neighbours (`reference/skeleton.py`). Every
-convolution has a bias. Where C or s is another one than before, the shortcut is a convolution 1x1x1 with norm. In A-GCN
-edges are adaptive: they look at how alike joints are over the whole clip, so that nothing streams; CoA-GCN* looks at each
-frame. In S-TR, from the fourth block on, attention over the joints of each person in each frame
-(`reference/joint_attention.py`) stands for graph convolutions, of 8 heads, C / 4 channels of queries and C of values:
+`mixing` is along the edges of the skeleton, once for each of three kinds of neighbours A, with weights W; those of A-GCN are
+adaptive, S being how alike joints are over the whole clip, so that nothing streams. CoA-GCN* looks at each frame.
+
+    y[v] = sum_u x[u] A[u, v] W[u, v]                                            ST-GCN
+    y[v] = sum_u x[u] (A[u, v] + W[u, v] + softmax_u(S[u, v]))                   A-GCN (`reference/skeleton.py`)
+
+In S-TR, from the fourth block on, attention over the joints of each person in each frame (`reference/joint_attention.py`)
+stands for graph convolutions, of 8 heads, C / 4 channels of queries and C of values:
 
     g        relu(norm(a(x) + x)), or relu(norm(a(x))) where channels change
     a        norm of each coordinate of each joint; conv 1x1x1, -> C / 4 + C / 4 + C; attention; conv 1x1x1, C -> C
+
+Every convolution has a bias. Where C or s is another one than before, the shortcut is a convolution 1x1x1 with norm.
 
 CoST-GCN*, CoA-GCN* and CoS-TR* have no strides, and the mean over as many frames as an unpadded network of 300 frames has,
 220; the authors leave out padding as well. Of a frame that sees neither end of the clip, both say the same: the stream here

@@ -34,6 +34,8 @@ networks", Pattern Recognition 2023; layers as in LukasHedegaard/continual-skele
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
 from coequal.reference.compose import Parallel, Residual, Sequential
 from coequal.reference.conv import Conv
@@ -73,6 +75,27 @@ def attention(inputs: int, outputs: int, joints: int, heads: int) -> Sequential:
     return Sequential((Residual(main) if inputs == outputs else main, BatchNorm(outputs), RELU))
 
 
+@dataclass(frozen=True)
+class Mixing:
+    """How joints meet: along edges, of `scope` where they are adaptive; behind `plain` blocks by attention of `heads`.
+
+    None: edges are not adaptive; there is no attention.
+    """
+
+    scope: str | None = None
+    plain: int | None = None
+    heads: int = HEADS
+
+    def layer(self, index: int, inputs: int, outputs: int, joints: int) -> Sequential:
+        """That of a block, counted from 0."""
+        if self.plain is not None and index >= self.plain:
+            return attention(inputs, outputs, joints, self.heads)
+        return graph(inputs, outputs, joints, self.scope)
+
+
+EDGES = Mixing()
+
+
 def block(inputs: int, outputs: int, stride: int, first: bool, spatial: Sequential) -> Sequential:
     """What mixes joints, and a convolution over time, around a shortcut but for the `first`."""
     strides = (stride, 1, 1)
@@ -92,19 +115,13 @@ def st_gcn(
     joints: int = JOINTS,
     persons: int = PERSONS,
     blocks: tuple[tuple[int, int], ...] = BLOCKS,
-    scope: str | None = None,
-    plain: int | None = None,
-    heads: int = HEADS,
+    mixing: Mixing = EDGES,
 ) -> Sequential:
-    """The network; `window` frames of the last block are pooled. `scope` of adaptive edges, None without.
-
-    `plain`: how many blocks have graph convolutions before those with attention of `heads`, None for all.
-    """
+    """The network; `window` frames of the last block are pooled."""
     layers: list[Layer] = [JointNorm(3, joints, persons)]
     inputs = 3
     for i, (channels, stride) in enumerate(blocks):
-        attends = plain is not None and i >= plain
-        spatial = attention(inputs, channels, joints, heads) if attends else graph(inputs, channels, joints, scope)
+        spatial = mixing.layer(i, inputs, channels, joints)
         layers.append(block(inputs, channels, stride if strided else 1, i == 0, spatial))
         inputs = channels
     return Sequential((*layers, AdaptiveAvgPool((None, 1, 1)), GlobalAvgPool(3, window), classifier(inputs, classes)))
@@ -114,19 +131,16 @@ def systems() -> list[System]:
     """ST-GCN, A-GCN and S-TR on clips of 300 frames, the continual ones a frame at a time, of two persons of 25 joints."""
     shape, frame, window = (1, 3, FRAMES, JOINTS, PERSONS), (1, 3, 1, JOINTS, PERSONS), FRAMES - len(BLOCKS) * (AROUND - 1)
     found = []
-    for name, paper, clip_scope, step_scope, plain, notes in (
-        ("ST-GCN", PAPER, None, None, None, ""),
-        ("A-GCN", ADAPTIVE, "clip", "frame", None, "edges are made of the whole clip: not streamable; "),
-        ("S-TR", ATTENDING, None, None, PLAIN, ""),
+    for name, paper, of_clips, of_frames, notes in (
+        ("ST-GCN", PAPER, EDGES, EDGES, ""),
+        ("A-GCN", ADAPTIVE, Mixing("clip"), Mixing("frame"), "edges are made of the whole clip: not streamable; "),
+        ("S-TR", ATTENDING, Mixing(plain=PLAIN), Mixing(plain=PLAIN), ""),
     ):
-        stream = st_gcn(window, strided=False, scope=step_scope, plain=plain)
-        told = (
-            f"no strides{', edges of each frame' if step_scope else ''}: same weights, another function; {CLASSES} classes"
-        )
+        clip, stream = st_gcn(FRAMES // 4, mixing=of_clips), st_gcn(window, strided=False, mixing=of_frames)
+        other = "" if of_clips == of_frames else ", edges of each frame"
+        told = f"no strides{other}: same weights, another function; {CLASSES} classes"
         found += [
-            System(
-                name, "ST-GCN", st_gcn(FRAMES // 4, scope=clip_scope, plain=plain), shape, paper, f"{notes}{CLASSES} classes"
-            ),
+            System(name, "ST-GCN", clip, shape, paper, f"{notes}{CLASSES} classes"),
             System(f"Co{name}*", "ST-GCN", stream, shape, CONTINUAL, told, stream, frame, name),
         ]
     return found

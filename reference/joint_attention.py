@@ -6,7 +6,7 @@
 Linear maps of each joint, which make q, k and v, and mix the heads, are convolutions of one element before and after it.
 Shapes: x `(B, 2 C'' + C, T, V, M)`, y `(B, C, T, V, M)`, of V joints of M persons.
 Source: Plizzari, Cannici & Matteucci, "Skeleton-based action recognition via spatial and temporal transformer networks",
-Computer Vision and Image Understanding 2021, section 4.1; layers as in LukasHedegaard/continual-skeletons
+Computer Vision and Image Understanding 2021; layers as in LukasHedegaard/continual-skeletons
 (`models/s_tr/s_tr.py`).
 """
 

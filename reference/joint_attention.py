@@ -27,9 +27,9 @@ def joint_attention_loops(clip: Array, channels: int, inner: int, heads: int) ->
     y = np.zeros((batch, channels, length, joints, persons), dtype=clip.dtype)
     mask, scale = np.zeros((joints, joints)), inverse_sqrt(inner // heads, clip)
     for b, t, m in np.ndindex(batch, length, persons):
-        q, k, v = np.split(clip[b, :, t, :, m].T, (inner, 2 * inner), axis=1)  # joints as rows
-        parts = [np.split(x, heads, axis=1) for x in (q, k, v)]
-        mixed = [scaled_dot_product_attention_loops(*head, mask, scale) for head in zip(*parts, strict=True)]
+        parts = np.split(clip[b, :, t, :, m].T, (inner, 2 * inner), axis=1)  # joints as rows
+        by_head = zip(*(np.split(part, heads, axis=1) for part in parts), strict=True)
+        mixed = [scaled_dot_product_attention_loops(q, k, v, mask, scale) for q, k, v in by_head]
         y[b, :, t, :, m] = np.concatenate(mixed, axis=1).T
     return y
 

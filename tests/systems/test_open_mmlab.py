@@ -89,6 +89,18 @@ def in_order(net: torch.nn.Module, layer: Layer) -> Weights:
     return {ours: held[name] for ours, name in original_names(layer, modules(net)).items()}
 
 
+def by_name(known: Callable[[], Iterator[str]]) -> Callable[[torch.nn.Module, Layer], Weights]:
+    """By the names that the family gives."""
+
+    def found(net: torch.nn.Module, layer: Layer) -> Weights:
+        held = {name.replace("fc_cls.", "cls_head.fc_cls."): value for name, value in net.state_dict().items()}
+        named = original_names(layer, known())
+        assert set(named.values()) == set(held)
+        return {ours: held[name] for ours, name in named.items()}
+
+    return found
+
+
 @dataclass(frozen=True)
 class Case:
     """Theirs, ours, a clip, and what of theirs are our weights."""
@@ -262,8 +274,8 @@ CASES = {
     "MViTv2": Case(_mvit, mvit.mvit(mvit.Size(4, (1, 3), 8, 1), (4, 16), CLASSES), (2, 3, 4, 16, 16), _of_mvit),
     "TSM-R50": Case(_tsm, tsm.resnet(3, DEPTHS, CLASSES), (2, 3, 3, 32, 32)),
     "TSM-MobileNetV2": Case(_mobilenet, tsm.mobilenet(3, CLASSES), (2, 3, 3, 32, 32)),
-    "TANet": Case(_tanet, tanet.tanet(4, CLASSES), (1, 3, 4, 32, 32)),
-    "C3D": Case(_c3d, c3d.c3d(CLASSES, padded=True), (1, 3, 16, 112, 112)),
+    "TANet": Case(_tanet, tanet.tanet(4, CLASSES), (1, 3, 4, 32, 32), by_name(tanet.modules)),
+    "C3D": Case(_c3d, c3d.c3d(CLASSES, padded=True), (1, 3, 16, 112, 112), by_name(c3d.modules)),
     "ir-CSN": Case(_csn("ir"), csn.csn(8, DEPTHS, False, 2, CLASSES), (1, 3, 8, 32, 32)),
     "ip-CSN": Case(_csn("ip"), csn.csn(8, DEPTHS, True, 2, CLASSES), (1, 3, 8, 32, 32)),
     "R(2+1)D": Case(_r2plus1d, r2plus1d.of_mmaction2(8, 4, CLASSES), (1, 3, 8, 32, 32)),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from coequal.reference.layer import Shape
-from coequal.systems import bqn, c3d, csn, mobileone, r2plus1d, r3d, resnet3d, rsa, slowfast, tanet, x3d
+from coequal.systems import bqn, c3d, csn, mobileone, oadtr, r2plus1d, r3d, resnet3d, rsa, slowfast, tanet, x3d
 from coequal.systems.catalogue import SYSTEMS
 from coequal.systems.weights import original_names
 
@@ -113,6 +113,15 @@ NAMED: dict[str, tuple[Iterable[str], dict[str, Shape]]] = {
             "base_model.layer4.2.mbpf.conv_t.weight": (2048, 1, 3, 1, 1),
             "base_model.layer2.0.path_f.downsample.0.weight": (512, 256, 1, 1, 1),
             "base_model.layer1.0.d_up.1.weight": (256,),
+        },
+    ),
+    "OadTR-b2 [A.Net]": (
+        oadtr.modules(2),
+        {
+            "position_encoding.pe.weight": (64, 1024),
+            "encoder.net.2.fn.fn.qkv.weight": (3072, 1024),
+            "encoder.net.3.fn.fn.net.3.bias": (1024,),
+            "mlp_head.weight": (22, 1024),
         },
     ),
     "TANet-R50_8": (

@@ -232,7 +232,7 @@ def page(asked: list[Question], known: dict[str, Row]) -> str:
     text = [
         INTRODUCTION,
         f"{count[0]} are proved and {count[1]} refuted, of {len(asked)}; {len(asked) - len(rows)} were not run, which stand "
-        "below. `make published`\nwrites this page, and goes on where it ended; what has no row takes hours.\n",
+        "below. `make published`\nwrites this page, and goes on where it ended: from seconds to hours each.\n",
         f"| {' | '.join(HEADS)} |",
         f"|{'---|' * len(HEADS)}",
         *(f"| {' | '.join(cells(one, row))} |" for one, row in rows),

@@ -206,7 +206,7 @@ def keep(key: str, row: Row) -> None:
 
 # -- the page ------------------------------------------------------------------------------------------------------------
 
-HEADS = ("network", "clip", "G multiply-adds", "verdict", "outputs compared", "wrong with at most", "s", "GiB")
+HEADS = ("network", "frames", "clip", "G multiply-adds", "verdict", "outputs compared", "wrong with at most", "s", "GiB")
 INTRODUCTION = """# At published size
 
 The networks of the [catalogue](systems.md) with as many channels, blocks, frames and pixels as they were published with. In
@@ -221,6 +221,12 @@ small each of them is proved or refuted by the tests, or by `make catalogue`; he
 - **no time**, **no memory**: of those that it was given.
 
 Weights are random. One thread; seconds are those of the processor, memory is the most that was held.
+"""
+DEGREES = """Where blocks of attention follow one another, sums of fractions have degrees of the size of the primes, of which more
+do not help.
+"""
+LEFT = """With the multiply-adds of one clip, in G: reference, torch module and stream compute it once each for every prime, of which
+there are sixteen or more.
 """
 
 
@@ -238,16 +244,10 @@ def page(asked: list[Question], known: dict[str, Row]) -> str:
         *(f"| {' | '.join(cells(one, row))} |" for one, row in rows),
     ]
     whys = [f"- {one.key}: {row['why']}" for one, row in rows if row.get("why")]
-    text += ["", "## Not decided", "", *whys] if whys else []
-    left = [f"{one.key} ({one.macs / 1e9:,.0f})" for one in asked if one.key not in known]
+    text += ["", "## Not decided", "", DEGREES, *whys] if whys else []
+    left = [f"{one.key} ({one.macs / 1e9:,.1f})" for one in asked if one.key not in known]
     if left:
-        text += [
-            "",
-            "## Not run",
-            "",
-            "With the multiply-adds of one clip, in G; reference, torch module and stream compute one each,",
-        ]
-        text += ["modulo eight primes or more.", "", f"{'; '.join(left)}."]
+        text += ["", "## Not run", "", LEFT, f"{'; '.join(left)}."]
     return "\n".join([*text, ""])
 
 
@@ -257,7 +257,7 @@ def cells(one: Question, row: Row) -> list[str]:
     verdict = row["verdict"] + (f", {row['apart']:.1g} apart" if row["verdict"] == "refuted" else "")
     size = " x ".join(map(str, row["size"][1:]))
     spent = [f"{row['seconds']:.0f}", f"{row['gib']:.1f}"]
-    return [one.key, size, f"{one.macs / 1e9:.3g}", verdict, str(row.get("outputs", "")), bound, *spent]
+    return [one.key, str(row["frames"]), size, f"{one.macs / 1e9:.3g}", verdict, str(row.get("outputs", "")), bound, *spent]
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # dozens of processes are started, which need not compile all of it again
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test coverage quick campaign catalogue check types bench packages scoreboard clean
+.PHONY: demo test coverage quick campaign catalogue check types bench packages published scoreboard clean
 
 demo: $(READY)  ## verify real third-party streaming modules against their clip mode
 	$(BIN)/python -P examples/demo.py
@@ -25,6 +25,9 @@ campaign: $(READY)  ## generated bugs: 300 random streams with a random mistake,
 
 catalogue: $(READY)  ## every network of the catalogue in small, proved; the tests prove one for each mechanism: four minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -P -c "import sys; sys.path.append('.'); from tests.systems.campaign import main; sys.exit(main() > 0)"
+
+published: $(READY)  ## networks at their published size, an hour of processor time more of them: docs/published_size.md
+	OMP_NUM_THREADS=1 $(BIN)/python -P benchmarks/published_size.py
 
 check: $(READY) types  ## lint, types, layering
 	$(BIN)/ruff check .

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # for type checkers, which list no folders; written by docs/t
     from coequal.continual.conversion import *
     from coequal.continual.frame_difference import *
     from coequal.continual.framewise import *
+    from coequal.continual.joint_attention import *
     from coequal.continual.module import *
     from coequal.continual.pool import *
     from coequal.continual.position import *

@@ -595,16 +595,31 @@ class AdaptiveJointMixing(nn.Module):
 
 
 class JointNorm(nn.BatchNorm1d):
-    """Batch norm of each channel of each joint of each person."""
+    """Batch norm of each channel of each joint of each person, or (`persons` None) of all persons alike."""
 
-    def __init__(self, channels: int, joints: int, persons: int, eps: float = 1e-5) -> None:
-        super().__init__(channels * joints * persons, eps)
+    def __init__(self, channels: int, joints: int, persons: int | None, eps: float = 1e-5) -> None:
+        super().__init__(channels * joints * (persons or 1), eps)
 
     def forward(self, clip: Tensor) -> Tensor:
         """`(B, C, T, V, M) -> (B, C, T, V, M)`."""
         batch, channels, length, joints, persons = clip.shape
-        features = clip.permute(0, 4, 3, 1, 2).reshape(batch, -1, length)
+        features = clip.permute(0, 4, 3, 1, 2).reshape(-1, self.num_features, length)
         return super().forward(features).reshape(batch, persons, joints, channels, length).permute(0, 3, 4, 2, 1)
+
+
+class JointAttention(nn.Module):
+    """Attention over joints: see `coequal.reference.joint_attention`."""
+
+    def __init__(self, channels: int, inner: int, num_heads: int) -> None:
+        super().__init__()
+        self.channels, self.inner, self.num_heads = channels, inner, num_heads
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """`(B, 2 C'' + C, T, V, M) -> (B, C, T, V, M)`."""
+        parts = clip.permute(0, 2, 4, 3, 1).split([self.inner, self.inner, self.channels], -1)  # (B, T, M, V, .)
+        q, k, v = (part.unflatten(-1, (self.num_heads, -1)).transpose(-2, -3) for part in parts)  # (B, T, M, A, V, d)
+        y = nn.functional.scaled_dot_product_attention(q, k, v).transpose(-2, -3).flatten(-2)
+        return y.permute(0, 4, 1, 3, 2)
 
 
 class AdaptiveKernel(nn.Module):

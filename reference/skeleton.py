@@ -154,27 +154,27 @@ class AdaptiveJointMixing:
 
 @dataclass(frozen=True)
 class JointNorm(_Skeleton):
-    """Batch norm of each of `channels` of each of `joints` of each of `persons`, in eval mode."""
+    """Batch norm of each of `channels` of each of `joints` of each of `persons` (None: of all alike), in eval mode."""
 
     channels: int
     joints: int
-    persons: int
+    persons: int | None
     eps: float = 1e-5
 
     @property
     def norm(self) -> BatchNorm:
         """That of all features."""
-        return BatchNorm(self.channels * self.joints * self.persons, self.eps)
+        return BatchNorm(self.channels * self.joints * (self.persons or 1), self.eps)
 
     def parameters(self) -> dict[str, Shape]:
-        """As in torch.nn.BatchNorm1d, of `M V C` features."""
+        """As in torch.nn.BatchNorm1d, of `M V C` features, or of `V C`."""
         return self.norm.parameters()
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape itself; ValueError for other channels, joints or persons."""
-        if len(shape) != 5 or (shape[1], *shape[3:]) != (self.channels, self.joints, self.persons):
+        if len(shape) != 5 or (shape[1], *shape[3:]) != (self.channels, self.joints, self.persons or shape[4]):
             raise ValueError(
-                f"JointNorm: expected a clip (B, {self.channels}, T, {self.joints}, {self.persons}),"
+                f"JointNorm: expected a clip (B, {self.channels}, T, {self.joints}, {self.persons or 'M'}),"
                 f" got shape {tuple(shape)}"
             )
         return tuple(shape)
@@ -182,6 +182,6 @@ class JointNorm(_Skeleton):
     def __call__(self, parameters: Parameters, clip: Array) -> Array:
         """The normed features."""
         batch, channels, length, joints, persons = self.output_shape(clip.shape)
-        features = np.transpose(clip, (0, 4, 3, 1, 2)).reshape(batch, -1, length)
+        features = np.transpose(clip, (0, 4, 3, 1, 2)).reshape(-1, self.norm.num_features, length)
         normed = self.norm(parameters, features).reshape(batch, persons, joints, channels, length)
         return np.transpose(normed, (0, 3, 4, 2, 1))

@@ -6,6 +6,9 @@ A residual block is `y = relu(main(x) + shortcut(x))`, where the shortcut is x i
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 from coequal.reference.activation import Activation
 from coequal.reference.compose import Residual, Sequential
 from coequal.reference.conv import Conv
@@ -26,6 +29,26 @@ def conv(inputs: int, outputs: int, kernel: Ints, stride: Ints = (1, 1, 1), grou
 def normed(layer: Conv, *after: Layer) -> tuple[Layer, ...]:
     """The convolution, batch norm over its channels, and what follows."""
     return (layer, BatchNorm(layer.out_channels), *after)
+
+
+def with_eps(layer: Any, eps: float, known: dict[int, Any] | None = None) -> Any:
+    """The same network, whose batch norms add `eps` to variances: Caffe2 and what was trained with it have 0.001.
+
+    `known`: what was changed already, by its identity: a block is often many times in a network.
+    """
+    known = {} if known is None else known
+    if isinstance(layer, BatchNorm):
+        return dataclasses.replace(layer, eps=eps)
+    if isinstance(layer, tuple):
+        return tuple(with_eps(each, eps, known) for each in layer)
+    if not dataclasses.is_dataclass(layer) or isinstance(layer, type):
+        return layer
+    if id(layer) not in known:
+        fields = {
+            field.name: with_eps(getattr(layer, field.name), eps, known) for field in dataclasses.fields(layer) if field.init
+        }
+        known[id(layer)] = dataclasses.replace(layer, **fields)
+    return known[id(layer)]
 
 
 def residual(main: Sequential, inputs: int, outputs: int, stride: Ints) -> Sequential:

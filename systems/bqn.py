@@ -27,6 +27,8 @@ guoxih/busy-quiet-net (`src/bpf.py`, `src/bqn_resnet.py`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from coequal.reference.channels import SelectChannels
 from coequal.reference.compose import Parallel, Sequential
 from coequal.reference.conv import Conv
@@ -96,6 +98,19 @@ def bqn(
         layers.append(Sequential(tuple(block(size, inner, stride, side, shift) for size, stride in sizes)))
         inputs = 4 * inner
     return Sequential((*layers, Parallel(halves(inputs)), HALF, *head(inputs, classes, triples)))
+
+
+def modules(blocks: tuple[int, ...] = BLOCKS) -> Iterator[str]:
+    """Modules with weights of the original code, in the order of ours."""
+    yield from (f"base_model.{name}" for name in ("conv1", "bn1", "mbpf1.conv_s", "mbpf1.conv_t", "d_conv1", "d_bn1"))
+    across = ("d_down.0", "d_down.1", "mbpf.conv_s", "mbpf.conv_t", "d_up.0", "d_up.1")
+    for stage, depth in enumerate(blocks, start=1):
+        for j in range(depth):
+            shortcut = ("downsample.0", "downsample.1") if j == 0 else ()
+            inside = ("conv1", "bn1", "conv2", "bn2", "conv3", "bn3", *shortcut)
+            paths = [f"path_{path}.{name}" for path in "cf" for name in inside]
+            yield from (f"base_model.layer{stage}.{j}.{name}" for name in (*paths, *across))
+    yield "base_model.fc"
 
 
 def systems() -> list[System]:

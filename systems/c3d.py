@@ -14,6 +14,8 @@ open-mmlab/mmaction2.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from coequal.reference.compose import Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer
@@ -34,7 +36,7 @@ def c3d(classes: int = 400, *, padded: bool = False, norms: bool = False, width:
     for i, stage in enumerate(STAGES):
         for channels in stage:
             outputs = channels * width // 64
-            norm = (BatchNorm(outputs),) if norms else ()
+            norm = (BatchNorm(outputs, 1e-3),) if norms else ()
             layers += [Conv(inputs, outputs, (3, 3, 3), padding=1), *norm, RELU]
             inputs = outputs
         last = i == len(STAGES) - 1
@@ -43,6 +45,13 @@ def c3d(classes: int = 400, *, padded: bool = False, norms: bool = False, width:
     side = 4 if padded else 3
     head = (Conv(inputs, wide, (1, side, side)), RELU, Conv(wide, wide, (1, 1, 1)), RELU, Conv(wide, classes, (1, 1, 1)))
     return Sequential((*layers, *head))
+
+
+def modules() -> Iterator[str]:
+    """Modules with weights of mmaction2, in the order of those of ours without norms."""
+    for i, stage in enumerate(STAGES, start=1):
+        yield from (f"backbone.conv{i}{letter}.conv" for letter in "ab"[: len(stage)])
+    yield from ("backbone.fc6", "backbone.fc7", "cls_head.fc_cls")
 
 
 def systems() -> list[System]:

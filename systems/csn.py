@@ -7,7 +7,7 @@
     head    mean over everything; 2048 -> 400
 
 ir stands for interaction-reduced, ip for interaction-preserved: where channels meet. Blocks of a stage: 3, 4, 6, 3 (50),
-3, 4, 23, 3 (101), 3, 8, 36, 3 (152).
+3, 4, 23, 3 (101), 3, 8, 36, 3 (152). Norms add 0.001 to variances.
 
 Source: Tran, Wang, Torresani & Feiszli, "Video classification with channel-separated convolutional networks", ICCV 2019,
 section 4; layers as in facebookresearch/VMZ (`pt/vmz/models/csn.py`, `utils.py`), open-mmlab/mmaction2 (`resnet3d_csn.py`)
@@ -16,16 +16,18 @@ and facebookresearch/pytorchvideo (`models/csn.py`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from coequal.reference.compose import Sequential
 from coequal.reference.layer import Layer
 from coequal.reference.pool import GlobalAvgPool, MaxPool
-from coequal.systems.blocks import RELU, classifier, conv, normed, residual
+from coequal.systems.blocks import RELU, classifier, conv, normed, residual, with_eps
 from coequal.systems.system import System
 
 PAPER = "Tran, Wang, Torresani & Feiszli, ICCV 2019, arXiv 1904.02811"
 DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 POINT = (1, 1, 1)
-FRAMES = 32
+FRAMES, EPS = 32, 1e-3
 
 
 def block(inputs: int, inner: int, stride: int, preserved: bool) -> Sequential:
@@ -57,7 +59,19 @@ def csn(frames: int, blocks: tuple[int, ...], preserved: bool, width: int = 64, 
         layers.append(Sequential((block(inputs, inner, stride, preserved), *rest)))
         inputs = 4 * inner
     pooled = -(-frames // 2 ** (len(blocks) - 1))
-    return Sequential((*layers, GlobalAvgPool(3, pooled), classifier(inputs, classes)))
+    return with_eps(Sequential((*layers, GlobalAvgPool(3, pooled), classifier(inputs, classes))), EPS)
+
+
+def modules(blocks: tuple[int, ...], preserved: bool) -> Iterator[str]:
+    """Modules with weights of facebookresearch/VMZ (`pt/vmz/models/csn.py`), in the order of ours."""
+    yield from ("stem.0", "stem.1")
+    depthwise = ("conv2.0.0", "conv2.0.1", "conv2.0.2") if preserved else ("conv2.0",)
+    inside = ("conv1.0", "conv1.1", *depthwise, "conv2.1", "conv3.0", "conv3.1")
+    for stage, depth in enumerate(blocks, start=1):
+        for j in range(depth):
+            names = (*inside, *(("downsample.0", "downsample.1") if j == 0 else ()))
+            yield from (f"layer{stage}.{j}.{name}" for name in names)
+    yield "fc"
 
 
 # name: depth, interaction-preserved, crop

@@ -20,6 +20,8 @@ Lin, Gan & Han, ICCV 2019; layers as in open-mmlab/mmpretrain (`backbones/mobile
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from coequal.reference.compose import Parallel, Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer
@@ -85,6 +87,25 @@ def mobileone(
             inputs = outputs
         layers.append(Sequential(tuple(stage)))
     return Sequential((*layers, *head(inputs, classes, frames)))
+
+
+def modules(stages: tuple[tuple[int, int, int], ...] = STAGES) -> Iterator[str]:
+    """Modules with weights of mmaction2, in the order of ours."""
+    scale, convolution = (
+        tuple(f"{name}.{part}" for part in ("conv", "norm")) for name in ("branch_scale", "branch_conv_list.0")
+    )
+    gate = ("se.conv1.conv", "se.conv2.conv")
+    yield from (f"backbone.stage0.net.{name}" for name in (*scale, *convolution))
+    inputs = STEM
+    for stage, (pairs, channels, gates) in enumerate(stages, start=1):
+        for i in range(2 * pairs):
+            pair, depthwise = i // 2, i % 2 == 0
+            same = pair > 0 if depthwise else inputs == channels
+            inside = (*(("branch_norm",) if same else ()), *(scale if depthwise else ()), *convolution)
+            inside += gate if pair >= pairs - gates else ()
+            yield from (f"backbone.stage{stage}.{i}.net.{name}" for name in inside)
+            inputs = inputs if depthwise else channels
+    yield "cls_head.fc_cls"
 
 
 def systems() -> list[System]:

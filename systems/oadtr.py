@@ -22,6 +22,8 @@ wangxiang1230/OadTR (`config.py`, `ViT.py`, `decoder.py`); Hedegaard, Bakhtiarni
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from coequal.reference.class_token import AppendToken
 from coequal.reference.compose import Sequential
 from coequal.reference.decoder import QueryDecoder
@@ -69,6 +71,16 @@ def oadtr_b(
         TransformerEncoder(block(width, heads), blocks, norm=True),
         Linear(width, classes),
     ))  # fmt: skip
+
+
+def modules(blocks: int) -> Iterator[str]:
+    """Modules with weights of OadTR-b in LukasHedegaard/CoOadTR, in the order of ours."""
+    yield from ("linear_encoding", "position_encoding.pe")
+    for i in range(0, 2 * blocks, 2):
+        attention, perceptron = f"encoder.net.{i}.fn", f"encoder.net.{i + 1}.fn"
+        yield from (f"{attention}.fn.qkv", f"{attention}.fn.proj", f"{perceptron}.fn.net.0", f"{perceptron}.fn.net.3")
+        yield from (f"{attention}.norm", f"{perceptron}.norm")
+    yield from ("pre_head_ln", "mlp_head")
 
 
 def continual(

@@ -12,7 +12,7 @@ fewer channels in the first block of a stage. Both are here; the paper's is call
 mmaction2 takes apart the convolutions of stem and shortcuts as well, by the same rule, and pools after the stem. Deeper
 networks have bottlenecks: conv 1x1x1; the pair, C -> C; conv 1x1x1, C -> 4 C. R(2+1)D-152 is the paper's; R(2+1)D-R50 of
 pytorchvideo is another network of that name, with time before space, C channels between, and stride 2 in space in every
-stage.
+stage. Norms of VMZ add 0.001 to variances; so do those of mmaction2 behind a pair, which is left out here.
 
 Source: Tran et al., "A closer look at spatiotemporal convolutions for action recognition", CVPR 2018, section 3.5 and
 table 1; layers as in torchvision (`models/video/resnet.py`), of which LukasHedegaard/co3d (`models/r2plus1d`) builds it; in
@@ -22,17 +22,18 @@ and facebookresearch/pytorchvideo (`models/r2plus1d.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from coequal.reference.compose import Residual, Sequential
 from coequal.reference.layer import Layer
 from coequal.reference.pool import GlobalAvgPool, MaxPool
-from coequal.systems.blocks import RELU, classifier, conv, normed, residual
+from coequal.systems.blocks import RELU, classifier, conv, normed, residual, with_eps
 from coequal.systems.system import System
 
 PAPER = "Tran et al., CVPR 2018, arXiv 1711.11248"
 SIZE = 112
 BLOCKS = (3, 4, 6, 3)
+EPS = 1e-3  # of VMZ
 POINT = (1, 1, 1)
 Builder = Callable[[int, int, int], Sequential]
 
@@ -96,7 +97,8 @@ def r2plus1d(
     frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = (2, 2, 2, 2), own: bool = False
 ) -> Sequential:
     """The network on clips of `frames` frames, of which the head sees an eighth."""
-    return _network([stem(width)], lambda n, c, s: block(n, c, s, own), frames, width, classes, blocks)
+    network = _network([stem(width)], lambda n, c, s: block(n, c, s, own), frames, width, classes, blocks)
+    return with_eps(network, EPS) if own else network
 
 
 def of_mmaction2(frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = BLOCKS) -> Sequential:
@@ -121,7 +123,7 @@ def _network(
 
 def deep(frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = (3, 8, 36, 3)) -> Sequential:
     """R(2+1)D of bottlenecks, by the paper's rule."""
-    return _network([stem(width)], bottleneck, frames, width, classes, blocks, 4)
+    return with_eps(_network([stem(width)], bottleneck, frames, width, classes, blocks, 4), EPS)
 
 
 def of_pytorchvideo(frames: int, width: int = 64, classes: int = 400, blocks: tuple[int, ...] = BLOCKS) -> Sequential:
@@ -134,6 +136,23 @@ def of_pytorchvideo(frames: int, width: int = 64, classes: int = 400, blocks: tu
         layers.append(Sequential((time_first(inputs, inner, (stride, 2, 2)), *rest)))
         inputs, left = 4 * inner, -(-left // stride)
     return Sequential((*layers, GlobalAvgPool(3, left), classifier(inputs, classes)))
+
+
+def modules(blocks: tuple[int, ...] = (2, 2, 2, 2), bottlenecks: bool = False) -> Iterator[str]:
+    """Modules with weights of torchvision and of VMZ, in the order of ours."""
+    yield from ("stem.0", "stem.1", "stem.3", "stem.4")
+    first, last = (("conv1.0",), ("conv3.0", "conv3.1")) if bottlenecks else (_apart("conv1"), ())
+    inside = (*first, "conv1.1", *_apart("conv2"), "conv2.1", *last)
+    for stage, depth in enumerate(blocks, start=1):
+        for j in range(depth):
+            shortcut = ("downsample.0", "downsample.1") if j == 0 and (stage > 1 or bottlenecks) else ()
+            yield from (f"layer{stage}.{j}.{name}" for name in (*inside, *shortcut))
+    yield "fc"
+
+
+def _apart(name: str) -> tuple[str, ...]:
+    """Space, its norm, time."""
+    return f"{name}.0.0", f"{name}.0.1", f"{name}.0.3"
 
 
 def system(frames: int, own: bool) -> System:

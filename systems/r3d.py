@@ -15,6 +15,8 @@ layers as in torchvision (`models/video/resnet.py`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from coequal.reference.compose import Sequential
 from coequal.reference.conv import Conv
 from coequal.reference.layer import Layer
@@ -53,6 +55,17 @@ def r3d(
         layers.append(Sequential((block(inputs, outputs, time, stride), *rest)))
         inputs, left = outputs, -(-left // stride) if time else left
     return Sequential((*layers, GlobalAvgPool(3, left), classifier(inputs, classes)))
+
+
+def modules(blocks: int = 2) -> Iterator[str]:
+    """Modules with weights of torchvision (`models/video/resnet.py`), in the order of ours."""
+    yield from ("stem.0", "stem.1")
+    for group in range(1, GROUPS):
+        for j in range(blocks):
+            shortcut = ("downsample.0", "downsample.1") if j == 0 and group > 1 else ()
+            names = ("conv1.0", "conv1.1", "conv2.0", "conv2.1", *shortcut)
+            yield from (f"layer{group}.{j}.{name}" for name in names)
+    yield "fc"
 
 
 def before(group: int) -> tuple[bool, ...]:

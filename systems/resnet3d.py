@@ -25,7 +25,7 @@ Zisserman, "Quo vadis, action recognition?", CVPR 2017, and Wang et al., "Non-lo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from coequal.reference.compose import Sequential
@@ -105,6 +105,29 @@ def resnet(
         if i == 0:
             layers.append(MaxPool((pooled, 1, 1)))
     return Sequential((*layers, GlobalAvgPool(3, frames // pooled // stride**2), classifier(inputs, classes)))
+
+
+def pathway_modules(
+    pathway: int, blocks: tuple[int, ...] = BLOCKS, after: Mapping[int, Sequence[int]] | None = None
+) -> Iterator[str]:
+    """Modules with weights of a pathway of facebookresearch/SlowFast, in the order of ours.
+
+    `after`: by stage, counted from 0, the blocks that a non-local block follows.
+    """
+    yield from (f"s1.pathway{pathway}_stem.{name}" for name in ("conv", "bn"))
+    inside = [f"branch2.{name}" for name in ("a", "a_bn", "b", "b_bn", "c", "c_bn")]
+    for i, depth in enumerate(blocks):
+        for j in range(depth):
+            shortcut = ["branch1", "branch1_bn"] if j == 0 else []
+            yield from (f"s{i + 2}.pathway{pathway}_res{j}.{name}" for name in (*inside, *shortcut))
+            if after and j in after.get(i, ()):
+                names = ("conv_g", "conv_theta", "conv_phi", "conv_out", "bn")
+                yield from (f"s{i + 2}.pathway{pathway}_nonlocal{j}.{name}" for name in names)
+
+
+def modules(blocks: tuple[int, ...] = BLOCKS, after: Mapping[int, Sequence[int]] | None = None) -> Iterator[str]:
+    """Those of a whole network."""
+    yield from (*pathway_modules(0, blocks, after), "head.projection")
 
 
 @dataclass(frozen=True)

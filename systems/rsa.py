@@ -15,6 +15,8 @@ NeurIPS 2021, sections 4 and 5; layers as in KimManjin/RSA (`ops/ResNet.py`, `sc
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from coequal.reference.compose import Sequential
 from coequal.reference.layer import Layer
 from coequal.reference.norm import BatchNorm
@@ -59,6 +61,18 @@ def rsanet(
         layers.append(Sequential(tuple(stage)))
         inputs = 4 * inner
     return Sequential((*layers, *head(inputs, classes, frames)))
+
+
+def modules(blocks: tuple[int, ...] = BLOCKS, places: tuple[tuple[int, ...], ...] = PLACES) -> Iterator[str]:
+    """Modules with weights of the original code, in the order of ours."""
+    yield from ("base_model.conv1", "base_model.bn1")
+    relational = [f"conv2{name}" for name in (".projection", ".H1", ".H2", ".G", "")]
+    for stage, (depth, where) in enumerate(zip(blocks, places, strict=True), start=1):
+        for j in range(depth):
+            inside = ("conv1", "bn1", *(relational if j in where else ["conv2"]), "bn2", "conv3", "bn3")
+            shortcut = ("downsample.0", "downsample.1") if j == 0 else ()
+            yield from (f"base_model.layer{stage}.{j}.{name}" for name in (*inside, *shortcut))
+    yield "new_fc"
 
 
 def systems() -> list[System]:

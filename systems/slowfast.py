@@ -24,6 +24,7 @@ of ResNet-101 in facebookresearch/pytorchvideo (`models/hub/slowfast.py`), of bo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from coequal.reference.compose import Sequential
@@ -32,7 +33,7 @@ from coequal.reference.layer import Layer
 from coequal.reference.pathways import Pathways
 from coequal.reference.pool import GlobalAvgPool, MaxPool
 from coequal.systems.blocks import RELU, classifier, normed, noted
-from coequal.systems.resnet3d import BLOCKS, SLOWFAST, stage, stem
+from coequal.systems.resnet3d import BLOCKS, SLOWFAST, pathway_modules, stage, stem
 from coequal.systems.system import System
 
 Kernels = tuple[tuple[int, ...], ...]
@@ -99,6 +100,13 @@ def slowfast(variant: Variant, width: int = 64) -> Sequential:
     )
     features = 4 * (width + narrow) * 2 ** (depth - 1)
     return Sequential((both, classifier(features, variant.classes)))
+
+
+def modules(variant: Variant) -> Iterator[str]:
+    """Modules with weights of facebookresearch/SlowFast, in the order of ours: slow pathway, fast, lateral connections."""
+    yield from (*pathway_modules(0, variant.slow), *pathway_modules(1, variant.fast))
+    yield from (f"s{i}_fuse.{name}" for i in range(1, 5) for name in ("conv_f2s", "bn"))
+    yield "head.projection"
 
 
 def systems() -> list[System]:

@@ -35,7 +35,7 @@ CHANNELS = {
 }
 PARTS = {"nhead", "num_heads", "heads", "fold_div", "num_layers"}
 SELECTED = {"start", "stop"}  # channels by their number
-SHARES = {2: (16, 13, 12), 1: (256,)}  # of what is published, by the axis of time, video or tokens: the first that fits
+SHARES = {2: (16, 13, 12, 8), 1: (256,)}  # of what is published, by the axis of time, video or tokens: the first that fits
 LEAST = {2: 1, 1: 4}  # channels; a norm of one or two features knows nothing but signs
 WINDOW = {2: 2, 1: 3}  # frames
 ROWS = 16  # of a table of positions in video
@@ -51,7 +51,10 @@ def small(system: System) -> tuple[Any, Shape]:
     time = system.layer.time
     assert time is not None
     for share in SHARES[time]:
-        layer = _once(_sized(_changed(system.layer, _smaller(time, system.shape[time], share))), set())
+        try:
+            layer = _once(_sized(_changed(system.layer, _smaller(time, system.shape[time], share))), set())
+        except ValueError:  # channels that no heads share
+            continue
         channels = _narrow(system.shape[3 - time], time, share)
         pools = [operator.kernel_size for _, operator in operators(layer) if isinstance(operator, AvgPool)]
         least = max((max(kernel[1:]) for kernel in pools if len(kernel) == 3), default=1)  # torch refuses smaller frames

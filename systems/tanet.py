@@ -21,6 +21,8 @@ open-mmlab/mmaction2 (`models/common/tam.py`, `models/backbones/tanet.py`, `conf
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from coequal.reference.activation import Activation
 from coequal.reference.adaptive_kernel import AdaptiveKernel
 from coequal.reference.adaptive_pool import AdaptiveAvgPool
@@ -66,6 +68,19 @@ def tanet(frames: int, classes: int = 400, width: int = 64, blocks: tuple[int, .
         layers.append(Sequential((block(inputs, inner, 1 if i == 0 else 2, frames), *rest)))
         inputs = 4 * inner
     return Sequential((*layers, *head(inputs, classes, frames)))
+
+
+def modules(blocks: tuple[int, ...] = BLOCKS) -> Iterator[str]:
+    """Modules with weights of mmaction2, in the order of ours."""
+    yield from ("backbone.conv1.conv", "backbone.conv1.bn")
+    adaptive = [f"tam.{name}" for name in ("L.0", "L.1", "L.3", "G.0", "G.1", "G.3")]
+    first, *others = [[f"block.conv{i}.conv", f"block.conv{i}.bn"] for i in (1, 2, 3)]
+    inside = [*first, *adaptive, *(name for pair in others for name in pair)]
+    for stage, depth in enumerate(blocks, start=1):
+        for j in range(depth):
+            shortcut = ["block.downsample.conv", "block.downsample.bn"] if j == 0 else []
+            yield from (f"backbone.layer{stage}.{j}.{name}" for name in inside + shortcut)
+    yield "cls_head.fc_cls"
 
 
 def systems() -> list[System]:

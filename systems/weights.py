@@ -2,7 +2,8 @@
 
 Names of this library say where a layer stands in its tree (`0.0.weight`); checkpoints of the original code have names of
 their own. A family gives the modules of the original that have weights, in the order of ours; what is in a module (`weight`,
-`bias`, `running_mean`) is called alike in both. Weights of an image network lack the axis of time, of length 1.
+`bias`, `running_mean`) is called alike in both, but for what torch packs as `in_proj_weight` where the original has a linear
+map `qkv`. Weights of an image network lack the axis of time, of length 1.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from coequal.reference.layer import Layer
+
+PACKED = {"in_proj_weight": "weight", "in_proj_bias": "bias"}
 
 
 def original_names(layer: Layer, modules: Iterable[str]) -> dict[str, str]:
@@ -25,4 +28,9 @@ def original_names(layer: Layer, modules: Iterable[str]) -> dict[str, str]:
     if len(places) != len(originals):
         raise ValueError(f"original_names: {len(places)} modules have weights here, {len(originals)} are named")
     original = dict(zip(places, originals, strict=True))
-    return {f"{place}.{name}": f"{original[place]}.{name}" for place, _, name in ours}
+    return {f"{place}.{name}": f"{original[place]}.{_called(name, original[place])}" for place, _, name in ours}
+
+
+def _called(name: str, module: str) -> str:
+    """What a parameter of ours is called in a module of the original."""
+    return PACKED.get(name, name) if module.endswith(".qkv") else name

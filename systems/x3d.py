@@ -20,6 +20,7 @@ The official code has no X3D-XL: its widths are those of fcogidi/X3D-tf (`config
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from coequal.reference.activation import Activation
 from coequal.reference.compose import Sequential
@@ -102,6 +103,17 @@ def x3d(
         layers.append(stage(inputs, outputs, math.ceil(blocks * depth), scope))
         inputs = outputs
     return Sequential((*layers, *head(inputs, features, classes, window)))
+
+
+def modules(depth: float = 2.2) -> Iterator[str]:
+    """Modules with weights of facebookresearch/SlowFast, in the order of ours."""
+    yield from (f"s1.pathway0_stem.{name}" for name in ("conv_xy", "conv", "bn"))
+    for i, blocks in enumerate(BLOCKS, start=2):
+        for j in range(math.ceil(blocks * depth)):
+            gate = () if j % 2 else ("se.fc1", "se.fc2")
+            inside = (f"branch2.{name}" for name in ("a", "a_bn", "b", "b_bn", *gate, "c", "c_bn"))
+            yield from (f"s{i}.pathway0_res{j}.{name}" for name in (*inside, *(() if j else ("branch1", "branch1_bn"))))
+    yield from ("head.conv_5", "head.conv_5_bn", "head.lin_5", "head.projection")
 
 
 def clip_system(name: str) -> System:

@@ -130,8 +130,11 @@ def i3d() -> coequal.Subject:
 
 
 def csn_ir() -> coequal.Subject:
-    """CSN, interaction-reduced: depthwise convolutions of 3x3x3."""
+    """CSN, interaction-reduced: depthwise convolutions of 3x3x3. Norms add 1e-3, as in the authors' code; 1e-5 there."""
     net = theirs("csn").create_csn(stem_dim_out=WIDTH, stem_pool=torch.nn.MaxPool3d, head_pool_kernel_size=(1, 1, 1), **HEAD)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm3d):
+            module.eps = csn.EPS
     return whole(short(net, 1, 1, 1, 1), csn.csn(8, (1, 1, 1, 1), False, WIDTH, CLASSES), 8)
 
 

@@ -36,6 +36,14 @@ def test_each_joint_of_each_person_has_its_own_norm():
     assert different.sum() == 2
 
 
+def test_all_persons_may_have_the_same_norm():
+    layer, clip = JointNorm(3, 4, None), np.random.default_rng(6).standard_normal((2, 3, 2, 4, 2))
+    parameters = weights(layer, 6)
+    alone = [layer(parameters, clip[..., m : m + 1]) for m in range(2)]
+    np.testing.assert_array_equal(layer(parameters, clip), np.concatenate(alone, axis=-1))
+    assert not np.array_equal(layer(parameters, clip[:, :, :, ::-1]), layer(parameters, clip)[:, :, :, ::-1])
+
+
 @pytest.mark.parametrize("scope", SCOPES)
 def test_adaptive_edges_are_those_of_the_loops(scope, within):
     rng = np.random.default_rng(3)

@@ -38,7 +38,7 @@ from coequal.systems import (
 ONE = (1, 1, 1, 1)
 UNEVEN = slowfast.Variant(8, 5, (1, 1, 2, 1), ONE, (3, 1), classes=5)
 NARROW, FLAT = tada_next.Size(ONE, 4, 4), tadaformer.Size(8, 8, 1, 2)
-SKELETON = ((4, 1), (4, 1), (6, 2))
+SKELETON, TURNING = ((4, 1), (4, 1), (6, 2)), st_gcn.Mixing(plain=1, heads=1)
 SMALL = {
     "CoX3D": (x3d.x3d(3, 1.0, "frame", 8, 16, 5), (1, 3, 33, 32, 32)),
     "CoI3D": (resnet3d.resnet("I3D", 8, 4, 5, ONE), (1, 3, 38, 32, 32)),
@@ -69,7 +69,9 @@ SMALL = {
     "RSANet": (rsa.rsanet(2, 5, 8, 2, (1, 2), ((), (1,))), (1, 3, 10, 16, 16)),
     "ST-GCN": (st_gcn.st_gcn(2, True, 5, 4, 2, SKELETON), (1, 3, 36, 4, 2)),
     "CoST-GCN*": (st_gcn.st_gcn(3, False, 5, 4, 2, SKELETON), (1, 3, 28, 4, 2)),
-    "CoA-GCN*": (st_gcn.st_gcn(3, False, 5, 4, 2, SKELETON, "frame"), (1, 3, 28, 4, 2)),
+    "CoA-GCN*": (st_gcn.st_gcn(3, False, 5, 4, 2, SKELETON, st_gcn.Mixing("frame")), (1, 3, 28, 4, 2)),
+    "S-TR": (st_gcn.st_gcn(2, True, 5, 4, 2, SKELETON, TURNING), (1, 3, 36, 4, 2)),
+    "CoS-TR*": (st_gcn.st_gcn(3, False, 5, 4, 2, SKELETON, TURNING), (1, 3, 28, 4, 2)),
     "TAdaConvNeXtV2, looking back": (tada_next.tada_next(4, NARROW, 5, 3), (1, 3, 90, 32, 32)),
     "TAdaFormer, looking back": (tadaformer.tadaformer(4, FLAT, 5, True, 3, 16), (1, 3, 40, 16, 16)),
     "TAda2D, local": (tada.tada2d(2, False, 4, 5, ONE), (1, 3, 27, 32, 32)),
@@ -84,7 +86,7 @@ CLIPS = {
     "SlowFast": (slowfast.slowfast(slowfast.Variant(4, 7, ONE, ONE, classes=5), 16), (1, 3, 16, 32, 32)),
     "SlowFast, two depths": (slowfast.slowfast(UNEVEN, 16), (1, 3, 16, 32, 32)),
     "TAda2D": (tada.tada2d(5, True, 4, 5, ONE), (2, 3, 5, 32, 32)),
-    "A-GCN": (st_gcn.st_gcn(2, True, 5, 4, 2, SKELETON, "clip"), (2, 3, 4, 4, 2)),
+    "A-GCN": (st_gcn.st_gcn(2, True, 5, 4, 2, SKELETON, st_gcn.Mixing("clip")), (2, 3, 4, 4, 2)),
     "TAdaConvNeXtV2": (tada_next.tada_next(6, NARROW, 5), (2, 3, 6, 32, 32)),
     "TAdaFormer": (tadaformer.tadaformer(6, FLAT, 5, True, None, 16), (2, 3, 6, 16, 16)),
     "TANet": (tanet.tanet(4, 5, 8, ONE), (2, 3, 4, 32, 32)),

@@ -16,8 +16,13 @@ from coequal.equivalence.campaigns.agree import agree
 from coequal.equivalence.campaigns.contents import Architecture, twin, weights
 from coequal.proofs.cost import clip_cost, step_cost
 from coequal.proofs.cost.conventions.hooks import half_of_hlo
+from coequal.reference.activation import Activation
+from coequal.reference.adaptive_pool import GlobalAvgPool
 from coequal.reference.compose import Sequential
+from coequal.reference.norm import LayerNorm
+from coequal.reference.position import LearnedEncoding
 from coequal.reference.timing import Timing
+from coequal.reference.tokens import Tokens
 from coequal.systems import vivit
 from coequal.systems.catalogue import SYSTEMS
 from coequal.systems.streamability import streamability
@@ -163,3 +168,60 @@ def test_model_1_is_that_of_transformers(within: Any) -> None:
         ours = twin(layer, parameters)(clip).squeeze(-1).numpy()
     within(ours, theirs, np.full(theirs.shape, 10 * np.abs(theirs).max()), 1000)
     within(layer(parameters, clip.numpy())[..., 0], theirs, np.full(theirs.shape, 10 * np.abs(theirs).max()), 1000)
+
+
+def with_means(size: vivit.Size, shape: tuple[int, int]) -> Sequential:
+    """VideoMAE as it is fine-tuned: exact GELU, no class token, the mean of all tokens, its norm, the last linear map."""
+    frames, tokens = vivit.grid(size, shape)
+    encoder = vivit.encoder(size, size.blocks)
+    block = dataclasses.replace(encoder.layer, activation=Activation("GELU"))
+    inner = Sequential((LearnedEncoding(size.width, frames * tokens), dataclasses.replace(encoder, layer=block, norm=False)))
+    pooled = (GlobalAvgPool(1, frames * tokens), Tokens(LayerNorm((size.width,), 1e-5), "space"))
+    return Sequential((vivit.tubelets(size), Tokens(inner, "all"), *pooled, vivit.head(size)))
+
+
+def of_videomae(held: dict[str, torch.Tensor], blocks: int) -> dict[str, torch.Tensor]:
+    """Weights of `transformers.VideoMAEForVideoClassification`, version 5, under our names: keys have no bias there."""
+    places = {"0": "videomae.embeddings.patch_embeddings.projection", "3.inner": "fc_norm", "4.inner": "classifier"}
+    named: dict[str, torch.Tensor] = {}
+    for i in range(blocks):
+        ours, theirs = f"1.inner.1.layers.{i}", f"videomae.encoder.layer.{i}"
+        for kind in ("weight", "bias"):
+            parts = [held.get(f"{theirs}.attention.attention.{name}.{kind}") for name in ("query", "key", "value")]
+            parts = [torch.zeros_like(parts[0]) if part is None else part for part in parts]
+            named[f"{ours}.self_attn.in_proj_{kind}"] = torch.cat(parts)
+        places |= {
+            f"{ours}.self_attn.out_proj": f"{theirs}.attention.output.dense",
+            f"{ours}.linear1": f"{theirs}.intermediate.dense",
+            f"{ours}.linear2": f"{theirs}.output.dense",
+            f"{ours}.norm1": f"{theirs}.layernorm_before",
+            f"{ours}.norm2": f"{theirs}.layernorm_after",
+        }
+    return named | {
+        f"{ours}.{kind}": held[f"{theirs}.{kind}"] for ours, theirs in places.items() for kind in ("weight", "bias")
+    }
+
+
+def test_its_blocks_are_those_of_videomae(within: Any) -> None:
+    """Random weights of theirs in our blocks; positions are their table, which is not learned."""
+    transformers = pytest.importorskip("transformers", minversion="5")
+    config = transformers.VideoMAEConfig(
+        image_size=8, patch_size=4, num_frames=6, tubelet_size=2, hidden_size=8, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=32, layer_norm_eps=vivit.EPS, num_labels=5, use_mean_pooling=True,
+    )  # fmt: skip
+    torch.manual_seed(6)
+    module = transformers.VideoMAEForVideoClassification(config).double().eval()
+    layer = with_means(TINY, SHAPE)
+    with torch.no_grad():
+        for value in module.parameters():
+            value.normal_()
+        parameters = of_videomae(module.state_dict(), 2)
+        parameters["1.inner.0.weight"] = module.videomae.embeddings.position_embeddings[0]
+        clip = torch.randn(CLIP, dtype=torch.float64)
+        theirs = module(clip.transpose(1, 2)).logits.numpy()
+        numbers = {name: value.double().numpy() for name, value in parameters.items()}
+        ours = twin(layer, numbers)(clip).flatten(1).numpy()
+    within(ours, theirs, np.full(theirs.shape, 10 * np.abs(theirs).max()), 1000)
+    within(
+        layer(numbers, clip.numpy()).reshape(theirs.shape), theirs, np.full(theirs.shape, 10 * np.abs(theirs).max()), 1000
+    )

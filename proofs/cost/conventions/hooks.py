@@ -22,6 +22,7 @@ from coequal.reference.compose import Identity
 from coequal.reference.conv import Conv
 from coequal.reference.decoder import QueryDecoder
 from coequal.reference.frame_difference import FrameDifference
+from coequal.reference.joint_attention import JointAttention
 from coequal.reference.layer import Layer
 from coequal.reference.linear import Linear
 from coequal.reference.multiview import MultiviewEncoder
@@ -150,8 +151,9 @@ def _(layer: ClipAttention, leaf: Leaf) -> int:
 
 
 @_macs.register(AdaptiveJointMixing)
+@_macs.register(JointAttention)
 @_macs.register(RelationalSelfAttention)
-def _(layer: AdaptiveJointMixing | RelationalSelfAttention, leaf: Leaf) -> int:
+def _(layer: AdaptiveJointMixing | JointAttention | RelationalSelfAttention, leaf: Leaf) -> int:
     return sum(domain.count() for domain in domains(layer, leaf.inputs).values())
 
 
@@ -244,9 +246,10 @@ def _(layer: BatchNorm | JointNorm, leaf: Leaf) -> int:
     return 2 * elements(leaf.inputs)
 
 
-@_ptflops.register
-def _(layer: JointMixing, leaf: Leaf) -> int:
-    """A matrix product that no hook sees."""
+@_ptflops.register(JointAttention)
+@_ptflops.register(JointMixing)
+def _(layer: JointAttention | JointMixing, leaf: Leaf) -> int:
+    """Matrix products that no hook sees."""
     return 0
 
 

@@ -76,7 +76,8 @@ def _(layer: JointNorm, shape: Sizes) -> Sizes:
 
 @clip_formula.register
 def _(layer: JointNorm, shape: Sizes, padding: str) -> Cost:
-    return clip_formula(layer.norm, (shape[0], layer.norm.num_features, shape[2]), padding)
+    groups = 1 if layer.persons else shape[4]
+    return clip_formula(layer.norm, (shape[0] * groups, layer.norm.num_features, shape[2]), padding)
 
 
 def example(scale: Scale) -> tuple[Layer, Shape]:

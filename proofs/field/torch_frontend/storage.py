@@ -147,11 +147,7 @@ class Store:
 
     def write(self, tensor: Tensor, value: Value) -> None:
         """Into a tensor, in place."""
-        held = self.find(tensor)
-        if held is None:
-            shadow = self.shadow(tensor)
-            lifted = self._lifted(_whole(tensor), None, CONSTANT) if shadow is None else replace(shadow)
-            held = self._attach(tensor.untyped_storage(), lifted)
+        held = self.find(tensor) or self._attach(tensor.untyped_storage(), self._written_over(tensor, value))
         known = value.planes.shape[0]
         if known < held.planes.shape[0]:
             held.planes = held.planes[:known]
@@ -162,6 +158,14 @@ class Store:
         held.masked = value.masked or (held.masked and not whole)
         held.monomial = value.monomial and (whole or held.monomial)
         held.above = None
+
+    def _written_over(self, tensor: Tensor, value: Value) -> Residues:
+        """The residues of a storage of constants that is written to: where all of it is, they do not matter."""
+        whole, shadow = _whole(tensor), self.shadow(tensor)
+        if tensor.is_contiguous() and tensor.numel() == whole.numel():
+            size = value.planes.shape[0], whole.numel()
+            return Residues(self, torch.zeros(size, dtype=torch.float64, device=tensor.device), CONSTANT)
+        return self._lifted(whole, None, CONSTANT) if shadow is None else replace(shadow)
 
     def copy(self, target: Tensor, source: Tensor) -> None:
         """One tensor into another, memory that was never written along with the rest."""

@@ -63,7 +63,8 @@ def _apart(got: Tensor, want: Tensor, limit: float) -> Tensor:
 
 def less(a: Tensor, b: Tensor) -> Tensor:
     """`a - b`; of truth values, which torch does not subtract, as numbers."""
-    return a.to(torch.int8) - b.to(torch.int8) if a.dtype == b.dtype == torch.bool else a - b
+    a, b = (x.to(torch.int8) if x.dtype == torch.bool else x for x in (a, b))
+    return a - b
 
 
 def distances(got: Tensor, want: Tensor) -> Tensor:

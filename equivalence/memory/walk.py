@@ -269,7 +269,7 @@ class _Walk:
             self.found.parameters.setdefault(path, tensor)
         else:
             self.found.cells.append(Cell(path, tensor, put))
-        if forward_ad._current_level >= 0 and torch._unpack_dual(tensor, level=0)[1] is not None:
+        if forward_ad._current_level >= 0 and forward_ad.unpack_dual(tensor).tangent is not None:
             raise Unobservable(f"{path} carries a tangent")
         if tensor.is_leaf and getattr(tensor, "grad_dtype", tensor.dtype) is not tensor.dtype:
             self.found.cells.append(Cell(f"{path}.grad_dtype", tensor.grad_dtype, None))

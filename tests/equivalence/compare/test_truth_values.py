@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ class Wins:
         return torch.stack(self.last, 2).sum(2) > 0 if len(self.last) == 3 else None
 
 
-def verdict_of(clip: Callable[[Tensor], Tensor], stream: Callable[[], object], **options: int) -> str:
+def verdict_of(clip: Callable[[Tensor], Tensor], stream: Callable[[], object], **options: Any) -> str:
     example = torch.randn(1, 2, options.get("window", 10), generator=torch.Generator().manual_seed(0))
     return coequal.verify(coequal.Subject(clip=clip, stream=stream, example=example, **options), effort="quick").verdict
 

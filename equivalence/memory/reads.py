@@ -116,6 +116,14 @@ class Reads:
         """Two objects are, the second one by this instruction: a constant or what has a name may be."""
         self.identities |= loaded not in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_ATTR")
 
+    def uses_its_class(self) -> None:
+        """Otherwise than by `super()`."""
+        self.own_class = True
+
+    def ask_for(self, instruction: str) -> None:
+        """An instruction may ask for the class of an object."""
+        self.by_pattern |= instruction == "MATCH_CLASS"
+
     @property
     def tells_integers(self) -> bool:
         """Whether it may tell a whole number from what stands for one: by its class, or by what only numbers have."""
@@ -179,7 +187,8 @@ class _Scan:
             self._load({(str(step.argval),)} | self.bound.get(str(step.argval), set()))  # of a class body, say
         elif kinds and ("FAST" in name or "DEREF" in name):
             locals_ = step.argval if isinstance(step.argval, tuple) else (step.argval,)
-            self.found.own_class |= "__class__" in locals_ and not self._after_super()
+            if "__class__" in locals_ and not self._after_super():
+                self.found.uses_its_class()
             for kind, local in zip(kinds, locals_, strict=False):
                 self._load(self.bound.get(local, set())) if kind == "LOAD" else self._store(local)
         elif name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR"):
@@ -200,8 +209,14 @@ class _Scan:
         elif name == "IS_OP":
             self.found.compared_by_is(self.before.opname if self.before is not None else "")
             self._load(set())
-        elif name not in ("SWAP", "ROT_TWO", "ROT_THREE", "POP_TOP"):
-            self.found.by_pattern |= name == "MATCH_CLASS"
+        else:
+            self._other(step)
+
+    def _other(self, step: dis.Instruction) -> None:
+        """Whatever names nothing."""
+        name = step.opname
+        if name not in ("SWAP", "ROT_TWO", "ROT_THREE", "POP_TOP"):
+            self.found.ask_for(name)
             if name.startswith("LOAD_CONST") or name == "LOAD_SMALL_INT":
                 self.constants.append(step.argval)
             self._load(set())

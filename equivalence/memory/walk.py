@@ -178,8 +178,7 @@ def memory_of(
     known = -1
     while len(names) != known:  # methods count once their names are read by what is reached
         known = len(names)
-        walk = _Walk(names, graphs=graphs)
-        walk.found.librarys = librarys
+        walk = _Walk(names, graphs=graphs, librarys=librarys)
         walk.visit(stream, "stream", None)
         walk.classes.setdefault(Tensor, "a frame")  # of frames, whatever tensors the stream holds
         walk.replaced(places)
@@ -197,15 +196,23 @@ def cells(stream: Any) -> list[Cell]:
 class _Walk:
     """One pass over everything that can be reached; functions whose names nobody reads are left out."""
 
-    def __init__(self, names: set[str], *, declared: bool = False, graphs: bool = False) -> None:
+    def __init__(
+        self,
+        names: set[str],
+        *,
+        declared: bool = False,
+        graphs: bool = False,
+        librarys: dict[type, bool] | None = None,
+    ) -> None:
         self.names, self.declared, self.graphs = names, declared, graphs
-        self.found, self.read = Memory(), set[str]()
+        self.found, self.read = Memory(librarys={} if librarys is None else librarys), set[str]()
         self.seen: dict[tuple[int, bool], tuple[str, Any]] = {}  # where what was met was met first
         self.classes: dict[type, str] = {}  # of what was met, and where
         self.rebuilt: dict[str, _Rebuilt] = {}  # tuples, of which another may come in their place
         self.again: set[str] = set()  # where things are that are in other places, too
         self.depth = 0
-        self.counts_types = False
+        self.counts_types = self.tells_integers = False
+        self.lying = set[str]()  # names by which its code asks how frames lie in memory
 
     def replaced(self, functions: dict[str, Any]) -> None:
         """What somebody put in the place of libraries' own: these functions, and methods of tensors."""
@@ -290,12 +297,19 @@ class _Walk:
     def whole(self) -> Memory:
         """All that was found, with what hangs on classes of libraries."""
         for path in self.again & self.rebuilt.keys():
-            self.rebuilt[path].elsewhere = True
+            self.rebuilt[path].is_elsewhere()
         libraries = [
             Cell(f"the class of {path}, which is a library's,", on_libraries(kind), None)
             for kind, path in self.classes.items()
         ]
-        return replace(self.found, libraries=libraries, counts_types=self.counts_types, names=frozenset(self.names))
+        return replace(
+            self.found,
+            libraries=libraries,
+            counts_types=self.counts_types,
+            tells_integers=self.tells_integers,
+            lying=self.lying,
+            names=frozenset(self.names),
+        )
 
     # -- parts of things ---------------------------------------------------------------------------------------------------
 
@@ -315,7 +329,7 @@ class _Walk:
             yield from self._class(thing.kind, ())
         elif isinstance(thing, type):
             if thing is int or self._is_librarys(thing):
-                self.found.tells_integers |= thing is int
+                self.tells_integers |= thing is int
                 _harmless(thing, path)
             yield ".__class__", Label((thing.__module__, thing.__qualname__)), None
             yield from self._class(thing, MAKING)
@@ -341,10 +355,10 @@ class _Walk:
         reads = reads_of(function.__code__)
         if "cache_info" in reads.names:
             raise Unobservable(f"{path} asks how often a cache was used")
-        self.found.lying |= reads.names & LYING
+        self.lying |= reads.names & LYING
         self.read |= reads.names | ({"*"} if reads.by_text else set())
         self.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
-        self.found.tells_integers |= reads.tells_integers
+        self.tells_integers |= reads.tells_integers
         try:
             for name, value in globals_read(function):
                 if not isinstance(value, type(None)) and not _is_library(value):
@@ -590,6 +604,10 @@ class _Rebuilt:
 
     def __init__(self, thing: tuple, put: Callable[[Any], None]) -> None:
         self.kind, self.parts, self.put, self.elsewhere = type(thing), list(thing), put, False
+
+    def is_elsewhere(self) -> None:
+        """It is in other places, too."""
+        self.elsewhere = True
 
     def at(self, place: int) -> Callable[[Any], None]:
         """What puts a content at a place."""

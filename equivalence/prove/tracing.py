@@ -216,7 +216,7 @@ class _Calls(TorchFunctionMode):
         except Exception:
             self.found.strange.append(f"an error of {name}")
             raise
-        self.found.strange += [f"{name}, which calls {other}" for other in called]
+        self.found.strange.extend(f"{name}, which calls {other}" for other in called)
         parts = out if isinstance(out, (list, tuple)) and not isinstance(out, torch.Size) else [out]
         tensors = [x for x in parts if isinstance(x, Tensor)]
         if tensors:

@@ -39,6 +39,8 @@ SLOW = (
 OF_TWO_ROOMS = ("reference", "continual", "equivalence/campaigns/test_agree")
 # what `make coverage` leaves out: planted bugs by the dozen, examples, and checks of the source itself
 NOT_MEASURED = ("generated", "meta", "examples", "layout")
+# and what it runs with all parameters: each goes through lines of its own, and takes no time
+WHOLE = ("equivalence/prove/test_growing", "subjects/artefacts/test_operators", "equivalence/memory/test_forged")
 TESTS = Path(__file__).parent
 MANY = 20_000  # objects that a test file may leave behind before they are set aside
 gc.disable()  # nothing becomes garbage before all is imported
@@ -62,7 +64,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if rooms and not place.startswith(OF_TWO_ROOMS):
             item.add_marker(pytest.mark.no_cover)
         function = item.nodeid.partition("[")[0]
-        again = place.startswith(SLOW) and function in seen
+        again = place.startswith(SLOW) and not place.startswith(WHOLE) and function in seen
         (left if again or place.startswith(NOT_MEASURED) else kept).append(item)
         seen.add(function)
     if config.getoption("once"):

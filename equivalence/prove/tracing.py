@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import sys
 import types
 from collections.abc import Iterator
@@ -267,7 +268,7 @@ class _Calls(TorchFunctionMode):
 @contextlib.contextmanager
 def called_back(names: list[str]) -> Iterator[None]:
     """Functions of the program that a library calls meanwhile: hooks, methods of objects, the insides of functions of its
-    own. There sizes are as they are, and nobody watches.
+    own. There sizes are as they are, and nobody watches. What the collector of garbage calls is nobody's: it waits.
     """
 
     def look(frame: types.FrameType, event: str, _: Any) -> None:
@@ -276,11 +277,15 @@ def called_back(names: list[str]) -> Iterator[None]:
 
     if sys.getprofile() is not None:
         raise Fails("a profiler runs: nobody can see what libraries call")
+    collects = gc.isenabled()
+    gc.disable()
     sys.setprofile(look)
     try:
         yield
     finally:
         sys.setprofile(None)
+        if collects:
+            gc.enable()
 
 
 def _parts(thing: Any) -> Iterator[Any]:

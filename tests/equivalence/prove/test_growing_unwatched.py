@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from coequal.equivalence.prove.tracing import called_back
 from tests.equivalence.prove.test_growing import LATE, Cached, growth
 
 Tensor = torch.Tensor
@@ -187,6 +188,23 @@ WRONG = {
     Overflows: "so large that it begins anew",
     OnMeta: "",
 }
+
+
+class Cyclic:
+    def __init__(self) -> None:
+        self.me = self
+
+    def __del__(self) -> None:
+        pass
+
+
+def test_what_the_collector_calls_is_nobodys() -> None:
+    names = list[str]()
+    with called_back(names):
+        Cyclic()
+        lists = [[number] for number in range(100_000)]
+        sorted(lists, key=len)
+    assert "__del__" not in names
 
 
 def test_what_libraries_call_of_their_own_is_theirs() -> None:

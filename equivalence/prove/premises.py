@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -178,11 +178,13 @@ class Premises:
         if any(self._apart(ends[0], memory) is not None for memory in ends[1:]):
             self.told = LAST
 
-    def _alike_frames(self, frames: list[Tensor], others: list[Tensor]) -> bool:
+    def _alike(self, a: Tensor, b: Tensor) -> bool:
+        return a.shape == b.shape and bool(self.exact.numbers.over.same(a, b).all())
+
+    def _alike_frames(self, frames: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
         if len(frames) != len(others) or any(a.shape != b.shape for a, b in zip(frames, others, strict=True)):
             return False
-        same = self.exact.numbers.over.same
-        return not frames or bool(same(torch.stack(frames), torch.stack(others)).all())
+        return not frames or self._alike(torch.stack([*frames]), torch.stack([*others]))
 
     def _apart(self, first: Remembered, other: Remembered) -> str | None:
         """The first place that holds something else; None: there is none."""

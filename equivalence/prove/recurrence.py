@@ -136,9 +136,6 @@ class Recurrence(Premises):
                 if not self._alike(whole, output) or not self._alike_states(after, there):
                     raise Fails(f"clip_state gives something else for {head} and {tail} frames than for all of them")
 
-    def _alike(self, a: Tensor, b: Tensor) -> bool:
-        return a.shape == b.shape and bool(self.exact.numbers.over.same(a, b).all())
-
     def _alike_states(self, a: Any, b: Any) -> bool:
         one, other = list(leaves(a)), list(leaves(b))
         if [path for path, _ in one] != [path for path, _ in other]:
@@ -236,8 +233,7 @@ class Recurrence(Premises):
         emitted = player.trace.frames[before:]
         if len(emitted) != want.shape[exact.output_time]:
             raise Fails("the stream does not emit a frame for each frame")
-        expected = want.unbind(exact.output_time)
-        if not all(self._alike(got, frame) for got, frame in zip(emitted, expected, strict=True)):
+        if not self._alike_frames(emitted, want.unbind(exact.output_time)):
             raise Fails("from another memory than its own the stream's step is another function than the clip function's")
         self._left(player, length + unit, [leaf for _, leaf in leaves(after)], places)
         self._guarded(player.flush, "from a memory of variables")

@@ -10,7 +10,7 @@ import torch
 from torch.overrides import _get_current_function_mode_stack
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
-from coequal.equivalence.memory.reads import is_known, is_librarys
+from coequal.equivalence.memory.known import is_known, is_librarys
 
 MODULES = (torch, torch.nn.functional, torch.linalg, torch.fft, torch.special, torch.nn.init)  # that libraries call
 SIMPLE = {int, float, complex, str, bytes, bool, list, tuple, set, frozenset, dict, deque, bytearray}

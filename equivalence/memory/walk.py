@@ -9,6 +9,7 @@ nothing is concluded from it. A subject may instead declare its memory, a tree o
 
 from __future__ import annotations
 
+import abc
 import builtins
 import enum
 import functools
@@ -17,11 +18,9 @@ import logging
 import pathlib
 import re
 import types
-import weakref
-from array import array
 from collections import Counter as Counted
-from collections import OrderedDict, defaultdict, deque, namedtuple
-from collections.abc import Callable, Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, make_dataclass, replace
 from typing import Any
 
@@ -31,26 +30,28 @@ from torch import nn
 from torch.autograd import forward_ad
 from torch.nn.utils.weight_norm import WeightNorm
 
+from coequal.equivalence.memory.arrays import apart, of_array
 from coequal.equivalence.memory.attached import on_libraries, on_storage, put_in_place
-from coequal.equivalence.memory.reads import (
-    LYING,
-    ROUNDABOUT,
-    Hidden,
-    globals_read,
-    harmless,
-    is_honest,
-    is_known,
-    is_librarys,
-    reads_of,
+from coequal.equivalence.memory.cell import Cell, Kind, Label, Part, Put, Unobservable
+from coequal.equivalence.memory.contents import (
+    PLAIN,
+    Rebuilt,
+    contained,
+    into,
+    is_harmless,
+    is_namedtuple,
+    is_number_of_numpy,
+    is_tuple,
+    kind_of_container,
+    wrapped,
 )
+from coequal.equivalence.memory.known import Hidden, is_honest, is_known, is_librarys
+from coequal.equivalence.memory.reads import LYING, ROUNDABOUT, globals_read, reads_of
 from coequal.equivalence.memory.watched import Counter, TensorCounter
 from coequal.proofs.eager import unusual
 
 Tensor = torch.Tensor
-Put = Callable[[Any], None] | None
-PLAIN = {int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented), range, slice}
 COUNTED = {*PLAIN, Counter, TensorCounter, torch.SymInt}
-KEYS = {*PLAIN, tuple}
 FIXED = (
     *(torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, re.Pattern),
     *(
@@ -61,14 +62,16 @@ FIXED = (
         pathlib.PosixPath,
         pathlib.WindowsPath,
     ),
-    *(types.GetSetDescriptorType, types.MemberDescriptorType, types.WrapperDescriptorType),
-    *(types.MethodDescriptorType, types.GenericAlias, types.UnionType),
 )
 FIXED_KINDS = (np.dtype,)  # each has a class of its own
-FIELD = type(vars(namedtuple("_Named", "field"))["field"])  # of a named tuple's class
-DESCRIBED = (property, functools.cached_property, FIELD)  # of which the text may change, and what hangs on them
-MAPPINGS = (dict, OrderedDict, defaultdict)
 ENTRANCES = ("step", "chunk", "flush")
+# names by which members leave a set, whose order remembers them; and by which files are written and read
+LEAVING = {"discard", "remove", "pop", "clear", "difference_update", "intersection_update", "symmetric_difference_update"}
+LEAVING |= {"-=", "^=", "*"}
+FILES = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "exists", "is_file", "is_dir", "stat", "lstat"}
+FILES |= {"touch", "unlink", "mkdir", "rmdir", "rename", "iterdir", "glob", "rglob", "walk", "symlink_to", "hardlink_to"}
+FILES |= {"chmod", "*"}
+UNSAVED = "_non_persistent_buffers_set"  # of torch's modules: names of buffers
 # functions with two underscores run without being called by their name, but these: copies and ends are no steps
 APART = ("__del__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__deepcopy__", "__copy__")
 MAKING = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__")  # run where a class is called
@@ -101,43 +104,8 @@ class _Frozen:
 FROZEN = {name: vars(_Frozen)[name].__code__ for name in ("__setattr__", "__delattr__")}
 
 
-class Unobservable(Exception):
-    """Something that cannot be looked into; the text says what and where."""
-
-
-LONG = 1024  # numbers in a list, beyond which it is one table
-
-
-@dataclass
-class Cell:
-    """One place in a memory."""
-
-    path: str
-    content: Any
-    put: Put  # None: it cannot be replaced
-
-    def copied(self) -> Cell:
-        """The place as it is now: what is kept may be overwritten."""
-        content = self.content
-        return Cell(self.path, content.detach().clone() if isinstance(content, Tensor) else content, None)
-
-
 def _is_implicit(name: str) -> bool:
     return name == "forward" or (name.startswith("__") and name.endswith("__") and name not in (*APART, *MAKING))
-
-
-@dataclass(frozen=True)
-class Kind:
-    """The class of an object: what its methods reach, but for those that make one."""
-
-    kind: type
-
-
-@dataclass(frozen=True)
-class Label:
-    """What is compared as a whole: names, texts, flags."""
-
-    content: Any
 
 
 @dataclass
@@ -208,9 +176,13 @@ class _Walk:
         self.found, self.read = Memory(librarys={} if librarys is None else librarys), set[str]()
         self.seen: dict[tuple[int, bool], tuple[str, Any]] = {}  # where what was met was met first
         self.classes: dict[type, str] = {}  # of what was met, and where
-        self.rebuilt: dict[str, _Rebuilt] = {}  # tuples, of which another may come in their place
+        self.rebuilt: dict[str, Rebuilt] = {}  # tuples, of which another may come in their place
         self.again: set[str] = set()  # where things are that are in other places, too
         self.depth = 0
+        self.tensors: list[tuple[str, Tensor]] = []
+        self.arrays: list[tuple[str, np.ndarray]] = []
+        self.sets: list[str] = []  # paths of sets, and of files, for which it matters what the code does
+        self.files: list[str] = []
         self.counts_types = self.tells_integers = False
         self.lying = set[str]()  # names by which its code asks how frames lie in memory
 
@@ -229,20 +201,12 @@ class _Walk:
             self.found.cells.append(Cell(path, thing.content, None))
         elif kind is str and thing in ROUNDABOUT:
             raise Unobservable(f"{path} names {thing}")
-        elif kind in COUNTED or _is_number_of_numpy(thing) or _is_bare_member(thing):
+        elif kind in COUNTED or is_number_of_numpy(thing):
             self.found.cells.append(Cell(path, thing, put))
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)
-        elif kind is np.ndarray and thing.dtype.kind in "biufcSU" and not thing.dtype.metadata:
-            self.found.cells.append(Cell(path, _numbers_of(thing), None))
-            if thing.base is not None:  # of which it may be a part
-                self.visit(thing.base, f"{path}.base", None)
-        elif kind in FIXED or isinstance(thing, FIXED_KINDS):
-            if getattr(thing, "metadata", None):
-                raise Unobservable(f"{path} has metadata, which may change")
-            if getattr(thing, "__name__", "") in ROUNDABOUT:
-                raise Unobservable(f"{path} is {thing.__name__}")
-            self.found.cells.append(Cell(path, thing, put))  # cannot change; another may come in its place
+        elif kind in FIXED or isinstance(thing, FIXED_KINDS) or _is_bare_member(thing):
+            self._fixed(thing, path, put)
         elif (key := (id(thing.kind if kind is Kind else thing), kind is Kind)) in self.seen:
             self.again.add(self.seen[key][0])
             self.found.cells.append(Cell(path, f"the same as {self.seen[key][0]}", None))  # which of several, it may be
@@ -252,12 +216,30 @@ class _Walk:
             self.seen[key] = (path, thing)
             self._within(thing, path, put)
 
+    def _fixed(self, thing: Any, path: str, put: Put) -> None:
+        """What cannot change; another may come in its place, and its class may hold something."""
+        if getattr(thing, "metadata", None):
+            raise Unobservable(f"{path} has metadata, which may change")
+        self.found.cells.append(Cell(path, thing, put))
+        self.files += [path] * isinstance(thing, pathlib.Path)
+        if isinstance(thing, enum.Enum) and type(thing._value_) not in PLAIN:
+            self.visit(thing._value_, f"{path}.value", None)
+        if isinstance(thing, (enum.Enum, pathlib.PurePath)):
+            self._class_of(thing, path)
+
+    def _class_of(self, thing: Any, path: str) -> None:
+        """What hangs on the class of something that is one place."""
+        if self._is_librarys(type(thing)):
+            self.classes.setdefault(type(thing), path)
+        else:
+            self.visit(Kind(type(thing)), path, None)
+
     def _within(self, thing: Any, path: str, put: Put) -> None:
         if self.depth > DEEPEST:
             raise Unobservable(f"{path} is nested too deeply")
         self.depth += 1
         try:
-            rebuilt = _Rebuilt(thing, put) if put is not None and _is_tuple(type(thing)) else None
+            rebuilt = Rebuilt(thing, put) if put is not None and is_tuple(type(thing)) else None
             for i, (name, part, put_part) in enumerate(self._parts(thing, path)):
                 self.visit(part, f"{path}{name}", put_part if rebuilt is None else rebuilt.at(i))
             if rebuilt is not None:
@@ -276,6 +258,7 @@ class _Walk:
             self.found.parameters.setdefault(path, tensor)
         else:
             self.found.cells.append(Cell(path, tensor, put))
+            self.tensors.append((path, tensor))
         if forward_ad._current_level >= 0 and forward_ad.unpack_dual(tensor).tangent is not None:
             raise Unobservable(f"{path} carries a tangent")
         if tensor.is_leaf and getattr(tensor, "grad_dtype", tensor.dtype) is not tensor.dtype:
@@ -298,6 +281,12 @@ class _Walk:
         """All that was found, with what hangs on classes of libraries."""
         for path in self.again & self.rebuilt.keys():
             self.rebuilt[path].is_elsewhere()
+        if self.sets and (names := LEAVING & self.names):
+            by = f"by {min(names - {'*'})}" if names - {"*"} else "by a name that is text"
+            raise Unobservable(f"{self.sets[0]} is a set that members may leave ({by}): its order remembers them")
+        if self.files and FILES & self.names:
+            raise Unobservable(f"{self.files[0]} may be a file that is read and written")
+        apart([*self.tensors, *self.found.parameters.items()], self.arrays)
         libraries = [
             Cell(f"the class of {path}, which is a library's,", on_libraries(kind), None)
             for kind, path in self.classes.items()
@@ -313,30 +302,38 @@ class _Walk:
 
     # -- parts of things ---------------------------------------------------------------------------------------------------
 
-    def _parts(self, thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
+    def _parts(self, thing: Any, path: str) -> Iterator[Part]:
         kind = type(thing)
-        if (parts := _contained(thing, path)) is not None:
+        if kind is np.ndarray:
+            self.arrays.append((path, thing))
+            yield from of_array(thing, path)
+        elif (parts := contained(thing, path)) is not None:
+            self.found.cells.append(Cell(f"{path}.__class__", kind_of_container(thing), None))
+            self.sets += [path] * (kind is set)
             yield from parts
+            if is_namedtuple(kind) and not self._is_librarys(kind):
+                self.visit(Kind(kind), path, None)
         elif self.declared:
             raise Unobservable(f"{path} is a {kind.__name__}: a declared memory is a tree of tensors, numbers, lists, dicts")
         elif isinstance(thing, types.ModuleType):
             raise Unobservable(f"{path} is the module {thing.__name__}")
         elif isinstance(thing, types.FunctionType):
             yield from self._function(thing, path)
-        elif (parts := _wrapped(thing, path)) is not None:
+        elif (parts := wrapped(thing, path)) is not None:
+            self.found.cells.append(Cell(f"{path}.__class__", kind.__name__, None))
             yield from parts
         elif kind is Kind:
             yield from self._class(thing.kind, ())
         elif isinstance(thing, type):
             if thing is int or self._is_librarys(thing):
                 self.tells_integers |= thing is int
-                _harmless(thing, path)
+                is_harmless(thing, path)
             yield ".__class__", Label((thing.__module__, thing.__qualname__)), None
             yield from self._class(thing, MAKING)
         else:
             yield from self._object(thing, path)
 
-    def _function(self, function: types.FunctionType, path: str) -> Iterator[tuple[str, Any, Put]]:
+    def _function(self, function: types.FunctionType, path: str) -> Iterator[Part]:
         for i, cell in enumerate(function.__closure__ or ()):
             name = function.__code__.co_freevars[i]
             try:
@@ -345,12 +342,13 @@ class _Walk:
                 continue
             part = Kind(value) if name == "__class__" and _for_super(function, value) else value
             yield f"<{name}>", part, functools.partial(setattr, cell, "cell_contents")
-        yield ".__labels__", Label((*_labels(function), function.__code__)), None
+        yield ".__labels__", Label((*_labels(function), *_code(function.__code__))), None
+        yield from _annotations(function)
         yield ".__defaults__", function.__defaults__, None
         yield ".__kwdefaults__", function.__kwdefaults__, None
         yield ".__dict__", function.__dict__, None
         if is_librarys(function):
-            _harmless(function, path)
+            is_harmless(function, path)
             return
         reads = reads_of(function.__code__)
         if "cache_info" in reads.names:
@@ -367,12 +365,13 @@ class _Walk:
         except Hidden as error:
             raise Unobservable(f"{path} {error}") from None
 
-    def _class(self, kind: type, making: tuple[str, ...]) -> Iterator[tuple[str, Any, Put]]:
+    def _class(self, kind: type, making: tuple[str, ...]) -> Iterator[Part]:
         """What all objects of a user's class share: attributes, and the methods that are called."""
         for base in kind.__mro__:
             if self._is_librarys(base):
                 continue
-            yield f".{base.__name__}.__labels__", Label(_labels(base)), None
+            yield f".{base.__name__}.__labels__", Label((*_labels(base), *_registered(base))), None
+            yield from ((f".{base.__name__}{name}", note, put) for name, note, put in _annotations(base))
             for name, value in vars(base).items():
                 if _is_code(value):
                     if name == "__repr__" and getattr(value, "__globals__", {}).get("__name__") == "dataclasses":
@@ -388,7 +387,7 @@ class _Walk:
         if not self._is_librarys(type(kind)):
             yield ".__class__", type(kind), None
 
-    def _object(self, thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
+    def _object(self, thing: Any, path: str) -> Iterator[Part]:
         kind = type(thing)
         if isinstance(thing, logging.Logger):
             yield from _logger(thing)
@@ -412,19 +411,24 @@ class _Walk:
             self.found.librarys[kind] = is_librarys(kind)
         return self.found.librarys[kind]
 
-    def _module(self, module: nn.Module) -> Iterator[tuple[str, Any, Put]]:
+    def _module(self, module: nn.Module) -> Iterator[Part]:
         """Buffers, parameters, submodules, attributes and hooks."""
         if torch.nn.modules.module._global_forward_hooks or torch.nn.modules.module._global_forward_pre_hooks:
             raise Unobservable("hooks run for every module: what they remember cannot be seen")
-        yield from ((f".{name}", value, _into(module._buffers, name)) for name, value in module._buffers.items())
+        held = tuple(type(getattr(module, name)).__name__ for name in ("_parameters", "_buffers", "_modules"))
+        yield ".__dict__", Label(held), None
+        yield from ((f".{name}", value, into(module._buffers, name)) for name, value in module._buffers.items())
         yield from ((f".{name}", value, None) for name, value in module._parameters.items())
         yield from ((f".{name}", value, None) for name, value in module._modules.items())
         yield ".training", module.training, None
         for name, value in vars(module).items():
             if name in TORCHS:
                 continue
+            if name == UNSAVED and type(value) is set and name not in self.names:
+                yield f".{name}", Label(tuple(sorted(value))), None
+                continue
             hooks = name.endswith("_hooks") or "_hooks_" in name
-            if not hooks or type(value) not in (dict, OrderedDict) or value:
+            if not hooks or type(value) is not OrderedDict or value:
                 yield f".{name}", value, _onto(module, name)
 
 
@@ -435,107 +439,7 @@ def _for_super(function: types.FunctionType, kind: Any) -> bool:
     return not is_librarys(function) and not reads_of(function.__code__).own_class
 
 
-def _contained(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
-    """The parts of Python's own containers; None: it is none of them."""
-    kind = type(thing)
-    if kind in MAPPINGS:
-        return _entries(thing, path)
-    if kind is types.MappingProxyType:
-        return ((name, value, None) for name, value, _ in _entries(dict(thing), path))
-    if kind is weakref.ref:
-        return (("()", thing(), None),)
-    if kind in (list, tuple, deque, set, frozenset) or _is_namedtuple(kind):
-        return _elements(thing)
-    return None
-
-
-def _elements(thing: Any) -> Iterable[tuple[str, Any, Put]]:
-    """Of what is no mapping."""
-    if (table := _table(thing)) is not None:
-        return (("[:]", table, None),)
-    if type(thing) not in (list, deque):
-        return ((f"[{i}]", value, None) for i, value in enumerate(thing))
-    most = [(".maxlen", thing.maxlen, None)] if type(thing) is deque else []
-    return [*most, *((f"[{i}]", value, _into(thing, i)) for i, value in enumerate(thing))]
-
-
-def _table(thing: Any) -> Label | None:
-    """A long list of numbers, compared as a whole: none of so many is a count of its own. None: it is no such list."""
-    if type(thing) not in (list, tuple) or len(thing) <= LONG or len(kinds := {*map(type, thing)}) > 1:
-        return None
-    if kinds <= {int, bool}:
-        return Label((type(thing).__name__, *kinds, tuple(thing)))
-    return Label((type(thing).__name__, *kinds, array("d", thing).tobytes())) if kinds == {float} else None
-
-
-def _wrapped(thing: Any, path: str) -> Iterable[tuple[str, Any, Put]] | None:
-    """The parts of methods, partials, caches, properties, functions of libraries and types; None: it is none of them."""
-    kind = type(thing)
-    parts: Iterable[tuple[str, Any, Put]] | None = None
-    if isinstance(thing, types.MethodType):
-        parts = ((".__func__", thing.__func__, None), (".__self__", thing.__self__, None))
-    elif isinstance(thing, (staticmethod, classmethod)):
-        parts = ((".__func__", thing.__func__, None), *_hung_on(thing))
-    elif kind is functools.partial:
-        parts = ((f".{name}", getattr(thing, name), None) for name in ("func", "args", "keywords", "__dict__"))
-    elif kind is functools._lru_cache_wrapper:
-        kept = ((f".cache[{i}]", value, None) for i, value in enumerate(_remembered_results(thing)))
-        parts = ((".__wrapped__", thing.__wrapped__, None), *kept)
-    elif isinstance(thing, (types.BuiltinFunctionType, types.MethodWrapperType)):
-        parts = _builtin(thing, path)
-    elif kind in DESCRIBED:
-        functions = ((f".{name}", getattr(thing, name, None), None) for name in ("fget", "fset", "fdel", "func"))
-        parts = ((".__doc__", thing.__doc__, None), *functions, *_hung_on(thing))
-    elif kind.__module__ == "typing" and is_librarys(kind):
-        parts = ((".__text__", Label(repr(thing)), None), *_hung_on(thing))
-    return parts
-
-
-def _hung_on(thing: Any) -> Iterator[tuple[str, Any, Put]]:
-    return ((f".{name}", value, None) for name, value in getattr(thing, "__dict__", {}).items())
-
-
-def _entries(mapping: dict, path: str) -> Iterator[tuple[str, Any, Put]]:
-    for key, value in mapping.items():
-        named = isinstance(key, (enum.Enum, type, types.FunctionType)) or type(key).__module__ == "typing"
-        if type(key) not in KEYS and not named:
-            raise Unobservable(f"{path} has keys of type {type(key).__name__}")
-        yield (
-            f"[{key!r}]" if type(key) in KEYS else f"[{getattr(key, '__name__', key)}]",
-            value,
-            _into(mapping, key),
-        )
-    if isinstance(mapping, defaultdict):
-        yield ".default_factory", mapping.default_factory, None
-
-
-def _remembered_results(cache: Any) -> Iterator[Any]:
-    """Arguments and results that a function keeps for next time, in order: what Python's garbage collector sees of them."""
-    for part in gc.get_referents(cache):
-        if type(part) is dict:
-            yield from part.keys()
-            yield from (value for value in part.values() if type(value).__name__ != "_lru_list_elem")
-        elif part is not cache.__wrapped__ and not isinstance(part, type):
-            yield part  # of a cache with a limit, whose entries are the cache's own
-
-
-def _builtin(thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
-    """A function of a library, or the method of an object, which counts."""
-    _harmless(thing, path)
-    owner = getattr(thing, "__self__", None)
-    if owner is not None and not isinstance(owner, (types.ModuleType, type)):
-        yield ".__self__", owner, None
-    yield ".__name__", Label((getattr(thing, "__module__", ""), getattr(thing, "__qualname__", ""))), None
-
-
-def _harmless(function: Any, path: str) -> None:
-    try:
-        harmless(function)
-    except Hidden as error:
-        raise Unobservable(f"{path} {error}") from None
-
-
-def _slots(thing: Any) -> Iterator[tuple[str, Any, Put]]:
+def _slots(thing: Any) -> Iterator[Part]:
     for kind in type(thing).__mro__:
         names = vars(kind).get("__slots__", ())
         for name in (names,) if isinstance(names, str) else tuple(names):
@@ -554,7 +458,7 @@ def _unnamed(thing: Any) -> list[Any]:
     return [one for one in {id(one): one for one in held}.values() for _ in range(-counts[id(one)])]
 
 
-def _codes(path: str, value: Any) -> Iterator[tuple[str, Any, Put]]:
+def _codes(path: str, value: Any) -> Iterator[Part]:
     """The functions behind a method, a property, or a cached one."""
     if isinstance(value, property):
         yield from ((path, f, None) for f in (value.fget, value.fset, value.fdel) if f is not None)
@@ -599,36 +503,6 @@ def _is_code(value: Any) -> bool:
     return isinstance(value, (types.FunctionType, property, staticmethod, classmethod, functools.cached_property))
 
 
-class _Rebuilt:
-    """Puts other contents into a tuple: another tuple takes its place, which must be its only one."""
-
-    def __init__(self, thing: tuple, put: Callable[[Any], None]) -> None:
-        self.kind, self.parts, self.put, self.elsewhere = type(thing), list(thing), put, False
-
-    def is_elsewhere(self) -> None:
-        """It is in other places, too."""
-        self.elsewhere = True
-
-    def at(self, place: int) -> Callable[[Any], None]:
-        """What puts a content at a place."""
-
-        def put(content: Any) -> None:
-            if self.elsewhere:
-                raise Unobservable("a tuple that counts frames is in several places")
-            self.parts[place] = content
-            self.put(tuple.__new__(self.kind, self.parts))
-
-        return put
-
-
-def _is_tuple(kind: type) -> bool:
-    return kind is tuple or _is_namedtuple(kind)
-
-
-def _is_namedtuple(kind: type) -> bool:
-    return issubclass(kind, tuple) and hasattr(kind, "_fields") and kind.__mro__[1:] == (tuple, object)
-
-
 def _is_library(value: Any) -> bool:
     """Functions, classes and modules that come from elsewhere are no memory of the program."""
     return isinstance(value, (types.FunctionType, types.BuiltinFunctionType, type, types.ModuleType))
@@ -649,27 +523,40 @@ def _transparent(base: type) -> bool:
     return written_in_python and not is_known(base.__module__)
 
 
-def _numbers_of(array: np.ndarray) -> Label:
-    """What an array of NumPy holds, compared as a whole: none of its numbers is data."""
-    return Label((array.dtype.str, array.shape, array.strides, array.flags.num, array.tobytes()))
-
-
-def _is_number_of_numpy(thing: Any) -> bool:
-    return isinstance(thing, np.generic) and is_known(type(thing).__module__)
-
-
 def _is_bare_member(thing: Any) -> bool:
     """A member of an enumeration that nobody hung anything on."""
     return isinstance(thing, enum.Enum) and vars(thing).keys() <= MEMBERS
 
 
-def _logger(logger: logging.Logger) -> Iterator[tuple[str, Any, Put]]:
+def _logger(logger: logging.Logger) -> Iterator[Part]:
     """What decides whether a message is written, of a logger and of those above it; and what somebody hung on it."""
     parts = [(id(one), getattr(one, "level", None)) for one in (*logger.filters, *logger.handlers)]
     switches = (logger.level, logger.disabled, logger.propagate, logger.manager.disable)
     yield ".__labels__", Label((logger.name, *switches, len(logger.filters), *parts)), None
     yield ".parent", logger.parent, None
     yield from ((f".{name}", value, None) for name, value in vars(logger).items() if name not in LOGGERS | LOGGING)
+
+
+def _code(code: types.CodeType) -> tuple[Any, ...]:
+    """What a function does, and what its code says of itself, which is not compared by `==`."""
+    inner = (part for part in code.co_consts if isinstance(part, types.CodeType))
+    return (code, code.co_filename, code.co_qualname, *(text for part in inner for text in _code(part)[1:]))
+
+
+def _annotations(thing: Any) -> Iterator[Part]:
+    """Those that may change: lists, say."""
+    notes = vars(thing).get("__annotations__", {}) if isinstance(thing, type) else thing.__annotations__
+    for name, note in notes.items():
+        if type(note) not in PLAIN and not isinstance(note, type) and type(note).__module__ not in ("typing", "types"):
+            yield f".__annotations__[{name!r}]", note, None
+
+
+def _registered(kind: type) -> tuple[str, ...]:
+    """Classes that count as subclasses of an abstract one, because somebody said so."""
+    if not isinstance(kind, abc.ABCMeta):
+        return ()
+    found = (reference() for reference in abc._get_dump(kind)[0])  # type: ignore[attr-defined]
+    return tuple(sorted(f"{one.__module__}.{one.__qualname__}" for one in found if one is not None))
 
 
 def _labels(thing: Any) -> tuple[Any, ...]:
@@ -681,10 +568,6 @@ def _labels(thing: Any) -> tuple[Any, ...]:
 
 def _a(name: str) -> str:
     return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
-
-
-def _into(container: Any, key: Any) -> Put:
-    return lambda content: container.__setitem__(key, content)
 
 
 def _onto(thing: Any, name: str) -> Put:

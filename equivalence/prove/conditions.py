@@ -23,8 +23,9 @@ from typing import Any
 import torch
 
 from coequal.equivalence.compare.floats import Floats
+from coequal.equivalence.memory.cell import Cell, Unobservable
 from coequal.equivalence.memory.parsed import watchable
-from coequal.equivalence.memory.walk import Cell, Memory, Unobservable, memory_of
+from coequal.equivalence.memory.walk import Memory, memory_of
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.growing import Steps
 from coequal.equivalence.prove.premises import Fails, Induction, counter_of, passed
@@ -160,7 +161,7 @@ class _Run:
 
     def check(self) -> None:
         """Fails where something counts that was not watched, or is used otherwise than it was."""
-        _, looks = self._looks(0)
+        player, looks = self._looks(0)
         half = (len(looks) + 1) // 2
         early, late = looks[:half], looks[half:]
         seen = {(path, value) for look in early for path, value in _numbers(look)}
@@ -168,6 +169,7 @@ class _Run:
             if path not in self.found.counts and (path, value) not in seen:
                 raise Fails(f"{path} goes on changing, which was not seen where it was watched")
         self._constants(early[-1], late[-1])
+        self._parameters(player)
         if self.found.growing:
             sizes = tuple(self.session.plan.smallest(CHUNKS)) if self.condition.chunks else ()
             Steps(
@@ -196,6 +198,13 @@ class _Run:
             if not suspects:
                 return
         raise Fails(f"{min(suspects)} changes with time, whatever the frames are")
+
+    def _parameters(self, player: Player) -> None:
+        """Those that a stream reads are as they were before it ran."""
+        fresh, now = _parameters(self._player(), self.session), _parameters(player, self.session)
+        for name, held in now.items():
+            if held != fresh[name] if name in fresh else held not in fresh.values():
+                raise Fails(f"the parameter {name} changes while frames are fed")
 
     def _looks(self, seed: int) -> tuple[Player, list[list[Cell]]]:
         """A stream that has run, and its memory on the way: as often in the second half of its frames as in the first."""
@@ -276,6 +285,15 @@ class _Run:
 
 def _memory(player: Player, session: Session[Any], before: Memory | None = None) -> Memory:
     return memory_of(player.stream, session.subject.memory, graphs=True, before=before)
+
+
+def _parameters(player: Player, session: Session[Any]) -> dict[str, tuple]:
+    """How they lie, and what they hold."""
+    return {
+        name: (p.dtype, p.shape, p.stride(), p.storage_offset(), p.detach().double().cpu().numpy().tobytes())
+        for name, p in _memory(player, session).parameters.items()
+        if not p.is_meta
+    }
 
 
 def _numbers(cells: list[Cell]) -> Iterator[tuple[str, Any]]:

@@ -16,8 +16,9 @@ from typing import Any
 import torch
 
 from coequal.equivalence.compare.field import FieldSession
+from coequal.equivalence.memory.cell import Cell, Unobservable
 from coequal.equivalence.memory.sizes import is_watched, watched_size
-from coequal.equivalence.memory.walk import Cell, Memory, Unobservable, memory_of
+from coequal.equivalence.memory.walk import Memory, memory_of
 from coequal.equivalence.prove.premises import Fails, Induction, Premises, passed
 from coequal.equivalence.prove.tracing import COUNT, FRAME, MEMORY, OTHER, Recorder, Source, Step, Watch
 from coequal.equivalence.prove.uniform import Uniform, uniform

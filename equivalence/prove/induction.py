@@ -19,7 +19,7 @@ from fractions import Fraction
 import torch
 
 from coequal.equivalence.compare.field import FieldSession
-from coequal.equivalence.memory.walk import Unobservable
+from coequal.equivalence.memory.cell import Unobservable
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.field_reach import field_reach
 from coequal.equivalence.prove.premises import (

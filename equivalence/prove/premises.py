@@ -17,8 +17,9 @@ import torch
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.compare.relation import agree
+from coequal.equivalence.memory.cell import Unobservable
 from coequal.equivalence.memory.parsed import watchable
-from coequal.equivalence.memory.walk import Memory, Unobservable, memory_of
+from coequal.equivalence.memory.walk import Memory, memory_of
 from coequal.equivalence.memory.watched import MANY, Counter, TensorCounter, Uses
 from coequal.equivalence.prove.remembered import Kept, Remembered, remember, same, same_value
 from coequal.equivalence.report import CHUNKS
@@ -219,11 +220,10 @@ class Premises:
     def _after_frames(self, frames: Tree) -> Remembered:
         """What is remembered after them; parameters that have changed by then are a memory that cannot be seen."""
         player = self.exact.player()
-        before = remember(self.exact, self._memory(player.stream)).parameters
+        before = self._remembered(player)
         found = self._remembered(player.feed(frames, self.exact.plan_chunks(frames)))
-        changed = [name for name, was in before.items() if found.parameters.get(name, was) != was]
-        if changed:
-            raise Fails(f"the parameter {changed[0]} changes while frames are fed")
+        if (name := before.changed(found)) is not None:
+            raise Fails(f"the parameter {name} changes while frames are fed")
         return found
 
     def _whatever_clips_ran(self, length: int) -> Remembered:

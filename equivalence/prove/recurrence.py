@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 import torch
 
 from coequal.equivalence.compare.field import FieldSession
-from coequal.equivalence.memory.walk import Unobservable
+from coequal.equivalence.memory.cell import Unobservable
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.premises import LONGEST, MORE, STEPS, Fails, Induction, Premises, Told, passed, same_structure
 from coequal.equivalence.prove.remembered import Remembered, same

@@ -19,7 +19,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from coequal.equivalence.memory.reads import made_in_known
+from coequal.equivalence.memory.known import made_in_known
 from coequal.equivalence.memory.sizes import plain, watched_size
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.premises import Fails

@@ -139,8 +139,8 @@ def clip_of_module(value: Any, example: Example, name: str) -> Subject:
     """A clip function by itself as a Subject whose stream is not there yet; a module in eval mode."""
     module = value.eval() if isinstance(value, nn.Module) else None
     clip = value if module is None else outputs_of(module)
-    time, onwards = _any_axis(example), going_on(module)
-    return Subject(clip, _no_stream, example, time=time, modules=module, clip_state=onwards, name=name)
+    fields: dict[str, Any] = {"modules": module, "clip_state": going_on(module), "name": name, "time": _any_axis(example)}
+    return Subject(clip=clip, stream=_no_stream, example=example, **fields)
 
 
 def _any_axis(example: Example) -> int:

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from coequal.equivalence.memory.reads import is_librarys
+from coequal.equivalence.memory.known import is_librarys
 from coequal.equivalence.memory.walk import memory_of
 from tests.equivalence.delayed import Delayed, delayed, report_of
 

@@ -115,7 +115,7 @@ def _entries(mapping: dict, path: str) -> Iterator[Part]:
     for i, (key, value) in enumerate(mapping.items()):
         if _is_plain(key):
             yield f"[{key!r}]", value, into(mapping, key)
-        elif isinstance(key, NAMED) or type(key) is tuple or type(key).__module__ == "typing":
+        elif isinstance(key, NAMED) or type(key) in (tuple, *PLAIN) or type(key).__module__ == "typing":
             yield f".keys()[{i}]", key, None
             yield f"[{getattr(key, '__name__', i)}]", value, into(mapping, key)
         else:
@@ -125,8 +125,8 @@ def _entries(mapping: dict, path: str) -> Iterator[Part]:
 
 
 def _is_plain(key: Any) -> bool:
-    """Whether a key is told by its text."""
-    return type(key) in PLAIN or (type(key) is tuple and all(map(_is_plain, key)))
+    """Whether a key is told by its text: not-a-numbers are many."""
+    return type(key) in PLAIN - {float, complex} or (type(key) is tuple and all(map(_is_plain, key)))
 
 
 def _remembered_results(cache: Any) -> Iterator[Any]:

@@ -57,6 +57,7 @@ STATEFUL = {
     *("addLevelName", "getLevelName", "getLevelNamesMapping", "setLoggerClass", "getLoggerClass", "setLogRecordFactory"),
     *("getLogRecordFactory", "basicConfig", "captureWarnings", "getHandlerByName", "getHandlerNames"),
 }
+MADE, IMMUTABLE = 1 << 9, 1 << 8  # flags of classes: made while Python runs; attributes cannot be set
 TENSORS = {"_nn", "_linalg", "_fft", "_special", "_sparse", "_nested", "_VariableFunctions"}  # of torch._C
 # functions of torch that are told nothing and say what holds for the process: under other conditions they are asked again
 SAID = {
@@ -99,7 +100,7 @@ def is_librarys(thing: Any) -> bool:
     if isinstance(thing, types.FunctionType):
         return made_in_known(thing.__globals__)
     if isinstance(thing, type):
-        return is_known(thing.__module__) and all(map(is_librarys, _attributes(thing)))
+        return is_known(thing.__module__) and _is_there(thing) and all(map(is_librarys, _attributes(thing)))
     parts = _parts_of_callable(thing)
     return is_known(type(thing).__module__) if parts is None else all(map(is_librarys, parts))
 
@@ -111,6 +112,16 @@ def made_in_known(names: dict[str, Any]) -> bool:
         return False
     places = (name, f"_{name.replace('.', '_')}")  # `_collections_abc` goes by the name of `collections.abc`
     return any(names is vars(sys.modules[place]) for place in places if place in sys.modules)
+
+
+def _is_there(kind: type) -> bool:
+    """Whether a class is found where it says that it is; those that cannot change are Python's or a library's."""
+    if kind.__flags__ & IMMUTABLE or not kind.__flags__ & MADE:
+        return True
+    found: Any = sys.modules.get(kind.__module__)
+    for name in kind.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is kind
 
 
 def _attributes(kind: type) -> Iterator[Any]:
@@ -157,10 +168,12 @@ def harmless_in(module: str | None, names: tuple[str, ...], value: Any) -> None:
         raise Hidden(f"uses {module}.{min(worst)}")
     if isinstance(value, (types.BuiltinFunctionType, types.FunctionType, type)) and standard and names[0] not in PATHS:
         raise Hidden(f"{'uses' if isinstance(value, type) else 'calls'} {module}.{names[0]}")
-    if isinstance(value, (types.FunctionType, type)) and root == "torch" and not _works(module or ""):
+    if isinstance(value, (types.FunctionType, type)) and root == "torch" and not _works(module or "", names[0]):
         raise Hidden(f"uses {module}.{names[0]}")
 
 
-def _works(module: str) -> bool:
-    """Whether what this module of torch defines remembers nothing of its own."""
-    return module == "torch" or any(module == name or module.startswith(f"{name}.") for name in WORKING)
+def _works(module: str, name: str) -> bool:
+    """Whether what this module of torch defines by this name remembers nothing of its own."""
+    if name.startswith("register_") and not module.startswith("torch.nn."):
+        return False
+    return module == "torch" or any(module == known or module.startswith(f"{known}.") for known in WORKING)

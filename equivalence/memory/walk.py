@@ -259,16 +259,13 @@ class _Walk:
         else:
             self.found.cells.append(Cell(path, tensor, put))
             self.tensors.append((path, tensor))
-        if forward_ad._current_level >= 0 and forward_ad.unpack_dual(tensor).tangent is not None:
-            raise Unobservable(f"{path} carries a tangent")
+        if (before := self.seen.setdefault((id(tensor), False), (path, tensor))[0]) != path:
+            self.found.cells.append(Cell(f"{path}.__self__", f"the same as {before}", None))
+        self._beside(tensor, path)
         if tensor.is_leaf and getattr(tensor, "grad_dtype", tensor.dtype) is not tensor.dtype:
             self.found.cells.append(Cell(f"{path}.grad_dtype", tensor.grad_dtype, None))
-        if tensor.grad_fn is not None and not self.graphs:
-            raise Unobservable(f"{path} carries a graph of gradients")
         if tensor.requires_grad or isinstance(tensor, nn.Parameter):
             self.found.cells.append(Cell(f"{path}.requires_grad", tensor.requires_grad, None))
-        if tensor._backward_hooks or getattr(tensor, "_post_accumulate_grad_hooks", None):
-            raise Unobservable(f"{path} has hooks: how many, and what they remember, cannot be seen")
         for name, value in vars(tensor).items():
             self.visit(value, f"{path}.{name}", _onto(tensor, name))
         for name, value in on_storage(tensor).items():
@@ -276,6 +273,15 @@ class _Walk:
         self.classes.setdefault(type(tensor), path)
         if tensor.is_leaf and tensor.grad is not None:
             self.visit(tensor.grad, f"{path}.grad", None)
+
+    def _beside(self, tensor: Tensor, path: str) -> None:
+        """What a tensor carries that cannot be seen."""
+        if forward_ad._current_level >= 0 and forward_ad.unpack_dual(tensor).tangent is not None:
+            raise Unobservable(f"{path} carries a tangent")
+        if tensor.grad_fn is not None and not self.graphs:
+            raise Unobservable(f"{path} carries a graph of gradients")
+        if tensor._backward_hooks or getattr(tensor, "_post_accumulate_grad_hooks", None):
+            raise Unobservable(f"{path} has hooks: how many, and what they remember, cannot be seen")
 
     def whole(self) -> Memory:
         """All that was found, with what hangs on classes of libraries."""
@@ -547,8 +553,17 @@ def _annotations(thing: Any) -> Iterator[Part]:
     """Those that may change: lists, say."""
     notes = vars(thing).get("__annotations__", {}) if isinstance(thing, type) else thing.__annotations__
     for name, note in notes.items():
-        if type(note) not in PLAIN and not isinstance(note, type) and type(note).__module__ not in ("typing", "types"):
+        if _may_change(note):
             yield f".__annotations__[{name!r}]", note, None
+
+
+def _may_change(note: Any) -> bool:
+    return type(note) not in PLAIN and not isinstance(note, type) and type(note).__module__ not in ("typing", "types")
+
+
+def _note(note: Any) -> Any:
+    """What tells an annotation from others, where it is none that is walked."""
+    return note if type(note) in PLAIN else None if _may_change(note) else id(note)
 
 
 def _registered(kind: type) -> tuple[str, ...]:
@@ -562,7 +577,7 @@ def _registered(kind: type) -> tuple[str, ...]:
 def _labels(thing: Any) -> tuple[Any, ...]:
     """Names, texts and annotations of a function or a class, which can be changed, too."""
     notes = vars(thing).get("__annotations__", {}) if isinstance(thing, type) else thing.__annotations__
-    held = ((name, note if type(note) in PLAIN else id(note)) for name, note in notes.items())
+    held = ((name, _note(note)) for name, note in notes.items())
     return (thing.__name__, thing.__qualname__, thing.__module__, thing.__doc__, *held)
 
 

@@ -164,8 +164,8 @@ class _Run:
         player, looks = self._looks(0)
         half = (len(looks) + 1) // 2
         early, late = looks[:half], looks[half:]
-        seen = {(path, value) for look in early for path, value in _numbers(look)}
-        for path, value in itertools.chain.from_iterable(map(_numbers, late)):
+        seen = {(path, value) for look in early for path, value in numbers_of(look)}
+        for path, value in itertools.chain.from_iterable(map(numbers_of, late)):
             if path not in self.found.counts and (path, value) not in seen:
                 raise Fails(f"{path} goes on changing, which was not seen where it was watched")
         self._constants(early[-1], late[-1])
@@ -189,11 +189,11 @@ class _Run:
 
         Other frames may leave the same by accident: zeros, behind a relu. So streams run until one leaves something else.
         """
-        before, now = _floats(early), _floats(late)
+        before, now = floats_of(early), floats_of(late)
         suspects = {path for path, bits in now.items() if before.get(path) != bits}
         for seed in (1, *OTHERS):
             other, _ = self._looks(seed)
-            beside = _floats(_memory(other, self.session).places)
+            beside = floats_of(_memory(other, self.session).places)
             suspects = {path for path in suspects if beside.get(path) == now[path]}
             if not suspects:
                 return
@@ -296,7 +296,7 @@ def _parameters(player: Player, session: Session[Any]) -> dict[str, tuple]:
     }
 
 
-def _numbers(cells: list[Cell]) -> Iterator[tuple[str, Any]]:
+def numbers_of(cells: list[Cell]) -> Iterator[tuple[str, Any]]:
     """What is no float of a tensor, place by place; of a tensor of floats that it is there."""
     for cell in cells:
         content = cell.content
@@ -308,7 +308,8 @@ def _numbers(cells: list[Cell]) -> Iterator[tuple[str, Any]]:
             yield cell.path, (str(content.dtype), tuple(content.shape), repr(content.tolist()))
 
 
-def _floats(cells: list[Cell]) -> dict[str, Any]:
+def floats_of(cells: list[Cell]) -> dict[str, Any]:
+    """What tensors of floats hold, place by place."""
     return {
         cell.path: cell.content.detach().double().cpu().numpy().tobytes()
         for cell in cells

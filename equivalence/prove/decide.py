@@ -22,6 +22,7 @@ from coequal.equivalence.compare.field import Draw, FieldSession, over_field, re
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.options import BOUND
 from coequal.equivalence.prove import growing, induction, recurrence
+from coequal.equivalence.prove.beginnings import begins_otherwise
 from coequal.equivalence.prove.conditions import elsewhere
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.prove.induction import CANDIDATES
@@ -80,7 +81,9 @@ def decide(
         _drawn_enough(session, draw, decision, effort, budget, options)
         if decision.induction.holds:
             again, taken = Budget.of(SECONDS[effort], deadline), time.monotonic() - begin
-            why, left = elsewhere(session, decision.induction, again, taken)
+            why, left = begins_otherwise(session), ""
+            if not why:
+                why, left = elsewhere(session, decision.induction, again, taken)
             decision.assume(*[f"{UNDER}: there was time for {left}"] * bool(left))
             if why and again.spent:
                 decision.generalise(replace(decision.induction, holds=False, says=why))

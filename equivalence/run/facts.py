@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from coequal.equivalence.memory.cell import Cell
 from coequal.equivalence.report import MeasuredTiming
 
 
@@ -18,3 +19,4 @@ class Facts:
     frame_of_window: int = -1  # in window mode, which frame of the clip's result an emission is
     unread: tuple[str, ...] = ()  # parameters that the stream does not read from the modules: none are drawn then
     timing: MeasuredTiming = field(default_factory=MeasuredTiming)
+    beginning: list[Cell] | None = None  # what a stream remembers before its first frame, where that can be seen

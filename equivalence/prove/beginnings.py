@@ -1,0 +1,31 @@
+"""Whether streams begin alike, whatever ran before them: with the memory that the first ones began with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coequal.equivalence.memory.cell import Cell, Unobservable
+from coequal.equivalence.memory.walk import memory_of
+from coequal.equivalence.prove.conditions import floats_of, numbers_of
+from coequal.equivalence.run.player import StreamRaised
+from coequal.equivalence.run.session import Session
+from coequal.subjects.errors import BadSubject
+
+
+def beginning_of(session: Session[Any]) -> list[Cell] | None:
+    """What a stream remembers before its first frame; None where that cannot be seen."""
+    try:
+        memory = memory_of(session.player().stream, session.subject.memory, graphs=True)
+    except (Unobservable, StreamRaised, BadSubject):
+        return None
+    return [cell.copied() for cell in memory.places]
+
+
+def begins_otherwise(session: Session[Any]) -> str:
+    """What of it is not as it was when little had run yet; empty where all is."""
+    before, now = session.facts.beginning, beginning_of(session)
+    if before is None or now is None:
+        return ""
+    first, later = (dict(numbers_of(cells)) | floats_of(cells) for cells in (before, now))
+    path = next((path for path in (*later, *first) if first.get(path) != later.get(path)), None)
+    return "" if path is None else f"where a stream begins, {path} depends on the streams before it"

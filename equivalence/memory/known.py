@@ -163,7 +163,8 @@ def harmless_in(module: str | None, names: tuple[str, ...], value: Any) -> None:
     standard = {own, root} & sys.stdlib_module_names and root not in PURE and root != "builtins"
     if isinstance(value, types.ModuleType) and standard:
         raise Hidden(f"reads the module {module}")
-    worst = {name for name in names if name in STATEFUL or name.startswith("set_")}
+    layers = (module or "").startswith("torch.nn.")
+    worst = {name for name in names if name in STATEFUL or (name.startswith("set_") and not layers)}
     if is_known(module) and worst and root != "coequal":
         raise Hidden(f"uses {module}.{min(worst)}")
     if isinstance(value, (types.BuiltinFunctionType, types.FunctionType, type)) and standard and names[0] not in PATHS:
@@ -176,4 +177,6 @@ def _works(module: str, name: str) -> bool:
     """Whether what this module of torch defines by this name remembers nothing of its own."""
     if name.startswith("register_") and not module.startswith("torch.nn."):
         return False
-    return module == "torch" or any(module == known or module.startswith(f"{known}.") for known in WORKING)
+    return module in ("torch", "torch.autograd") or any(
+        module == known or module.startswith(f"{known}.") for known in WORKING
+    )

@@ -87,7 +87,16 @@ LOGGING = {"_log", "debug", "info", "warning", "warn", "error", "critical", "log
 MEMBERS = {"_value_", "_name_", "__objclass__", "_sort_order_"}
 # attributes of classes that Python keeps for itself
 PYTHONS = {
-    *("__module__", "__dict__", "__weakref__", "__slots__", "__annotations__", "__annotate__", "__abstractmethods__"),
+    *(
+        "__module__",
+        "__dict__",
+        "__weakref__",
+        "__slots__",
+        "__slotnames__",
+        "__annotations__",
+        "__annotate__",
+        "__abstractmethods__",
+    ),
     *("__orig_bases__", "__parameters__", "__firstlineno__", "__static_attributes__", "__dataclass_fields__"),
     *("__dataclass_params__", "__match_args__", "__hash__", "__classcell__", "__annotate_func__", "__annotations_cache__"),
 }

@@ -70,6 +70,7 @@ class Condition:
 
 FEW, MORE = (1, 3), (8, 4, 5, 6, 7)  # rows; those that come after all pairs
 GRADIENTS: tuple[dict[str, bool], ...] = ({}, {"inference": True}, {"gradients": True}, {"gradients": True, "asked": True})
+A_TENSOR = "a tensor"  # of floats, which are compared otherwise
 CHUNKS = 40  # sizes of chunks
 ALWAYS = 6  # conditions, which meet most pairs
 SHARE = 0.5  # of the time that the proof took: the others are tried for so long
@@ -303,7 +304,7 @@ def numbers_of(cells: list[Cell]) -> Iterator[tuple[str, Any]]:
         if not isinstance(content, Tensor):
             yield cell.path, (type(content).__name__, repr(content))
         elif content.is_floating_point() or content.is_complex() or content.is_meta:
-            yield cell.path, ("a tensor", tuple(content.shape) if content.is_meta else ())
+            yield cell.path, (A_TENSOR, tuple(content.shape) if content.is_meta else ())
         else:
             yield cell.path, (str(content.dtype), tuple(content.shape), repr(content.tolist()))
 

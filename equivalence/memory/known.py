@@ -23,7 +23,8 @@ WORKING = (
     *("torch.nn", "torch.functional", "torch._tensor", "torch._VF", "torch.linalg", "torch.fft", "torch.special"),
     *("torch.signal", "torch.sparse", "torch.masked", "torch.nested", "torch.func", "torch._functorch", "torch.ao.nn"),
     *("torch.autograd.function", "torch.autograd.grad_mode", "torch.autograd.functional", "torch.amp", "torch.storage"),
-    *("torch.utils._contextlib", "torch.utils.checkpoint", "torch.utils._pytree", "torch.types", "torch.return_types"),
+    *("torch.utils._contextlib", "torch.utils.hooks", "torch.utils.checkpoint", "torch.utils._pytree", "torch.types"),
+    "torch.return_types",
     *("torch.compiler", "torch._dynamo", "torch._jit_internal", "torch.jit", "torch.overrides", "torch.distributions"),
     *("torch.fx", "torch._refs", "torch._prims_common", "torch._C", "torch._lowrank", "torch._linalg_utils"),
 )
@@ -57,6 +58,8 @@ STATEFUL = {
     *("addLevelName", "getLevelName", "getLevelNamesMapping", "setLoggerClass", "getLoggerClass", "setLogRecordFactory"),
     *("getLogRecordFactory", "basicConfig", "captureWarnings", "getHandlerByName", "getHandlerNames"),
 }
+# what other modules of torch are asked of the process, and cannot count
+ASKED = {"is_available", "is_initialized", "get_rank", "get_world_size", "is_in_onnx_export", "record_function"}
 MADE, IMMUTABLE = 1 << 9, 1 << 8  # flags of classes: made while Python runs; attributes cannot be set
 TENSORS = {"_nn", "_linalg", "_fft", "_special", "_sparse", "_nested", "_VariableFunctions"}  # of torch._C
 # functions of torch that are told nothing and say what holds for the process: under other conditions they are asked again

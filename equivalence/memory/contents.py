@@ -40,7 +40,7 @@ def contained(thing: Any, path: str) -> Iterable[Part] | None:
     """The parts of Python's own containers; None: it is none of them."""
     kind = type(thing)
     if kind in MAPPINGS:
-        return _entries(thing, path)
+        return (*_entries(thing, path), *_hung_on(thing))
     if kind is types.MappingProxyType:
         return ((name, value, None) for name, value, _ in _entries(dict(thing), path))
     if kind is weakref.ref:
@@ -108,7 +108,14 @@ def wrapped(thing: Any, path: str) -> Iterable[Part] | None:
 
 
 def _hung_on(thing: Any) -> Iterator[Part]:
-    return ((f".{name}", value, None) for name, value in getattr(thing, "__dict__", {}).items())
+    return ((f".{name}", value, None) for name, value in attributes(getattr(thing, "__dict__", {}), "an object"))
+
+
+def attributes(held: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Names and values of attributes; Unobservable where they are kept in something that may hold more than these."""
+    if type(held) not in (dict, OrderedDict, types.MappingProxyType) or any(type(name) is not str for name in held):
+        raise Unobservable(f"{path} has attributes whose names are no plain texts")
+    return ((name, value) for name, value in list(held.items()))
 
 
 def _entries(mapping: dict, path: str) -> Iterator[Part]:
@@ -126,7 +133,7 @@ def _entries(mapping: dict, path: str) -> Iterator[Part]:
 
 def _is_plain(key: Any) -> bool:
     """Whether a key is told by its text: not-a-numbers are many."""
-    return type(key) in PLAIN - {float, complex} or (type(key) is tuple and all(map(_is_plain, key)))
+    return type(key) in PLAIN - {float, complex, range} or (type(key) is tuple and all(map(_is_plain, key)))
 
 
 def _remembered_results(cache: Any) -> Iterator[Any]:

@@ -20,6 +20,8 @@ from typing import Any
 
 from coequal.equivalence.memory.known import Hidden, harmless, harmless_in, is_known, is_librarys
 
+NAMESPACES = (types.ModuleType, type, types.FunctionType)
+NUMBERS = {int, float, complex, str, bytes, tuple, frozenset, range}  # of which two may be equal
 CONSTANTS = (bool, type(None), type(Ellipsis), type(NotImplemented))
 # ways round everything that is looked at here
 LOOPHOLES = {
@@ -61,6 +63,7 @@ INTEGERS = {"int", "numbers", "Integral", "Number", "Real", "Rational", "Complex
 OF_INTEGERS = {"bit_length", "bit_count", "to_bytes", "from_bytes", "numerator", "denominator", "is_integer", "node"}
 OF_INTEGERS |= {"as_integer_ratio", "__float__", "__getnewargs__", "__invert__", "__divmod__", "_sympy_", "SymInt"}
 BY_TEXT = {"getattr", "vars", "attrgetter", "methodcaller", "__dict__", "__getattribute__", "getattr_static"}
+BY_TEXT |= {"setattr", "delattr", "format", "format_map"}
 
 
 Chain = tuple[str, ...]  # a global, or an import in a function, and the attributes that are taken of it
@@ -79,21 +82,30 @@ class Reads:
     ends: set[Chain] = field(default_factory=set)  # those that are used as they are: handed on, called, computed with
     rebinds: set[str] = field(default_factory=set)  # globals that are assigned
     identities: bool = False  # two objects are compared by `is`
+    compared: set[Chain] = field(default_factory=set)  # with which others are, by `is`
     own_class: bool = False  # `__class__` is used otherwise than by `super()`
     texts: set[str] = field(default_factory=set)  # short ones, that may name attributes
     by_pattern: bool = False  # `match` asks for classes
 
-    def compared_by_is(self, loaded: str) -> None:
-        """Two objects are, the second one by this instruction: a constant or what has a name may be."""
-        self.identities |= loaded not in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_ATTR")
+    def compared_by_is(self, loaded: dis.Instruction | None, chains: set[Chain]) -> None:
+        """Two objects are, the second one by this instruction: `None` and the like may be, and what can be found by name."""
+        if loaded is None or loaded.opname not in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_ATTR"):
+            self.identities = True
+        elif loaded.opname == "LOAD_CONST":
+            self.identities |= not isinstance(loaded.argval, CONSTANTS)
+        else:
+            self.identities |= not chains
+            self.compared |= chains
 
     def uses_its_class(self) -> None:
         """Otherwise than by `super()`."""
         self.own_class = True
 
     def ask_for(self, instruction: str) -> None:
-        """An instruction may ask for the class of an object."""
-        self.by_pattern |= instruction == "MATCH_CLASS"
+        """An instruction may ask for the class of an object, and for attributes by their names."""
+        if instruction == "MATCH_CLASS":
+            self.by_pattern = True
+            self.names.add("getattr")
 
     @property
     def tells_integers(self) -> bool:
@@ -126,10 +138,10 @@ def _scan(code: types.CodeType, found: Reads, outer: _Bound | None = None) -> No
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             _scan(constant, found, bound)
-        elif isinstance(constant, str) and constant in ROUNDABOUT:  # for `getattr`
-            found.names.add(constant)
-        elif isinstance(constant, str) and constant.isidentifier():
-            found.texts.add(constant)
+        for text in constant if isinstance(constant, tuple) else (constant,):  # for `getattr`, `format`, and patterns
+            if isinstance(text, str):
+                found.names.update(name for name in (*ROUNDABOUT, *ASKING) if name in text)
+                found.texts.update({text} if text.isidentifier() else ())
 
 
 class _Scan:
@@ -178,7 +190,7 @@ class _Scan:
             self.found.rebinds.add(str(step.argval))
             self._store(str(step.argval))
         elif name == "IS_OP":
-            self.found.compared_by_is(self.before.opname if self.before is not None else "")
+            self.found.compared_by_is(self.before, self.chains)
             self._load(set())
         else:
             self._other(step)
@@ -188,6 +200,8 @@ class _Scan:
         name = step.opname
         if name == "BINARY_OP" and step.argrepr.endswith("="):
             self.found.names.add(step.argrepr)
+        if name in ("STORE_ATTR", "DELETE_ATTR"):
+            self.found.names.add(str(step.argval))
         if name not in ("SWAP", "ROT_TWO", "ROT_THREE", "POP_TOP"):
             self.found.ask_for(name)
             if name.startswith("LOAD_CONST") or name == "LOAD_SMALL_INT":
@@ -229,7 +243,8 @@ def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     reads, known = reads_of(function.__code__), function.__globals__
     for name in sorted(ASKING.keys() & reads.names):
         raise Hidden(f"asks {ASKING[name]} ({name})")
-    if reads.identities:
+    numbers = (type(_at_the_end(known[chain[0]], chain[1:])) in NUMBERS for chain in reads.compared if chain[0] in known)
+    if reads.identities or any(numbers):
         raise Hidden("compares identities of objects by `is`")
     if roundabout := ROUNDABOUT & reads.names:
         raise Hidden(f"uses {min(roundabout)}")
@@ -249,6 +264,13 @@ def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
             yield chain[0], held
     for name in sorted(reads.rebinds):
         yield name, known.get(name)
+
+
+def _at_the_end(value: Any, names: Chain) -> Any:
+    """What attribute after attribute gives."""
+    for name in names:
+        value = getattr(value, name, None)
+    return value
 
 
 def _own_builtins(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
@@ -288,7 +310,7 @@ def _followed(chain: tuple[str, ...], value: Any, *, whole: bool) -> Iterator[tu
                 yield ".".join(chain[:2]), held
         return
     names, path, library = list(chain[1:]), chain[0].removeprefix(IMPORT), is_known(value.__name__)
-    while isinstance(value, (types.ModuleType, type, types.FunctionType)) and names:  # numbers may hang on torch's own
+    while names and (isinstance(value, NAMESPACES) or names[0] in getattr(value, "__dict__", {})):  # numbers may hang on any
         if isinstance(value, types.ModuleType) and is_known(value.__name__):
             harmless_in(value.__name__, tuple(names), value)
         path, name = f"{path}.{names[0]}", names.pop(0)

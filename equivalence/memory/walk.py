@@ -36,6 +36,7 @@ from coequal.equivalence.memory.cell import Cell, Kind, Label, Part, Put, Unobse
 from coequal.equivalence.memory.contents import (
     PLAIN,
     Rebuilt,
+    attributes,
     contained,
     into,
     is_harmless,
@@ -71,6 +72,7 @@ LEAVING |= {"-=", "^=", "*"}
 FILES = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "exists", "is_file", "is_dir", "stat", "lstat"}
 FILES |= {"touch", "unlink", "mkdir", "rmdir", "rename", "iterdir", "glob", "rglob", "walk", "symlink_to", "hardlink_to"}
 FILES |= {"chmod", "*"}
+OF_PATHS = {name for kind in pathlib.PosixPath.__mro__ for name in vars(kind).get("__slots__", ())} | {"*"}
 UNSAVED = "_non_persistent_buffers_set"  # of torch's modules: names of buffers
 # functions with two underscores run without being called by their name, but these: copies and ends are no steps
 APART = ("__del__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__deepcopy__", "__copy__")
@@ -192,6 +194,7 @@ class _Walk:
         self.arrays: list[tuple[str, np.ndarray]] = []
         self.sets: list[str] = []  # paths of sets, and of files, for which it matters what the code does
         self.files: list[str] = []
+        self.paths: list[str] = []
         self.counts_types = self.tells_integers = False
         self.lying = set[str]()  # names by which its code asks how frames lie in memory
 
@@ -229,10 +232,15 @@ class _Walk:
         """What cannot change; another may come in its place, and its class may hold something."""
         if getattr(thing, "metadata", None):
             raise Unobservable(f"{path} has metadata, which may change")
+        if isinstance(thing, torch.Size) and any(type(size) not in (int, torch.SymInt) for size in thing):
+            raise Unobservable(f"{path} holds what is no size")
         self.found.cells.append(Cell(path, thing, put))
         self.files += [path] * isinstance(thing, pathlib.Path)
-        if isinstance(thing, enum.Enum) and type(thing._value_) not in PLAIN:
-            self.visit(thing._value_, f"{path}.value", None)
+        self.paths += [path] * isinstance(thing, pathlib.PurePath)
+        if isinstance(thing, enum.Enum):
+            for name, value in attributes(vars(thing), path):
+                if name != "__objclass__":
+                    self.visit(value, f"{path}.{name}", None)
         if isinstance(thing, (enum.Enum, pathlib.PurePath)):
             self._class_of(thing, path)
 
@@ -268,14 +276,13 @@ class _Walk:
         else:
             self.found.cells.append(Cell(path, tensor, put))
             self.tensors.append((path, tensor))
-        if (before := self.seen.setdefault((id(tensor), False), (path, tensor))[0]) != path:
-            self.found.cells.append(Cell(f"{path}.__self__", f"the same as {before}", None))
+        self._once(tensor, path)
         self._beside(tensor, path)
         if tensor.is_leaf and getattr(tensor, "grad_dtype", tensor.dtype) is not tensor.dtype:
             self.found.cells.append(Cell(f"{path}.grad_dtype", tensor.grad_dtype, None))
         if tensor.requires_grad or isinstance(tensor, nn.Parameter):
             self.found.cells.append(Cell(f"{path}.requires_grad", tensor.requires_grad, None))
-        for name, value in vars(tensor).items():
+        for name, value in attributes(vars(tensor), path):
             self.visit(value, f"{path}.{name}", _onto(tensor, name))
         for name, value in on_storage(tensor).items():
             self.visit(value, f"{path}.untyped_storage().{name}", None)
@@ -301,9 +308,11 @@ class _Walk:
             raise Unobservable(f"{self.sets[0]} is a set that members may leave ({by}): its order remembers them")
         if self.files and FILES & self.names:
             raise Unobservable(f"{self.files[0]} may be a file that is read and written")
+        if self.paths and (names := OF_PATHS & self.names):
+            raise Unobservable(f"{self.paths[0]} has attributes that may be set ({min(names)})")
         apart([*self.tensors, *self.found.parameters.items()], self.arrays)
         libraries = [
-            Cell(f"the class of {path}, which is a library's,", on_libraries(kind), None)
+            Cell(f"the class of {path}, which is a library's,", on_libraries(kind, self.names), None)
             for kind, path in self.classes.items()
         ]
         return replace(
@@ -342,6 +351,7 @@ class _Walk:
         elif isinstance(thing, type):
             if thing is int or self._is_librarys(thing):
                 self.tells_integers |= thing is int
+                self.classes.setdefault(thing, path)
                 is_harmless(thing, path)
             yield ".__class__", Label((thing.__module__, thing.__qualname__)), None
             yield from self._class(thing, MAKING)
@@ -351,6 +361,7 @@ class _Walk:
     def _function(self, function: types.FunctionType, path: str) -> Iterator[Part]:
         for i, cell in enumerate(function.__closure__ or ()):
             name = function.__code__.co_freevars[i]
+            self._once(cell, f"{path}<{name}>")
             try:
                 value = cell.cell_contents
             except ValueError:  # not bound yet
@@ -369,7 +380,7 @@ class _Walk:
         if "cache_info" in reads.names:
             raise Unobservable(f"{path} asks how often a cache was used")
         self.lying |= reads.names & LYING
-        self.read |= reads.names | ({"*"} if reads.by_text else set())
+        self.read |= reads.names | reads.texts | ({"*"} if reads.by_text else set())
         self.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
         self.tells_integers |= reads.tells_integers
         try:
@@ -397,7 +408,7 @@ class _Walk:
                         continue  # with another object of the same class
                     if name in (*self.names, *making) or ("*" in self.names and name not in APART) or _is_implicit(name):
                         yield from _codes(f".{base.__name__}.{name}", value)
-                elif name not in PYTHONS and not name.startswith("_abc_") and not (name == "__doc__" and value is None):
+                elif name in self.names or not _is_pythons(name, value):
                     yield f".{base.__name__}.{name}", value, functools.partial(setattr, base, name)
         if not self._is_librarys(type(kind)):
             yield ".__class__", type(kind), None
@@ -414,12 +425,25 @@ class _Walk:
         if isinstance(thing, nn.Module):
             yield from self._module(thing)
         else:
-            yield from ((f".{name}", value, _onto(thing, name)) for name, value in getattr(thing, "__dict__", {}).items())
+            yield from ((f".{name}", value, _onto(thing, name)) for name, value in self._attributes(thing, path))
         self.classes.setdefault(kind, path)
         yield from _slots(thing)
         yield from ((f".<unnamed {i}>", value, None) for i, value in enumerate(_unnamed(thing)))
         if not all(map(self._is_librarys, kind.__mro__)):
             yield "", Kind(kind), None
+
+    def _attributes(self, thing: Any, path: str) -> Iterator[tuple[str, Any]]:
+        """Of an object, which may share them with others."""
+        held = getattr(thing, "__dict__", None)
+        if held is None:
+            return iter(())
+        self._once(held, f"{path}.__dict__")
+        return attributes(held, path)
+
+    def _once(self, thing: Any, path: str) -> None:
+        """Tells where something was met before, which others may hold."""
+        if (before := self.seen.setdefault((id(thing), False), (path, thing))[0]) != path:
+            self.found.cells.append(Cell(f"{path}.__self__", f"the same as {before}", None))
 
     def _is_librarys(self, kind: type) -> bool:
         if kind not in self.found.librarys:
@@ -430,13 +454,15 @@ class _Walk:
         """Buffers, parameters, submodules, attributes and hooks."""
         if torch.nn.modules.module._global_forward_hooks or torch.nn.modules.module._global_forward_pre_hooks:
             raise Unobservable("hooks run for every module: what they remember cannot be seen")
-        held = tuple(type(getattr(module, name)).__name__ for name in ("_parameters", "_buffers", "_modules"))
-        yield ".__dict__", Label(held), None
-        yield from ((f".{name}", value, into(module._buffers, name)) for name, value in module._buffers.items())
-        yield from ((f".{name}", value, None) for name, value in module._parameters.items())
-        yield from ((f".{name}", value, None) for name, value in module._modules.items())
+        parts = (module._buffers, module._parameters, module._modules)
+        for held in parts:
+            self._once(held, f"a dictionary of {type(module).__name__}")
+        yield ".__dict__", Label(tuple(type(held).__name__ for held in parts)), None
+        yield from ((f".{name}", value, into(module._buffers, name)) for name, value in attributes(module._buffers, ""))
+        yield from ((f".{name}", value, None) for name, value in attributes(module._parameters, ""))
+        yield from ((f".{name}", value, None) for name, value in attributes(module._modules, ""))
         yield ".training", module.training, None
-        for name, value in vars(module).items():
+        for name, value in self._attributes(module, ""):
             if name in TORCHS:
                 continue
             if name == UNSAVED and type(value) is set and name not in self.names:
@@ -581,6 +607,15 @@ def _registered(kind: type) -> tuple[str, ...]:
         return ()
     found = (reference() for reference in abc._get_dump(kind)[0])  # type: ignore[attr-defined]
     return tuple(sorted(f"{one.__module__}.{one.__qualname__}" for one in found if one is not None))
+
+
+def _is_pythons(name: str, value: Any) -> bool:
+    """Whether an attribute of a class is one that Python keeps for itself."""
+    return (
+        name in PYTHONS
+        or (name == "_abc_impl" and type(value).__module__ == "_abc")
+        or (name == "__doc__" and value is None)
+    )
 
 
 def _labels(thing: Any) -> tuple[Any, ...]:

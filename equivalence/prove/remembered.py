@@ -128,15 +128,16 @@ def stamp(exact: FieldSession, tensor: Tensor) -> Stamp:
 
 
 def _groups(exact: FieldSession, tensors: list[Tensor]) -> list[int]:
-    first: dict[tuple[bool, int], int] = {}
+    first: dict[tuple, int] = {}
     with exact.numbers.over.suspended():
-        return [first.setdefault(_place(t), i) if t.numel() else -1 for i, t in enumerate(tensors)]
+        return [first.setdefault(_place(t), i) for i, t in enumerate(tensors)]
 
 
 def _place(tensor: Tensor) -> tuple[bool, int]:
-    """Of a storage in memory; of one of the device meta, which has no memory, that of the object."""
+    """Of a storage in memory; of one that has none (it is empty, or on the device meta), that of the object."""
     storage = tensor.untyped_storage()
-    return tensor.is_meta, storage._cdata if tensor.is_meta else storage.data_ptr()
+    without = tensor.is_meta or not storage.nbytes()
+    return without, storage._cdata if without else storage.data_ptr()
 
 
 def same(exact: FieldSession, a: Any, b: Any) -> bool:

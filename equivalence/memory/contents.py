@@ -6,6 +6,7 @@ import enum
 import functools
 import gc
 import types
+import typing
 import weakref
 from array import array
 from collections import OrderedDict, defaultdict, deque, namedtuple
@@ -18,6 +19,7 @@ import torch
 from coequal.equivalence.memory.cell import Kind, Label, Part, Put, Unobservable
 from coequal.equivalence.memory.known import Hidden, harmless, is_known, is_librarys
 from coequal.equivalence.memory.reads import ROUNDABOUT
+from coequal.equivalence.memory.sets import layout
 
 Tensor = torch.Tensor
 PLAIN = {int, float, complex, str, bytes, bool, type(None), type(Ellipsis), type(NotImplemented), range}
@@ -50,12 +52,12 @@ def contained(thing: Any, path: str) -> Iterable[Part] | None:
     return None
 
 
-def kind_of_container(thing: Any) -> Any:
-    """What tells a container from others that hold the same; of a set how much room it has, which its order depends on."""
+def kind_of_container(thing: Any, path: str) -> Any:
+    """What tells a container from others that hold the same; of a set how it lies in memory."""
     kind = type(thing)
     if is_namedtuple(kind):
         return (kind.__module__, kind.__qualname__, kind._fields)
-    return (kind.__name__, thing.__sizeof__()) if kind in (set, frozenset) else kind.__name__
+    return layout(thing, path) if kind in (set, frozenset) else kind.__name__
 
 
 def _elements(thing: Any) -> Iterable[Part]:
@@ -102,6 +104,8 @@ def wrapped(thing: Any, path: str) -> Iterable[Part] | None:
         parts = ((f".{name}", getattr(thing, name), None) for name in names if hasattr(thing, name))
     elif isinstance(thing, OF_CLASSES):
         parts = ((".__name__", Label(thing.__name__), None), (".__objclass__", Kind(thing.__objclass__), None))
+    elif kind is typing.ForwardRef:
+        raise Unobservable(f"{path} is a ForwardRef, which keeps what it was last")
     elif kind.__module__ == "typing" and is_librarys(kind):
         parts = ((".__text__", Label(repr(thing)), None), *_hung_on(thing))
     return parts

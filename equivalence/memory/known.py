@@ -25,8 +25,17 @@ WORKING = (
     *("torch.autograd.function", "torch.autograd.grad_mode", "torch.autograd.functional", "torch.amp", "torch.storage"),
     *("torch.utils._contextlib", "torch.utils.hooks", "torch.utils.checkpoint", "torch.utils._pytree", "torch.types"),
     "torch.return_types",
-    *("torch.compiler", "torch._dynamo", "torch._jit_internal", "torch.jit", "torch.overrides", "torch.distributions"),
-    *("torch.fx", "torch._refs", "torch._prims_common", "torch._C", "torch._lowrank", "torch._linalg_utils"),
+    *(
+        "torch.compiler",
+        "torch._dynamo.eval_frame",
+        "torch._dynamo.external_utils",
+        "torch._dynamo.decorators",
+        "torch._jit_internal",
+        "torch.jit",
+        "torch.overrides",
+        "torch.distributions",
+    ),
+    *("torch.fx.graph_module", "torch._refs", "torch._prims_common", "torch._C", "torch._lowrank", "torch._linalg_utils"),
 )
 
 # what libraries remember, or see of the world
@@ -41,7 +50,19 @@ STATEFUL = {
     *("getLogger", "getcontext", "setcontext", "localcontext", "filters", "simplefilter", "filterwarnings", "seterr"),
     *("setbufsize", "use_deterministic_algorithms", "__dict__", "cache_info", "fields"),
     *("register", "get_cache_token", "overload", "get_overloads", "clear_overloads", "get_type_hints"),
-    *("chdir", "redirect_stdout", "redirect_stderr", "add_newdoc", "add_docstring", "errstate", "seterrcall", "geterrcall"),
+    *(
+        "getChild",
+        "getChildren",
+        "open",
+        "chdir",
+        "redirect_stdout",
+        "redirect_stderr",
+        "add_newdoc",
+        "add_docstring",
+        "errstate",
+        "seterrcall",
+        "geterrcall",
+    ),
     *(
         "seterrobj",
         "geterrobj",

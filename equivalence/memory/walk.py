@@ -20,7 +20,7 @@ import re
 import types
 from collections import Counter as Counted
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field, make_dataclass, replace
 from typing import Any
 
@@ -66,9 +66,7 @@ FIXED = (
 )
 FIXED_KINDS = (np.dtype,)  # each has a class of its own
 ENTRANCES = ("step", "chunk", "flush")
-# names by which members leave a set, whose order remembers them; and by which files are written and read
-LEAVING = {"discard", "remove", "pop", "clear", "difference_update", "intersection_update", "symmetric_difference_update"}
-LEAVING |= {"-=", "^=", "*"}
+# names by which files are written and read
 FILES = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "exists", "is_file", "is_dir", "stat", "lstat"}
 FILES |= {"touch", "unlink", "mkdir", "rmdir", "rename", "iterdir", "glob", "rglob", "walk", "symlink_to", "hardlink_to"}
 FILES |= {"chmod", "*"}
@@ -83,8 +81,10 @@ TRANSPARENT = ("object", "ABC", "Generic", "Protocol", "SimpleNamespace", "Names
 CONTEXTS = ("torch.autograd.grad_mode", "torch.utils._contextlib")
 DISABLING = {("torch._dynamo.eval_frame", name) for name in ("DisableContext", "_TorchDynamoContext")}
 # attributes of torch's modules, of loggers and of members of enumerations that hold no memory of a stream
+HOOKED = {name for name in vars(nn.Module()) if "_hooks" in name}
 TORCHS = {"_parameters", "_buffers", "_modules", "training"}
 LOGGERS = {"filters", "name", "level", "parent", "propagate", "handlers", "disabled", "_cache", "manager"}
+OF_LOGGERS = {"manager", "_cache", "loggerDict", "loggerClass", "getChild", "getChildren"}  # which hold what others did
 LOGGING = {"_log", "debug", "info", "warning", "warn", "error", "critical", "log", "exception"}  # wrapped by some libraries
 MEMBERS = {"_value_", "_name_", "__objclass__", "_sort_order_"}
 # attributes of classes that Python keeps for itself
@@ -133,6 +133,7 @@ class Memory:
     librarys: dict[type, bool] = field(default_factory=dict)  # whether classes that were met are known whole
     tells_integers: bool = False  # it may tell a watched size, which is no `int`, from a number
     names: frozenset[str] = frozenset(ENTRANCES)  # that its code reads: methods of other names are not called
+    codes: set[types.CodeType] = field(default_factory=set)  # of functions that were read, and of those within them
 
     @property
     def places(self) -> list[Cell]:
@@ -141,12 +142,17 @@ class Memory:
 
 
 def memory_of(
-    stream: Any, declared: Callable[[Any], Any] | None = None, *, graphs: bool = False, before: Memory | None = None
+    stream: Any,
+    declared: Callable[[Any], Any] | None = None,
+    *,
+    graphs: bool = False,
+    before: Memory | None = None,
+    running: Container[types.CodeType] = (),
 ) -> Memory:
     """All of a stream's memory; Unobservable names what hides some. `declared`: the tree that the subject says it is.
 
     `graphs`: gradients are recorded, and tensors may carry what records them. `before`: of the same stream, some frames ago,
-    whose names need not be looked for again.
+    whose names need not be looked for again. `running`: code that is known to run, by whatever name it is called.
     """
     if declared is not None:
         walk = _Walk(set(), declared=True, graphs=graphs)
@@ -157,7 +163,7 @@ def memory_of(
     known = -1
     while len(names) != known:  # methods count once their names are read by what is reached
         known = len(names)
-        walk = _Walk(names, graphs=graphs, librarys=librarys)
+        walk = _Walk(names, graphs=graphs, librarys=librarys, running=running)
         walk.visit(stream, "stream", None)
         walk.classes.setdefault(Tensor, "a frame")  # of frames, whatever tensors the stream holds
         walk.replaced(places)
@@ -182,8 +188,9 @@ class _Walk:
         declared: bool = False,
         graphs: bool = False,
         librarys: dict[type, bool] | None = None,
+        running: Container[types.CodeType] = (),
     ) -> None:
-        self.names, self.declared, self.graphs = names, declared, graphs
+        self.names, self.declared, self.graphs, self.running = names, declared, graphs, running
         self.found, self.read = Memory(librarys={} if librarys is None else librarys), set[str]()
         self.seen: dict[tuple[int, bool], tuple[str, Any]] = {}  # where what was met was met first
         self.classes: dict[type, str] = {}  # of what was met, and where
@@ -192,8 +199,7 @@ class _Walk:
         self.depth = 0
         self.tensors: list[tuple[str, Tensor]] = []
         self.arrays: list[tuple[str, np.ndarray]] = []
-        self.sets: list[str] = []  # paths of sets, and of files, for which it matters what the code does
-        self.files: list[str] = []
+        self.files: list[str] = []  # paths for which it matters what the code does
         self.paths: list[str] = []
         self.counts_types = self.tells_integers = False
         self.lying = set[str]()  # names by which its code asks how frames lie in memory
@@ -303,9 +309,6 @@ class _Walk:
         """All that was found, with what hangs on classes of libraries."""
         for path in self.again & self.rebuilt.keys():
             self.rebuilt[path].is_elsewhere()
-        if self.sets and (names := LEAVING & self.names):
-            by = f"by {min(names - {'*'})}" if names - {"*"} else "by a name that is text"
-            raise Unobservable(f"{self.sets[0]} is a set that members may leave ({by}): its order remembers them")
         if self.files and FILES & self.names:
             raise Unobservable(f"{self.files[0]} may be a file that is read and written")
         if self.paths and (names := OF_PATHS & self.names):
@@ -332,8 +335,7 @@ class _Walk:
             self.arrays.append((path, thing))
             yield from of_array(thing, path)
         elif (parts := contained(thing, path)) is not None:
-            self.found.cells.append(Cell(f"{path}.__class__", kind_of_container(thing), None))
-            self.sets += [path] * (kind is set)
+            self.found.cells.append(Cell(f"{path}.__class__", kind_of_container(thing, path), None))
             yield from parts
             if is_namedtuple(kind) and not self._is_librarys(kind):
                 self.visit(Kind(kind), path, None)
@@ -376,6 +378,7 @@ class _Walk:
         if is_librarys(function):
             is_harmless(function, path)
             return
+        self._known(function)
         reads = reads_of(function.__code__)
         if "cache_info" in reads.names:
             raise Unobservable(f"{path} asks how often a cache was used")
@@ -401,12 +404,17 @@ class _Walk:
             for name, value in vars(base).items():
                 if _is_code(value):
                     if name == "__repr__" and getattr(value, "__globals__", {}).get("__name__") == "dataclasses":
-                        continue  # the text of the fields
+                        continue  # the text of the fields, if it is what runs
                     if name in FROZEN and _runs_as(value, FROZEN[name]):
+                        self._known(value)
                         continue  # raises, but for subclasses
                     if name == "__eq__" and _compares_fields(base, value):
+                        self._known(value)
                         continue  # with another object of the same class
-                    if name in (*self.names, *making) or ("*" in self.names and name not in APART) or _is_implicit(name):
+                    called = (
+                        name in (*self.names, *making) or ("*" in self.names and name not in APART) or _is_implicit(name)
+                    )
+                    if called or any(code in self.running for code in _codes_of(value)):
                         yield from _codes(f".{base.__name__}.{name}", value)
                 elif name in self.names or not _is_pythons(name, value):
                     yield f".{base.__name__}.{name}", value, functools.partial(setattr, base, name)
@@ -416,6 +424,8 @@ class _Walk:
     def _object(self, thing: Any, path: str) -> Iterator[Part]:
         kind = type(thing)
         if isinstance(thing, logging.Logger):
+            if names := OF_LOGGERS & self.names:
+                raise Unobservable(f"{path} is a logger, of which {min(names)} is asked")
             yield from _logger(thing)
             return
         yield ".__class__", Label((kind.__module__, kind.__qualname__)), None
@@ -445,6 +455,10 @@ class _Walk:
         if (before := self.seen.setdefault((id(thing), False), (path, thing))[0]) != path:
             self.found.cells.append(Cell(f"{path}.__self__", f"the same as {before}", None))
 
+    def _known(self, function: types.FunctionType) -> None:
+        """Its code is, and what is defined within it."""
+        self.found.codes.update(_inner(function.__code__))
+
     def _is_librarys(self, kind: type) -> bool:
         if kind not in self.found.librarys:
             self.found.librarys[kind] = is_librarys(kind)
@@ -468,8 +482,7 @@ class _Walk:
             if name == UNSAVED and type(value) is set and name not in self.names:
                 yield f".{name}", Label(tuple(sorted(value))), None
                 continue
-            hooks = name.endswith("_hooks") or "_hooks_" in name
-            if not hooks or type(value) is not OrderedDict or value:
+            if name not in HOOKED or type(value) is not OrderedDict or value:
                 yield f".{name}", value, _onto(module, name)
 
 
@@ -576,6 +589,24 @@ def _logger(logger: logging.Logger) -> Iterator[Part]:
     yield ".__labels__", Label((logger.name, *switches, len(logger.filters), *parts)), None
     yield ".parent", logger.parent, None
     yield from ((f".{name}", value, None) for name, value in vars(logger).items() if name not in LOGGERS | LOGGING)
+
+
+def _inner(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            yield from _inner(part)
+
+
+def _codes_of(value: Any) -> Iterator[types.CodeType]:
+    """Of a method, a property and the like."""
+    return (part.__code__ for _, part, _ in _codes("", value) for part in (_plain(part),) if part is not None)
+
+
+def _plain(value: Any) -> types.FunctionType | None:
+    """The function of a static method, say."""
+    value = getattr(value, "__func__", value)
+    return value if isinstance(value, types.FunctionType) else None
 
 
 def _code(code: types.CodeType) -> tuple[Any, ...]:

@@ -25,6 +25,7 @@ import torch
 from coequal.equivalence.compare.floats import Floats
 from coequal.equivalence.memory.cell import Cell, Unobservable
 from coequal.equivalence.memory.parsed import watchable
+from coequal.equivalence.memory.running import Running
 from coequal.equivalence.memory.walk import Memory, memory_of
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.growing import Steps
@@ -171,6 +172,7 @@ class _Run:
                 raise Fails(f"{path} goes on changing, which was not seen where it was watched")
         self._constants(early[-1], late[-1])
         self._parameters(player)
+        self._read(player)
         if self.found.growing:
             sizes = tuple(self.session.plan.smallest(CHUNKS)) if self.condition.chunks else ()
             Steps(
@@ -200,6 +202,16 @@ class _Run:
                 return
         raise Fails(f"{min(suspects)} changes with time, whatever the frames are")
 
+    def _read(self, player: Player) -> None:
+        """All code that ran was read, as far as it is the program's own."""
+        assert player.running is not None
+        if why := player.running.hidden:
+            raise Fails(why)
+        if self.session.subject.memory is None:
+            read = _memory(player, self.session).codes
+            if why := player.running.unread(read):
+                raise Fails(why)
+
     def _parameters(self, player: Player) -> None:
         """Those that a stream reads are as they were before it ran."""
         fresh, now = _parameters(self._player(), self.session), _parameters(player, self.session)
@@ -211,6 +223,7 @@ class _Run:
         """A stream that has run, and its memory on the way: as often in the second half of its frames as in the first."""
         pieces = self._pieces()
         player, looks, memory = self._player(), list[list[Cell]](), None
+        player.running = Running() if seed == 0 else None
         for frames in self._cut(pieces, seed):
             self._feed(player, frames)
             if seed == 0:
@@ -285,7 +298,8 @@ class _Run:
 
 
 def _memory(player: Player, session: Session[Any], before: Memory | None = None) -> Memory:
-    return memory_of(player.stream, session.subject.memory, graphs=True, before=before)
+    running = session.facts.running
+    return memory_of(player.stream, session.subject.memory, graphs=True, before=before, running=running)
 
 
 def _parameters(player: Player, session: Session[Any]) -> dict[str, tuple]:

@@ -175,7 +175,13 @@ class Steps:
             player.feed(frames, chunks or self.session.plan_chunks(frames))
 
     def _memory(self, player: Player) -> Memory:
-        self.walked = memory_of(player.stream, self.session.subject.memory, graphs=True, before=self.walked)
+        self.walked = memory_of(
+            player.stream,
+            self.session.subject.memory,
+            graphs=True,
+            before=self.walked,
+            running=self.session.facts.running,
+        )
         return self.walked
 
     def _kept(self, player: Player) -> list[Cell]:

@@ -205,7 +205,9 @@ class Premises:
                 yield (*[unit] * smallest, *(unit * size for size in end))
 
     def _memory(self, stream: Any) -> Memory:
-        memory = self.walked = memory_of(stream, self.exact.subject.memory, before=self.walked)
+        memory = self.walked = memory_of(
+            stream, self.exact.subject.memory, before=self.walked, running=self.exact.facts.running
+        )
         self.globals = sorted({*self.globals, *memory.globals})
         self.lying |= memory.lying
         return memory

@@ -1,0 +1,93 @@
+"""What runs while a stream is fed: code of the program, by whatever name it was called, and functions of libraries.
+
+A walk reads the code of functions that are called by name. Others are called by libraries and by Python (`__del__`, `write`,
+`extra_repr`), or by names that are put together: those are seen here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from coequal.equivalence.memory.cell import Unobservable
+from coequal.equivalence.memory.known import STATEFUL, Hidden, harmless, harmless_in, is_known, made_in_known
+
+
+class Running:
+    """Codes of the program's own functions that ran, and what functions of libraries that it called remember."""
+
+    def __init__(self) -> None:
+        self.codes: set[types.CodeType] = set()
+        self.hidden: str = ""
+        self.known: dict[int, bool] = {}  # whether globals are a library's
+        self.judged: set[Any] = set()
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Meanwhile all calls are seen. What the collector of garbage calls is nobody's: it waits."""
+        if sys.getprofile() is not None:
+            raise Unobservable("a profiler runs: nobody can see what is called")
+        collects = gc.isenabled()
+        gc.disable()
+        sys.setprofile(self._look)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+            if collects:
+                gc.enable()
+
+    def unread(self, read: set[types.CodeType]) -> str:
+        """What ran and is not among what was read; empty where there is nothing."""
+        names = sorted(code.co_qualname for code in self.codes - read if code.co_name != "<module>")
+        return f"{names[0]} runs, and was not read: something calls it by another name" if names else ""
+
+    def _look(self, frame: types.FrameType, event: str, function: Any) -> None:
+        if event == "call":
+            if not self._is_librarys(frame):
+                self.codes.add(frame.f_code)
+            elif frame.f_back is not None and not self._is_librarys(frame.f_back):
+                self._judge_code(frame)
+        elif event == "c_call" and not self._is_librarys(frame):
+            self._judge_built_in(function)
+
+    def _is_librarys(self, frame: types.FrameType) -> bool:
+        names = frame.f_globals
+        if id(names) not in self.known:
+            self.known[id(names)] = made_in_known(names)
+        return self.known[id(names)]
+
+    def _judge_code(self, frame: types.FrameType) -> None:
+        """A library's function that the program calls."""
+        if frame.f_code not in self.judged:
+            self.judged.add(frame.f_code)
+            self._judge(harmless_in, frame.f_globals.get("__name__"), (frame.f_code.co_name,), _any_function)
+
+    def _judge_built_in(self, function: Any) -> None:
+        """The same, of one that is not written in Python."""
+        owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
+        if (type(owner), name) in self.judged:
+            return
+        self.judged.add((type(owner), name))
+        if isinstance(function, types.BuiltinFunctionType):
+            self._judge(harmless, function)
+        if name in STATEFUL and not isinstance(owner, types.ModuleType) and is_known(_class_of(owner).__module__):
+            self.hidden = self.hidden or f"the stream uses {_class_of(owner).__name__}.{name}"
+
+    def _judge(self, judge: Any, *given: Any) -> None:
+        try:
+            judge(*given)
+        except Hidden as error:
+            self.hidden = self.hidden or f"the stream {error}"
+
+
+def _any_function() -> None:
+    """What a function is told by, where there is its code alone."""
+
+
+def _class_of(owner: Any) -> type:
+    return owner if isinstance(owner, type) else type(owner)

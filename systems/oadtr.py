@@ -89,6 +89,17 @@ def of_encoder(blocks: int) -> Iterator[str]:
     yield "pre_head_ln"
 
 
+def continual_modules(blocks: int) -> Iterator[str]:
+    """Modules with weights of CoOadTR in LukasHedegaard/CoOadTR, in the order of ours; `blocks` is 1 or 2."""
+    yield "0"
+    if blocks == 2:
+        ends = "fn.1.fn.0", "fn.1.fn.3", "fn.0", "fn.2"
+        yield from ("3.0.0.1", "3.0.0.1.out_proj", *(f"3.0.1.{name}" for name in ends))
+    at = "3.1.fn" if blocks == 2 else "3"
+    yield from (f"{at}.{name}" for name in ("0.1", "0.1.out_proj", "2.1.0", "2.1.3", "1.fn", "3.fn"))
+    yield from ("4.fn", "5")
+
+
 def original_modules(blocks: int = 3, layers: int = 5) -> Iterator[Module]:
     """Modules with weights of OadTR in wangxiang1230/OadTR, in the order of ours."""
     yield from ("linear_encoding", weights.parameter("cls_token"), "position_encoding.pe", *of_encoder(blocks))

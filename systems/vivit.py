@@ -32,7 +32,7 @@ layers as in google-research/scenic (`projects/vivit/model.py`, `model_utils.py`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from coequal.reference.activation import Activation
@@ -71,6 +71,7 @@ class Size:
 
 
 B, L = Size(), Size(1024, 16, 24, 24)
+Network = Callable[[Size, tuple[int, int]], Sequential]
 
 
 def tubelets(size: Size) -> Conv:
@@ -178,9 +179,8 @@ def factorised_products(size: Size, shape: tuple[int, int]) -> Sequential:
     return factorised(size, shape, (both_ways(size), perceptron(size)))
 
 
-def modules(name: str) -> Iterator[Module]:
-    """Parts of the original with weights, in the order of ours, of one of NETWORKS."""
-    network, size, *_ = NETWORKS[name]
+def modules(network: Network, size: Size) -> Iterator[Module]:
+    """Parts of the original with weights, in the order of ours; `network` is one of the functions above."""
     yield weights.flax("embedding")
     if network in (factorised_attention, factorised_products):
         yield weights.parameter("Transformer/posembed_input/pos_embedding")

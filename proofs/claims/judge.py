@@ -55,6 +55,7 @@ RATIOS = {
 }
 
 
+SERIES = re.compile(r"\d+x\d+")  # a clip without space
 WHOLE: dict[str, Callable[[Cost], Any]] = {"macs": Cost.macs, "xla": half_of_hlo}  # what also counts sums of branches
 
 
@@ -173,8 +174,11 @@ def _flops(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
 
 
 def _shape(claim: Claim) -> Shape | None:
-    """The clip that a claim names, if it names one: `3x8x224x224`, or `30x3x8x224x224` where views are counted together."""
-    if not re.fullmatch(r"\d+(x\d+){3,4}", claim.input):
+    """The clip that a claim names, if it names one: `3x8x224x224`, or `30x3x8x224x224` where views are counted together.
+
+    Of code `2x16` is one as well.
+    """
+    if not re.fullmatch(r"\d+(x\d+){3,4}", claim.input) and not (is_code(claim.network) and SERIES.fullmatch(claim.input)):
         return None
     sizes = tuple(map(int, claim.input.split("x")))
     return sizes if len(sizes) == 5 else (1, *sizes)

@@ -20,6 +20,7 @@ from coequal.subjects.errors import nearest
 MANY = {HOLDS: "hold", UNDER: "hold under a convention", FAILS: "do not hold", UNKNOWN: "not derivable"}
 TONES: dict[str, Tone] = {HOLDS: "good", UNDER: "good", FAILS: "bad", UNKNOWN: "dim"}
 STATUSES: dict[str, Status] = {HOLDS: "passed", UNDER: "passed", FAILS: "warned", UNKNOWN: "skipped"}
+OPTION, CLIPS = "add --example SHAPE (like --example 1,3,16,32,32)", "like 3x16x112x112, or 2x16 of 2 channels"
 PHRASES = (Column("model", "phrase"), Column("quantity"))
 COLUMNS = (*PHRASES, Column("published", "number"), Column("derived", "number"), Column("verdict"))
 
@@ -37,7 +38,10 @@ def document(options: argparse.Namespace) -> Document:
 def measured(code: str, shape: tuple[int, ...] | None, timeout: float) -> dict[str, Any]:
     """What code of the user's counts for under each convention, in a process of its own; BadInput: it cannot be counted."""
     asked = {"conventions": list(CONVENTIONS), "example": shape, **dict.fromkeys(("mode", "symbolic", "latex", "window"))}
-    return parent.run({"target": code, "cost": asked}, timeout)
+    try:
+        return parent.run({"target": code, "cost": asked}, timeout)
+    except BadInput as error:
+        raise BadInput(str(error).replace(OPTION, f"claims: write the clip as the input ({CLIPS})")) from error
 
 
 def select(judgements: Sequence[Judgement], names: Sequence[str]) -> list[Judgement]:

@@ -37,6 +37,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from coequal.reference import checkpoint
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
 from coequal.reference.compose import Parallel, Residual, Sequential
 from coequal.reference.conv import Conv
@@ -140,7 +141,7 @@ def modules(mixing: Mixing = EDGES, strided: bool = True, blocks: tuple[tuple[in
     for i, (outputs, stride) in enumerate(blocks):
         at, same = f"layers.layer{i + 1}", inputs == outputs
         if mixing.plain is not None and i >= mixing.plain:
-            yield weights.stacked(f"{at}.gcn.data_bn", turned=weights.regrouped(inputs))
+            yield weights.stacked(f"{at}.gcn.data_bn", turned=checkpoint.regrouped(inputs))
             yield from (f"{at}.gcn.{name}" for name in ("attention_conv.qkv_conv", "attention_conv.attn_out", "bn"))
         else:
             yield from graph_modules(f"{at}.gcn", same, mixing.scope is not None)

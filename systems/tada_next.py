@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from coequal.reference import checkpoint
 from coequal.reference.activation import Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
 from coequal.reference.channels import SelectChannels
@@ -147,7 +148,7 @@ def calibrated_modules(conv: str, route: str, heads: int) -> Iterator[Module]:
     """Of a calibrated convolution; features of its `heads` are in turns there."""
     attention = f"{route}.qkv_proj"
     yield from (weights.parameter(f"{conv}.weight"), f"{route}.a", f"{route}.norm", f"{route}.norm_transformer")
-    yield from (weights.stacked(attention, turned=weights.interleaved(heads)), f"{route}.attn_out")
+    yield from (weights.stacked(attention, turned=checkpoint.interleaved(heads)), f"{route}.attn_out")
     yield from (weights.stacked(f"{route}.b", f"{route}.b_bias"), weights.parameter(f"{conv}.bias"))
 
 

@@ -15,51 +15,15 @@ For any other, a function tells the origin of each parameter:
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from coequal.reference.layer import Array, Layer, Shape
+from coequal.reference.checkpoint import Origin, Turned, element, kernel, reshaped
+from coequal.reference.layer import Array, Layer
 
 PACKED = {"in_proj_weight": "weight", "in_proj_bias": "bias"}
 FLAX = {"weight": "kernel", "in_proj_weight": "kernel", "in_proj_bias": "bias"}
 PROJECTED = {"q_proj_weight": "query", "k_proj_weight": "key", "v_proj_weight": "value"}
-
-Turned = Callable[[Array, Shape], Array]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """A parameter of ours out of weights `names` of the original, each `turned` into a shape of ours, one under the other.
-
-    `cuts`: each is cut into so many pieces, of which all the first stand before all the second.
-    """
-
-    names: tuple[str, ...]
-    turned: Turned = np.reshape
-    cuts: int = 1
-
-    def of(self, state: Mapping[str, Any], shape: Shape) -> Array:
-        """The parameter, of `shape`; ValueError where a weight is missing or of another size."""
-        part = shape if len(self.names) == 1 else (shape[0] // len(self.names), *shape[1:])
-        values = [self._part(state, name, part) for name in self.names]
-        if len(values) == 1:
-            return values[0]
-        pieces = zip(*(np.split(value, self.cuts) for value in values), strict=True)
-        return np.concatenate(list(itertools.chain.from_iterable(pieces)))
-
-    def _part(self, state: Mapping[str, Any], name: str, shape: Shape) -> Array:
-        if name not in state:
-            raise ValueError(f"from_original: the original has no {name}")
-        value = np.asarray(state[name])
-        try:
-            return self.turned(value, shape)
-        except ValueError:
-            raise ValueError(f"from_original: {name} has shape {value.shape} there, not what makes {shape} here") from None
-
 
 Module = str | Callable[[str], Origin]
 
@@ -97,6 +61,7 @@ def from_original(layer: Layer, modules: Iterable[Module], state: Mapping[str, A
         modules: those of its family's file.
         state: weights by their names there: a `state_dict`, or parameters of flax, flattened with "/".
 
+    >>> import numpy as np
     >>> from coequal.reference.linear import Linear
     >>> from coequal.reference.compose import Sequential
     >>> state = {"fc/kernel": np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), "fc/bias": np.zeros(3)}
@@ -127,21 +92,14 @@ def parameters(**names: str) -> Module:
     return lambda attribute: Origin((names[attribute],))
 
 
-def stacked(*modules: str, turned: Turned = np.reshape) -> Module:
+def stacked(*modules: str, turned: Turned = reshaped) -> Module:
     """Torch modules whose weights are one under the other here."""
     return lambda attribute: Origin(tuple(f"{module}.{PACKED.get(attribute, attribute)}" for module in modules), turned)
 
 
 def sliced(index: int, **names: str) -> Module:
     """By the name of ours, a tensor of the original of which `index` is the one here."""
-    return lambda attribute: Origin((names[attribute],), lambda value, shape: value[index].reshape(shape))
-
-
-def kernel(value: Array, shape: Shape) -> Array:
-    """Of flax, `(*k, I, O)`, where I or O may be several axes, as `(O, I, *k)`; a bias as it is."""
-    if len(shape) < 2:
-        return value.reshape(shape)
-    return np.moveaxis(value.reshape(*shape[2:], shape[1], shape[0]), (-1, -2), (0, 1))
+    return lambda attribute: Origin((names[attribute],), element(index))
 
 
 def flax(path: str) -> Module:
@@ -164,17 +122,3 @@ def attention(path: str, cuts: int = 1) -> tuple[Module, Module]:
         return Origin(tuple(f"{path}/{name}/{kind}" for name in PROJECTED.values()), kernel, cuts)
 
     return inwards, flax(f"{path}/out")
-
-
-def interleaved(heads: int) -> Turned:
-    """Queries, keys and values whose every `heads`-th row is the same head's, as rows of one head after the other."""
-
-    def turned(value: Array, shape: Shape) -> Array:
-        return np.swapaxes(value.reshape(3, -1, heads, *shape[1:]), 1, 2).reshape(shape)
-
-    return turned
-
-
-def regrouped(groups: int) -> Turned:
-    """Numbers of `groups` groups, all of a group in turn, as the first of all groups, then the second."""
-    return lambda value, shape: value.reshape(groups, -1).T.reshape(shape) if shape else value

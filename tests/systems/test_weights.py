@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from coequal.reference import checkpoint
 from coequal.reference.attention import MultiheadAttention
 from coequal.reference.clip_attention import ClipAttention
 from coequal.reference.compose import Sequential
@@ -399,14 +400,14 @@ def test_features_of_a_head_are_in_turns_in_the_code_of_tadaconv() -> None:
         state["attn_out.weight"][..., 0, 0, 0] @ np.swapaxes(mixed, 1, 2).reshape(SIZE, 4) + state["attn_out.bias"][:, None]
     )
     layer = Sequential((ClipAttention(SIZE, HEADS, "time", scaled=SIZE),))
-    modules = (weights.stacked("qkv_proj", turned=weights.interleaved(HEADS)), "attn_out")
+    modules = (weights.stacked("qkv_proj", turned=checkpoint.interleaved(HEADS)), "attn_out")
     ours = layer(from_original(layer, modules, state), x[None, :, :, None, None])
     np.testing.assert_allclose(ours[0, :, :, 0, 0], theirs, rtol=1e-12)
 
 
 def test_numbers_of_channels_of_joints_become_those_of_joints_of_channels() -> None:
     value = np.arange(6)  # channel 0 of joints 0, 1, 2; channel 1 of them
-    np.testing.assert_array_equal(weights.regrouped(2)(value, (6,)), [0, 3, 1, 4, 2, 5])
+    np.testing.assert_array_equal(checkpoint.regrouped(2)(value, (6,)), [0, 3, 1, 4, 2, 5])
 
 
 def test_what_is_missing_or_of_another_size_is_told() -> None:

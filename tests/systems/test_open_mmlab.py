@@ -21,25 +21,25 @@ import torch
 
 from coequal.continual.to_torch import regular
 from coequal.reference.layer import Layer, Shape
-from coequal.systems import c3d, csn, mvit, r2plus1d, resnet3d, st_gcn, tanet, tsm, x3d
+from coequal.systems import c3d, csn, mobileone, mvit, r2plus1d, resnet3d, st_gcn, tanet, tsm, x3d
 from coequal.systems.weights import original_names
 
 CLASSES, ROUNDINGS = 5, 100_000  # at most, on the longest way through a network
 NORM = {"type": "BN3d", "eps": 1e-5}  # 0.001 in their configuration of R(2+1)D, but inside of its pairs
 
 
-def theirs(file: str) -> ModuleType:
+def theirs(file: str, package: str = "mmaction") -> ModuleType:
     """A file of mmaction.models, without those beside it: the wheel of 1.2.0 lacks some that the folder imports."""
-    root = Path(pytest.importorskip("mmaction").__file__).parent / "models"  # type: ignore[arg-type]
+    root = Path(pytest.importorskip(package).__file__).parent / "models"  # type: ignore[arg-type]
     for folder in ("", ".backbones"):
-        name = f"mmaction.models{folder}"
+        name = f"{package}.models{folder}"
         if name not in sys.modules:
             sys.modules[name] = ModuleType(name)
             sys.modules[name].__path__ = [str(root / folder[1:])]
     from mmengine.registry import init_default_scope
 
-    init_default_scope("mmaction")
-    return importlib.import_module(f"mmaction.models.{file}")
+    init_default_scope(package)
+    return importlib.import_module(f"{package}.models.{file}")
 
 
 class Recognizer(torch.nn.Module):
@@ -166,6 +166,15 @@ def _tsm_beyond(mode: str) -> Callable[[], torch.nn.Module]:
 
 def _mobilenet() -> torch.nn.Module:
     return Recognizer(theirs("backbones.mobilenet_v2_tsm").MobileNetV2TSM(num_segments=3), 1280, by_frame=True)
+
+
+def _mobileone() -> torch.nn.Module:
+    """Theirs is made of one of mmpretrain."""
+    made = theirs("backbones.mobileone", "mmpretrain").MobileOne
+    sys.modules["mmpretrain.models"].MobileOne = made  # type: ignore[attr-defined]
+    shifted = theirs("backbones.mobileone_tsm").MobileOneTSM
+    theirs("backbones.mobileone", "mmpretrain")  # whose layers it is built of
+    return Recognizer(shifted("s4", num_segments=3), 2048, by_frame=True)
 
 
 def _tanet() -> torch.nn.Module:
@@ -308,6 +317,7 @@ CASES = {
         (1, 3, 4, 32, 32),
     ),
     "TSM-MobileNetV2": Case(_mobilenet, tsm.mobilenet(3, CLASSES), (2, 3, 3, 32, 32)),
+    "TSM-MobileOne": Case(_mobileone, mobileone.mobileone(3, CLASSES), (1, 3, 3, 32, 32), by_name(mobileone.modules)),
     "TANet": Case(_tanet, tanet.tanet(4, CLASSES), (1, 3, 4, 32, 32), by_name(tanet.modules)),
     "C3D": Case(_c3d, c3d.c3d(CLASSES, padded=True), (1, 3, 16, 112, 112), by_name(c3d.modules)),
     "ir-CSN": Case(_csn("ir"), csn.csn(8, DEPTHS, False, 2, CLASSES), (1, 3, 8, 32, 32)),

@@ -100,7 +100,7 @@ def questions() -> Iterator[Question]:
 
 
 def one_class(layer: Any) -> Layer:
-    """The network with the first of its classes alone: its last linear map, which nothing but a mean follows, has one row."""
+    """The network with the first of its classes alone: its last linear map, before nothing but a mean, has one row."""
     if not isinstance(layer, Sequential):
         return layer
     place = next(i for i in reversed(range(len(layer.layers))) if not isinstance(layer.layers[i], GlobalAvgPool))
@@ -261,8 +261,8 @@ small each of them is proved or refuted by the tests, or by `make catalogue`; he
 - **refuted**: two clips that differ in their last frame alone differ in their first output, by so much of its largest
   element, in double precision; they are as long as the shortest counterexample of the network, and `convert` refuses the
   same operator. Its closest variant that streams has a row of its own, where it is not in the catalogue.
-- **as** another: the same network but for the number of its classes. Rows of the last linear map are computed each by itself,
-  of the same features: what is proved of one is proved of all of them, and features that differ make rows differ.
+- **as** another: the same network but for the number of its classes. Rows of the last linear map are computed each by
+  itself, of the same features: what is proved of one is proved of all, and features that differ make rows differ.
 - **no time**, **no memory**: of those that it was given.
 
 Weights are random. One thread; seconds are those of the processor, memory is the most that was held.

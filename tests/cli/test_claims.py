@@ -157,3 +157,8 @@ def test_an_unknown_name(name: str, hint: str, capsys: pytest.CaptureFixture[str
 def test_a_file_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["claims", "I3D-R50", "--json", str(tmp_path / "no" / "file.json")]) == 2
     assert "cannot write" in capsys.readouterr().err
+
+
+def test_a_network_without_published_numbers_is_not_taken_for_another(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["claims", "MTV-B"]) == 2
+    assert "no published number of 'MTV-B' was found; what it costs: `coequal cost 'MTV-B'`" in capsys.readouterr().err

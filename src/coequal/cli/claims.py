@@ -16,6 +16,7 @@ from coequal.proofs.claims.judge import FAILS, HOLDS, UNDER, UNKNOWN, Judgement,
 from coequal.proofs.cost.algebra.conventions import CONVENTIONS
 from coequal.report.document import Case, Cell, Column, Document, Line, Part, Section, Status, Table, Tone
 from coequal.subjects.errors import nearest
+from coequal.systems.catalogue import SYSTEMS
 
 MANY = {HOLDS: "hold", UNDER: "hold under a convention", FAILS: "do not hold", UNKNOWN: "not derivable"}
 TONES: dict[str, Tone] = {HOLDS: "good", UNDER: "good", FAILS: "bad", UNKNOWN: "dim"}
@@ -48,6 +49,8 @@ def select(judgements: Sequence[Judgement], names: Sequence[str]) -> list[Judgem
     """Those of the named papers, models or networks, in order; all of them without names."""
     known = {name: None for j in judgements for name in _names(j.claim)}
     for name in names:
+        if name not in known and name in SYSTEMS:
+            raise BadClaims(f"no published number of {name!r} was found; what it costs: `coequal cost {name!r}`")
         if name not in known:
             close = nearest(name, known)
             hint = f"did you mean {close!r}?" if close else f"papers: {', '.join(papers(judgements))}"

@@ -87,6 +87,11 @@ def parameter(name: str) -> Module:
     return lambda _: Origin((name,))
 
 
+def alike(attribute: str) -> Origin:
+    """Weights that stand by themselves, and are called as ours are."""
+    return Origin((attribute,))
+
+
 def parameters(**names: str) -> Module:
     """Several of them, by what ours are called."""
     return lambda attribute: Origin((names[attribute],))

@@ -22,6 +22,7 @@ import torch
 from coequal.continual.to_torch import regular
 from coequal.reference.layer import Layer, Shape
 from coequal.systems import c3d, csn, mobileone, mvit, r2plus1d, resnet3d, st_gcn, tanet, tsm, x3d
+from coequal.systems.blocks import modules_of_mmaction2
 from coequal.systems.weights import original_names
 
 CLASSES, ROUNDINGS = 5, 100_000  # at most, on the longest way through a network
@@ -206,6 +207,7 @@ def _csn(mode: str) -> Callable[[], torch.nn.Module]:
 
 
 def _r2plus1d() -> torch.nn.Module:
+    theirs("common")  # registers pairs of convolutions
     net = theirs("backbones.resnet2plus1d").ResNet2Plus1d(
         34, None, pretrained2d=False, conv_cfg={"type": "Conv2plus1d"}, norm_cfg=NORM, base_channels=4,
         conv1_kernel=(3, 7, 7), conv1_stride_t=1, pool1_stride_t=1, inflate=(1, 1, 1, 1), zero_init_residual=False,
@@ -301,20 +303,28 @@ CASES = {
     "MViTv2": Case(_mvit, mvit.mvit(mvit.Size(4, (1, 3), 8, 1), (4, 16), CLASSES), (2, 3, 4, 16, 16), _of_mvit),
     "TSM-R50": Case(_tsm, tsm.resnet(3, DEPTHS, CLASSES), (2, 3, 3, 32, 32)),
     "TSM-R50 NL dot": Case(
-        _tsm_beyond("dot_product"), tsm.resnet(3, DEPTHS, CLASSES, chosen=("dot product", 0)), (2, 3, 3, 32, 32)
+        _tsm_beyond("dot_product"),
+        tsm.resnet(3, DEPTHS, CLASSES, chosen=("dot product", 0)),
+        (2, 3, 3, 32, 32),
+        by_name(lambda: modules_of_mmaction2(DEPTHS, ("dot product", 0), shifted=True)),
     ),
     "TSM-R50 NL gauss": Case(
-        _tsm_beyond("gaussian"), tsm.resnet(3, DEPTHS, CLASSES, chosen=("gaussian", 0)), (2, 3, 3, 32, 32)
+        _tsm_beyond("gaussian"),
+        tsm.resnet(3, DEPTHS, CLASSES, chosen=("gaussian", 0)),
+        (2, 3, 3, 32, 32),
+        by_name(lambda: modules_of_mmaction2(DEPTHS, ("gaussian", 0), shifted=True)),
     ),
     "I3D NL dot": Case(
         lambda: _i3d(**non_local("dot_product", 1, False)),
         resnet3d.resnet("I3D", 16, 2, CLASSES, stride=2, chosen=("dot product", 1)),
         (1, 3, 16, 32, 32),
+        by_name(lambda: modules_of_mmaction2(DEPTHS, ("dot product", 1))),
     ),
     "Slow NL": Case(
         lambda: _slow(**non_local("embedded_gaussian", 0, True)),
         resnet3d.resnet("Slow", 4, 2, CLASSES, chosen=("embedded", 0)),
         (1, 3, 4, 32, 32),
+        by_name(lambda: modules_of_mmaction2(DEPTHS, ("embedded", 0))),
     ),
     "TSM-MobileNetV2": Case(_mobilenet, tsm.mobilenet(3, CLASSES), (2, 3, 3, 32, 32)),
     "TSM-MobileOne": Case(_mobileone, mobileone.mobileone(3, CLASSES), (1, 3, 3, 32, 32), by_name(mobileone.modules)),
@@ -322,7 +332,9 @@ CASES = {
     "C3D": Case(_c3d, c3d.c3d(CLASSES, padded=True), (1, 3, 16, 112, 112), by_name(c3d.modules)),
     "ir-CSN": Case(_csn("ir"), csn.csn(8, DEPTHS, False, 2, CLASSES), (1, 3, 8, 32, 32)),
     "ip-CSN": Case(_csn("ip"), csn.csn(8, DEPTHS, True, 2, CLASSES), (1, 3, 8, 32, 32)),
-    "R(2+1)D": Case(_r2plus1d, r2plus1d.of_mmaction2(8, 4, CLASSES), (1, 3, 8, 32, 32)),
+    "R(2+1)D": Case(
+        _r2plus1d, r2plus1d.of_mmaction2(8, 4, CLASSES), (1, 3, 8, 32, 32), by_name(r2plus1d.modules_of_mmaction2)
+    ),
     "I3D": Case(_i3d, resnet3d.resnet("I3D", 16, 2, CLASSES, stride=2), (1, 3, 16, 32, 32)),
     "Slow": Case(_slow, resnet3d.resnet("Slow", 4, 2, CLASSES), (1, 3, 4, 32, 32)),
     "ST-GCN": Case(_STGCN, st_gcn.st_gcn(8, True, CLASSES, blocks=((4, 1), (4, 1), (8, 2))), (1, 3, 16, 25, 2), _of_st_gcn),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
@@ -19,22 +19,29 @@ from coequal.systems import (
     bqn,
     c3d,
     csn,
+    hara,
     mobileone,
     mtv,
+    mvit,
     oadtr,
     r2plus1d,
     r3d,
     resnet3d,
     rsa,
+    s3d,
     slowfast,
     st_gcn,
+    tada,
     tada_next,
     tadaformer,
     tanet,
+    tea,
+    tsm,
     vivit,
     weights,
     x3d,
 )
+from coequal.systems.blocks import modules_of_mmaction2
 from coequal.systems.catalogue import SYSTEMS
 from coequal.systems.weights import Module, from_original, original_names, origins
 
@@ -422,3 +429,80 @@ def test_one_name_is_not_told_of_what_is_made_of_several() -> None:
     layer = Sequential((MultiheadAttention(SIZE, HEADS),))
     with pytest.raises(ValueError, match="in_proj_weight is made of a/query/kernel, a/key/kernel, a/value/kernel"):
         original_names(layer, weights.attention("a"))
+
+
+# -- every network -------------------------------------------------------------------------------------------------------
+
+PLAIN, ADAPTIVE, ATTENDING = st_gcn.EDGES, st_gcn.Mixing("clip"), st_gcn.Mixing(plain=st_gcn.PLAIN)
+
+
+def beyond_or(name: str, plain: Iterable[Module], first: int) -> Iterable[Module]:
+    """Those with non-local blocks are of mmaction2."""
+    mode = {"dot": "dot product", "gauss": "gaussian"}.get(name.split()[2] if len(name.split()) > 2 else "", "embedded")
+    return modules_of_mmaction2(resnet3d.BLOCKS, (mode, first)) if " NL" in name else plain
+
+
+def of_r2plus1d(name: str) -> Iterable[Module]:
+    if "mmaction2" in name:
+        return r2plus1d.modules_of_mmaction2()
+    if "-R50" in name:
+        return r2plus1d.modules_of_pytorchvideo()
+    return (
+        r2plus1d.modules((3, 8, 36, 3), bottlenecks=True)
+        if "152" in name
+        else r2plus1d.modules((2, 2, 2, 2) if "-18" in name else (3, 4, 6, 3))
+    )
+
+
+def of_tsm(name: str) -> Iterable[Module]:
+    if " NL" in name:
+        return modules_of_mmaction2(tsm.BLOCKS[50], ("dot product" if "dot" in name else "gaussian", 0), shifted=True)
+    if "MobileOne" in name:
+        return mobileone.modules()
+    return tsm.mobilenet_modules() if "Mobile" in name else tsm.resnet_modules(tsm.BLOCKS[101 if "101" in name else 50])
+
+
+# family: the modules of a network of it, by its name; None: no original is public
+WRITTEN: dict[str, Callable[[str], Iterable[Module] | None]] = {
+    "3D ResNet": lambda name: hara.modules(hara.BLOCKS[int(name.rpartition("-")[2])], name.endswith(("-18", "-34"))),
+    "BQN": lambda _: bqn.modules(),
+    "C2D": lambda _: resnet3d.modules(),
+    "C3D": lambda name: c3d.modules(norms=name.endswith("BN")),
+    "CSN": lambda name: csn.modules(csn.DEPTHS[csn.NETWORKS[name][0]], csn.NETWORKS[name][1]),
+    "Co3D": lambda name: x3d.modules(x3d.SIZES[name[6]][2]) if "X3D" in name else resnet3d.modules(),
+    "CoOadTR": lambda name: oadtr.continual_modules(int(name[9])),
+    "GTZAN": lambda _: None,
+    "I3D": lambda name: beyond_or(name, resnet3d.modules(), 1),
+    "MTV": lambda _: mtv.modules(),
+    "MViT": lambda name: mvit.modules(SYSTEMS[name].layer),
+    "OadTR": lambda name: oadtr.modules(int(name[7])) if "-b" in name else oadtr.original_modules(),
+    "R(2+1)D": of_r2plus1d,
+    "R3D": lambda _: r3d.modules(),
+    "RSA": lambda _: rsa.modules(),
+    "S3D": lambda name: None if "-G" in name else s3d.modules(),
+    "ST-GCN": lambda name: st_gcn.modules(
+        ADAPTIVE if "A-GCN" in name else ATTENDING if "S-TR" in name else PLAIN, not name.startswith("Co")
+    ),
+    "Slow": lambda name: beyond_or(name, resnet3d.modules(), 0),
+    "SlowFast": lambda name: slowfast.modules(slowfast.VARIANTS[name]),
+    "TAda2D": lambda _: tada.modules(),
+    "TAdaConvNeXtV2": lambda name: tada_next.modules(tada_next.SIZES[name[15]]),
+    "TAdaFormer": lambda name: tadaformer.modules(tadaformer.SIZES[name[11:15]], "SSv2" in name),
+    "TANet": lambda _: tanet.modules(),
+    "TEA": lambda _: tea.modules(),
+    "TSM": of_tsm,
+    "ViViT": lambda name: vivit.modules(*vivit.NETWORKS[name][:2]),
+    "X3D": lambda name: x3d.modules(x3d.SIZES[name.removeprefix("X3D-")][2]),
+}
+
+
+def test_every_network_has_the_names_of_its_original_but_those_without_one() -> None:
+    """S3D-G and GTZAN: no code of their authors is public."""
+    nameless = set()
+    for name, system in SYSTEMS.items():
+        modules = WRITTEN[system.family](name)
+        if modules is None:
+            nameless.add(name)
+        else:
+            assert origins(system.layer, modules).keys() == system.layer.parameters().keys(), name
+    assert nameless == {"GTZAN-b1", "GTZAN-b2", "S3D-G_64"}

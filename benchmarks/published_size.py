@@ -271,8 +271,8 @@ DEGREES = """Where blocks of attention follow one another, sums of fractions hav
 which more do not help: in GTZAN-b2 up to 3e5, where primes have 20 bits, and those of exponents 15. CoOadTR-b2 has blocks
 of the same kind, and more features.
 """
-LEFT = """With the multiply-adds of one clip, in G: reference, torch module and stream compute it once each for every prime,
-of which there are sixteen or more.
+LEFT = """With the multiply-adds of one clip, in G: for a proof, reference, torch module and stream compute it once each for
+every prime, of which there are eight or more; to refute, the torch module computes two clips.
 """
 
 

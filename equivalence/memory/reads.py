@@ -20,6 +20,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+import torch._VF
+
 KNOWN = ("torch", "numpy", "coequal", "builtins", "typing_extensions", "einops")
 # of the standard library, what remembers nothing between two calls
 PURE = {
@@ -39,6 +42,8 @@ STATEFUL = {
     *("getLogger", "getcontext", "setcontext", "localcontext", "filters", "simplefilter", "filterwarnings", "seterr"),
     *("setbufsize", "use_deterministic_algorithms", "__dict__", "cache_info", "fields"),
 }
+# modules that put an object in their own place among all modules: what their functions see
+BEHIND = (type(torch._VF).__getattr__.__globals__, torch.backends.ContextProp.__get__.__globals__)
 TENSORS = {"_nn", "_linalg", "_fft", "_special", "_sparse", "_nested", "_VariableFunctions"}  # of torch._C
 # functions of torch that are told nothing and say what holds for the process: under other conditions they are asked again
 SAID = {
@@ -289,7 +294,7 @@ def made_in_known(names: dict[str, Any]) -> bool:
     if not isinstance(name, str) or not is_known(name):
         return False
     places = (name, f"_{name.replace('.', '_')}")  # `_collections_abc` goes by the name of `collections.abc`
-    return any(names is vars(sys.modules[place]) for place in places if place in sys.modules)
+    return any(names is vars(sys.modules[place]) for place in places if place in sys.modules) or any(names is b for b in BEHIND)
 
 
 def _attributes(kind: type) -> Iterator[Any]:

@@ -31,7 +31,8 @@ END = 2**63 - 1  # of a slice that has none
 # aten's names; what torch makes of others by itself is not listed
 RESHAPED = {"view", "_unsafe_view", "_reshape_alias"}
 MOVED = {*RESHAPED, "alias", "detach", "clone", "_to_copy", "lift_fresh", "transpose", "t", "permute", "unsqueeze",
-         "squeeze", "expand", "select", "slice", "cat", "stack", "split", "split_with_sizes", "unbind", "_conj"}  # fmt: skip
+         "squeeze", "expand", "repeat", "select", "slice", "cat", "stack", "split", "split_with_sizes", "unbind",
+         "_conj"}  # fmt: skip
 LINEAR_IN_EACH = {"add", "sub", "rsub", "neg", "where", "masked_fill"}
 PRODUCTS = {"mul", "div", "addcmul", "addcdiv", "lerp"}
 POWERS = {"pow", "square"}
@@ -49,6 +50,7 @@ BLIND = {*MOVED, *SUMS, *POWERS, "mul", "div", "addcmul", "mm", "bmm", "addmm", 
 LOGICAL = {"logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not",
            "bitwise_xor"}  # fmt: skip
 COMPARED = {"lt", "le", "gt", "ge", "eq", "ne"}
+READ = {"_local_scalar_dense", "is_nonzero"}
 SUMMED = {"sum", "mean", "amax", "amin", "logsumexp"}
 WEIGHED = {"_softmax", "_log_softmax", "_safe_softmax"}
 MULTIPLIED = {"mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1, "mv": 0, "addmv": 1, "dot": 0}
@@ -73,6 +75,8 @@ class Uniform:
     touched: set[int] = field(default_factory=set)  # data that positions were multiplied into, or added to
     plain: set[int] = field(default_factory=set)  # of these, where they were not turned before
     weights: set[int] = field(default_factory=set)  # tensors that hold those of a softmax over terms
+    rows: set[int] = field(default_factory=set)  # data that come of rows of tables alone
+    steps_left: int | None = None  # until a table of positions ends
     sums: int = 0  # numbers that are added up over terms
     degree: int = 0  # the greatest that was met
 
@@ -99,6 +103,18 @@ class Uniform:
             values = {*given[2:3]} if name in ATTENTION else set[int]() if name in SMOOTH | WEIGHED else inputs
             self.touched |= {*gives} if met or values & self.touched else set()
             self.plain |= {*gives} if LINEAR in met or values & self.plain else set()
+
+    def reads(self, gives: tuple[int, ...]) -> None:
+        """Rows of a table, which are variables as frames are."""
+        for number in gives:
+            self.kinds[number], self.degrees[number] = DATA, 0
+        self.rows |= {*gives}
+
+    def comes_of_rows(self, given: list[int], gives: tuple[int, ...]) -> None:
+        """What comes of rows and constants alone, and of no number of terms."""
+        known = all(n in self.rows or self.kind(n) == CONSTANT for n in given)
+        if known and {*given} & self.rows and all(self.axis(n) is None for n in (*given, *gives)):
+            self.rows |= {*gives}
 
     def weigh(self, name: str, given: list[int], gives: tuple[int, ...]) -> None:
         """Weights of a softmax over terms, and what is moved of them."""
@@ -172,7 +188,7 @@ class Rule:
         """What the operation gives; Fails where it is none that treats terms and positions alike."""
         if self.operations[0].writes:
             raise self.fails("what grows or counts is written to")
-        if not self.operations[0].gives:
+        if not self.operations[0].gives and self.name not in READ:
             raise self.fails("it gives no tensor")
         kind = self._kind()
         if kind == LINEAR and self.found.steps[0].tensors[self.output].dtype not in WIDE:
@@ -192,6 +208,12 @@ class Rule:
             return self.made()
         if self.name in COMPARED:
             return self.compared()
+        if self.name == "cumsum" or (self.name == "sum" and self.growing and self.kinds == {CONSTANT}):
+            return self.counted()
+        if self.name == "index" and self.given and self.axes[self.given[0]] is not None:
+            return self.indexed()
+        if self.name in READ and self.kinds == {SETTLED} and not self.growing:
+            return SETTLED
         if self.name in RESHAPED:
             self.reshaped()
         elif self.name in MOVED:
@@ -235,7 +257,8 @@ class Rule:
         if kinds & {LINEAR, TURNED}:
             self._small()
             turned = LINEAR not in kinds and self.name in (*ATTENTION, "mm", "bmm", "cat")
-            if not turned and self.name not in ("add", "sub", "rsub", "mul"):
+            added = self.name in ("addmm", "baddbmm") and {self.found.kind(n) for n in self.given[1:]} <= {DATA, CONSTANT}
+            if not (turned or added) and self.name not in ("add", "sub", "rsub", "mul"):
                 raise self.fails("data and positions meet")
         return CONSTANT if self.name in LIKE else DATA
 
@@ -253,7 +276,8 @@ class Rule:
             if TURNED in kinds:
                 raise self.fails("positions and what was computed from them side by side")
             a, b = (self.found.steps[0].tensors[n] for n in (self.given[0], self.output))
-            if a.is_floating_point() and not b.is_floating_point():
+            tensors = [step.tensors[self.given[0]] for step in self.found.steps]
+            if a.is_floating_point() and not b.is_floating_point() and not all(map(_whole, tensors)):
                 raise self.fails("a position is made a whole number")
             return LINEAR
         if self.name in ("add", "sub", "rsub") and kinds <= {LINEAR, CONSTANT}:
@@ -300,6 +324,39 @@ class Rule:
         numbers = [[x for x in n if type(x) in (int, float)] for n in self._numbers()]
         return LINEAR if self.name in ("arange", "scalar_tensor") or numbers[0] != numbers[1] else CONSTANT
 
+    def counted(self) -> str:
+        """A sum of as many ones as there are, and all sums on the way: positions in order."""
+        axis = self.axes[self.given[0]]
+        along = self.name == "sum" or axis == self._axis(self._numbers(), 0, self.given[0])
+        if axis is None or self.kinds != {CONSTANT} or not along:
+            raise self.fails("what it does along a cache, or with a position, is not known to be the same at every length")
+        tensors = [step.tensors[self.given[0]] for step in self.found.steps]
+        if any(t.dtype not in (*WIDE, torch.bool) or bool((t != t.flatten()[0]).any()) or not _whole(t) for t in tensors):
+            raise self.fails("of what is not the same whole number everywhere")
+        return LINEAR
+
+    def indexed(self) -> str:
+        """Of what is the same number everywhere, at places within it."""
+        table, axis = self.given[0], self.axes[self.given[0]]
+        assert axis is not None
+        places = self.operations[0].given[1]
+        if self.found.kind(table) != CONSTANT or self.axes[self.output] is None or len(places) <= axis:
+            raise self.fails("a place in a cache that it may not have reached")
+        tensors = [step.tensors[table] for step in self.found.steps]
+        if any(bool((t != t.flatten()[0]).any()) for t in tensors):
+            raise self.fails("of what is not the same number everywhere")
+        place = places[axis]
+        if place is not None:
+            if place.number not in self.axes or self.found.kind(place.number) != LINEAR:
+                raise self.fails("a place in a cache that it may not have reached")
+            values = [step.values[place.number].long() for step in self.found.steps]
+            beyond = [step.shapes[table][axis] - value for step, value in zip(self.found.steps, values, strict=True)]
+            if not all(settled(sides, self.axes[place.number]) for sides in ([v + 1 for v in values], beyond)):
+                raise self.fails("a place in a cache that it may not have reached")
+            if any(bool((v < 0).any() or (b <= 0).any()) for v, b in zip(values, beyond, strict=True)):
+                raise self.fails("a place in a cache that it has not reached")
+        return CONSTANT
+
     # -- along the growing axis ----------------------------------------------------------------------------------------
 
     def reshaped(self) -> None:
@@ -323,6 +380,8 @@ class Rule:
         if self.name == "cat":
             if len(self.growing) > 1 and self.axes[self.output] == self._axis(numbers, 0, first):
                 raise self.fails("two caches one behind the other")
+        elif self.name == "repeat":
+            self._repeated()
         elif axis is None:
             if self.moving and self.name != "expand":
                 raise self.fails("a place in a table that moves on")
@@ -337,6 +396,15 @@ class Rule:
                     raise self.fails("only some of a cache's terms, one in so many")
             self._within([n[1] if len(n) > 1 and n[1] is not None else 0 for n in numbers], first)
             self._within([n[2] if len(n) > 2 and n[2] is not None else END for n in numbers], first)
+
+    def _repeated(self) -> None:
+        """Everything but the cache itself."""
+        axis, last = self.axes[self.given[0]], self.axes[self.output]
+        if axis is None:
+            return
+        before, after = (self.found.steps[0].shapes[n] for n in (self.given[0], self.output))
+        if last is None or len(before) - axis != len(after) - last or before[axis] != after[last]:
+            raise self.fails("a cache that is repeated")
 
     def _numbers(self) -> list[list[Any]]:
         """What each of the three was given besides tensors, without names."""
@@ -442,6 +510,11 @@ class Rule:
         if isinstance(thing, Ref) and thing.number in step.values:
             return step.values[thing.number].long()
         raise self.fails("it compares numbers that are not whole")
+
+
+def _whole(tensor: Tensor) -> bool:
+    """Whether there are whole numbers alone: of a position at three lengths, then those of all other lengths are."""
+    return bool((tensor == tensor.round()).all()) if tensor.is_floating_point() else True
 
 
 def degree_of(found: Uniform, name: str, operation: Operation, given: list[int], met: set[str]) -> int:

@@ -48,6 +48,7 @@ class Growth:
     need: int = 0
     lists: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    ends: int | None = None  # frames after which a table of positions ends
     fails: str = ""  # why nothing is said of every length
 
 
@@ -91,6 +92,7 @@ def induct(exact: FieldSession, budget: Budget, growth: Growth) -> Induction:
         counts=growth.counts,
         told=search.told,
         growing=True,
+        ends=growth.ends,
     )
 
 
@@ -101,6 +103,8 @@ class _Lengths(Premises):
     def check(self, growth: Growth) -> None:
         """Every length up to those from which all others follow."""
         start, unit = growth.start, self.exact.plan.unit
+        if growth.ends is not None and growth.ends < start + unit * (growth.need + 2):
+            raise Fails(f"a table of positions ends after {growth.ends} frames")
         self._is_warm(start)
         self._whatever_clips_ran(start)
         self._same_in_other_chunks(start)
@@ -131,20 +135,26 @@ class Steps:
         unit, chunks = self.session.plan.unit, self.session.has("chunk")
         sizes = self.sizes or tuple(n * unit for n in (CHUNKS if chunks else CHUNKS[:1]))
         sizes = tuple(n for n in sizes if self.session.plan.allows((*self._cut(self.start), n)))
-        needs = []
+        needs, ends = list[int](), list[int]()
         for size in sizes:
             runs = [self._run(places, size, seed) for seed in self._seeds()]
             slopes = {axis[1] * size // unit for axis in places.lists.values()}
-            if len(slopes) != 1:
+            if len(slopes) > 1:
                 raise Fails("caches grow at different rates")
-            program = uniform(runs, slopes.pop())
+            program = uniform(runs, slopes.pop() if slopes else size, self._drawn())
             self._watch(places, program, size)
+            if program.steps_left is not None:
+                ends.append(self.start + size * (1 + program.steps_left))
             needs.append(program.need * unit // size)  # each frame of a chunk has sums of its own
-        if not self.again:
-            self._ordered(places)
-        return Growth(self.start, max(needs), sorted(places.lists), places.counts)
+        depth = 0 if self.again else self._ordered(places)
+        return Growth(self.start, max(needs) + depth, sorted(places.lists), places.counts, max(ends, default=None))
 
     # -- streams that have run -----------------------------------------------------------------------------------------
+
+    def _drawn(self) -> frozenset[int]:
+        """Identities of parameters that are variables over the field."""
+        modules = None if self.session.facts.unread else self.session.subject.modules
+        return frozenset(id(p) for p in modules.parameters()) if modules is not None else frozenset()
 
     def _seeds(self) -> tuple[int, ...]:
         leaves = leaves_of(self.session.subject.example).values()
@@ -244,21 +254,24 @@ class Steps:
 
     # -- what depends on what ------------------------------------------------------------------------------------------
 
-    def _ordered(self, places: Places) -> None:
-        """Other numbers in one place of the memory at a time: which others change by them in a step."""
+    def _ordered(self, places: Places) -> int:
+        """Other numbers in one place of the memory at a time: which others change by them in a step. So many steps later all
+        windows, one after the other, have forgotten what they held.
+        """
         plain = self._step_from(None)
-        needs = {}
+        needs, depth = {}, 0
         for path in sorted(places.data):
             changed = self._step_from(path)
             needs[path] = {p for p in places.data if places.added(p, plain, changed) and (p != path or p in places.lists)}
             if path in places.windows:
-                self._forgets(path)
+                depth += self._forgets(path)
         while needs:
             free = [path for path, reached in needs.items() if not reached & needs.keys()]
             if not free:
                 raise Fails(f"what is remembered in {min(needs)} depends on what was remembered there: not on frames alone")
             for path in free:
                 del needs[path]
+        return depth
 
     def _step_from(self, path: str | None) -> dict[str, Any]:
         player, frames = self._fed(SEEDS[0], self.session.plan.unit)
@@ -267,20 +280,20 @@ class Steps:
         self._feed(player, next(frames))
         return {cell.path: cell.content for cell in self._kept(player)}
 
-    def _forgets(self, path: str) -> None:
-        """Whatever a window held is gone after some frames, if all else is as it was."""
+    def _forgets(self, path: str) -> int:
+        """Whatever a window held is gone after some steps, if all else is as it was: how many."""
         if self.session.alone:
             raise Fails(f"{path} is a window beside a cache, and two streams cannot live at a time")
         (one, frames), (other, _) = (self._fed(SEEDS[0], self.session.plan.unit) for _ in range(2))
         self._overwrite(other, path)
-        for _ in range(WINDOW // self.session.plan.unit):
+        for steps in range(1, WINDOW // self.session.plan.unit + 1):
             x = next(frames)
             self._feed(one, x)
             self._feed(other, x)
             kept = {cell.path: cell.content for cell in self._memory(one).places}
             cells = self._memory(other).places
             if all(_alike(kept[cell.path], cell.content) for cell in cells if cell.path == path):
-                return
+                return steps
             for cell in cells:
                 if cell.path != path and isinstance(cell.content, Tensor) and cell.content.is_floating_point():
                     _write(cell.content, kept[cell.path])
@@ -313,7 +326,7 @@ class Places:
         for cells in zip(*looks[0], *looks[1], strict=True):
             contents = [cell.content for cell in cells]
             found._add(cells[0].path, contents[: len(looks[0])], contents[len(looks[0]) :])
-        if not found.lists:
+        if not found.lists and not (found.windows and found.counts):
             raise Fails("the stream remembers everything: no finite memory to follow, and no cache that grows")
         return found
 

@@ -26,6 +26,7 @@ from coequal.equivalence.prove.folds import (
     part_of,
     seen_to_move,
 )
+from coequal.equivalence.prove.lookups import Tables
 from coequal.equivalence.prove.premises import Fails
 from coequal.equivalence.prove.tracing import COUNT, MADE, MEMORY, OUTSIDE, Operation, Ref, Source, Step
 
@@ -33,15 +34,17 @@ Tensor = torch.Tensor
 ROUNDS = 4  # until what memory holds of positions is known
 
 
-def uniform(runs: list[list[Step]], slope: int) -> Uniform:
-    """The three steps as one; Fails where they are not. Growing axes grow by `slope`. Each run has other frames."""
+def uniform(runs: list[list[Step]], slope: int, drawn: frozenset[int] = frozenset()) -> Uniform:
+    """The three steps as one; Fails where they are not. Growing axes grow by `slope`. Each run has other frames. `drawn`:
+    identities of tensors that are variables, as frames are.
+    """
     steps = runs[0]
     counts = {len(step.operations) for step in steps}
     if len(counts) > 1:
         raise Fails(f"the step does not do the same at every length: {_list(counts)} operations of torch")
     held = dict[Source, tuple[int, bool]]()  # what memory holds of positions: degree, and whether it was touched
     for _ in range(ROUNDS):
-        found = _laid_side_by_side(steps, slope, held)
+        found = _laid_side_by_side(steps, slope, held, drawn)
         after = _handed_on(found)
         if after == held:
             break
@@ -53,16 +56,20 @@ def uniform(runs: list[list[Step]], slope: int) -> Uniform:
     for number, kind in found.kinds.items():
         if kind == CONSTANT and number in used & {*last.values()}:
             _stays(found, number)
-        if kind == DATA and len(runs) > 1:
+        if kind == DATA and len(runs) > 1 and number not in found.rows:
             _no_count(found, number, [[step.tensors[number] for step in run] for run in runs])
     return found
 
 
-def _laid_side_by_side(steps: list[Step], slope: int, held: dict[Source, tuple[int, bool]]) -> Uniform:
-    found = Uniform(steps)
+def _laid_side_by_side(
+    steps: list[Step], slope: int, held: dict[Source, tuple[int, bool]], drawn: frozenset[int]
+) -> Uniform:
+    found, tables = Uniform(steps), Tables(steps, drawn)
     _sources(found, held)
     for operations in zip(*(step.operations for step in steps), strict=True):
-        _operation(found, operations, slope)
+        _operation(found, operations, slope, tables)
+    tables.end()
+    found.steps_left = tables.steps_left
     return found
 
 
@@ -102,10 +109,16 @@ def _no_count(found: Uniform, number: int, runs: list[list[Tensor]]) -> None:
         cut = [[part_of(t, axis, size, end) for t in run] for run in runs]
         whole = torch.stack([torch.stack(run) for run in cut])  # runs, steps, ...
         room = 1e-9 * whole.abs().amax((0, 1))
-        fixed = ((whole - whole[:1]).abs() <= room).all(0).all(0) & (room > 0)
+        fixed = ((whole - whole[:1]).abs() <= 1e-9 * whole.abs().amax(0)).all(0).all(0) & (room > 0)
         moves = ((whole - whole[:, :1]).abs() > room).any(0).any(0)
-        if bool((fixed & (moves if not found.degrees.get(number) else torch.ones_like(moves))).any()):
+        hidden = (whole == _least(runs[0][0])).all(0).all(0)  # by a mask, whatever is added to it
+        if bool((fixed & (moves if not found.degrees.get(number) else ~hidden)).any()):
             raise Fails("a number that frames do not change grows with the cache, and is computed with as if it were data")
+
+
+def _least(tensor: Tensor) -> float:
+    """Of a format: it stands for minus infinity."""
+    return torch.finfo(tensor.dtype).min if tensor.is_floating_point() else float("nan")
 
 
 def _list(counts: set[int]) -> str:
@@ -148,7 +161,7 @@ def _refs(thing: Any) -> Iterator[int]:
             yield from _refs(part)
 
 
-def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int) -> None:
+def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int, tables: Tables) -> None:
     """Laid side by side; then by the rules of its kind."""
     first = operations[0]
     name = first.name.removeprefix("aten.")
@@ -162,6 +175,10 @@ def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int) ->
             a, b, c = (step.shapes[number][axis] for step in found.steps)
             if (b - a, c - b) != (slope, slope):
                 raise Fails(f"{first.name}: an axis does not grow evenly ({a}, {b}, {c})")
+    positions = {n for n in given if found.kind(n) in (LINEAR, TURNED)}
+    if tables.looks_up(name, operations, moving=moving, positions=positions):
+        found.reads(first.gives)
+        return
     kinds = [found.kind(n) for n in given]
     grows = any(axis is not None for axis in axes.values())
     if grows or moving or {LINEAR, TURNED, SETTLED} & set(kinds):
@@ -178,6 +195,7 @@ def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int) ->
     degree = degree_of(found, name, first, given, met)
     for number in first.gives:
         found.degrees[number] = degree if kind == DATA else 0
+    found.comes_of_rows(given, first.gives)
 
 
 def _even(name: str, a: Any, b: Any, c: Any) -> bool:

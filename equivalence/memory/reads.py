@@ -294,7 +294,9 @@ def made_in_known(names: dict[str, Any]) -> bool:
     if not isinstance(name, str) or not is_known(name):
         return False
     places = (name, f"_{name.replace('.', '_')}")  # `_collections_abc` goes by the name of `collections.abc`
-    return any(names is vars(sys.modules[place]) for place in places if place in sys.modules) or any(names is b for b in BEHIND)
+    return any(names is vars(sys.modules[place]) for place in places if place in sys.modules) or any(
+        names is b for b in BEHIND
+    )
 
 
 def _attributes(kind: type) -> Iterator[Any]:

@@ -70,6 +70,7 @@ class Uniform:
     """Three steps that are the same program."""
 
     steps: list[Step]
+    coarse: bool = False  # torch casts floats by itself, and casts are exact
     kinds: dict[int, str] = field(default_factory=dict)  # of tensors, by number
     degrees: dict[int, int] = field(default_factory=dict)  # how often positions were multiplied into data
     touched: set[int] = field(default_factory=set)  # data that positions were multiplied into, or added to
@@ -95,7 +96,7 @@ class Uniform:
         inputs, gives = {*given}, operation.gives
         numbers = [x for x in operation.given if type(x) in (int, float)]
         odd = name in POWERS and not (len(given) == 1 and all(float(x).is_integer() for x in numbers))
-        if inputs & self.plain and name == "_to_copy" and self.steps[0].tensors[gives[0]].dtype not in WIDE:
+        if inputs & self.plain and name == "_to_copy" and not self.is_wide(gives[0]):
             raise Fails("data that hold positions are rounded")
         if inputs & self.touched and (odd or name not in SMOOTH | WEIGHED | ATTENTION | BLIND):
             raise Fails(f"aten.{name}: of data that hold positions, whose signs it may know")
@@ -146,6 +147,11 @@ class Uniform:
             raise Fails("a tensor of the step grows along two axes")
         return moving[0] if moving else None
 
+    def is_wide(self, number: int) -> bool:
+        """Whether positions are what they stand for in this tensor's format."""
+        tensor = self.steps[0].tensors[number]
+        return tensor.dtype in WIDE or (self.coarse and tensor.is_floating_point())
+
     def size(self, number: int) -> int:
         """Of the growing axis, at the first of the steps."""
         axis = self.axis(number)
@@ -191,7 +197,7 @@ class Rule:
         if not self.operations[0].gives and self.name not in READ:
             raise self.fails("it gives no tensor")
         kind = self._kind()
-        if kind == LINEAR and self.found.steps[0].tensors[self.output].dtype not in WIDE:
+        if kind == LINEAR and not self.found.is_wide(self.output):
             raise self.fails("a position in a format that begins anew, or rounds")
         if kind == LINEAR and self._begins_anew():
             raise self.fails("a position so large that it begins anew")

@@ -79,7 +79,8 @@ def induct(exact: FieldSession, budget: Budget, growth: Growth) -> Induction:
         search.check(growth)
     except (Fails, Unobservable) as error:
         return Induction(False, str(error), lengths=search.compared, globals=search.globals)
-    says = f"what the stream remembers grows: after {growth.start} frames each step is the same program"
+    does = "grows" if growth.lists else "moves on"
+    says = f"what the stream remembers {does}: after {growth.start} frames each step is the same program"
     return Induction(
         True,
         says,
@@ -125,6 +126,7 @@ class Steps:
     views: bool = False
     sizes: tuple[int, ...] = ()  # of what is fed at once; none: one to three units
     again: bool = False  # it was looked at before, under other conditions
+    coarse: bool = False  # torch rounds by itself what is fed: autocast
     walked: Memory | None = None  # the last memory, whose names need not be looked for again
 
     def growth(self) -> Growth:
@@ -141,7 +143,7 @@ class Steps:
             slopes = {axis[1] * size // unit for axis in places.lists.values()}
             if len(slopes) > 1:
                 raise Fails("caches grow at different rates")
-            program = uniform(runs, slopes.pop() if slopes else size, self._drawn())
+            program = uniform(runs, slopes.pop() if slopes else size, self._drawn(), coarse=self.coarse)
             self._watch(places, program, size)
             if program.steps_left is not None:
                 ends.append(self.start + size * (1 + program.steps_left))

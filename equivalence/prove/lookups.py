@@ -56,7 +56,9 @@ class Tables:
         if table not in self.roots or not (moving or positions) or name not in LOOKUPS:
             self._is_used(name, operations)
             return False
-        found = [self._rows(name, step, operation, positions) for step, operation in zip(self.steps, operations, strict=True)]
+        found = [
+            self._rows(name, step, operation, positions) for step, operation in zip(self.steps, operations, strict=True)
+        ]
         axis, rows = found[0][0], tuple(rows for _, rows in found)
         count, starts = len(rows[0]), [r[0] for r in rows if r]
         whole = all(list(r) == list(range(r[0], r[0] + count)) for r in rows if r)

@@ -34,9 +34,9 @@ Tensor = torch.Tensor
 ROUNDS = 4  # until what memory holds of positions is known
 
 
-def uniform(runs: list[list[Step]], slope: int, drawn: frozenset[int] = frozenset()) -> Uniform:
+def uniform(runs: list[list[Step]], slope: int, drawn: frozenset[int] = frozenset(), *, coarse: bool = False) -> Uniform:
     """The three steps as one; Fails where they are not. Growing axes grow by `slope`. Each run has other frames. `drawn`:
-    identities of tensors that are variables, as frames are.
+    identities of tensors that are variables, as frames are. `coarse`: torch casts floats by itself, and casts are exact.
     """
     steps = runs[0]
     counts = {len(step.operations) for step in steps}
@@ -44,7 +44,7 @@ def uniform(runs: list[list[Step]], slope: int, drawn: frozenset[int] = frozense
         raise Fails(f"the step does not do the same at every length: {_list(counts)} operations of torch")
     held = dict[Source, tuple[int, bool]]()  # what memory holds of positions: degree, and whether it was touched
     for _ in range(ROUNDS):
-        found = _laid_side_by_side(steps, slope, held, drawn)
+        found = _laid_side_by_side(steps, slope, held, drawn, coarse)
         after = _handed_on(found)
         if after == held:
             break
@@ -62,9 +62,9 @@ def uniform(runs: list[list[Step]], slope: int, drawn: frozenset[int] = frozense
 
 
 def _laid_side_by_side(
-    steps: list[Step], slope: int, held: dict[Source, tuple[int, bool]], drawn: frozenset[int]
+    steps: list[Step], slope: int, held: dict[Source, tuple[int, bool]], drawn: frozenset[int], coarse: bool
 ) -> Uniform:
-    found, tables = Uniform(steps), Tables(steps, drawn)
+    found, tables = Uniform(steps, coarse=coarse), Tables(steps, drawn)
     _sources(found, held)
     for operations in zip(*(step.operations for step in steps), strict=True):
         _operation(found, operations, slope, tables)

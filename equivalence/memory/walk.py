@@ -318,7 +318,7 @@ class _Walk:
         if (parts := _contained(thing, path)) is not None:
             yield from parts
         elif self.declared:
-            raise Unobservable(f"{path} is a {kind.__name__}: a declared memory is a tree of tensors, numbers, lists, dicts")
+            yield from _attributes_alone(thing, path)
         elif isinstance(thing, types.ModuleType):
             raise Unobservable(f"{path} is the module {thing.__name__}")
         elif isinstance(thing, types.FunctionType):
@@ -685,6 +685,18 @@ def _a(name: str) -> str:
 
 def _into(container: Any, key: Any) -> Put:
     return lambda content: container.__setitem__(key, content)
+
+
+def _attributes_alone(thing: Any, path: str) -> Iterator[tuple[str, Any, Put]]:
+    """Of an object in a declared memory: it is said to be no more than they are."""
+    if callable(thing) or not isinstance(getattr(thing, "__dict__", None), dict) or _has_slots(type(thing)):
+        kind = type(thing).__name__
+        raise Unobservable(f"{path} is a {kind}: a declared memory is a tree of tensors, numbers, lists, dicts, attributes")
+    yield from ((f".{name}", value, _onto(thing, name)) for name, value in vars(thing).items())
+
+
+def _has_slots(kind: type) -> bool:
+    return any(base.__dict__.get("__slots__") for base in kind.__mro__)
 
 
 def _onto(thing: Any, name: str) -> Put:

@@ -29,11 +29,12 @@ LARGE = -LOW / 10  # constants below LOW may be read as masks
 END = 2**63 - 1  # of a slice that has none
 
 # aten's names; what torch makes of others by itself is not listed
+WRITTEN = {"copy", "index_copy", "scatter", "index_put", "_index_put_impl"}  # numbers put in the place of others
 RESHAPED = {"view", "_unsafe_view", "_reshape_alias"}
 MOVED = {*RESHAPED, "alias", "detach", "clone", "_to_copy", "lift_fresh", "transpose", "t", "permute", "unsqueeze",
          "squeeze", "expand", "repeat", "select", "slice", "cat", "stack", "split", "split_with_sizes", "unbind",
          "_conj"}  # fmt: skip
-LINEAR_IN_EACH = {"add", "sub", "rsub", "neg", "where", "masked_fill"}
+LINEAR_IN_EACH = {"add", "sub", "rsub", "neg", "where", "masked_fill", "copy"}
 PRODUCTS = {"mul", "div", "addcmul", "addcdiv", "lerp"}
 POWERS = {"pow", "square"}
 GATED = {"silu", "gelu", "mish", "hardswish"}  # a number times a function of it
@@ -45,7 +46,7 @@ ELEMENTWISE = LINEAR_IN_EACH | PRODUCTS | POWERS | GATED | FUNCTIONS | {"hardsig
 LIKE = {"zeros_like", "ones_like", "full_like", "empty_like"}
 SUMS = LINEAR_IN_EACH | {"sum", "mean"}
 SMOOTH = {"exp", "exp2", "expm1", "sigmoid", "tanh", "sin", "cos", "erf", "silu", "gelu", "logsumexp"}
-BLIND = {*MOVED, *SUMS, *POWERS, "mul", "div", "addcmul", "mm", "bmm", "addmm", "baddbmm", "convolution", "prod",
+BLIND = {*MOVED, *WRITTEN, *SUMS, *POWERS, "mul", "div", "addcmul", "mm", "bmm", "addmm", "baddbmm", "convolution", "prod",
          "cumprod"}  # fmt: skip  # what does not look at signs
 LOGICAL = {"logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not",
            "bitwise_xor"}  # fmt: skip
@@ -63,6 +64,14 @@ ATTENTION = {
 }
 NORMED = {"native_layer_norm", "_fused_rms_norm", "rms_norm"}
 MAKING = {"arange", "full", "zeros", "ones", "empty", "scalar_tensor", "new_zeros", "new_ones", "new_full", "new_empty"}
+
+
+class Modulo(Fails):
+    """A position is taken modulo a number, which brings it back some steps later."""
+
+    def __init__(self, modulus: int) -> None:
+        super().__init__(f"a position is taken modulo {modulus}")
+        self.modulus = modulus
 
 
 @dataclass
@@ -98,7 +107,7 @@ class Uniform:
         odd = name in POWERS and not (len(given) == 1 and all(float(x).is_integer() for x in numbers))
         if inputs & self.plain and name == "_to_copy" and not self.is_wide(gives[0]):
             raise Fails("data that hold positions are rounded")
-        if inputs & self.touched and (odd or name not in SMOOTH | WEIGHED | ATTENTION | BLIND):
+        if inputs & self.touched and (odd or name not in SMOOTH | WEIGHED | ATTENTION | NORMED | BLIND):  # norms see squares
             raise Fails(f"aten.{name}: of data that hold positions, whose signs it may know")
         if any(self.kind(n) == DATA for n in gives):
             values = {*given[2:3]} if name in ATTENTION else set[int]() if name in SMOOTH | WEIGHED else inputs
@@ -110,6 +119,20 @@ class Uniform:
         for number in gives:
             self.kinds[number], self.degrees[number] = DATA, 0
         self.rows |= {*gives}
+
+    def is_written(self, before: int, after: int, gives: tuple[int, ...]) -> None:
+        """A tensor that shares memory with what was written: it holds what it held, or what was written, or both."""
+        both = [before, *gives]
+        kinds = {self.kind(n) for n in both}
+        order = (DATA, TURNED, LINEAR, SETTLED, CONSTANT)
+        self.kinds[after] = next(kind for kind in order if kind in kinds)
+        if TURNED in kinds and LINEAR in kinds and DATA not in kinds:
+            raise Fails("positions and what was computed from them side by side")
+        self.degrees[after] = max(self.degrees.get(n, 0) for n in both)
+        for marked in (self.touched, self.plain):
+            marked |= {after} if marked & {*both} else set()
+        for marked in (self.rows, self.weights):
+            marked |= {after} if marked >= {*both} else set()
 
     def comes_of_rows(self, given: list[int], gives: tuple[int, ...]) -> None:
         """What comes of rows and constants alone, and of no number of terms."""
@@ -192,7 +215,7 @@ class Rule:
 
     def kind(self) -> str:
         """What the operation gives; Fails where it is none that treats terms and positions alike."""
-        if self.operations[0].writes:
+        if self.operations[0].writes and not self._counts_on():
             raise self.fails("what grows or counts is written to")
         if not self.operations[0].gives and self.name not in READ:
             raise self.fails("it gives no tensor")
@@ -202,6 +225,10 @@ class Rule:
         if kind == LINEAR and self._begins_anew():
             raise self.fails("a position so large that it begins anew")
         return kind
+
+    def _counts_on(self) -> bool:
+        """Whether a position is written where one was: all of it, or another part of the same tensor."""
+        return self.name in ("add", "sub", "copy") and self.kinds <= {LINEAR, CONSTANT} and not self.growing
 
     def _begins_anew(self) -> bool:
         """Whether whole numbers of 64 bits are, or grow, so that some day they overflow."""
@@ -214,6 +241,8 @@ class Rule:
             return self.made()
         if self.name in COMPARED:
             return self.compared()
+        if self.name == "remainder":
+            return self.comes_back()
         if self.name == "cumsum" or (self.name == "sum" and self.growing and self.kinds == {CONSTANT}):
             return self.counted()
         if self.name == "index" and self.given and self.axes[self.given[0]] is not None:
@@ -286,7 +315,9 @@ class Rule:
             if a.is_floating_point() and not b.is_floating_point() and not all(map(_whole, tensors)):
                 raise self.fails("a position is made a whole number")
             return LINEAR
-        if self.name in ("add", "sub", "rsub") and kinds <= {LINEAR, CONSTANT}:
+        if self.name in ("add", "sub", "rsub", "copy") and kinds <= {LINEAR, CONSTANT}:
+            return LINEAR
+        if self.name == "where" and self._chooses():
             return LINEAR
         if self.name in ("mul", "mm", "bmm") and kinds <= {LINEAR, CONSTANT} and self._linear_parts() == 1:
             if self.name != "mul" and self.growing and self._contracts():
@@ -299,6 +330,11 @@ class Rule:
         if self.name in ("cos", "sin", "exp") and kinds == {LINEAR}:
             return TURNED
         raise self.fails("of a position")
+
+    def _chooses(self) -> bool:
+        """Whether one of two numbers is taken at each place, the same one at every length."""
+        chosen = self.given[0]
+        return self.found.kind(chosen) in (SETTLED, CONSTANT) and all(axis is None for axis in self.axes.values())
 
     def _linear_parts(self) -> int:
         return sum(self.found.kind(n) == LINEAR for n in self.given) + self._numbers_moving()
@@ -329,6 +365,16 @@ class Rule:
                 raise self.fails("positions whose distance grows")
         numbers = [[x for x in n if type(x) in (int, float)] for n in self._numbers()]
         return LINEAR if self.name in ("arange", "scalar_tensor") or numbers[0] != numbers[1] else CONSTANT
+
+    def comes_back(self) -> str:
+        """The remainder of a position that is the same a period later."""
+        modulus = self.operations[0].given[1] if len(self.operations[0].given) == 2 else None
+        if self.moving or type(modulus) is not int or modulus < 1 or self.kinds != {LINEAR} or self.axes[self.output] is not None:
+            raise self.fails("of a position")
+        a, b, c = (step.values[self.given[0]] for step in self.found.steps)
+        if a.dtype != torch.int64 or bool((((b - a) % modulus) | ((c - b) % modulus)).any()):
+            raise Modulo(modulus)
+        return CONSTANT
 
     def counted(self) -> str:
         """A sum of as many ones as there are, and all sums on the way: positions in order."""
@@ -530,7 +576,9 @@ def degree_of(found: Uniform, name: str, operation: Operation, given: list[int],
     own, with_data = [found.degrees.get(n, 0) for n in given], any(found.kind(n) == DATA for n in given)
     new = int(with_data and bool(met)) + 2 * found.counts(name, given, operation.gives)
     degree, normed = sum(own) + new, name in NORMED or name.startswith(("native_", "_native_"))
-    if not degree or name in MOVED | SUMS:
+    if "multiply" in operation.given:
+        raise Fails(f"aten.{name}: what it makes of a position in data is not known")
+    if not degree or name in MOVED | SUMS | WRITTEN:
         return max(own, default=0) + new
     found.meet(2 * degree if normed or name in POWERS else degree)
     of_values = found.degrees.get(given[2], 0) if name in ATTENTION else 0

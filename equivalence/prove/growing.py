@@ -7,8 +7,10 @@ bound that follows from the sums of the step are then compared over the field.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +20,8 @@ import torch
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.memory.sizes import is_watched, watched_size
 from coequal.equivalence.memory.walk import Cell, Memory, Unobservable, memory_of
+from coequal.equivalence.memory.watched import Uses
+from coequal.equivalence.prove.folds import Modulo
 from coequal.equivalence.prove.premises import Fails, Induction, Premises, passed
 from coequal.equivalence.prove.tracing import COUNT, FRAME, MEMORY, OTHER, Recorder, Source, Step, Watch
 from coequal.equivalence.prove.uniform import Uniform, uniform
@@ -31,6 +35,7 @@ STARTS = (8, 48)  # frames after which steps are looked at
 SEEDS = (1, 2, 3)  # of frames
 MORE = (4, 5, 6, 7)  # where frames are whole numbers, which may be the same by chance
 STEPS = 3
+LONGEST_PERIOD = 64  # steps after which remainders must have come back
 WINDOW = 64  # frames after which a window must have forgotten
 MOST = 256  # lengths more that are compared
 CHUNKS = (1, 2, 3)  # sizes of what is fed, in units
@@ -137,18 +142,17 @@ class Steps:
         unit, chunks = self.session.plan.unit, self.session.has("chunk")
         sizes = self.sizes or tuple(n * unit for n in (CHUNKS if chunks else CHUNKS[:1]))
         sizes = tuple(n for n in sizes if self.session.plan.allows((*self._cut(self.start), n)))
-        needs, ends = list[int](), list[int]()
+        needs, ends, longest = list[int](), list[int](), 1
         for size in sizes:
-            runs = [self._run(places, size, seed) for seed in self._seeds()]
-            slopes = {axis[1] * size // unit for axis in places.lists.values()}
-            if len(slopes) > 1:
-                raise Fails("caches grow at different rates")
-            program = uniform(runs, slopes.pop() if slopes else size, self._drawn(), coarse=self.coarse)
-            self._watch(places, program, size)
-            if program.steps_left is not None:
-                ends.append(self.start + size * (1 + program.steps_left))
-            needs.append(program.need * unit // size)  # each frame of a chunk has sums of its own
-        depth = 0 if self.again else self._ordered(places)
+            period, programs = self._programs(places, size)
+            for phase, program in enumerate(programs):
+                self._watch(places, program, size, phase, period)
+                if program.steps_left is not None:
+                    ends.append(self.start + size * (1 + phase + program.steps_left))
+            most = max(program.need for program in programs) + (period > 1)  # each frame of a chunk has sums of its own
+            needs.append(period * most * unit // size)
+            longest = max(longest, period)
+        depth = 0 if self.again else self._ordered(places, longest)
         return Growth(self.start, max(needs) + depth, sorted(places.lists), places.counts, max(ends, default=None))
 
     # -- streams that have run -----------------------------------------------------------------------------------------
@@ -172,9 +176,9 @@ class Steps:
         rows = self.session.batch if self.rows is None else self.rows
         return self.session.random(length, rows, self.session.seed + 701 + 37 * seed)
 
-    def _fed(self, seed: int, more: int) -> tuple[Player, Iterator[Tree]]:
-        """A stream after the first frames, and what it is fed next, `more` at a time."""
-        x, player = self._frames(self.start + 8 * more + WINDOW, seed), self.session.player()
+    def _fed(self, seed: int, more: int, steps: int = 0) -> tuple[Player, Iterator[Tree]]:
+        """A stream after the first frames, and what it is fed next, `more` at a time: so many steps, and some besides."""
+        x, player = self._frames(self.start + (8 + steps) * more + WINDOW, seed), self.session.player()
         player.views = self.views
         part = self.session.layout.part
         self._feed(player, part(x, 0, self.start))
@@ -208,10 +212,41 @@ class Steps:
 
     # -- one program ---------------------------------------------------------------------------------------------------
 
-    def _run(self, places: Places, size: int, seed: int) -> list[Step]:
-        player, frames = self._fed(seed, size)
+    def _programs(self, places: Places, size: int) -> tuple[int, list[Uniform]]:
+        """The steps after which remainders come back, and the program of each."""
+        slopes = {axis[1] * size // self.session.plan.unit for axis in places.lists.values()}
+        if len(slopes) > 1:
+            raise Fails("caches grow at different rates")
+        slope, period = slopes.pop() if slopes else size, self._first_period(places, size)
+        while True:
+            runs = [self._run(places, size, seed, period) for seed in self._seeds()]
+            try:
+                return period, uniform(runs, slope * period, self._drawn(), coarse=self.coarse)
+            except Modulo as found:
+                longer = math.lcm(period, _steps(found.modulus, size))
+                if not period < longer <= LONGEST_PERIOD:
+                    raise
+                period = longer
+
+    def _first_period(self, places: Places, size: int) -> int:
+        """Steps after which the remainders of counts come back that Python asks for."""
+        player, frames = self._fed(SEEDS[0], size)
+        uses, periods = Uses(), [1]
+        for cell in self._memory(player).cells:
+            if cell.path in places.counts and type(cell.content) is int and cell.put is not None:
+                growth = places.counts[cell.path] * size // self.session.plan.unit
+                cell.put(watched_size(cell.content, uses, growth))
+                periods.append(growth)
+        with contextlib.suppress(StreamRaised):
+            self._feed(player, next(frames), (size,))
+        steps = [_steps(modulus, growth) for modulus in uses.moduli for growth in periods[1:]]
+        period = math.lcm(1, *steps)
+        return period if period <= LONGEST_PERIOD else 1
+
+    def _run(self, places: Places, size: int, seed: int, period: int) -> list[Step]:
+        player, frames = self._fed(seed, size, 3 * period)
         recorder, steps = Recorder(), []
-        for _ in range(STEPS):
+        for _ in range(3 * period):
             x = next(frames)
             with recorder.step(self._named(player, places, x)) as step:
                 self._feed(player, x, (size,))
@@ -226,9 +261,11 @@ class Steps:
                 named[Source(COUNT if cell.path in places.counts else MEMORY, cell.path)] = cell.content
         return named
 
-    def _watch(self, places: Places, program: Uniform, size: int) -> None:
+    def _watch(self, places: Places, program: Uniform, size: int, phase: int, period: int) -> None:
         """One step more, with sizes and counts watched where Python sees them."""
-        player, frames = self._fed(SEEDS[0], size)
+        player, frames = self._fed(SEEDS[0], size, period)
+        for _ in range(phase):
+            self._feed(player, next(frames), (size,))
         watch = Watch(program.steps[0], program.steps[1])
         memory = self._memory(player)
         if memory.counts_types or memory.tells_integers:
@@ -237,7 +274,7 @@ class Steps:
         for path, cell in counts.items():
             if cell.put is None:
                 raise Fails(f"{path} counts frames, and cannot be watched")
-            cell.put(watched_size(cell.content, watch.uses, places.counts[path] * size // self.session.plan.unit))
+            cell.put(watched_size(cell.content, watch.uses, period * places.counts[path] * size // self.session.plan.unit))
 
         x = next(frames)
         try:
@@ -256,15 +293,16 @@ class Steps:
 
     # -- what depends on what ------------------------------------------------------------------------------------------
 
-    def _ordered(self, places: Places) -> int:
-        """Other numbers in one place of the memory at a time: which others change by them in a step. So many steps later all
-        windows, one after the other, have forgotten what they held.
+    def _ordered(self, places: Places, period: int) -> int:
+        """Other numbers in one place of the memory at a time: which others change by them in any step of a period. So many steps
+        later all windows, one after the other, have forgotten what they held.
         """
-        plain = self._step_from(None)
+        plain = [self._step_from(None, phase) for phase in range(period)]
         needs, depth = {}, 0
         for path in sorted(places.data):
-            changed = self._step_from(path)
-            needs[path] = {p for p in places.data if places.added(p, plain, changed) and (p != path or p in places.lists)}
+            changed = [self._step_from(path, phase) for phase in range(period)]
+            reached = {p for p in places.data for a, b in zip(plain, changed, strict=True) if places.added(p, a, b)}
+            needs[path] = {p for p in reached if p != path or p in places.lists}
             if path in places.windows:
                 depth += self._forgets(path)
         while needs:
@@ -275,8 +313,10 @@ class Steps:
                 del needs[path]
         return depth
 
-    def _step_from(self, path: str | None) -> dict[str, Any]:
-        player, frames = self._fed(SEEDS[0], self.session.plan.unit)
+    def _step_from(self, path: str | None, phase: int) -> dict[str, Any]:
+        player, frames = self._fed(SEEDS[0], self.session.plan.unit, phase)
+        for _ in range(phase):
+            self._feed(player, next(frames))
         if path is not None:
             self._overwrite(player, path)
         self._feed(player, next(frames))
@@ -284,15 +324,13 @@ class Steps:
 
     def _forgets(self, path: str) -> int:
         """Whatever a window held is gone after some steps, if all else is as it was: how many."""
+        looks: Iterable[tuple[Tree, dict[str, Any]]] = self._looks(WINDOW // self.session.plan.unit)
         if self.session.alone:
-            raise Fails(f"{path} is a window beside a cache, and two streams cannot live at a time")
-        (one, frames), (other, _) = (self._fed(SEEDS[0], self.session.plan.unit) for _ in range(2))
+            looks = list(looks)
+        other, _ = self._fed(SEEDS[0], self.session.plan.unit)
         self._overwrite(other, path)
-        for steps in range(1, WINDOW // self.session.plan.unit + 1):
-            x = next(frames)
-            self._feed(one, x)
+        for steps, (x, kept) in enumerate(looks, 1):
             self._feed(other, x)
-            kept = {cell.path: cell.content for cell in self._memory(one).places}
             cells = self._memory(other).places
             if all(_alike(kept[cell.path], cell.content) for cell in cells if cell.path == path):
                 return steps
@@ -300,6 +338,13 @@ class Steps:
                 if cell.path != path and isinstance(cell.content, Tensor) and cell.content.is_floating_point():
                     _write(cell.content, kept[cell.path])
         raise Fails(f"{path} depends on all frames, and does not grow: it is no window of the last ones")
+
+    def _looks(self, steps: int) -> Iterator[tuple[Tree, dict[str, Any]]]:
+        """Frames that are fed, and all places after each of them."""
+        player, frames = self._fed(SEEDS[0], self.session.plan.unit)
+        for x in itertools.islice(frames, steps):
+            self._feed(player, x)
+            yield x, {cell.path: cell.content for cell in self._kept(player)}
 
     def _overwrite(self, player: Player, path: str) -> None:
         """Other numbers in one place."""
@@ -340,9 +385,11 @@ class Places:
         elif not all(isinstance(x, Tensor) for x in (*one, *other)):
             raise Fails(f"{path} changes while frames are fed, and is not understood")
         elif not one[0].is_floating_point():
-            if any(x.numel() != 1 or x.is_complex() or x.dtype == torch.bool for x in (*one, *other)):
+            if any(not x.numel() or x.is_complex() or x.dtype == torch.bool for x in (*one, *other)):
                 raise Fails(f"{path} changes while frames are fed, and is no tensor of floats")
-            self._add_count(path, [int(x) for x in one], [int(x) for x in other])
+            if any(x.shape != one[0].shape or bool((x - one[0] != (x - one[0]).flatten()[0]).any()) for x in (*one, *other)):
+                raise Fails(f"{path} changes while frames are fed, and is no tensor of floats")
+            self._add_count(path, *([int(x.flatten()[0]) for x in looks] for looks in (one, other)))
         elif len({x.shape for x in one}) > 1:
             self._add_list(path, one, other)
         elif all(_alike(one[0], x) for x in one):
@@ -389,6 +436,11 @@ class Places:
             axis, growth = self.lists[path]
             a, b = (x.narrow(axis, x.shape[axis] - growth, growth) for x in (a, b))
         return not _alike(a, b)
+
+
+def _steps(modulus: int, growth: int) -> int:
+    """After which a number that grows so is the same modulo this."""
+    return modulus // math.gcd(modulus, growth)
 
 
 def _write(tensor: Tensor, values: Tensor) -> None:

@@ -77,6 +77,7 @@ class Step:
     shapes: list[tuple[int, ...]] = field(default_factory=list)  # of tensors, by number
     values: dict[int, Tensor] = field(default_factory=dict)  # of whole numbers and flags, as they were
     sources: dict[int, Source] = field(default_factory=dict)
+    seen_again: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # by operation: old and new numbers of tensors
     calls: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)  # the shapes that each call of Python gave
     answers: list[Any] = field(default_factory=list)  # of calls that give no tensors: sizes and the like
     strange: list[str] = field(default_factory=list)  # what was asked of a growing size
@@ -178,8 +179,19 @@ class _Operations(TorchDispatchMode):
         results = [x for x in (out if isinstance(out, (list, tuple)) else [out]) if isinstance(x, Tensor)]
         writes = func._schema.is_mutable and func.overloadpacket is not torch.ops.aten.detach_
         gives = tuple(map(self._new, results))
+        if writes:
+            self.found.seen_again[len(self.found.operations)] = self._seen_again(args[0], gives)
         self.found.operations.append(Operation(str(func.overloadpacket), given, gives, writes))
         return out
+
+    def _seen_again(self, written: Any, gives: tuple[int, ...]) -> list[tuple[int, int]]:
+        """Tensors in whose memory was written hold something else since, and have new numbers."""
+        if not isinstance(written, Tensor) or written.is_meta:
+            return []
+        place, known = written.untyped_storage()._cdata, [*self.numbers.values()]
+        tensors = [(n, self.found.tensors[n]) for n in known if n not in gives]
+        shared = [(n, t) for n, t in tensors if not t.is_meta and t.untyped_storage()._cdata == place]
+        return [(n, self._new(t)) for n, t in shared]
 
 
 def _version(tensor: Tensor) -> int:

@@ -34,31 +34,45 @@ Tensor = torch.Tensor
 ROUNDS = 4  # until what memory holds of positions is known
 
 
-def uniform(runs: list[list[Step]], slope: int, drawn: frozenset[int] = frozenset(), *, coarse: bool = False) -> Uniform:
-    """The three steps as one; Fails where they are not. Growing axes grow by `slope`. Each run has other frames. `drawn`:
-    identities of tensors that are variables, as frames are. `coarse`: torch casts floats by itself, and casts are exact.
+def uniform(
+    runs: list[list[Step]], slope: int, drawn: frozenset[int] = frozenset(), *, coarse: bool = False
+) -> list[Uniform]:
+    """Three steps as one, for each phase of a period: steps follow one another, three periods of them. Fails where they are not
+    one program.
+
+    Growing axes grow by `slope` in a period. Each run has other frames. `drawn`: identities of tensors that are variables, as
+    frames are. `coarse`: torch casts floats by itself, and casts are exact.
     """
-    steps = runs[0]
-    counts = {len(step.operations) for step in steps}
-    if len(counts) > 1:
-        raise Fails(f"the step does not do the same at every length: {_list(counts)} operations of torch")
+    period = len(runs[0]) // 3
+    phases = [runs[0][phase::period] for phase in range(period)]
+    for steps in phases:
+        counts = {len(step.operations) for step in steps}
+        if len(counts) > 1:
+            raise Fails(f"the step does not do the same at every length: {_list(counts)} operations of torch")
     held = dict[Source, tuple[int, bool]]()  # what memory holds of positions: degree, and whether it was touched
     for _ in range(ROUNDS):
-        found = _laid_side_by_side(steps, slope, held, drawn, coarse)
-        after = _handed_on(found)
+        programs = [_laid_side_by_side(steps, slope, held, drawn, coarse) for steps in phases]
+        after = _handed_on(programs, runs[0])
         if after == held:
             break
         held = after
     else:
         raise Fails("positions pile up in what is remembered")
+    for phase, found in enumerate(programs):
+        _counts_nothing(found, [run[phase::period] for run in runs])
+    return programs
+
+
+def _counts_nothing(found: Uniform, runs: list[list[Step]]) -> None:
+    """Fails where a tensor is a position in disguise."""
+    steps = runs[0]
     last = {id(tensor): number for number, tensor in enumerate(steps[0].tensors)}
-    used = {number for step in steps[:1] for operation in step.operations for number in _refs(operation.given)}
+    used = {number for operation in steps[0].operations for number in _refs(operation.given)}
     for number, kind in found.kinds.items():
         if kind == CONSTANT and number in used & {*last.values()}:
             _stays(found, number)
         if kind == DATA and len(runs) > 1 and number not in found.rows:
             _no_count(found, number, [[step.tensors[number] for step in run] for run in runs])
-    return found
 
 
 def _laid_side_by_side(
@@ -66,23 +80,30 @@ def _laid_side_by_side(
 ) -> Uniform:
     found, tables = Uniform(steps, coarse=coarse), Tables(steps, drawn)
     _sources(found, held)
-    for operations in zip(*(step.operations for step in steps), strict=True):
+    for place, operations in enumerate(zip(*(step.operations for step in steps), strict=True)):
         _operation(found, operations, slope, tables)
+        again = [step.seen_again.get(place, []) for step in steps]
+        if again[0] != again[1] or again[0] != again[2]:
+            raise Fails("the step does not do the same at every length: it writes to what other tensors share")
+        for before, after in again[0]:
+            found.is_written(before, after, operations[0].gives)
     tables.end()
     found.steps_left = tables.steps_left
     return found
 
 
-def _handed_on(found: Uniform) -> dict[Source, tuple[int, bool]]:
-    """What the step leaves in each place of the memory: the next step finds the same tensors there."""
-    first, second = found.steps[:2]
-    numbers = {id(tensor): number for number, tensor in enumerate(first.tensors)}
-    worst = max(found.degrees.values(), default=0), bool(found.touched)
-    left = {}
-    for number, source in second.sources.items():
-        if source.kind == MEMORY:
-            where = numbers.get(id(second.tensors[number]))
-            left[source] = worst if where is None else (found.degrees.get(where, 0), where in found.touched)
+def _handed_on(programs: list[Uniform], run: list[Step]) -> dict[Source, tuple[int, bool]]:
+    """What each step leaves in each place of the memory: the next step finds the same tensors there."""
+    left = dict[Source, tuple[int, bool]]()
+    for found, first, second in zip(programs, run, run[1:], strict=False):
+        numbers = {id(tensor): number for number, tensor in enumerate(first.tensors)}
+        worst = max(found.degrees.values(), default=0), bool(found.touched)
+        for number, source in second.sources.items():
+            if source.kind == MEMORY:
+                where = numbers.get(id(second.tensors[number]))
+                holds = worst if where is None else (found.degrees.get(where, 0), where in found.touched)
+                before = left.get(source, (0, False))
+                left[source] = max(before[0], holds[0]), before[1] or holds[1]
     return {source: holds for source, holds in left.items() if any(holds)}
 
 
@@ -164,7 +185,7 @@ def _refs(thing: Any) -> Iterator[int]:
 def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int, tables: Tables) -> None:
     """Laid side by side; then by the rules of its kind."""
     first = operations[0]
-    name = first.name.removeprefix("aten.")
+    name = first.name.removeprefix("aten.").removesuffix("_")
     moving = _even(name, *(operation.given for operation in operations))
     if any(operation.name != first.name or operation.gives != first.gives for operation in operations):
         raise Fails(f"the step does not do the same at every length: {', '.join(sorted({o.name for o in operations}))}")
@@ -182,7 +203,7 @@ def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int, ta
     kinds = [found.kind(n) for n in given]
     grows = any(axis is not None for axis in axes.values())
     if grows or moving or {LINEAR, TURNED, SETTLED} & set(kinds):
-        kind = Rule(found, name.removesuffix("_"), operations, given, axes, moving).kind()
+        kind = Rule(found, name, operations, given, axes, moving).kind()
     else:
         kind = DATA if DATA in kinds and name not in LIKE else CONSTANT
     for number in first.gives:

@@ -9,6 +9,7 @@ lengths.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,10 +130,10 @@ class Uniform:
         if TURNED in kinds and LINEAR in kinds and DATA not in kinds:
             raise Fails("positions and what was computed from them side by side")
         self.degrees[after] = max(self.degrees.get(n, 0) for n in both)
-        for marked in (self.touched, self.plain):
-            marked |= {after} if marked & {*both} else set()
-        for marked in (self.rows, self.weights):
-            marked |= {after} if marked >= {*both} else set()
+        for some in (self.touched, self.plain):
+            some.update({after} if some & {*both} else ())
+        for all_of_it in (self.rows, self.weights):
+            all_of_it.update({after} if all_of_it >= {*both} else ())
 
     def comes_of_rows(self, given: list[int], gives: tuple[int, ...]) -> None:
         """What comes of rows and constants alone, and of no number of terms."""
@@ -237,18 +238,9 @@ class Rule:
         return any(abs(end) >= FAR for end in ends) or (len(ends) == 4 and abs(ends[2] - ends[0]) >= STEEP)
 
     def _kind(self) -> str:
-        if self.name in MAKING:
-            return self.made()
-        if self.name in COMPARED:
-            return self.compared()
-        if self.name == "remainder":
-            return self.comes_back()
-        if self.name == "cumsum" or (self.name == "sum" and self.growing and self.kinds == {CONSTANT}):
-            return self.counted()
-        if self.name == "index" and self.given and self.axes[self.given[0]] is not None:
-            return self.indexed()
-        if self.name in READ and self.kinds == {SETTLED} and not self.growing:
-            return SETTLED
+        own = next((rule for applies, rule in self._rules() if applies), None)
+        if own is not None:
+            return own()
         if self.name in RESHAPED:
             self.reshaped()
         elif self.name in MOVED:
@@ -266,6 +258,20 @@ class Rule:
         else:
             raise self.fails("what it does along a cache, or with a position, is not known to be the same at every length")
         return self._held()
+
+    def _rules(self) -> list[tuple[bool, Callable[[], str]]]:
+        """Operations that say themselves what they give."""
+        ones = self.name == "cumsum" or (self.name == "sum" and bool(self.growing) and self.kinds == {CONSTANT})
+        asked = self.name in READ and self.kinds == {SETTLED} and not self.growing
+        looked_up = self.name == "index" and bool(self.given) and self.axes[self.given[0]] is not None
+        return [
+            (self.name in MAKING, self.made),
+            (self.name in COMPARED, self.compared),
+            (self.name == "remainder", self.comes_back),
+            (ones, self.counted),
+            (looked_up, self.indexed),
+            (asked, lambda: SETTLED),
+        ]
 
     # -- what the result holds -----------------------------------------------------------------------------------------
 
@@ -369,7 +375,13 @@ class Rule:
     def comes_back(self) -> str:
         """The remainder of a position that is the same a period later."""
         modulus = self.operations[0].given[1] if len(self.operations[0].given) == 2 else None
-        if self.moving or type(modulus) is not int or modulus < 1 or self.kinds != {LINEAR} or self.axes[self.output] is not None:
+        if (
+            self.moving
+            or type(modulus) is not int
+            or modulus < 1
+            or self.kinds != {LINEAR}
+            or self.axes[self.output] is not None
+        ):
             raise self.fails("of a position")
         a, b, c = (step.values[self.given[0]] for step in self.found.steps)
         if a.dtype != torch.int64 or bool((((b - a) % modulus) | ((c - b) % modulus)).any()):

@@ -29,6 +29,7 @@ from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player, StreamRaised
 from coequal.equivalence.run.session import Session
 from coequal.subjects.inputs import Tree, leaves_of
+from coequal.subjects.wording import listed
 
 Tensor = torch.Tensor
 STARTS = (8, 48)  # frames after which steps are looked at
@@ -240,8 +241,12 @@ class Steps:
         with contextlib.suppress(StreamRaised):
             self._feed(player, next(frames), (size,))
         steps = [_steps(modulus, growth) for modulus in uses.moduli for growth in periods[1:]]
-        period = math.lcm(1, *steps)
-        return period if period <= LONGEST_PERIOD else 1
+        if (period := math.lcm(1, *steps)) > LONGEST_PERIOD:
+            moduli = listed(sorted(map(str, uses.moduli)))
+            raise Fails(
+                f"the stream takes a count modulo {moduli}, which comes back after {period} steps: that is not followed"
+            )
+        return period
 
     def _run(self, places: Places, size: int, seed: int, period: int) -> list[Step]:
         player, frames = self._fed(seed, size, 3 * period)
@@ -294,8 +299,9 @@ class Steps:
     # -- what depends on what ------------------------------------------------------------------------------------------
 
     def _ordered(self, places: Places, period: int) -> int:
-        """Other numbers in one place of the memory at a time: which others change by them in any step of a period. So many steps
-        later all windows, one after the other, have forgotten what they held.
+        """Other numbers in one place of the memory at a time: which others change by them in any step of a period.
+
+        So many steps later all windows, one after the other, have forgotten what they held.
         """
         plain = [self._step_from(None, phase) for phase in range(period)]
         needs, depth = {}, 0

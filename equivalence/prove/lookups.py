@@ -70,7 +70,7 @@ class Tables:
         return True
 
     def end(self) -> None:
-        """All operations were seen: Fails where a table is used otherwise, too, and its rows are no variables of their own."""
+        """All operations were seen: Fails where a table is used otherwise, too; its rows are no variables of their own then."""
         if self.otherwise & self.read.keys():
             raise Fails("a table of positions is used otherwise, too")
 

@@ -77,7 +77,9 @@ class Step:
     shapes: list[tuple[int, ...]] = field(default_factory=list)  # of tensors, by number
     values: dict[int, Tensor] = field(default_factory=dict)  # of whole numbers and flags, as they were
     sources: dict[int, Source] = field(default_factory=dict)
-    seen_again: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # by operation: old and new numbers of tensors
+    seen_again: dict[int, list[tuple[int, int]]] = field(
+        default_factory=dict
+    )  # by operation: old and new numbers of tensors
     calls: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)  # the shapes that each call of Python gave
     answers: list[Any] = field(default_factory=list)  # of calls that give no tensors: sizes and the like
     strange: list[str] = field(default_factory=list)  # what was asked of a growing size

@@ -37,11 +37,10 @@ ROUNDS = 4  # until what memory holds of positions is known
 def uniform(
     runs: list[list[Step]], slope: int, drawn: frozenset[int] = frozenset(), *, coarse: bool = False
 ) -> list[Uniform]:
-    """Three steps as one, for each phase of a period: steps follow one another, three periods of them. Fails where they are not
-    one program.
+    """Three steps as one, for each phase of a period: of steps that follow one another, three periods long.
 
-    Growing axes grow by `slope` in a period. Each run has other frames. `drawn`: identities of tensors that are variables, as
-    frames are. `coarse`: torch casts floats by itself, and casts are exact.
+    Growing axes grow by `slope` in a period. Each run has other frames. `drawn`: identities of tensors that are variables,
+    as frames are. `coarse`: torch casts floats by itself, and casts are exact. Fails where steps are not one program.
     """
     period = len(runs[0]) // 3
     phases = [runs[0][phase::period] for phase in range(period)]

@@ -56,7 +56,7 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
     return Subject(example=example, **(fields | overrides))
 
 
-def layers_of_the_caches(stream: Carried) -> list[dict[str, Any]]:
+def layers_of_the_caches(stream: Carried) -> list[Any]:
     """What a stream remembers: all attributes of the layers of its caches, by name."""
     caches = stream.state if isinstance(stream.state, tuple) else (stream.state,)
     layers = [getattr(cache, "layers", ()) for cache in caches]

@@ -324,19 +324,6 @@ def test_a_window_with_positions_is_followed(stream: type[Cached], why: str) -> 
     assert (why in fails) if why else not fails
 
 
-def test_a_window_with_positions_is_proved_for_every_length() -> None:
-    report = verify(subject(Sliding, Near()), effort="quick", checks="exact")
-    assert (report.verdict, report.horizon) == ("proved", "all")
-
-
-class OneTooMany(Sliding):
-    width = WIDTH + 1
-
-
-def test_a_window_that_is_too_long_is_different() -> None:
-    assert verify(subject(OneTooMany, Near()), effort="quick", checks="exact").verdict == "different"
-
-
 class Delays(Cached):
     """Adds what was there 78 frames ago, by way of two windows: right until then."""
 

@@ -70,7 +70,7 @@ class Tables:
         return True
 
     def end(self) -> None:
-        """All operations were seen: Fails where a table is used otherwise, too; its rows are no variables of their own then."""
+        """All operations were seen: Fails where a table is used otherwise, too, so that its rows are no variables."""
         if self.otherwise & self.read.keys():
             raise Fails("a table of positions is used otherwise, too")
 

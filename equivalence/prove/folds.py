@@ -452,6 +452,8 @@ class Rule:
         elif self.name in ("split", "split_with_sizes", "chunk", "unbind"):
             if axis == self._axis(numbers, 0 if self.name == "unbind" else 1, first):
                 raise self.fails("a cache is taken apart")
+        elif self._is_mask():
+            raise self.fails("some places of a mask")
         elif self.name == "select" and axis == self._axis(numbers, 0, first):
             self._within([n[1] if len(n) > 1 else 0 for n in numbers], first, last=True)
         elif self.name == "slice" and axis == self._axis(numbers, 0, first):
@@ -464,11 +466,15 @@ class Rule:
     def _repeated(self) -> None:
         """Everything but the cache itself."""
         axis, last = self.axes[self.given[0]], self.axes[self.output]
-        if axis is None:
+        if axis is None and not self.moving:
             return
         before, after = (self.found.steps[0].shapes[n] for n in (self.given[0], self.output))
-        if last is None or len(before) - axis != len(after) - last or before[axis] != after[last]:
+        if axis is None or last is None or len(before) - axis != len(after) - last or before[axis] != after[last]:
             raise self.fails("a cache that is repeated")
+
+    def _is_mask(self) -> bool:
+        """Outcomes are the same counted from one end; a place that is counted from the other one has others later."""
+        return SETTLED in self.kinds and self.axes[self.output] is None
 
     def _numbers(self) -> list[list[Any]]:
         """What each of the three was given besides tensors, without names."""

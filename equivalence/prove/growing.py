@@ -28,6 +28,7 @@ from coequal.equivalence.prove.uniform import Uniform, uniform
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player, StreamRaised
 from coequal.equivalence.run.session import Session
+from coequal.equivalence.run.weights import is_weight, tensors
 from coequal.subjects.inputs import Tree, leaves_of
 from coequal.subjects.wording import listed
 
@@ -161,7 +162,8 @@ class Steps:
     def _drawn(self) -> frozenset[int]:
         """Identities of parameters that are variables over the field."""
         modules = None if self.session.facts.unread else self.session.subject.modules
-        return frozenset(id(p) for p in modules.parameters()) if modules is not None else frozenset()
+        named = tensors(modules).items() if modules is not None else ()
+        return frozenset(id(p) for name, p in named if isinstance(p, torch.nn.Parameter) and is_weight(name, p))
 
     def _seeds(self) -> tuple[int, ...]:
         leaves = leaves_of(self.session.subject.example).values()

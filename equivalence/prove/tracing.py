@@ -182,18 +182,23 @@ class _Operations(TorchDispatchMode):
         writes = func._schema.is_mutable and func.overloadpacket is not torch.ops.aten.detach_
         gives = tuple(map(self._new, results))
         if writes:
-            self.found.seen_again[len(self.found.operations)] = self._seen_again(args[0], gives)
+            written = [*_parts(_written(func._schema.arguments, args, kwargs))]
+            self.found.seen_again[len(self.found.operations)] = self._seen_again(written, gives)
         self.found.operations.append(Operation(str(func.overloadpacket), given, gives, writes))
         return out
 
-    def _seen_again(self, written: Any, gives: tuple[int, ...]) -> list[tuple[int, int]]:
+    def _seen_again(self, written: list[Any], gives: tuple[int, ...]) -> list[tuple[int, int]]:
         """Tensors in whose memory was written hold something else since, and have new numbers."""
-        if not isinstance(written, Tensor) or written.is_meta:
-            return []
-        place, known = written.untyped_storage()._cdata, [*self.numbers.values()]
-        tensors = [(n, self.found.tensors[n]) for n in known if n not in gives]
-        shared = [(n, t) for n, t in tensors if not t.is_meta and t.untyped_storage()._cdata == place]
+        places = {x.untyped_storage()._cdata for x in written if isinstance(x, Tensor) and not x.is_meta}
+        tensors = [(n, self.found.tensors[n]) for n in self.numbers.values() if n not in gives]
+        shared = [(n, t) for n, t in tensors if not t.is_meta and t.untyped_storage()._cdata in places]
         return [(n, self._new(t)) for n, t in shared]
+
+
+def _written(arguments: Any, args: tuple, kwargs: dict[str, Any]) -> list[Any]:
+    """Of what an operation is given, what it writes to."""
+    given = {a.name: x for a, x in zip(arguments, args, strict=False)} | kwargs
+    return [given[a.name] for a in arguments if a.alias_info is not None and a.alias_info.is_write and a.name in given]
 
 
 def _version(tensor: Tensor) -> int:

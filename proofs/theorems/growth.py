@@ -62,7 +62,7 @@ Python asks for are watched numbers. (O) is looked at by writing other numbers t
 (W) is walked, or declared; besides, every tensor that a step reads must be a frame, a place of the memory, or the
 same tensor, unwritten, in all three steps. (A) is assumed.
 
-A stream that keeps its last 700 terms of a list violates (U): it asks for the size, or cuts at a place that it has not reached.
+A stream that keeps its last 700 terms of a list violates (U): it asks for the size, or cuts at a place not reached yet.
 One that forgets its oldest terms violates (L), one whose weight is a function of t of its own (U), and one that only
 goes wrong where more terms than features are summed up is met by (D).
 """

@@ -17,7 +17,7 @@ from coequal.equivalence.run.session import Session
 from tests.equivalence.prove.test_growing import FEATURES, HEADS, LATE, Cached, Decoder
 
 Tensor = torch.Tensor
-ROWS, WIDTH = 80_000, 4
+ROWS, WIDTH = 80_000, 2
 
 
 class Learned(Decoder):
@@ -156,6 +156,29 @@ class Doubled(BySelect):
         return torch.cat([table[:LATE], 2 * table[LATE:]])[count]
 
 
+class OfWholeNumbers(Cached):
+    """Whole numbers are no variables, if they are parameters."""
+
+    places = nn.Parameter(torch.cat([torch.arange(LATE), torch.zeros(LATE, dtype=torch.int64)]), requires_grad=False)
+
+    def __init__(self, module: Decoder) -> None:
+        super().__init__(module)
+        module.places = self.places
+
+    def position(self) -> Tensor:
+        return self.module.places[self.count : self.count + 1]
+
+
+class PlaceInAMask(Cached):
+    """The mask is settled counted from the last frame, and a place counted from the first one."""
+
+    def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        length = k.shape[-2]
+        if length < 48:
+            return k, v
+        return k, torch.where((length - torch.arange(length) < 40)[45], v, -v)
+
+
 class SlicesBackwards(BySelect):
     def rows(self, table: Tensor, count: int) -> Tensor:
         return table[LATE - count]
@@ -191,6 +214,8 @@ WRONG: dict[type[Cached], str] = {
     UsedBesides: "a table of positions is used otherwise",
     OfNumbers: "a place in a table that moves on",
     Doubled: "a place in a table that moves on",
+    OfWholeNumbers: "a place in a table that moves on",
+    PlaceInAMask: "some places of a mask",
     SlicesBackwards: "rows of a table that are not those behind",
     MasksOnes: "positions are compared with what they have not passed",
     SumsOfParts: "of what is not the same whole number everywhere",

@@ -158,7 +158,7 @@ class MultipliesInPlace(Ring):
         self.kept = self.kept.expand(-1, v.shape[0], -1, -1, -1).clone()
         counted, product = self.kept
         one = product
-        for number in range(40):
+        for number in range(70):
             product = product * counted - product * one * (number / 64)
         super().write(k, v + product)
         self.kept[0].copy_(v * torch.tensor(self.count) / 64)

@@ -140,22 +140,32 @@ class Steps:
         """All premises but (E)."""
         if hasattr(self.session.player().stream, "flush"):
             raise Fails("the stream remembers everything, and has a flush")
-        places = self._places()
+        places = self._places(STEPS)
+        needs, ends, period = self._needs(places)
+        if period > 1 and (whole := self._places(2 * period + 1)) != places:  # what moves on in some steps of a period alone
+            places = whole
+            needs, ends, period = self._needs(places)
+        depth = 0 if self.again else self._ordered(places, period)
+        return Growth(self.start, max(needs) + depth, sorted(places.lists), places.counts, max(ends, default=None))
+
+    def _needs(self, places: Places) -> tuple[list[int], list[int], int]:
+        """Of chunks of all sizes: how many lengths more tell all, after how many frames tables end, the longest period."""
         unit, chunks = self.session.plan.unit, self.session.has("chunk")
         sizes = self.sizes or tuple(n * unit for n in (CHUNKS if chunks else CHUNKS[:1]))
         sizes = tuple(n for n in sizes if self.session.plan.allows((*self._cut(self.start), n)))
-        needs, ends, longest = list[int](), list[int](), 1
+        needs, ends, periods = list[int](), list[int](), [1]
         for size in sizes:
             period, programs = self._programs(places, size)
             for phase, program in enumerate(programs):
                 self._watch(places, program, size, phase, period)
                 if program.steps_left is not None:
                     ends.append(self.start + size * (1 + phase + program.steps_left))
-            most = max(program.need for program in programs) + (period > 1)  # each frame of a chunk has sums of its own
-            needs.append(period * most * unit // size)
-            longest = max(longest, period)
-        depth = 0 if self.again else self._ordered(places, longest)
-        return Growth(self.start, max(needs) + depth, sorted(places.lists), places.counts, max(ends, default=None))
+            most = max(program.need for program in programs)
+            needs.append(
+                period * (most + 1) if period > 1 else most * unit // size
+            )  # each frame of a chunk has sums of its own
+            periods.append(period * size // unit)
+        return needs, ends, max(periods)
 
     # -- streams that have run -----------------------------------------------------------------------------------------
 
@@ -202,12 +212,12 @@ class Steps:
 
     # -- what is remembered --------------------------------------------------------------------------------------------
 
-    def _places(self) -> Places:
+    def _places(self, steps: int) -> Places:
         looks = []
         for seed in SEEDS[:2]:
-            player, frames = self._fed(seed, self.session.plan.unit)
+            player, frames = self._fed(seed, self.session.plan.unit, steps)
             look = [self._kept(player)]
-            for _ in range(STEPS):
+            for _ in range(steps):
                 self._feed(player, next(frames))
                 look.append(self._kept(player))
             looks.append(look)
@@ -340,10 +350,13 @@ class Steps:
         for steps, (x, kept) in enumerate(looks, 1):
             self._feed(other, x)
             cells = self._memory(other).places
-            if all(_alike(kept[cell.path], cell.content) for cell in cells if cell.path == path):
+            held = [cell.content for cell in cells if cell.path == path]
+            if all(_alike(kept[path], content) for content in held):
                 return steps
-            for cell in cells:
-                if cell.path != path and isinstance(cell.content, Tensor) and cell.content.is_floating_point():
+            own = {content.untyped_storage()._cdata for content in held}  # another place may hold the same tensor
+            floats = [c for c in cells if isinstance(c.content, Tensor) and c.content.is_floating_point()]
+            for cell in floats:
+                if cell.content.untyped_storage()._cdata not in own:
                     _write(cell.content, kept[cell.path])
         raise Fails(f"{path} depends on all frames, and does not grow: it is no window of the last ones")
 

@@ -149,6 +149,18 @@ class Exchanges(Ring):
             self.even = self.odd * 0.5 + v[:, :, 0]
 
 
+class Integrates(Ring):
+    """A sum of all frames, kept twice: every fourth frame both are one tensor, and for long the second one stays."""
+
+    total = before = torch.zeros(1, HEADS, FEATURES // HEADS)
+
+    def write(self, k: Tensor, v: Tensor) -> None:
+        super().write(k, v)
+        self.total = self.total + v[:, :, 0]
+        if self.count % 4 == 3:
+            self.before = self.total
+
+
 class MultipliesInPlace(Ring):
     """Positions come into data by way of a part of a tensor."""
 
@@ -173,6 +185,7 @@ WRONG: dict[type[Cached], str] = {
     NearlyItsSize: "takes a count modulo",
     LooksFar: "compared with what they have not passed",
     Stale: "compared with what they have not passed",
+    Integrates: "is no window",
     Exchanges: "depends on what was remembered there",
     MultipliesInPlace: "lengths more would have to be compared",
 }

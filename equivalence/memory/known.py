@@ -10,6 +10,9 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+import torch
+import torch._VF
+
 KNOWN = ("torch", "numpy", "coequal", "builtins", "typing_extensions", "einops")
 # of the standard library, what remembers nothing between two calls
 PURE = {
@@ -81,6 +84,8 @@ STATEFUL = {
 }
 # what other modules of torch are asked of the process, and cannot count
 ASKED = {"is_available", "is_initialized", "get_rank", "get_world_size", "is_in_onnx_export", "record_function"}
+# modules that put an object in their own place among all modules: what their functions see
+BEHIND = (type(torch._VF).__getattr__.__globals__, torch.backends.ContextProp.__get__.__globals__)
 MADE, IMMUTABLE = 1 << 9, 1 << 8  # flags of classes: made while Python runs; attributes cannot be set
 TENSORS = {"_nn", "_linalg", "_fft", "_special", "_sparse", "_nested", "_VariableFunctions"}  # of torch._C
 # functions of torch that are told nothing and say what holds for the process: under other conditions they are asked again
@@ -135,7 +140,8 @@ def made_in_known(names: dict[str, Any]) -> bool:
     if not isinstance(name, str) or not is_known(name):
         return False
     places = (name, f"_{name.replace('.', '_')}")  # `_collections_abc` goes by the name of `collections.abc`
-    return any(names is vars(sys.modules[place]) for place in places if place in sys.modules)
+    known = (vars(sys.modules[place]) for place in places if place in sys.modules)
+    return any(names is one for one in (*known, *BEHIND))
 
 
 def _is_there(kind: type) -> bool:

@@ -340,7 +340,7 @@ class _Walk:
             if is_namedtuple(kind) and not self._is_librarys(kind):
                 self.visit(Kind(kind), path, None)
         elif self.declared:
-            raise Unobservable(f"{path} is a {kind.__name__}: a declared memory is a tree of tensors, numbers, lists, dicts")
+            yield from _attributes_alone(thing, path)
         elif isinstance(thing, types.ModuleType):
             raise Unobservable(f"{path} is the module {thing.__name__}")
         elif isinstance(thing, types.FunctionType):
@@ -658,6 +658,18 @@ def _labels(thing: Any) -> tuple[Any, ...]:
 
 def _a(name: str) -> str:
     return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
+
+
+def _attributes_alone(thing: Any, path: str) -> Iterator[Part]:
+    """Of an object in a declared memory: it is said to be no more than they are."""
+    if callable(thing) or not isinstance(getattr(thing, "__dict__", None), dict) or _has_slots(type(thing)):
+        kind = type(thing).__name__
+        raise Unobservable(f"{path} is a {kind}: a declared memory is a tree of tensors, numbers, lists, dicts, attributes")
+    yield from ((f".{name}", value, _onto(thing, name)) for name, value in vars(thing).items())
+
+
+def _has_slots(kind: type) -> bool:
+    return any(base.__dict__.get("__slots__") for base in kind.__mro__)
 
 
 def _onto(thing: Any, name: str) -> Put:

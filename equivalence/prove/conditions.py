@@ -183,6 +183,7 @@ class _Run:
                 views=self.condition.views,
                 sizes=sizes,
                 again=True,
+                coarse=self.condition.autocast,
             ).growth()
         elif self.found.counts:
             self._watch()

@@ -79,6 +79,8 @@ def decide(
     try:
         decision.grow(_growth(session, budget) if only is None else None)
         _drawn_enough(session, draw, decision, effort, budget, options)
+        if _holds_positions(session, decision):
+            _drawn_enough(session, draw, decision, effort, Budget.of(SECONDS[effort], deadline), options)
         if decision.induction.holds:
             again, taken = Budget.of(SECONDS[effort], deadline), time.monotonic() - begin
             why, left = begins_otherwise(session), ""
@@ -173,7 +175,7 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
         rest = [e for e in examples[1:] if e.chunks is not None or (not decision.induction.holds and e.length not in done)]
         begin = time.process_time()
         _compare(exact, rest, decision, budget)
-        if not decision.induction.holds:
+        if not decision.induction.holds and not later:  # then all that it compared is among the examples
             _to_the_end(exact, decision, budget, time.process_time() - begin)
     except Differs as found:
         decision.differ(found, exact, _seen(exact))
@@ -199,6 +201,21 @@ def _growth(session: Session, budget: Budget) -> growing.Growth | None:
         return None
     found = growing.growth_of(session, budget)
     return found if field is not None or not found.fails else None  # where the field is not known, it may be finite
+
+
+def _holds_positions(session: Session, decision: Decision) -> bool:
+    """Whether a memory of the last frames alone, which no period brings back, may be one that holds positions besides."""
+    subject, found = session.subject, decision.induction
+    if found.holds or decision.mismatch is not None or decision.growth is not None or decision.only is not None:
+        return False
+    if subject.clip_state is not None or subject.window is not None or not_for_all(session) is not None:
+        return False
+    growth = growing.growth_of(session, Budget.of(PATIENCE))
+    if growth.fails:
+        decision.generalise(replace(found, says=f"{found.says}; as a cache with positions: {growth.fails}"))
+        return False
+    decision.grow(growth)
+    return True
 
 
 def _told(exact: FieldSession, found: Induction, budget: Budget) -> str:

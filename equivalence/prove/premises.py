@@ -79,6 +79,7 @@ class Induction:
     counts: dict[str, int] = field(default_factory=dict)  # places that were watched, and by how much they grow in a period
     told: str = ""  # of the chunks in which frames came, by the memory
     growing: bool = False  # of caches that grow
+    ends: int | None = None  # frames after which a table of positions ends
 
 
 @dataclass

@@ -27,9 +27,9 @@ def _offset(array: np.ndarray, base: Any, path: str) -> int | None:
     """Where a view begins in what it is a view of, in bytes."""
     if base is None:
         return None
-    if not isinstance(base, (np.ndarray, Tensor)):
+    if not isinstance(base, (np.ndarray, Tensor, bytes)):
         raise Unobservable(f"{path} is a view of a {type(base).__name__}")
-    return address(array) - address(base)
+    return address(array) - address(np.frombuffer(base, np.uint8) if isinstance(base, bytes) else base)
 
 
 def address(thing: Any) -> int:
@@ -37,22 +37,18 @@ def address(thing: Any) -> int:
     return thing.data_ptr() if isinstance(thing, Tensor) else thing.__array_interface__["data"][0]
 
 
-def apart(tensors: Iterable[tuple[str, Tensor]], arrays: Iterable[tuple[str, np.ndarray]]) -> None:
-    """Unobservable where two lie in the same memory, and it is not seen by what they are: storages that overlap."""
-    places = dict[tuple[int, int], str]()
+def shared(tensors: Iterable[tuple[str, Tensor]], arrays: Iterable[tuple[str, np.ndarray]]) -> Iterator[tuple[str, tuple]]:
+    """What lies in the same memory, though it is not seen by what it is: where one begins in the other, by its path."""
+    places = list[tuple[int, int, str]]()
     with torch._C.DisableTorchFunction():
         for path, tensor in tensors:
             storage = tensor.untyped_storage()
             if storage.nbytes() and not tensor.is_meta:
-                places.setdefault((storage.data_ptr(), storage.data_ptr() + storage.nbytes()), path)
-    for path, array in arrays:
-        if array.base is None and array.nbytes:
-            place = (address(array), address(array) + array.nbytes)
-            if place in places:
-                raise Unobservable(f"{path} and {places[place]} share memory")
-            places[place] = path
-    end, before = 0, ""
-    for (begin, until), path in sorted(places.items()):
+                places.append((storage.data_ptr(), storage.data_ptr() + storage.nbytes(), path))
+    places += [(address(a), address(a) + a.nbytes, path) for path, a in arrays if a.base is None and a.nbytes]
+    first, end, before = 0, 0, ""
+    for begin, until, path in sorted(places, key=lambda place: (place[0], -place[1])):
         if begin < end:
-            raise Unobservable(f"{path} and {before} share memory")
-        end, before = until, path
+            yield f"{path}.__memory__", (before, begin - first, until - begin)
+        if until > end:
+            first, end, before = begin, until, path

@@ -44,7 +44,7 @@ def contained(thing: Any, path: str) -> Iterable[Part] | None:
     if kind in MAPPINGS:
         return (*_entries(thing, path), *_hung_on(thing))
     if kind is types.MappingProxyType:
-        return ((name, value, None) for name, value, _ in _entries(dict(thing), path))
+        return ((".shown", gc.get_referents(thing)[0], None),)
     if kind is weakref.ref:
         return (("()", thing(), None), (".__callback__", thing.__callback__, None))
     if kind in SEQUENCES or is_namedtuple(kind):
@@ -99,7 +99,7 @@ def wrapped(thing: Any, path: str) -> Iterable[Part] | None:
     elif kind in DESCRIBED:
         functions = ((f".{name}", getattr(thing, name, None), None) for name in ("fget", "fset", "fdel", "func"))
         parts = ((".__doc__", thing.__doc__, None), *functions, *_hung_on(thing))
-    elif kind in (types.GenericAlias, types.UnionType, slice):
+    elif isinstance(thing, (types.GenericAlias, types.UnionType, slice)):
         names = ("start", "stop", "step") if kind is slice else ("__origin__", "__args__")
         parts = ((f".{name}", getattr(thing, name), None) for name in names if hasattr(thing, name))
     elif isinstance(thing, OF_CLASSES):

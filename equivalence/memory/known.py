@@ -52,7 +52,7 @@ STATEFUL = {
     *("unpack_dual", "_make_dual", "_unpack_dual", "_fw_primal", "enter_dual_level", "exit_dual_level"),
     *("getLogger", "getcontext", "setcontext", "localcontext", "filters", "simplefilter", "filterwarnings", "seterr"),
     *("setbufsize", "use_deterministic_algorithms", "__dict__", "cache_info", "fields"),
-    *("register", "get_cache_token", "overload", "get_overloads", "clear_overloads", "get_type_hints"),
+    *("register", "get_cache_token", "overload", "get_overloads", "clear_overloads", "is_", "is_not"),
     *(
         "getChild",
         "getChildren",
@@ -170,7 +170,7 @@ def _parts_of_callable(thing: Any) -> tuple[Any, ...] | None:
     if isinstance(thing, functools.partial):
         return (thing.func, *thing.args, *thing.keywords.values())
     if isinstance(thing, types.MethodType):
-        return (thing.__func__, thing.__self__)
+        return (thing.__func__,) if isinstance(thing.__self__, type) else (thing.__func__, thing.__self__)
     return (thing.__wrapped__,) if isinstance(thing, functools._lru_cache_wrapper) else None
 
 

@@ -18,10 +18,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from coequal.equivalence.memory.known import Hidden, harmless, harmless_in, is_known, is_librarys
 
 NAMESPACES = (types.ModuleType, type, types.FunctionType)
 NUMBERS = {int, float, complex, str, bytes, tuple, frozenset, range}  # of which two may be equal
+NUMBERS |= {re.Pattern, torch.Size, torch.device}
 CONSTANTS = (bool, type(None), type(Ellipsis), type(NotImplemented))
 # ways round everything that is looked at here
 LOOPHOLES = {
@@ -47,7 +50,6 @@ ROUNDABOUT = {
         "ag_frame",
         "tb_frame",
     ),
-    "__annotations__",
 }
 
 

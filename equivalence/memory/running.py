@@ -16,6 +16,10 @@ from typing import Any
 from coequal.equivalence.memory.cell import Unobservable
 from coequal.equivalence.memory.known import STATEFUL, Hidden, harmless, harmless_in, is_known, made_in_known
 
+FILES = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "exists", "is_file", "is_dir", "stat", "lstat"}
+FILES |= {"touch", "unlink", "mkdir", "rmdir", "rename", "iterdir", "glob", "rglob", "walk", "symlink_to", "hardlink_to"}
+FILES |= {"chmod", "cwd", "home", "resolve", "replace", "owner", "group", "samefile", "readlink", "__init__", "__new__"}
+
 
 class Running:
     """Codes of the program's own functions that ran, and what functions of libraries that it called remember."""
@@ -65,7 +69,10 @@ class Running:
         """A library's function that the program calls."""
         if frame.f_code not in self.judged:
             self.judged.add(frame.f_code)
-            self._judge(harmless_in, frame.f_globals.get("__name__"), (frame.f_code.co_name,), _any_function)
+            module, name = str(frame.f_globals.get("__name__")), frame.f_code.co_name
+            fine = name not in FILES if module.startswith("pathlib") else module.startswith("importlib._bootstrap")
+            if not fine:
+                self._judge(harmless_in, module, (name,), _any_function)
 
     def _judge_built_in(self, function: Any) -> None:
         """The same, of one that is not written in Python."""

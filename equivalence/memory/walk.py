@@ -30,7 +30,7 @@ from torch import nn
 from torch.autograd import forward_ad
 from torch.nn.utils.weight_norm import WeightNorm
 
-from coequal.equivalence.memory.arrays import apart, of_array
+from coequal.equivalence.memory.arrays import of_array, shared
 from coequal.equivalence.memory.attached import on_libraries, on_storage, put_in_place
 from coequal.equivalence.memory.cell import Cell, Kind, Label, Part, Put, Unobservable
 from coequal.equivalence.memory.contents import (
@@ -66,10 +66,27 @@ FIXED = (
 )
 FIXED_KINDS = (np.dtype,)  # each has a class of its own
 ENTRANCES = ("step", "chunk", "flush")
-# names by which files are written and read
-FILES = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "exists", "is_file", "is_dir", "stat", "lstat"}
-FILES |= {"touch", "unlink", "mkdir", "rmdir", "rename", "iterdir", "glob", "rglob", "walk", "symlink_to", "hardlink_to"}
-FILES |= {"chmod", "*"}
+# methods of numbers that answer a watched one with NotImplemented, and what only a watched one has
+OF_COUNTS = {
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "eq",
+    "ne",
+    "add",
+    "sub",
+    "mul",
+    "mod",
+    "floordiv",
+    "truediv",
+    "pow",
+    "and",
+    "or",
+    "xor",
+}
+OF_COUNTS |= {"lshift", "rshift", "divmod"}
+OF_COUNTS = {f"__{reflected}{name}__" for name in OF_COUNTS for reflected in ("", "r")}
 OF_PATHS = {name for kind in pathlib.PosixPath.__mro__ for name in vars(kind).get("__slots__", ())} | {"*"}
 UNSAVED = "_non_persistent_buffers_set"  # of torch's modules: names of buffers
 # functions with two underscores run without being called by their name, but these: copies and ends are no steps
@@ -199,8 +216,8 @@ class _Walk:
         self.depth = 0
         self.tensors: list[tuple[str, Tensor]] = []
         self.arrays: list[tuple[str, np.ndarray]] = []
-        self.files: list[str] = []  # paths for which it matters what the code does
         self.paths: list[str] = []
+        self.hooked: dict[int, Any] = {}  # empty dictionaries of hooks, each of one module
         self.counts_types = self.tells_integers = False
         self.lying = set[str]()  # names by which its code asks how frames lie in memory
 
@@ -241,7 +258,6 @@ class _Walk:
         if isinstance(thing, torch.Size) and any(type(size) not in (int, torch.SymInt) for size in thing):
             raise Unobservable(f"{path} holds what is no size")
         self.found.cells.append(Cell(path, thing, put))
-        self.files += [path] * isinstance(thing, pathlib.Path)
         self.paths += [path] * isinstance(thing, pathlib.PurePath)
         if isinstance(thing, enum.Enum):
             for name, value in attributes(vars(thing), path):
@@ -309,11 +325,10 @@ class _Walk:
         """All that was found, with what hangs on classes of libraries."""
         for path in self.again & self.rebuilt.keys():
             self.rebuilt[path].is_elsewhere()
-        if self.files and FILES & self.names:
-            raise Unobservable(f"{self.files[0]} may be a file that is read and written")
         if self.paths and (names := OF_PATHS & self.names):
             raise Unobservable(f"{self.paths[0]} has attributes that may be set ({min(names)})")
-        apart([*self.tensors, *self.found.parameters.items()], self.arrays)
+        lying = shared([*self.tensors, *self.found.parameters.items()], self.arrays)
+        self.found.cells.extend(Cell(path, place, None) for path, place in lying)
         libraries = [
             Cell(f"the class of {path}, which is a library's,", on_libraries(kind, self.names), None)
             for kind, path in self.classes.items()
@@ -370,8 +385,10 @@ class _Walk:
                 continue
             part = Kind(value) if name == "__class__" and _for_super(function, value) else value
             yield f"<{name}>", part, functools.partial(setattr, cell, "cell_contents")
+        if {type(function.__doc__), type(function.__module__)} - {str, type(None)} or _odd(function.__code__):
+            raise Unobservable(f"{path} says of itself what is no text, or holds what is no constant")
         yield ".__labels__", Label((*_labels(function), *_code(function.__code__))), None
-        yield from _annotations(function)
+        yield from _annotations(function, whole="__annotations__" in self.names)
         yield ".__defaults__", function.__defaults__, None
         yield ".__kwdefaults__", function.__kwdefaults__, None
         yield ".__dict__", function.__dict__, None
@@ -385,7 +402,8 @@ class _Walk:
         self.lying |= reads.names & LYING
         self.read |= reads.names | reads.texts | ({"*"} if reads.by_text else set())
         self.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
-        self.tells_integers |= reads.tells_integers
+        self.counts_types |= not OF_COUNTS.isdisjoint(reads.names | reads.texts)
+        self.tells_integers |= reads.tells_integers or self.counts_types
         try:
             for name, value in globals_read(function):
                 if not isinstance(value, type(None)) and not _is_library(value):
@@ -400,7 +418,8 @@ class _Walk:
             if self._is_librarys(base):
                 continue
             yield f".{base.__name__}.__labels__", Label((*_labels(base), *_registered(base))), None
-            yield from ((f".{base.__name__}{name}", note, put) for name, note, put in _annotations(base))
+            notes = _annotations(base, whole="__annotations__" in self.names)
+            yield from ((f".{base.__name__}{name}", note, put) for name, note, put in notes)
             for name, value in vars(base).items():
                 if _is_code(value):
                     if name == "__repr__" and getattr(value, "__globals__", {}).get("__name__") == "dataclasses":
@@ -424,6 +443,7 @@ class _Walk:
     def _object(self, thing: Any, path: str) -> Iterator[Part]:
         kind = type(thing)
         if isinstance(thing, logging.Logger):
+            self.classes.setdefault(kind, path)
             if names := OF_LOGGERS & self.names:
                 raise Unobservable(f"{path} is a logger, of which {min(names)} is asked")
             yield from _logger(thing)
@@ -433,7 +453,7 @@ class _Walk:
         if strange is not None:
             raise Unobservable(f"{path} is {_a(strange.__name__)}: what it remembers cannot be seen")
         if isinstance(thing, nn.Module):
-            yield from self._module(thing)
+            yield from self._module(thing, path)
         else:
             yield from ((f".{name}", value, _onto(thing, name)) for name, value in self._attributes(thing, path))
         self.classes.setdefault(kind, path)
@@ -464,26 +484,28 @@ class _Walk:
             self.found.librarys[kind] = is_librarys(kind)
         return self.found.librarys[kind]
 
-    def _module(self, module: nn.Module) -> Iterator[Part]:
+    def _module(self, module: nn.Module, path: str) -> Iterator[Part]:
         """Buffers, parameters, submodules, attributes and hooks."""
         if torch.nn.modules.module._global_forward_hooks or torch.nn.modules.module._global_forward_pre_hooks:
             raise Unobservable("hooks run for every module: what they remember cannot be seen")
         parts = (module._buffers, module._parameters, module._modules)
-        for held in parts:
-            self._once(held, f"a dictionary of {type(module).__name__}")
+        for name, held in zip(("_buffers", "_parameters", "_modules"), parts, strict=True):
+            self._once(held, f"{path}.{name}")
         yield ".__dict__", Label(tuple(type(held).__name__ for held in parts)), None
         yield from ((f".{name}", value, into(module._buffers, name)) for name, value in attributes(module._buffers, ""))
         yield from ((f".{name}", value, None) for name, value in attributes(module._parameters, ""))
         yield from ((f".{name}", value, None) for name, value in attributes(module._modules, ""))
         yield ".training", module.training, None
-        for name, value in self._attributes(module, ""):
+        for name, value in self._attributes(module, path):
             if name in TORCHS:
                 continue
             if name == UNSAVED and type(value) is set and name not in self.names:
                 yield f".{name}", Label(tuple(sorted(value))), None
                 continue
-            if name not in HOOKED or type(value) is not OrderedDict or value:
+            if name not in HOOKED or type(value) is not OrderedDict or value or vars(value) or id(value) in self.hooked:
                 yield f".{name}", value, _onto(module, name)
+            else:
+                self.hooked[id(value)] = value
 
 
 def _for_super(function: types.FunctionType, kind: Any) -> bool:
@@ -513,11 +535,14 @@ def _unnamed(thing: Any) -> list[Any]:
 
 
 def _codes(path: str, value: Any) -> Iterator[Part]:
-    """The functions behind a method, a property, or a cached one."""
+    """The functions behind a method, a property, or a cached one; and its text."""
     if isinstance(value, property):
+        yield f"{path}.__doc__", value.__doc__, None
         yield from ((path, f, None) for f in (value.fget, value.fset, value.fdel) if f is not None)
     elif isinstance(value, functools.cached_property):
         yield path, value.func, None
+        held = (name for name in vars(value) if name not in ("func", "lock"))
+        yield from ((f"{path}.{name}", vars(value)[name], None) for name in held)
     else:
         yield path, value, None
 
@@ -615,16 +640,30 @@ def _code(code: types.CodeType) -> tuple[Any, ...]:
     return (code, code.co_filename, code.co_qualname, *(text for part in inner for text in _code(part)[1:]))
 
 
-def _annotations(thing: Any) -> Iterator[Part]:
-    """Those that may change: lists, say."""
+def _odd(code: types.CodeType) -> bool:
+    """Whether a constant of it is none that Python's compiler makes."""
+    return any(_odd(part) if isinstance(part, types.CodeType) else not _is_constant(part) for part in code.co_consts)
+
+
+def _is_constant(part: Any) -> bool:
+    return type(part) in PLAIN or (type(part) in (tuple, frozenset, slice) and all(map(_is_constant, _members(part))))
+
+
+def _members(part: Any) -> Any:
+    return (part.start, part.stop, part.step) if isinstance(part, slice) else part
+
+
+def _annotations(thing: Any, *, whole: bool = False) -> Iterator[Part]:
+    """Those that may change: lists, say; `whole`: all."""
     notes = vars(thing).get("__annotations__", {}) if isinstance(thing, type) else thing.__annotations__
     for name, note in notes.items():
-        if _may_change(note):
+        if whole or _may_change(note):
             yield f".__annotations__[{name!r}]", note, None
 
 
 def _may_change(note: Any) -> bool:
-    return type(note) not in PLAIN and not isinstance(note, type) and type(note).__module__ not in ("typing", "types")
+    known = isinstance(note, (type, types.GenericAlias)) or type(note).__module__ in ("typing", "types")
+    return type(note) not in PLAIN and not known
 
 
 def _note(note: Any) -> Any:

@@ -15,9 +15,10 @@ import contextlib
 import functools
 import itertools
 import math
+import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -160,9 +161,12 @@ class _Run:
     session: Session[Any]
     condition: Condition
     found: Induction
+    fresh: dict[str, tuple] = field(default_factory=dict)  # parameters, before the stream ran
 
     def check(self) -> None:
         """Fails where something counts that was not watched, or is used otherwise than it was."""
+        if sys.getprofile() is not None:
+            raise Fails("a profiler runs: nobody can see what is called")
         player, looks = self._looks(0)
         half = (len(looks) + 1) // 2
         early, late = looks[:half], looks[half:]
@@ -215,7 +219,7 @@ class _Run:
 
     def _parameters(self, player: Player) -> None:
         """Those that a stream reads are as they were before it ran."""
-        fresh, now = _parameters(self._player(), self.session), _parameters(player, self.session)
+        fresh, now = self.fresh, _parameters(player, self.session)
         for name, held in now.items():
             if held != fresh[name] if name in fresh else held not in fresh.values():
                 raise Fails(f"the parameter {name} changes while frames are fed")
@@ -224,7 +228,8 @@ class _Run:
         """A stream that has run, and its memory on the way: as often in the second half of its frames as in the first."""
         pieces = self._pieces()
         player, looks, memory = self._player(), list[list[Cell]](), None
-        player.running = Running() if seed == 0 else None
+        if seed == 0:
+            player.running, self.fresh = Running(), _parameters(player, self.session)
         for frames in self._cut(pieces, seed):
             self._feed(player, frames)
             if seed == 0:

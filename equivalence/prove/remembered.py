@@ -108,7 +108,18 @@ def _layout(tensor: Tensor) -> tuple:
     place = (tensor.shape, tensor.stride(), tensor.storage_offset())
     flags = (tensor.is_conj(), tensor.is_neg(), tensor.is_inference(), tensor._is_view(), tensor.is_shared())
     base = None if (of := tensor._base) is None else (of.shape, of.stride(), of.storage_offset())
-    return (tensor.dtype, tuple(tensor.shape), *place, tensor.device, *flags, _copied_on_write(tensor), base)
+    return (tensor.dtype, tuple(tensor.shape), *place, tensor.device, *flags, _copied_on_write(tensor), base, _rest(tensor))
+
+
+def _rest(tensor: Tensor) -> tuple[int, ...]:
+    """The size of the storage, and bytes at its end that are no whole number of the tensor's format."""
+    with torch._C.DisableTorchFunction():
+        storage = tensor.untyped_storage()
+        odd = storage.nbytes() % tensor.element_size()
+        if not odd or tensor.is_meta:
+            return (storage.nbytes(),)
+        whole = torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage)
+        return (storage.nbytes(), *whole[-odd:].tolist())
 
 
 def _copied_on_write(tensor: Tensor) -> bool:

@@ -86,7 +86,7 @@ OF_COUNTS = {
     "xor",
 }
 OF_COUNTS |= {"lshift", "rshift", "divmod"}
-OF_COUNTS = {f"__{reflected}{name}__" for name in OF_COUNTS for reflected in ("", "r")}
+OF_COUNTS = {f"__{reflected}{name}__" for name in OF_COUNTS for reflected in ("", "r")} | {"uses", "growth", "each"}
 OF_PATHS = {name for kind in pathlib.PosixPath.__mro__ for name in vars(kind).get("__slots__", ())} | {"*"}
 UNSAVED = "_non_persistent_buffers_set"  # of torch's modules: names of buffers
 # functions with two underscores run without being called by their name, but these: copies and ends are no steps

@@ -38,16 +38,20 @@ def address(thing: Any) -> int:
 
 
 def shared(tensors: Iterable[tuple[str, Tensor]], arrays: Iterable[tuple[str, np.ndarray]]) -> Iterator[tuple[str, tuple]]:
-    """What lies in the same memory, though it is not seen by what it is: where one begins in the other, by its path."""
-    places = list[tuple[int, int, str]]()
+    """What lies in the same memory, though it is not seen by what it is: where one begins in the other, by its path.
+
+    Tensors of one storage are told by that.
+    """
+    places = dict[tuple[int, int], str]()
     with torch._C.DisableTorchFunction():
         for path, tensor in tensors:
             storage = tensor.untyped_storage()
             if storage.nbytes() and not tensor.is_meta:
-                places.append((storage.data_ptr(), storage.data_ptr() + storage.nbytes(), path))
-    places += [(address(a), address(a) + a.nbytes, path) for path, a in arrays if a.base is None and a.nbytes]
+                places.setdefault((storage.data_ptr(), storage.data_ptr() + storage.nbytes()), path)
+    owned = [(address(a), address(a) + a.nbytes, path) for path, a in arrays if a.base is None and a.nbytes]
+    both = [*((*place, path) for place, path in places.items()), *owned]
     first, end, before = 0, 0, ""
-    for begin, until, path in sorted(places, key=lambda place: (place[0], -place[1])):
+    for begin, until, path in sorted(both, key=lambda place: (place[0], -place[1])):
         if begin < end:
             yield f"{path}.__memory__", (before, begin - first, until - begin)
         if until > end:

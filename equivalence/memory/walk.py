@@ -328,7 +328,7 @@ class _Walk:
         if self.paths and (names := OF_PATHS & self.names):
             raise Unobservable(f"{self.paths[0]} has attributes that may be set ({min(names)})")
         lying = shared([*self.tensors, *self.found.parameters.items()], self.arrays)
-        self.found.cells.extend(Cell(path, place, None) for path, place in lying)
+        self.found.cells.extend(Cell(path, place, None) for path, place in sorted(lying))
         libraries = [
             Cell(f"the class of {path}, which is a library's,", on_libraries(kind, self.names), None)
             for kind, path in self.classes.items()

@@ -84,6 +84,7 @@ STATEFUL = {
 }
 # what other modules of torch are asked of the process, and cannot count
 ASKED = {"is_available", "is_initialized", "get_rank", "get_world_size", "is_in_onnx_export", "record_function"}
+ASKED |= {"is_current_stream_capturing"}
 # modules that put an object in their own place among all modules: what their functions see
 BEHIND = (type(torch._VF).__getattr__.__globals__, torch.backends.ContextProp.__get__.__globals__)
 MADE, IMMUTABLE = 1 << 9, 1 << 8  # flags of classes: made while Python runs; attributes cannot be set

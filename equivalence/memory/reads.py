@@ -65,7 +65,6 @@ INTEGERS = {"int", "numbers", "Integral", "Number", "Real", "Rational", "Complex
 OF_INTEGERS = {"bit_length", "bit_count", "to_bytes", "from_bytes", "numerator", "denominator", "is_integer", "node"}
 OF_INTEGERS |= {"as_integer_ratio", "__float__", "__getnewargs__", "__invert__", "__divmod__", "_sympy_", "SymInt"}
 BY_TEXT = {"getattr", "vars", "attrgetter", "methodcaller", "__dict__", "__getattribute__", "getattr_static"}
-BY_TEXT |= {"setattr", "delattr", "format", "format_map"}
 
 
 Chain = tuple[str, ...]  # a global, or an import in a function, and the attributes that are taken of it

@@ -11,6 +11,7 @@ import gc
 import sys
 import types
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from coequal.equivalence.memory.cell import Unobservable
@@ -21,11 +22,23 @@ FILES |= {"touch", "unlink", "mkdir", "rmdir", "rename", "iterdir", "glob", "rgl
 FILES |= {"chmod", "cwd", "home", "resolve", "replace", "owner", "group", "samefile", "readlink", "__init__", "__new__"}
 
 
+@dataclass(frozen=True)
+class Ran:
+    """Codes of the program's functions that ran, and those of the functions that its modules hold."""
+
+    codes: frozenset[types.CodeType] = frozenset()
+    functions: tuple[types.FunctionType, ...] = ()
+
+
+NOTHING = Ran()
+
+
 class Running:
     """Codes of the program's own functions that ran, and what functions of libraries that it called remember."""
 
     def __init__(self) -> None:
         self.codes: set[types.CodeType] = set()
+        self.functions: dict[tuple[str, str], types.FunctionType] = {}
         self.hidden: str = ""
         self.known: dict[int, bool] = {}  # whether globals are a library's
         self.judged: set[Any] = set()
@@ -53,11 +66,22 @@ class Running:
     def _look(self, frame: types.FrameType, event: str, function: Any) -> None:
         if event == "call":
             if not self._is_librarys(frame):
-                self.codes.add(frame.f_code)
+                self._note(frame)
             elif frame.f_back is not None and not self._is_librarys(frame.f_back):
                 self._judge_code(frame)
         elif event == "c_call" and not self._is_librarys(frame):
             self._judge_built_in(function)
+
+    def ran(self) -> Ran:
+        """What ran so far."""
+        return Ran(frozenset(self.codes), tuple(self.functions[name] for name in sorted(self.functions)))
+
+    def _note(self, frame: types.FrameType) -> None:
+        if frame.f_code not in self.codes:
+            self.codes.add(frame.f_code)
+            function = frame.f_globals.get(frame.f_code.co_name)
+            if isinstance(function, types.FunctionType) and function.__code__ is frame.f_code:
+                self.functions[str(function.__module__), function.__qualname__] = function
 
     def _is_librarys(self, frame: types.FrameType) -> bool:
         names = frame.f_globals

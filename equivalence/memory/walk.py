@@ -48,6 +48,7 @@ from coequal.equivalence.memory.contents import (
 )
 from coequal.equivalence.memory.known import Hidden, is_honest, is_known, is_librarys
 from coequal.equivalence.memory.reads import LYING, ROUNDABOUT, globals_read, reads_of
+from coequal.equivalence.memory.running import NOTHING, Ran
 from coequal.equivalence.memory.watched import Counter, TensorCounter
 from coequal.proofs.eager import unusual
 
@@ -164,12 +165,12 @@ def memory_of(
     *,
     graphs: bool = False,
     before: Memory | None = None,
-    running: Container[types.CodeType] = (),
+    running: Ran = NOTHING,
 ) -> Memory:
     """All of a stream's memory; Unobservable names what hides some. `declared`: the tree that the subject says it is.
 
     `graphs`: gradients are recorded, and tensors may carry what records them. `before`: of the same stream, some frames ago,
-    whose names need not be looked for again. `running`: code that is known to run, by whatever name it is called.
+    whose names need not be looked for again. `running`: what is known to run, by whatever name it is called.
     """
     if declared is not None:
         walk = _Walk(set(), declared=True, graphs=graphs)
@@ -180,8 +181,10 @@ def memory_of(
     known = -1
     while len(names) != known:  # methods count once their names are read by what is reached
         known = len(names)
-        walk = _Walk(names, graphs=graphs, librarys=librarys, running=running)
+        walk = _Walk(names, graphs=graphs, librarys=librarys, running=running.codes)
         walk.visit(stream, "stream", None)
+        for function in running.functions:
+            walk.visit(function, function.__qualname__, None)
         walk.classes.setdefault(Tensor, "a frame")  # of frames, whatever tensors the stream holds
         walk.replaced(places)
         names |= walk.read
@@ -400,7 +403,8 @@ class _Walk:
         if "cache_info" in reads.names:
             raise Unobservable(f"{path} asks how often a cache was used")
         self.lying |= reads.names & LYING
-        self.read |= reads.names | reads.texts | ({"*"} if reads.by_text else set())
+        python = {text for text in reads.texts if text[:2] == "__"}
+        self.read |= reads.names | python | ({"*"} if reads.by_text else set())
         self.counts_types |= ("type",) in reads.chains or "__class__" in reads.names
         self.counts_types |= not OF_COUNTS.isdisjoint(reads.names | reads.texts)
         self.tells_integers |= reads.tells_integers or self.counts_types

@@ -7,11 +7,10 @@ before: a table that is made once, data that the first frame overwrites.
 from __future__ import annotations
 
 import contextlib
-from types import CodeType
 from typing import Any
 
 from coequal.equivalence.memory.cell import Cell, Unobservable
-from coequal.equivalence.memory.running import Running
+from coequal.equivalence.memory.running import Ran, Running
 from coequal.equivalence.memory.walk import memory_of
 from coequal.equivalence.prove.conditions import A_TENSOR, numbers_of
 from coequal.equivalence.run.player import StreamRaised
@@ -19,14 +18,15 @@ from coequal.equivalence.run.session import Session
 from coequal.subjects.errors import BadSubject
 
 
-def running_in(session: Session[Any]) -> frozenset[CodeType]:
+def running_in(session: Session[Any]) -> Ran:
     """Code of the program that runs while a stream is fed a few frames; where it raises, what ran so far."""
     running = Running()
     with contextlib.suppress(Unobservable, StreamRaised, BadSubject):
         player = session.player()
         player.running = running
-        player.feed(session.inputs(session.legal(session.example_length), session.batch, session.seed))
-    return frozenset(running.codes)
+        frames = session.inputs(session.legal(session.example_length), session.batch, session.seed)
+        player.feed(frames, session.plan_chunks(frames))
+    return running.ran()
 
 
 def beginning_of(session: Session[Any]) -> list[Cell] | None:

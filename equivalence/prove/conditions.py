@@ -208,14 +208,12 @@ class _Run:
         raise Fails(f"{min(suspects)} changes with time, whatever the frames are")
 
     def _read(self, player: Player) -> None:
-        """All code that ran was read, as far as it is the program's own."""
-        assert player.running is not None
-        if why := player.running.hidden:
+        """All code that ran was read, as far as it is the program's own and memory is not declared to be something else."""
+        if player.running is None or self.session.subject.memory is not None:
+            return
+        read = _memory(player, self.session).codes
+        if why := player.running.hidden or player.running.unread(read):
             raise Fails(why)
-        if self.session.subject.memory is None:
-            read = _memory(player, self.session).codes
-            if why := player.running.unread(read):
-                raise Fails(why)
 
     def _parameters(self, player: Player) -> None:
         """Those that a stream reads are as they were before it ran."""

@@ -16,7 +16,7 @@ from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.memory.cell import Unobservable
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.premises import LONGEST, MORE, STEPS, Fails, Induction, Premises, Told, passed, same_structure
-from coequal.equivalence.prove.remembered import Remembered, same
+from coequal.equivalence.prove.remembered import Kept, Remembered, same
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
@@ -251,7 +251,14 @@ class Recurrence(Premises):
         if there.paths != here.paths:
             raise Fails("from a memory of variables the stream remembers in other places")
         for i, (a, b) in enumerate(zip(here.cells, there.cells, strict=True)):
-            if i not in places and not same(self.exact, a.content, b.content):
+            if i in places:
+                if (
+                    not isinstance(a.content, Kept)
+                    or not isinstance(b.content, Kept)
+                    or a.content.layout != b.content.layout
+                ):
+                    raise Fails(f"{a.path} has another form, or lies otherwise, with what else the stream remembers")
+            elif not same(self.exact, a.content, b.content):
                 raise Fails(f"{a.path} depends on what else the stream remembers")
 
 

@@ -134,7 +134,10 @@ def stamp(exact: FieldSession, tensor: Tensor) -> Stamp:
         if held is None:
             numbers = whole.clone()
             return Stamp((), (), numbers.view(torch.uint8), numbers if numbers.is_floating_point() else None)
-        written = (whole.data_ptr(), tensor._version, held.planes.data_ptr(), held.planes._version)
+        times = [
+            object() if x.is_inference() else x._version for x in (tensor, held.planes)
+        ]  # those are not counted: any write
+        written = (whole.data_ptr(), held.planes.data_ptr(), *times)
         return Stamp(written, (whole, held.planes), None)
 
 

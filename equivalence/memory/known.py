@@ -141,8 +141,9 @@ def made_in_known(names: dict[str, Any]) -> bool:
     if not isinstance(name, str) or not is_known(name):
         return False
     places = (name, f"_{name.replace('.', '_')}")  # `_collections_abc` goes by the name of `collections.abc`
-    known = (vars(sys.modules[place]) for place in places if place in sys.modules)
-    return any(names is one for one in (*known, *BEHIND))
+    there = [sys.modules[place] for place in places if place in sys.modules]
+    there += [module.m for module in there if isinstance(module, torch.backends.PropModule)]
+    return any(names is one for one in (*map(vars, there), *BEHIND))
 
 
 def _is_there(kind: type) -> bool:

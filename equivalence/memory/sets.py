@@ -22,11 +22,10 @@ def _number(thing: Any, offset: int) -> int:
 def _places(members: Any) -> tuple[int, ...]:
     """Of the members, in the table."""
     follow = ctypes.pythonapi._PySet_NextEntry
-    place, key, digest = ctypes.c_ssize_t(0), ctypes.py_object(), ctypes.c_ssize_t(0)
+    place, key, digest = ctypes.c_ssize_t(0), ctypes.c_void_p(), ctypes.c_ssize_t(0)
     found = list[int]()
     while follow(ctypes.py_object(members), ctypes.byref(place), ctypes.byref(key), ctypes.byref(digest)):
         found.append(place.value)
-        ctypes.c_void_p.from_address(ctypes.addressof(key)).value = None  # it was only lent
     return tuple(found)
 
 

@@ -150,7 +150,7 @@ class Exchanges(Ring):
 
 
 class Integrates(Ring):
-    """A sum of all frames, kept twice: every fourth frame both are one tensor, and for long the second one stays."""
+    """A sum of all frames, kept twice: every fourth frame both share their memory, and for long the second one stays."""
 
     total = before = torch.zeros(1, HEADS, FEATURES // HEADS)
 
@@ -158,7 +158,7 @@ class Integrates(Ring):
         super().write(k, v)
         self.total = self.total + v[:, :, 0]
         if self.count % 4 == 3:
-            self.before = self.total
+            self.before = self.total.detach()
 
 
 class MultipliesInPlace(Ring):

@@ -40,7 +40,7 @@ class Running:
         self.codes: set[types.CodeType] = set()
         self.functions: dict[tuple[str, str], types.FunctionType] = {}
         self.hidden: str = ""
-        self.known: dict[int, bool] = {}  # whether globals are a library's
+        self.known: dict[int, tuple[Any, bool]] = {}  # globals, and whether they are a library's
         self.judged: set[Any] = set()
 
     @contextlib.contextmanager
@@ -86,8 +86,8 @@ class Running:
     def _is_librarys(self, frame: types.FrameType) -> bool:
         names = frame.f_globals
         if id(names) not in self.known:
-            self.known[id(names)] = made_in_known(names)
-        return self.known[id(names)]
+            self.known[id(names)] = (names, made_in_known(names))
+        return self.known[id(names)][1]
 
     def _judge_code(self, frame: types.FrameType) -> None:
         """A library's function that the program calls."""

@@ -75,6 +75,7 @@ GRADIENTS: tuple[dict[str, bool], ...] = ({}, {"inference": True}, {"gradients":
 A_TENSOR = "a tensor"  # of floats, which are compared otherwise
 CHUNKS = 40  # sizes of chunks
 ALWAYS = 6  # conditions, which meet most pairs
+WATCHED = 3  # of them, in which all calls are seen
 SHARE = 0.5  # of the time that the proof took: the others are tried for so long
 
 
@@ -85,14 +86,14 @@ def elsewhere(session: Session[Any], found: Induction, budget: Budget, seconds: 
     """
     begin, conditions = time.process_time(), conditions_of(session)
     for i, condition in enumerate(conditions):
-        if i >= ALWAYS and time.process_time() - begin > max(1.0, SHARE * seconds):
+        if i >= ALWAYS and time.process_time() - begin > max(2.0, SHARE * seconds):
             return "", f"{i} of {len(conditions)} conditions, in which any two of them meet"
         if budget.spent:
             return "no time was left to look at its memory under other conditions", ""
         for milder in _ever_milder(condition):
             try:
                 with _in_format(session, milder) as here:
-                    _Run(here, milder, found).check()
+                    _Run(here, milder, found, watched=i < WATCHED).check()
                 break
             except (Fails, Unobservable) as error:
                 return f"with {milder.words}: {error}", ""
@@ -161,6 +162,7 @@ class _Run:
     session: Session[Any]
     condition: Condition
     found: Induction
+    watched: bool = False  # whether all calls are seen
     fresh: dict[str, tuple] = field(default_factory=dict)  # parameters, before the stream ran
 
     def check(self) -> None:
@@ -227,7 +229,7 @@ class _Run:
         pieces = self._pieces()
         player, looks, memory = self._player(), list[list[Cell]](), None
         if seed == 0:
-            player.running, self.fresh = Running(), _parameters(player, self.session)
+            player.running, self.fresh = Running() if self.watched else None, _parameters(player, self.session)
         for frames in self._cut(pieces, seed):
             self._feed(player, frames)
             if seed == 0:

@@ -10,7 +10,7 @@ import contextlib
 import gc
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,20 @@ class Ran:
 NOTHING = Ran()
 
 
+@contextlib.contextmanager
+def seeing_calls(look: Callable[[types.FrameType, str, Any], None]) -> Iterator[None]:
+    """Meanwhile `look` is told of every call. What the collector of garbage calls is nobody's: it waits."""
+    collects = gc.isenabled()
+    gc.disable()
+    sys.setprofile(look)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+        if collects:
+            gc.enable()
+
+
 class Running:
     """Codes of the program's own functions that ran, and what functions of libraries that it called remember."""
 
@@ -45,18 +59,11 @@ class Running:
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Meanwhile all calls are seen. What the collector of garbage calls is nobody's: it waits."""
+        """Meanwhile all calls are seen."""
         if sys.getprofile() is not None:
             raise Unobservable("a profiler runs: nobody can see what is called")
-        collects = gc.isenabled()
-        gc.disable()
-        sys.setprofile(self._look)
-        try:
+        with seeing_calls(self._look):
             yield
-        finally:
-            sys.setprofile(None)
-            if collects:
-                gc.enable()
 
     def unread(self, read: set[types.CodeType]) -> str:
         """What ran and is not among what was read; empty where there is nothing."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import sys
 import types
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from coequal.equivalence.memory.known import made_in_known
+from coequal.equivalence.memory.running import seeing_calls
 from coequal.equivalence.memory.sizes import plain, watched_size
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.premises import Fails
@@ -296,15 +296,8 @@ def called_back(names: list[str]) -> Iterator[None]:
 
     if sys.getprofile() is not None:
         raise Fails("a profiler runs: nobody can see what libraries call")
-    collects = gc.isenabled()
-    gc.disable()
-    sys.setprofile(look)
-    try:
+    with seeing_calls(look):
         yield
-    finally:
-        sys.setprofile(None)
-        if collects:
-            gc.enable()
 
 
 def _parts(thing: Any) -> Iterator[Any]:

@@ -31,6 +31,7 @@ from coequal.equivalence.memory.walk import Memory, memory_of
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.growing import Steps
 from coequal.equivalence.prove.premises import Fails, Induction, counter_of, passed
+from coequal.equivalence.prove.remembered import changed
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player, StreamRaised
 from coequal.equivalence.run.session import Session
@@ -219,10 +220,8 @@ class _Run:
 
     def _parameters(self, player: Player) -> None:
         """Those that a stream reads are as they were before it ran."""
-        fresh, now = self.fresh, _parameters(player, self.session)
-        for name, held in now.items():
-            if held != fresh[name] if name in fresh else held not in fresh.values():
-                raise Fails(f"the parameter {name} changes while frames are fed")
+        if (name := changed(self.fresh, _parameters(player, self.session))) is not None:
+            raise Fails(f"the parameter {name} changes while frames are fed")
 
     def _looks(self, seed: int) -> tuple[Player, list[list[Cell]]]:
         """A stream that has run, and its memory on the way: as often in the second half of its frames as in the first."""

@@ -21,7 +21,7 @@ from coequal.equivalence.memory.cell import Unobservable
 from coequal.equivalence.memory.parsed import watchable
 from coequal.equivalence.memory.walk import Memory, memory_of
 from coequal.equivalence.memory.watched import MANY, Counter, TensorCounter, Uses
-from coequal.equivalence.prove.remembered import Kept, Remembered, remember, same, same_value
+from coequal.equivalence.prove.remembered import Kept, Remembered, changed, remember, same, same_value
 from coequal.equivalence.report import CHUNKS
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
@@ -225,7 +225,7 @@ class Premises:
         player = self.exact.player()
         before = self._remembered(player)
         found = self._remembered(player.feed(frames, self.exact.plan_chunks(frames)))
-        if (name := before.changed(found)) is not None:
+        if (name := changed(before.parameters, found.parameters)) is not None:
             raise Fails(f"the parameter {name} changes while frames are fed")
         return found
 

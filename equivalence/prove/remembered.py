@@ -68,18 +68,18 @@ class Remembered:
     groups: list[int]
     parameters: dict[str, tuple]
 
-    def changed(self, later: Remembered) -> str | None:
-        """The first parameter that is another one later; one that has come may be one that was there by another name."""
-        before = self.parameters
-        for name, held in later.parameters.items():
-            if held != before[name] if name in before else held not in before.values():
-                return name
-        return None
-
     @property
     def paths(self) -> list[str]:
         """Of all places."""
         return [cell.path for cell in self.cells]
+
+
+def changed(before: dict[str, tuple], later: dict[str, tuple]) -> str | None:
+    """The first parameter that is another one later; one that has come may be one that was there by another name."""
+    for name, held in later.items():
+        if held != before[name] if name in before else held not in before.values():
+            return name
+    return None
 
 
 def remember(exact: FieldSession, memory: Memory) -> Remembered:
@@ -134,9 +134,8 @@ def stamp(exact: FieldSession, tensor: Tensor) -> Stamp:
         if held is None:
             numbers = whole.clone()
             return Stamp((), (), numbers.view(torch.uint8), numbers if numbers.is_floating_point() else None)
-        times = [
-            object() if x.is_inference() else x._version for x in (tensor, held.planes)
-        ]  # those are not counted: any write
+        # writes to tensors made in inference mode are not counted: each look is another
+        times = [object() if x.is_inference() else x._version for x in (tensor, held.planes)]
         written = (whole.data_ptr(), held.planes.data_ptr(), *times)
         return Stamp(written, (whole, held.planes), None)
 

@@ -227,7 +227,8 @@ class _Search(Premises):
         start = self.first + self.span + unit
         later = self._after(self._legal(start + unit), 2)
         pairs = enumerate(zip(first.cells, later.cells, strict=False))
-        grown = [i for i, (a, b) in pairs if (growth := growth_of(a.content, b.content)) is not None and growth > 0]
+        alike = ((i, growth_of(a.content, b.content)) for i, (a, b) in pairs if a.path == b.path)
+        grown = [i for i, growth in alike if growth is not None and growth > 0]
         uses = Uses()
         with contextlib.suppress(Fails):
             self._watch(self._legal(start), unit, dict.fromkeys(grown, unit), uses)

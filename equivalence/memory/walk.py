@@ -241,6 +241,8 @@ class _Walk:
             raise Unobservable(f"{path} names {thing}")
         elif kind in COUNTED or is_number_of_numpy(thing):
             self.found.cells.append(Cell(path, thing, put))
+            if kind in (float, complex) and thing != thing:  # lists compare these by which object they are
+                self._once(thing, path)
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)
         elif kind in FIXED or isinstance(thing, FIXED_KINDS) or _is_bare_member(thing):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import abc
 import builtins
+import cmath
 import enum
 import functools
 import gc
@@ -241,7 +242,7 @@ class _Walk:
             raise Unobservable(f"{path} names {thing}")
         elif kind in COUNTED or is_number_of_numpy(thing):
             self.found.cells.append(Cell(path, thing, put))
-            if kind in (float, complex) and thing != thing:  # lists compare these by which object they are
+            if isinstance(thing, (float, complex, np.inexact)) and cmath.isnan(thing):  # lists ask which object it is
                 self._once(thing, path)
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)

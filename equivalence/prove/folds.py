@@ -96,6 +96,11 @@ class Uniform:
         """So many lengths tell all: sums fill their space, and polynomials in positions that vanish are zero."""
         return self.sums + 2 * max(self.degree, *self.degrees.values(), 0)  # a turned number is two: it and its inverse
 
+    @property
+    def turns(self) -> bool:
+        """Whether functions of positions are computed with."""
+        return TURNED in self.kinds.values() or bool(self.touched)
+
     def meets(self, name: str, given: list[int], *, moving: bool) -> set[str]:
         """Kinds of positions that come into what the operation gives; `moving`: a number that it is given grows."""
         numbers = {LINEAR} if moving and name not in MOVED else set[str]()

@@ -10,6 +10,7 @@ import contextlib
 import gc
 import sys
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -98,7 +99,7 @@ class Running:
 
     def _judge_code(self, frame: types.FrameType) -> None:
         """A library's function that the program calls."""
-        if frame.f_code not in self.judged:
+        if frame.f_code not in self.judged and not _tells_of_an_end(frame):
             self.judged.add(frame.f_code)
             module, name = str(frame.f_globals.get("__name__")), frame.f_code.co_name
             fine = name not in FILES if module.startswith("pathlib") else module.startswith("importlib._bootstrap")
@@ -121,6 +122,13 @@ class Running:
             judge(*given)
         except Hidden as error:
             self.hidden = self.hidden or f"the stream {error}"
+
+
+def _tells_of_an_end(frame: types.FrameType) -> bool:
+    """Whether something is gone, whose end the library wants to know of: that is called in the midst of anything."""
+    first = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+    given = [frame.f_locals.get(name) for name in first]
+    return frame.f_code.co_name == "__del__" or any(isinstance(one, weakref.ref) and one() is None for one in given)
 
 
 def _any_function() -> None:

@@ -21,6 +21,8 @@ from coequal.equivalence.memory.known import STATEFUL, Hidden, harmless, harmles
 FILES = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "exists", "is_file", "is_dir", "stat", "lstat"}
 FILES |= {"touch", "unlink", "mkdir", "rmdir", "rename", "iterdir", "glob", "rglob", "walk", "symlink_to", "hardlink_to"}
 FILES |= {"chmod", "cwd", "home", "resolve", "replace", "owner", "group", "samefile", "readlink", "__init__", "__new__"}
+# Python's functions that torch calls by itself in the midst of any operation: in anomaly mode, with a default device
+OF_MODES = {("torch.fx.traceback", "format_stack"), ("torch.utils._device", "__torch_function__")}
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Running:
             self.judged.add(frame.f_code)
             module, name = str(frame.f_globals.get("__name__")), frame.f_code.co_name
             fine = name not in FILES if module.startswith("pathlib") else module.startswith("importlib._bootstrap")
-            if not fine:
+            if not fine and (module, name) not in OF_MODES:
                 self._judge(harmless_in, module, (name,), _any_function)
 
     def _judge_built_in(self, function: Any) -> None:

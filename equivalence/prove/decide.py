@@ -208,7 +208,7 @@ def _growth(session: Session, budget: Budget) -> growing.Growth | None:
 def _of_positions(draw: Draw, decision: Decision) -> Draw:
     """Functions of positions are those of which nothing is known, and no constants as they are rounded."""
     growth = decision.growth
-    return replace(draw, shadow=True) if growth is not None and growth.turns and not growth.fails else draw
+    return replace(draw, opaque=True) if growth is not None and growth.turns and not growth.fails else draw
 
 
 def _holds_positions(session: Session, decision: Decision) -> bool:

@@ -61,10 +61,11 @@ What is checked, and what is assumed
 are looked at on floats, bit by bit: three steps in a row are recorded as torch's dispatcher sees them and laid side
 by side, with three sets of frames; an operation that is not known to be a fold ends the induction. In (U) sizes that
 Python asks for are watched numbers. (O) is looked at by writing other numbers to one place of the memory at a time.
-(T) holds in readings in which cosines, sines and exponentials of constants are free functions; where angles or exponents
-are taken apart, as `cos(a + b) = cos a cos b - sin a sin b`, it does not, and nothing is said of every length: a sum of m cosines
-is a sequence of order 2 m, whatever its degree. (W) is walked, or declared; besides, every tensor that a step reads must
-be a frame, a place of the memory, or the same tensor, unwritten, in all three steps. (A) is assumed.
+(T) holds in readings in which cosines, sines and exponentials of constants are free functions; where angles or
+exponents are taken apart, as `cos(a + b) = cos a cos b - sin a sin b`, it does not, and nothing is said of every
+length: a sum of m cosines is a sequence of order 2 m, whatever its degree. (W) is walked, or declared; besides, every
+tensor that a step reads must be a frame, a place of the memory, or the same tensor, unwritten, in all three steps. (A)
+is assumed.
 
 A stream that keeps its last 700 terms of a list violates (U): it asks for the size, or cuts at a place not reached yet.
 One that forgets its oldest terms violates (L), one whose weight is a function of t of its own (U), and one that only

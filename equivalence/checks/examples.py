@@ -12,12 +12,15 @@ from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.lengths import in_own_format
 from coequal.equivalence.run.session import Session
 from coequal.subjects.chunks import Plan, every_order
+from coequal.subjects.inputs import leaves_of
 
 FAR, MORE, LONG = 10, 64, 1000  # receptive fields, and frames more; frames at most
 PAST = 8  # frames that are fed once a memory is as it will ever be, besides a receptive field
 PAIRS, TRIPLES = 8, 4  # sizes of chunks, of which any two, or three, follow one another
 SPREAD = (0, 3, 15, 39)  # numbers of sizes, small and large
 EDGES = (31, 63)
+WIDE = ((129, 128, 127, 100), (257, 256, 255, 1), (513, 512, 511, 1))  # chunks of blocks and buffers that programs have
+MANY = 2**18  # numbers in a stream of theirs, at most
 COARSE = (torch.float16, torch.bfloat16)
 
 
@@ -46,7 +49,8 @@ def chunk_examples(session: Session, effort: str) -> Iterator[Example]:
     random = [session.plan.split(length, "mixed", session.seed + i) for i in range(6 if effort == "normal" else 2)]
     small = [session.plan.repeated(size, session.facts.reach + 4) for size in session.plan.smallest(16)]
     small += [session.plan.prompted(size, length) for size in range(1, 33)] if session.plan.prompt else []
-    options = [session.plan.split(length, "largest"), *random, *regular, *irregular, *large, *small, *_orders(session.plan)]
+    few = [session.plan.split(length, "largest"), *random, *regular, *irregular, *large, *small, *_orders(session.plan)]
+    options = [*few, *_wide(session)]
     seen = dict[tuple[int, ...], None]()
     for i, chunks in enumerate(options):
         if chunks and chunks not in seen and session.plan.allows(chunks):
@@ -78,7 +82,14 @@ def _orders(plan: Plan) -> list[tuple[int, ...]]:
         plan.ordered(spread),
         plan.ordered(sizes[16:41][::-1], 1),
         plan.ordered(each, 1),
+        plan.ordered(each[::-1], 1),  # the largest comes before others, too: what it leaves is seen
     ]
+
+
+def _wide(session: Session) -> list[tuple[int, ...]]:
+    """Large chunks, each with others behind it, where frames are small enough."""
+    numbers = sum(leaf.numel() for leaf in leaves_of(session.layout.frame(session.subject.example, 0)).values())
+    return [chunks for chunks in WIDE if numbers * sum(chunks) <= MANY]
 
 
 def _of_most(plan: Plan, sizes: tuple[int, ...], count: int) -> tuple[int, ...]:
@@ -124,7 +135,7 @@ def the_longest(session: Session, usual: list[Example], length: int) -> Iterator
 def batch_examples(session: Session, effort: str) -> Iterator[Example]:
     """Other sizes than the example's, one row included."""
     length = session.plan.legal(2 * session.facts.reach + 3)
-    some = [session.batch + 1, 3, 1, 2, 8, 4, 5, 6, 7]
+    some = [session.batch + 1, 3, 1, 2, 8, 4, 5, 6, 7, 17, 33]
     wanted = dict.fromkeys(some if session.subject.batches is None else session.subject.batches)
     for i, rows in enumerate(wanted):
         yield Example(length, rows, session.seed + 500 + i, session.facts.scale)

@@ -105,8 +105,9 @@ class Kept(Floats):
     frames: list[Apart] = field(default_factory=list)
 
     def draw(self, session: Session[Any], length: int, batch: int, seed: int) -> Tree:
-        """As ever."""
-        x = super().draw(session, length, batch, seed)
+        """As ever: what draws them holds no constants of the programs."""
+        with self.mode.still():
+            x = super().draw(session, length, batch, seed)
         self.mode.are_data(leaves_of(x).values())
         return x
 

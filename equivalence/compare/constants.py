@@ -9,6 +9,7 @@ wherever it is met, its negative and its multiples by powers of two alike.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -62,6 +63,15 @@ class MovedConstants(EagerMode):
         super().__init__()
         self.seed = seed
         self.settled: dict[int, Any] = {}  # storages of data, and of constants that were moved, which stay alive
+
+    @contextlib.contextmanager
+    def still(self) -> Iterator[None]:
+        """Meanwhile nothing is moved."""
+        seed, self.seed = self.seed, None
+        try:
+            yield
+        finally:
+            self.seed = seed
 
     def are_data(self, data: Iterable[Tensor]) -> None:
         """These are no constants, nor what is computed from them."""

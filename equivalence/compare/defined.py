@@ -28,6 +28,7 @@ PARTIAL = {"sqrt", "rsqrt", "log", "log2", "log10", "log1p", "logit", "asin", "a
            "special_xlog1py", "special_ndtri", "lgamma", "digamma", "pow", "float_power", "linalg_cholesky_ex"}  # fmt: skip
 POLES = {"rsqrt", "log", "log2", "log10", "log1p", "logit", "atanh", "erfinv", "special_ndtri"}  # infinite at a number
 VANISHING = {"exp", "exp2", "_softmax", "_safe_softmax", "sigmoid", "erfc", "softplus"}  # zero where they are too small
+SATURATING = {"sigmoid", "tanh", "erf", "_softmax", "_safe_softmax"}  # one where they are too large
 MADE_OF_NOTHING = ("empty", "new_empty", "resize")  # whatever was in memory
 
 
@@ -51,7 +52,7 @@ class Watch(EagerMode):
         self.of_clip = False
         self.partial = False
         self.overflows = False
-        self.vanished = False
+        self.vanished = False  # something is zero, or one, only since it is rounded
         self.asked = False
         self.undefined = ["", ""]  # in the stream, in the clip
         self.questions: dict[str, Question] = {}  # by the line that asks
@@ -71,6 +72,7 @@ class Watch(EagerMode):
         if not name.startswith(MADE_OF_NOTHING) and any(not bool(t.isfinite().all()) for t in results):
             self._note(name, given, inputs, results)
         self.vanished |= name in VANISHING and any(not bool(t.all()) for t in results)
+        self.vanished |= name in SATURATING and any(bool((t.abs() == 1).any()) for t in results)
         return result
 
     @property

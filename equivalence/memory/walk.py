@@ -174,10 +174,10 @@ def memory_of(
     while len(names) != known:  # methods count once their names are read by what is reached
         known = len(names)
         walk = _Walk(names, graphs=graphs, librarys=librarys, running=running.codes)
+        walk.classes[Tensor] = "a frame"  # of frames, whatever tensors the stream holds
         walk.visit(stream, "stream", None)
         for function in running.functions:
             walk.visit(function, function.__qualname__, None)
-        walk.classes.setdefault(Tensor, "a frame")  # of frames, whatever tensors the stream holds
         walk.replaced(places)
         names |= walk.read
     if {"id", "next_id", "*"} & names and any(name.startswith("register_") and name.endswith("hook") for name in names):
@@ -500,10 +500,20 @@ class _Walk:
             if name == UNSAVED and type(value) is set and name not in self.names:
                 yield f".{name}", Label(tuple(sorted(value))), None
                 continue
-            if name not in HOOKED or type(value) is not OrderedDict or value or vars(value) or id(value) in self.hooked:
+            if name in HOOKED and self.names.isdisjoint({name, "*"}) and _numbered_by_torch(value):
+                self._once(value, f"{path}.{name}")
+                yield f".{name}.__class__", Label(f"{type(value).__name__} of {len(value)} in order"), None
+                yield from ((f".{name}[{i}]", hook, None) for i, hook in enumerate(value.values()))
+            elif name not in HOOKED or type(value) is not OrderedDict or value or vars(value) or id(value) in self.hooked:
                 yield f".{name}", value, _onto(module, name)
             else:
                 self.hooked[id(value)] = value
+
+
+def _numbered_by_torch(hooks: Any) -> bool:
+    """Whether these are hooks by their numbers, which torch counts for all modules: their order is what matters."""
+    plain = type(hooks) is dict or (type(hooks) is OrderedDict and not vars(hooks))
+    return bool(plain and hooks) and all(type(number) is int for number in hooks)
 
 
 def _slots(thing: Any) -> Iterator[Part]:

@@ -37,7 +37,8 @@ def _numbers(example: Tensor, shape: list[int], generator: torch.Generator) -> T
         return torch.randint(low, max(high, low) + 1, shape, generator=generator).to(example.dtype)
     spread = float(example.double().std()) if example.numel() > 1 else 1.0
     spread = spread if 0 < spread < float("inf") else 1.0
-    return torch.randn(shape, generator=generator) * spread
+    format = torch.float64 if example.dtype == torch.float64 else torch.float32  # a cast to single precision must be seen
+    return torch.randn(shape, generator=generator, dtype=format) * spread
 
 
 def _positions(example: Tensor, shape: list[int], time: int | None, rows: int | None) -> Tensor:

@@ -208,7 +208,7 @@ class Session(Generic[N]):
         return self.numbers.draw(self, length, batch, seed)
 
     def random(self, length: int, batch: int, seed: int) -> Tree:
-        """A random clip like the example. Values are those of single precision."""
+        """A random clip like the example. Values are those of single precision, or of the example's double."""
         subject = self.subject
         if subject.inputs is None:
             return self.cast(drawn_like(subject, length, batch, seed))

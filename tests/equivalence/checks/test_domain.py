@@ -194,3 +194,18 @@ def test_a_question_that_was_never_met_on_floats_is_not_proved():
     report = verify(found, checks=("values", "exact"), effort="quick")
     assert report.verdict.value == "tested"
     assert "the program asks whether what may be undefined is finite (test_domain.py, line" in report.reasons[0]
+
+
+SATURATES = {
+    "one less a sigmoid": (lambda x: (1 - x.sigmoid()).log(), lambda x: torch.nn.functional.logsigmoid(-x)),
+    "one less a squared tangent": (
+        lambda x: (1 - x.tanh() ** 2).log(),
+        lambda x: (1 / x.cosh() ** 2).clamp(min=1e-300).log(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SATURATES)
+def test_what_is_one_only_since_it_is_rounded_makes_nothing_undefined(name: str) -> None:
+    report = verify(subject(*SATURATES[name]), checks="domain", effort="quick")
+    assert report.verdict.value != "different", report.counterexample.detail

@@ -44,6 +44,9 @@ WRONG = {
     "many after one": lambda sizes: sizes[-2] == 1 and sizes[-1] >= 40,
     "a size": lambda sizes: sizes[-1] == 37,
     "beyond a power of two": lambda sizes: sizes[-1] == 65,
+    "after one beyond a power of two": lambda sizes: sizes[-2] == 65,
+    "a hundred": lambda sizes: sizes[-1] == 100,
+    "after a block of five hundred and twelve": lambda sizes: sizes[-2] > 512,
 }
 
 

@@ -219,13 +219,13 @@ def test_what_there_was_no_time_for_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     class Hurried:
         @property
         def spent(self) -> bool:
-            return next(counted) >= 10  # eight examples as usual, and three more
+            return next(counted) >= 12  # ten examples as usual, and three more
 
         of = classmethod(lambda cls, *_: cls())
 
     monkeypatch.setattr(attempting, "Budget", Hurried)
     (attempt,) = beyond(lambda stream, x: False, "batch").made
-    assert attempt.check.detail.startswith("no time for 5 of 8 streams of 42 frames")
+    assert attempt.check.detail.startswith("no time for 7 of 10 streams of 42 frames")
     assert attempt.check.outcome == "passed"
 
 

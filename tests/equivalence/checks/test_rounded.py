@@ -215,3 +215,15 @@ def test_data_and_what_is_computed_from_it_do_not_move():
     assert not torch.equal(other, x * HANN.double())
     with MovedConstants(None):
         assert torch.equal(x * HANN, x * HANN.double())
+
+
+def test_a_cast_of_data_is_no_rounding_of_constants() -> None:
+    class Stream:
+        def step(self, frame: Tensor) -> Tensor:
+            return frame.float().double()
+
+    example = torch.randn(2, 2, 9, dtype=torch.float64)
+    report = verify(
+        Subject(clip=lambda x: x.clone(), stream=Stream, example=example, time=2), effort="quick", checks="values"
+    )
+    assert report.verdict == "different"

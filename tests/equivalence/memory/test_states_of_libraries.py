@@ -4,6 +4,8 @@ of weights. And their twins that count there, and are wrong far away.
 
 from __future__ import annotations
 
+import copy
+import functools
 import warnings
 from dataclasses import dataclass, replace
 from types import FunctionType
@@ -18,6 +20,7 @@ from coequal import Subject, verify
 from coequal.equivalence.memory.cell import Unobservable
 from coequal.equivalence.memory.labels import FROZEN, runs_as
 from coequal.equivalence.memory.walk import cells
+from tests.equivalence.delayed import Delayed, delayed, report_of
 
 Tensor = torch.Tensor
 LATE = 2000
@@ -248,4 +251,42 @@ def test_the_norm_of_a_weight_that_hangs_on_a_module_is_followed() -> None:
         clip=lambda x: convolution(padded(x, (1, 0))), stream=Stream, example=torch.randn(1, 1, 6), modules=convolution
     )
     report = verify(subject, checks=["exact"], effort="quick")
+    assert report.horizon == "all", report.proof
+
+
+def test_hooks_are_told_by_their_order_as_torch_numbers_them_anew_for_each_stream() -> None:
+    convolution = nn.Conv1d(1, 1, 2)
+
+    class Stream:
+        def __init__(self) -> None:
+            self.network = copy.deepcopy(convolution)
+            self.network.register_forward_pre_hook(self.with_the_past)
+            self.past = torch.zeros(())
+
+        def with_the_past(self, module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            past, self.past = self.past.to(given[0].dtype).expand(given[0].shape), given[0].clone()
+            return (torch.cat([past, given[0]], -1),)
+
+        def step(self, x: Tensor) -> Tensor:
+            return self.network(x[..., None])[..., 0]
+
+    padded = nn.functional.pad
+    subject = Subject(
+        clip=lambda x: convolution(padded(x, (1, 0))), stream=Stream, example=torch.randn(1, 1, 6), modules=convolution
+    )
+    report = verify(subject, checks=["exact"], effort="quick")
+    assert report.horizon == "all", report.proof
+
+
+@functools.lru_cache
+def table(size: int) -> Tensor:
+    return torch.hann_window(size, dtype=torch.float64)
+
+
+def test_a_cache_of_tables_that_streams_before_filled_is_no_memory_of_frames() -> None:
+    class Windowed(Delayed):
+        def then(self, out: Tensor, x: Tensor) -> Tensor:
+            return out * table(8)[3].to(x.dtype)
+
+    report = report_of(Windowed, lambda x: delayed(x) * table(8)[3].to(x.dtype))
     assert report.horizon == "all", report.proof

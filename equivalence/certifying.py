@@ -32,6 +32,7 @@ ASSUMED = (
     "SHAKE-256 and SHA-256 behave as random functions",
     "`graphs` are the clip network: with its code, `coequal recheck` makes them again",
     "floats are the real numbers that they stand for, and nothing is rounded",
+    "constants below -1e30, as masks hold them, stand for minus infinity",
     "for other numbers of frames than those listed, nothing is said here",
 )
 

@@ -106,7 +106,7 @@ EDITS: dict[str, tuple[Callable[[Said], None], str]] = {
     "a clip network for another": (other_graph, "the graphs of the clip network are not those that were certified"),
     "a length that was not compared": (edited("lengths", lambda n: [*n, 7]), "'7'"),
     "another axis of time": (edited("time", lambda n: n - 1), "of 3 frames the stream is not the clip's function"),
-    "format": (edited("format", lambda text: text + "1"), "it is no coequal certificate 2"),
+    "format": (edited("format", lambda text: text + "1"), "it is no coequal certificate 3"),
 }
 
 

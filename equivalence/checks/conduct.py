@@ -155,7 +155,7 @@ def _at_every_frame(session: Session, example: Example) -> int:
         player.feed(session.layout.part(x, start, size), fed)
         if copies:
             player.stream = _copied(player.stream)
-        else:
+        elif session.subject.longest is None or player.fed + size <= session.subject.longest:
             saved, trace, count, ignored = _saved(player), player.trace, player.fed, list(player.ignored)
             player.trace = Trace()
             player.feed(session.layout.part(other, start, size), fed if start or session.plan.allows((size, size)) else None)

@@ -169,6 +169,7 @@ class Graph:
         if graph.sparse_initializer:
             raise BadSubject("sparse initializers have no meaning here")
         self.nodes: list[tuple[Node, dict[str, Graph]]] = []
+        self.folded: set[str] = set()  # outputs of nodes that were computed before the run
         read = _read(graph)
         for proto in graph.node:
             graphs = {a.name: Graph(a.g, opset, formats) for a in proto.attribute if a.HasField("g")}
@@ -178,11 +179,24 @@ class Graph:
             node = Node(proto.op_type, proto.name, inputs, outputs, given, opset, formats, unread=unread)
             check(node, proto.domain)
             self.nodes.append((node, graphs))
+        self._dequantise(graph, formats)
+
+    def _dequantise(self, graph: Any, formats: Formats) -> None:
+        """Weights of 8 bits, the very numbers that a runtime makes of them: products that are rounded in the file's format."""
+        own, held = Formats(formats.own, formats.own), {tensor.name: tensor for tensor in graph.initializer}
+        for node, _ in self.nodes:
+            if node.kind == "DequantizeLinear" and {"", *held} >= set(node.inputs):
+                given = [None if not name else tensor_of(held[name], own) for name in node.inputs]
+                made = _applied(dataclasses.replace(node, formats=own), given)
+                self.constants[node.outputs[0]] = torch.nn.Parameter(made.to(formats.of(made.dtype)), requires_grad=False)
+                self.folded.add(node.outputs[0])
 
     def run(self, given: dict[str, Tensor], watch: list[Watched] | None = None) -> tuple[Tensor, ...]:
         """The outputs for inputs by name; nodes with their inputs are noted in `watch`."""
         known: dict[str, Any] = {"": None, **given, **{n: t for n, t in self.constants.items() if n not in given}}
         for node, graphs in self.nodes:
+            if node.outputs[0] in self.folded:
+                continue
             bodies = {name: functools.partial(_body, graph, known) for name, graph in graphs.items()}
             if watch is not None:
                 watch.append(Watched(node, tuple(known[name] for name in node.inputs)))

@@ -54,14 +54,20 @@ def _seen(wiring: Wiring, frames: tuple[Tensor, ...]) -> Iterator[Suspect]:
         first, second = called(frames, states), called(tuple(map(drawn, frames)), [drawn(x) for x in states])
     except Exception:
         return
-    for before, i, o in zip(states, pairs.ins, pairs.outs, strict=True):
+    for place, (before, i, o) in enumerate(zip(states, pairs.ins, pairs.outs, strict=True)):
         if not before.is_floating_point() or not before.numel():
             continue
         names = f"the state {program.inputs[i].name} comes back as {program.outputs[o].name}"
-        if torch.equal(first[o], before):
+        others = [drawn(x) if k == place else x for k, x in enumerate(states)]
+        if torch.equal(first[o], before) and _counts(first, called(frames, others), o):
             yield Suspect(f"{names} unchanged: what the step makes of it is not returned")
         elif torch.equal(first[o], second[o]):
             yield Suspect(f"{names}, the same numbers whatever comes in: it is a constant of the file")
+
+
+def _counts(results: tuple[Tensor, ...], others: tuple[Tensor, ...], but: int) -> bool:
+    """Whether anything but one of the results is another."""
+    return not all(i == but or torch.equal(x, y) for i, (x, y) in enumerate(zip(results, others, strict=True)))
 
 
 def _swapped(wiring: Wiring, make: Make) -> Iterator[Suspect]:

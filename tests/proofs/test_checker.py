@@ -261,7 +261,12 @@ def test_a_norm_is_what_its_equation_says() -> None:
         ("Div", [whole(2), np.zeros(2, F32)], {}, "Div it: base is not invertible"),
         ("ScatterND", [whole(3, 2), ints(1, 1)[:, None], whole(2, 2)], {}, "ScatterND it: two rows for one place"),
         ("ScatterND", [whole(3), ints(3)[:, None], whole(1)], {}, "ScatterND it: invalid entry in coordinates array"),
-        ("ScatterND", [whole(3), ints(1)[:, None], whole(1)], {"reduction": "add"}, "ScatterND it: ScatterND: the operator, or"),
+        (
+            "ScatterND",
+            [whole(3), ints(1)[:, None], whole(1)],
+            {"reduction": "add"},
+            "ScatterND it: ScatterND: the operator, or",
+        ),
     ],
 )
 def test_what_has_no_meaning_is_refused_by_name(kind: str, arrays: list[np.ndarray], attributes: dict, why: str) -> None:

@@ -136,6 +136,23 @@ def test_weights_of_8_bits_are_the_numbers_that_they_stand_for() -> None:
     assert report.verdict == "proved", str(report)
 
 
+def test_weights_of_8_bits_are_rounded_as_a_runtime_rounds_them() -> None:
+    """Products with the scale, in single precision: those that a clip network in torch holds, and no others."""
+    step = program(WEIGHTS_STEP, ws=np.float32(0.013))
+    held = {t.name: onnx.numpy_helper.to_array(t) for t in step.model.graph.initializer}
+    layer = torch.nn.Linear(2, 3, bias=False)
+    layer.weight.data.copy_(torch.from_numpy(held["m"].astype(np.float32) * held["ws"]).T)
+
+    def report() -> Report:
+        whole = clip_of_module(layer, torch.randn(2, 8, 2), "clip")
+        subject = subject_of_pair(step, whole, Wanted(time=1), time_known=False)
+        return coequal.verify(subject, effort="quick", checks=("values", "exact"))
+
+    assert report().verdict == "proved"
+    layer.weight.data[1, 1] *= 1 + 2.0**-22
+    assert report().verdict != "proved"
+
+
 def test_on_the_runtime_whole_numbers_are_exact_and_the_stream_agrees() -> None:
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     from coequal.subjects.backends import onnxruntime

@@ -182,7 +182,7 @@ class Graph:
         self._dequantise(graph, formats)
 
     def _dequantise(self, graph: Any, formats: Formats) -> None:
-        """Weights of 8 bits, the very numbers that a runtime makes of them: products that are rounded in the file's format."""
+        """Weights of 8 bits, the very numbers that a runtime makes of them: products, rounded in the file's format."""
         own, held = Formats(formats.own, formats.own), {tensor.name: tensor for tensor in graph.initializer}
         for node, _ in self.nodes:
             if node.kind == "DequantizeLinear" and {"", *held} >= set(node.inputs):

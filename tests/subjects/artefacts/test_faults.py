@@ -345,7 +345,7 @@ def lengths_of_two(model: Model) -> None:
 
 
 def state_of_one(model: Model) -> None:
-    """As a state that was left to the exporter: zeros for the number of rows of the example, though it goes in and comes out."""
+    """As a state that was left to the exporter: zeros for the rows of the example, though it goes in and comes out."""
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros((1, 1, 4), np.float32), "zeros"))
     node_of(model, "gru").input[5] = "zeros"
 

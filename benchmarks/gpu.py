@@ -3,7 +3,7 @@
     python -P benchmarks/gpu.py [--write benchmarks/gpu.md]
 
 Verdicts are those of `coequal.verify`, run twice on each device, of which the second run is timed, one thread on the CPU.
-Steps and clips are those of published networks, and of one dense layer, in single precision, one row, without TF32, eager and
+Steps and clips are those of published networks and of one dense layer, in single precision, one row, without TF32, eager and
 captured in a CUDA graph (a step by `Stream(module, graph=True)`): medians, each with the device idle before and after.
 Without a GPU it says so and ends.
 """

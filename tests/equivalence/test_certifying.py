@@ -255,5 +255,5 @@ def test_a_network_that_compares_constants_has_graphs_and_one_that_compares_data
     about, x = {"shape": [1, 3], "time": 2}, torch.randn(1, 3, 5)
     graph = graphs_of(clip_of_module(Modal().eval(), x, "modal"), about, [5])["5"]
     assert "Neg" not in {node.op_type for node in onnx.load_model_from_string(graph).graph.node}
-    with pytest.raises(BadSubject, match="the clip network makes no graph of ONNX: torch.export: .*data-dependent"):
+    with pytest.raises(BadSubject, match=r"the clip network makes no graph of ONNX: torch.export: .*data-dependent"):
         graphs_of(clip_of_module(Modal("data").eval(), x, "modal"), about, [5])

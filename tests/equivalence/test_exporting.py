@@ -17,8 +17,8 @@ from coequal.equivalence import exporting
 from coequal.process.exported import load
 from coequal.subjects.artefacts.find import program_of
 from coequal.subjects.errors import BadSubject
-from coequal.subjects.exporting.onnx_graph import model_of
 from coequal.subjects.exporting.dependence import Dependence
+from coequal.subjects.exporting.onnx_graph import model_of
 from coequal.subjects.exporting.program import traced
 from coequal.subjects.exporting.step import exported
 from tests.subjects.artefacts import nets

@@ -16,6 +16,7 @@ from coequal.subjects.subject import Suspect
 
 Tensor = torch.Tensor
 Make = Callable[[Wiring], StepStream]
+BEGUN = 32  # steps after which no layer waits for its first frame any more, and counts are what they stay
 LOST = (
     "the step has no states: each frame is computed by itself. Was a write to a buffer (copy_) or a buffer that is replaced"
     " lost in the export?"
@@ -50,7 +51,11 @@ def _seen(wiring: Wiring, frames: tuple[Tensor, ...]) -> Iterator[Suspect]:
         return program(*(places[i] for i in range(len(places))))
 
     try:
-        states = [drawn(x) for x in wiring.begun(frames)]
+        states = wiring.begun(frames)
+        for _ in range(BEGUN):
+            results = called(tuple(map(drawn, frames)), states)
+            states = [results[o] for o in pairs.outs]
+        states = [drawn(x) for x in states]
         first, second = called(frames, states), called(tuple(map(drawn, frames)), [drawn(x) for x in states])
     except Exception:
         return

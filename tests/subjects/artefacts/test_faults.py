@@ -260,7 +260,10 @@ MORE: dict[str, tuple[Callable[[Model], None], str]] = {
         exchanged("norm", 1, 2),
         "BatchNormalization norm: its inputs norm.bias and norm.weight are exchanged; the other way round the step is right",
     ),
-    "frames joined the other way round": (exchanged("concat", 0, 1), "the state past comes back as past_out unchanged"),
+    "frames joined the other way round": (
+        exchanged("concat", 0, 1),
+        "Concat concat: its inputs now and past are exchanged; the other way round the step is right",
+    ),
     "old frames kept": (old_frames, "the state past comes back as past_out unchanged"),
     "another epsilon": (
         lambda model: attribute(model, "norm", "epsilon", 1e-3),

@@ -25,6 +25,7 @@ from coequal.subjects.listing import modules_of
 
 Tensor = torch.Tensor
 OLDEST = 13
+FEW_BITS = ("INT2", "UINT2", "INT4", "UINT4")
 MISSING = "needs the package onnx: pip install 'coequal[onnx]'"
 modules_of(operators, "__name__")  # registers all meanings
 
@@ -165,6 +166,7 @@ class Graph:
 
     def __init__(self, graph: Any, opset: int, formats: Formats) -> None:
         self.inputs, self.outputs = [i.name for i in graph.input], [o.name for o in graph.output]
+        _few_bits(graph)
         self.constants = {t.name: tensor_of(t, formats) for t in graph.initializer}
         if graph.sparse_initializer:
             raise BadSubject("sparse initializers have no meaning here")
@@ -204,6 +206,17 @@ class Graph:
             results = result if isinstance(result, (tuple, list)) else (result,)
             known.update((name, value) for name, value in zip(node.outputs, results, strict=False) if name)
         return tuple(known[name] for name in self.outputs)
+
+
+def _few_bits(graph: Any) -> None:
+    """BadSubject where numbers of fewer than 8 bits are for anything but DequantizeLinear: torch computes with none."""
+    import onnx
+
+    for tensor in graph.initializer:
+        kind = onnx.TensorProto.DataType.Name(tensor.data_type)
+        others = [node for node in graph.node if tensor.name in node.input and node.op_type != "DequantizeLinear"]
+        if kind in FEW_BITS and others:
+            raise BadSubject(f"the format {kind.lower()} of {tensor.name} has no meaning in {others[0].op_type} here")
 
 
 def _read(graph: Any) -> set[str]:
@@ -277,6 +290,8 @@ def tensor_of(proto: Any, formats: Formats) -> Tensor:
     import onnx
 
     array = onnx.numpy_helper.to_array(proto)
+    if (few := onnx.TensorProto.DataType.Name(proto.data_type)) in FEW_BITS:
+        return torch.tensor(array.astype("uint8" if few.startswith("U") else "int8"))
     kind = _dtype(proto.data_type, onnx)
     if kind == torch.bfloat16:
         tensor = torch.tensor(array.astype("float32")).to(kind)

@@ -45,6 +45,7 @@ class Draw:
     literal: bool = False
     near: bool = False  # constants near one another are one
     shadow: bool = False  # constants are computed exactly beside their floats
+    opaque: bool = False  # of these only cosines, sines and exponentials, and what is computed of them
     low_masks: bool = False  # finite constants at or below -1e4 are masks
     turns: bool = False  # the chains are of the unit circle, for cosine and sine
     sets: bool = False  # maxima are sets to sums and products, too
@@ -63,6 +64,7 @@ class Draw:
                 literal=self.literal,
                 near=self.near,
                 shadow=self.shadow,
+                opaque=self.opaque,
                 low_masks=self.low_masks,
                 turns=self.turns,
                 sets=self.sets,

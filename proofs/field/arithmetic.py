@@ -131,6 +131,7 @@ class Field:
     sets: bool = False  # maxima keep the residues of their members, for sums and products with them
     definitions: Mapping[object, Definition] = field(default_factory=dict)  # of functions, where chains reach
     shadow: bool = False  # constants are computed exactly beside their floats
+    opaque: bool = False  # of these only cosines, sines and exponentials, and what is computed of them
     same: Registry = field(default_factory=Registry)  # constants that were met, by their floats
     logarithms: Inverses = field(default_factory=Inverses)  # that were taken of what is positive
     exponentials: Inverses = field(default_factory=Inverses)

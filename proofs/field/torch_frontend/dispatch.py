@@ -68,6 +68,7 @@ COPIES = {"clone", "_to_copy", "lift_fresh_copy"}
 COMPUTED = {"add", "sub", "rsub", "mul", "div", "neg", "pow", "square", "sqrt", "rsqrt", "reciprocal", "exp", "log", "cos",
             "sin", "tanh", "sigmoid", "cumsum", "cumprod", "sum", "mean", "mm", "bmm", "addmm", "addcmul", "lerp", "expm1",
             "log1p", "softplus", "relu", "abs"}  # fmt: skip
+FREE = {"cos", "sin", "exp"}  # of positions: their values are variables, where they must be
 LANES = 64  # more than any vector unit has
 
 
@@ -226,7 +227,7 @@ class Exact(EagerMode):
             if isinstance(result, Tensor) and result.is_floating_point() and result.numel():
                 if name in COMPUTED:
                     self.field.account.compute(name)
-                if self.field.shadow:
+                if self.field.shadow or (self.field.opaque and self._is_free(name, args, kwargs)):
                     self._shadow(func, name, args, kwargs, result)
             for tensor in _tensors((result,)):
                 if name in EMPTY and (tensor.is_floating_point() or tensor.is_complex()):
@@ -235,9 +236,14 @@ class Exact(EagerMode):
                 self.store.mark_constant(tensor)
                 if name in COPIES and getattr(args[0].untyped_storage(), "literal", False):
                     tensor.untyped_storage().literal = True  # type: ignore[attr-defined]  # a weight and its copy are one number
-        elif self.field.shadow and func._schema.is_mutable:
+        elif (self.field.shadow or self.field.opaque) and func._schema.is_mutable:
             self._written(func, name, args, kwargs)
         return result
+
+    def _is_free(self, name: str, args: tuple, kwargs: dict) -> bool:
+        """Whether a constant is a value of a function of which nothing is known, or was computed from such values."""
+        given = _tensors((args, tuple(kwargs.values())))
+        return name in FREE or any(t.is_floating_point() and self.store.shadow(t) is not None for t in given)
 
     def _shadow(self, func: Any, name: str, args: tuple, kwargs: dict, result: Tensor) -> None:
         """The exact value of a constant beside its float, by the rule that data would have."""

@@ -3,8 +3,9 @@
     python -P benchmarks/gpu.py [--write benchmarks/gpu.md]
 
 Verdicts are those of `coequal.verify`, run twice on each device, of which the second run is timed, one thread on the CPU.
-Steps and clips are those of published networks in single precision, one row, without TF32, eager: medians, each with the
-device idle before and after. Without a GPU it says so and ends.
+Steps and clips are those of published networks and of one dense layer, in single precision, one row, without TF32, eager and
+captured in a CUDA graph (a step by `Stream(module, graph=True)`): medians, each with the device idle before and after.
+Without a GPU it says so and ends.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from coequal.continual.to_torch import regular
 from coequal.systems.catalogue import SYSTEMS
 
 NETWORKS = ("CoX3D-S_13", "CoX3D-M_16", "CoSlow_8")
+DENSE = "one dense 3 x 3 x 3, 64 channels, 28 x 28"
 ROUNDS = 10
 
 
@@ -68,16 +70,39 @@ def median(run: Callable[[], object]) -> float:
     return statistics.median(taken[3:])
 
 
+def measured(name: str) -> tuple[nn.Module, tuple[int, ...]]:
+    """A network of torch, or the dense layer, with the shape of its clips."""
+    if name == DENSE:
+        return nn.Conv3d(64, 64, 3, padding=(0, 1, 1)), (1, 64, 3, 28, 28)
+    return regular(SYSTEMS[name].layer), SYSTEMS[name].shape
+
+
 @torch.no_grad()
-def steps(name: str) -> tuple[float, float]:
-    """Milliseconds of a clip and of a step."""
-    system = SYSTEMS[name]
-    module = convert(regular(system.layer).float().eval()).to("cuda")
-    clip = torch.randn(system.shape, device="cuda")
-    stream, frame = Stream(module), clip.select(2, 0).contiguous()
-    for _ in range(2 * system.shape[2]):
-        stream.push(frame)
-    return median(lambda: module(clip)), median(lambda: stream.push(frame))
+def steps(name: str) -> tuple[float, float, float, float]:
+    """Milliseconds of a clip and of a step, eager; of a clip and of a step, captured."""
+    module, shape = measured(name)
+    module = convert(module.float().eval()).to("cuda")
+    clip = torch.randn(shape, device="cuda")
+    frame, streams = clip.select(2, 0).contiguous(), [Stream(module), Stream(module, graph=True)]
+    for stream in streams:
+        for _ in range(2 * shape[2]):
+            stream.push(frame)
+    eager, captured = (median(lambda stream=stream: stream.push(frame)) for stream in streams)
+    return median(lambda: module(clip)), eager, median(graph_of(module, clip).replay), captured
+
+
+def graph_of(module: nn.Module, clip: torch.Tensor) -> torch.cuda.CUDAGraph:
+    """The clip network on this clip as a CUDA graph."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            module(clip)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        module(clip)
+    return graph
 
 
 def table() -> str:
@@ -96,10 +121,12 @@ def table() -> str:
         (here, cpu), (there, gpu) = proof(module, shape, "cpu"), proof(module, shape, "cuda")
         lines.append(f"| {name} | {here} | {cpu:.2f} | {there} | {gpu:.2f} | {gpu / cpu:.1f} |")
         print(lines[-1], flush=True)
-    lines += ["", "| network | clip, ms | step, ms | step / clip |", "| --- | --- | --- | --- |"]
-    for name in NETWORKS:
-        clip, step = steps(name)
-        lines.append(f"| {name} | {clip:.2f} | {step:.2f} | {step / clip:.2f} |")
+    titles = ("network", "clip, ms", "step, ms", "step / clip", "captured: clip, ms", "step, ms", "step / clip")
+    lines += ["", f"| {' | '.join(titles)} |", f"|{' --- |' * len(titles)}"]
+    for name in (*NETWORKS, DENSE):
+        clip, step, whole, captured = steps(name)
+        eager = f"{clip:.3f} | {step:.3f} | {step / clip:.2f}"
+        lines.append(f"| {name} | {eager} | {whole:.3f} | {captured:.3f} | {captured / whole:.2f} |")
         print(lines[-1], flush=True)
     return "\n".join(lines) + "\n"
 

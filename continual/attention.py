@@ -185,11 +185,26 @@ class SlidingMultiheadAttention(ContinualAttention):
     def step(self, frame: Tensor, state: State) -> tuple[Tensor | None, State]:
         """Token `(B, E)` in; the same token attended out."""
         query, new = self._project_in(frame)
+        if "slots" in state:
+            return self._turned(query, new, state)
         slot = state["seen"] % self.window
         state["seen"] += 1
         ring = state["ring"] = put(state["ring"], (..., slice(slot, slot + 1), slice(None)), new)
         if state["seen"] < self.window:
             return self._early(query, ring[:, :, : state["seen"]]), state
+        return self._attend(query, ring), state
+
+    def settled(self, state: State) -> State:
+        """A full ring with its slots, the oldest first, on the device."""
+        seen, ring = state["seen"], state["ring"]
+        if seen < self.window:
+            return state
+        return {**state, "slots": (torch.arange(self.window, device=ring.device) + seen) % self.window}
+
+    def _turned(self, query: Tensor, new: Tensor, state: State) -> tuple[Tensor, State]:
+        """A token in the place of the oldest."""
+        ring = state["ring"].index_copy_(2, state["slots"][:1], new)
+        state = {"seen": state["seen"] + 1, "ring": ring, "slots": state["slots"].roll(-1)}
         return self._attend(query, ring), state
 
     def _early(self, query: Tensor, ring: Tensor) -> Tensor | None:

@@ -19,7 +19,7 @@ from coequal.continual.clip_modules import REDUCTIONS
 from coequal.continual.conv import _Conv
 from coequal.continual.conversion import How, NotStreamable, converted, register, twin
 from coequal.continual.pad import PADS
-from coequal.continual.streaming import State, Streaming, begin, finish, push
+from coequal.continual.streaming import State, Streaming, begin, finish, push, settled
 from coequal.continual.to_torch import makes, regular
 from coequal.reference import compose as layers
 from coequal.reference.timing import Timing
@@ -88,6 +88,10 @@ class Sequential(_Container, nn.Sequential):
                 break
         return frames, state
 
+    def settled(self, state: State) -> State:
+        """Each layer's."""
+        return [held and [settled(part, held[0])] for part, held in zip(self, state, strict=True)]
+
     def finish(self, state: State) -> list[Tensor]:
         """Each layer's owed frames through the layers after it."""
         frames: list[Any] = []
@@ -137,6 +141,10 @@ class _SideBySide(_Container):
             outputs, state["branches"][i] = push(part, frame, state["branches"][i])
             state["queues"][i] += outputs
         return self._combined(state["queues"]), state
+
+    def settled(self, state: State) -> State:
+        """Every branch's."""
+        return {**state, "branches": [settled(part, s) for part, s in zip(self.branches, state["branches"], strict=True)]}
 
     def finish(self, state: State) -> list[Tensor]:
         """Every branch's owed frames, combined."""

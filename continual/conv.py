@@ -88,6 +88,10 @@ class _Conv(Depthwise):
         g = self.geometry
         return frame if (g.kernel, g.start, g.end) == (1, 0, 0) else super().enter(frame)
 
+    def copied(self, frame: Tensor) -> Tensor:
+        """The frame."""
+        return frame
+
     # -- ring of inputs ------------------------------------------------------------------------------------------------
 
     def combine(self, taps: Taps, state: State) -> Tensor:
@@ -99,6 +103,17 @@ class _Conv(Depthwise):
             return self.of_window(torch.stack(frames, 2), weight)
         stacked = frames[0] if len(frames) == 1 else torch.stack(frames, 2).flatten(1, 2)  # (B, C_in taps, ...)
         return self._spatial(stacked, weight.flatten(1, 2))
+
+    def of_ring(self, frames: Tensor, places: Tensor, state: State) -> Tensor:
+        """The same of frames in a ring: they are put in order, or the weights in theirs, whichever are fewer numbers."""
+        weight = self.weight
+        if frames.shape[2] == weight.shape[2] and (self.depthwise or weight.numel() < frames.numel()):
+            weight = weight.index_select(2, places)
+        else:
+            frames = frames.index_select(2, places)
+        return (
+            self.of_window(frames, weight) if self.depthwise else self._spatial(frames.flatten(1, 2), weight.flatten(1, 2))
+        )
 
     def _spatial(self, x: Tensor, weight: Tensor) -> Tensor:
         """A convolution without time."""
@@ -147,6 +162,10 @@ class _Conv(Depthwise):
         if self.form == "inputs":
             return super().begin(frame)
         return {"sums": [], "next": -self.geometry.start, "seen": 0}
+
+    def settled(self, state: State) -> State:
+        """A ring in one tensor, or the sums as they are."""
+        return state if "sums" in state else super().settled(state)
 
     def push(self, frame: Any, state: State) -> tuple[list[Tensor], State]:
         """One frame, or None for one of zeros."""

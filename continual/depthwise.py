@@ -64,11 +64,19 @@ class Depthwise(Windowed):
 
     def push(self, frame: Any, state: State) -> tuple[list[Tensor], State]:
         """One frame, or None for one of zeros."""
-        return self._turn(frame, state) if self._turns(frame) else super().push(frame, _unturned(state))
+        return (
+            self._turn(frame, state)
+            if "turning" not in state and self._turns(frame)
+            else super().push(frame, _unturned(state))
+        )
 
     def finish(self, state: State) -> list[Tensor]:
         """End padding."""
         return super().finish(_unturned(state))
+
+    def settled(self, state: State) -> State:
+        """The window as a ring like others'."""
+        return super().settled(_unturned(state))
 
     def _turns(self, frame: Any) -> bool:
         return self.depthwise and self.geometry.dilation == 1 and frame is not None and not self._recording(frame)

@@ -11,11 +11,14 @@ step; `flush` returns what is still owed, end padding included, after which the 
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import math
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 
+from coequal.continual.captured import Captured
 from coequal.reference.timing import Timing
 
 __all__ = ["Continual", "Stream"]
@@ -52,6 +55,10 @@ class Continual(Protocol):
 class Stream:
     """A continual module with its state: push frames, flush, reset, fork.
 
+    With `graph` the memory stays at fixed addresses once its rings are full, and each step is the same operations on it: on
+    a GPU a CUDA graph that is replayed (`continual/captured.py`). It records no gradients, takes frames of one shape, reads
+    weights where they were, and is for modules that emit for every frame; ValueError says what about one is not so.
+
     >>> import torch
     >>> from coequal.continual.conv import Conv1d
     >>> stream = Stream(Conv1d(1, 1, kernel_size=3, padding=1))
@@ -61,13 +68,20 @@ class Stream:
     1
     """
 
-    def __init__(self, module: Continual) -> None:
-        self.module = module
+    def __init__(self, module: Continual, *, graph: bool = False) -> None:
+        self.module, self.graph = module, graph
         self.state: State = None
         self._started = False
+        self._fed = 0  # frames, as long as the memory has no final form
+        self._captured: Captured | None = None
+        self._spare: Captured | None = None  # that of the stream before
+        if graph and (module.timing.stride != 1 or getattr(module, "emits", "frames") == "window"):
+            raise ValueError(f"Stream(graph=True): {type(module).__name__} does not emit one frame for every frame")
 
     def push(self, frame: Tensor) -> Tensor | None:
         """Feed one frame `(B, ...)`, time axis removed; the output frame, or None while none is due."""
+        if self.graph:
+            return self._pushed(frame)
         if not self._started:
             self.state, self._started = self.module.start(frame), True
         output, self.state = self.module.step(frame, self.state)
@@ -75,18 +89,43 @@ class Stream:
 
     step = push
 
+    @torch.no_grad()
+    def _pushed(self, frame: Tensor) -> Tensor | None:
+        if self._captured is not None:
+            return self._captured.step(frame)
+        if not self._started:
+            self.state, self._started = self.module.start(frame), True
+        output, self.state = self.module.step(frame, self.state)
+        self._fed += 1
+        if output is not None and self._fed >= _filled(self.module.timing):
+            spare, self._spare = self._spare, None
+            if spare is None or not spare.begin(self.state):
+                spare = Captured(self.module, self.state, frame, output)
+            self._captured, self.state = spare, None
+        return output
+
     def flush(self) -> list[Tensor]:
         """End the stream: what end padding still owes; the next push starts a new stream."""
-        owed = self.module.flush(self.state) if self._started else []
+        with torch.no_grad() if self.graph else contextlib.nullcontext():
+            owed = self.module.flush(self._now()) if self._started else []
         self.reset()
         return owed
 
     def reset(self) -> None:
         """Forget everything: the next push starts a new stream."""
-        self.state, self._started = None, False
+        self._spare, self._captured = self._captured or self._spare, None
+        self.state, self._started, self._fed = None, False, 0
+
+    def _now(self) -> State:
+        return self.state if self._captured is None else self._captured.now()
 
     def fork(self) -> Stream:
         """An independent stream that has seen the same frames."""
-        twin = Stream(self.module)
-        twin.state, twin._started = copy.deepcopy(self.state), self._started
+        twin = Stream(self.module, graph=self.graph)
+        twin.state, twin._started, twin._fed = copy.deepcopy(self._now()), self._started, self._fed
         return twin
+
+
+def _filled(timing: Timing) -> int:
+    """Frames after which rings are full."""
+    return 1 if math.isinf(timing.receptive_field) else int(timing.receptive_field)

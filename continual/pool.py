@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from coequal.continual.conversion import How, plainly
 from coequal.continual.streaming import State
 from coequal.continual.to_torch import makes, ranked
-from coequal.continual.window import Geometry, Taps, Windowed
+from coequal.continual.window import Geometry, Taps, Windowed, unsettled
 from coequal.reference import pool as layers
 from coequal.reference.pool import pooled
 
@@ -62,7 +62,7 @@ class _Pool(Windowed):
 
     def finish(self, state: State) -> list[Tensor]:
         """End padding; with `ceil_mode` a window may hang over it, of which only the part before is counted."""
-        geometry = self.geometry
+        state, geometry = unsettled(state), self.geometry
         due = super().finish(state)
         if not self.ceil_mode or state["seen"] == 0:
             return due
@@ -100,6 +100,10 @@ class _AvgPool(_Pool):
         total = functools.reduce(torch.add, frames)
         return total / (self._divisor or (len(taps) if self.count_include_pad else len(frames)))
 
+    def of_ring(self, frames: Tensor, places: Tensor, state: State) -> Tensor:
+        """The mean of the frames, which are all."""
+        return frames.sum(2) / (self._divisor or frames.shape[2])
+
     def nothing(self, state: State) -> Tensor:
         """Padding is at most half of a kernel, so every window has a frame."""
         raise AssertionError("a window without a frame")
@@ -120,6 +124,11 @@ class _MaxPool(_Pool):
         """The maximum of the taps that are frames."""
         frames = [tap for tap in taps if tap is not None]
         return frames[0].clone() if len(frames) == 1 else functools.reduce(torch.maximum, frames)
+
+    def of_ring(self, frames: Tensor, places: Tensor, state: State) -> Tensor:
+        """The largest of the frames, or of those that dilation leaves."""
+        seen = frames if frames.shape[2] == len(places) else frames.index_select(2, places)
+        return seen.amax(2)
 
     def nothing(self, state: State) -> Tensor:
         """Minus infinity everywhere: with dilation every tap may lie in the padding."""

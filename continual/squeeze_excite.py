@@ -42,7 +42,8 @@ class SqueezeExcite(Streaming, clip_modules.SqueezeExcite):
     def push(self, frame: Tensor, state: State) -> tuple[list[Tensor], State]:
         """One frame in, the same times its gate out."""
         means = [*state, frame.flatten(2).mean(-1) if frame.dim() > 2 else frame.clone()][-self._count :]
-        gate = self.gate(functools.reduce(torch.add, means) / self._count)
+        total = functools.reduce(torch.add, means)
+        gate = self.gate(total if self._count == 1 else total / self._count)
         return [frame * gate.reshape(*gate.shape, *[1] * (frame.dim() - 2))], means
 
 

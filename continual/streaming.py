@@ -39,6 +39,10 @@ class Streaming:
         """The end: what is still owed."""
         return []
 
+    def settled(self, state: State) -> State:
+        """The same memory, once it has its final form, with rings whose position is on the device; as it is, by default."""
+        return state
+
     def start(self, frame: Tensor) -> State:
         """State of a stream that has seen nothing; `frame` gives batch size, space, dtype and device only."""
         return {"inner": self.begin(frame), "held": []}
@@ -58,6 +62,13 @@ class Streaming:
     def flush(self, state: State) -> list[Tensor]:
         """End of the stream: the frames still owed, in order; the state is spent."""
         return state["held"] + self.finish(state["inner"])
+
+
+def settled(module: Any, state: State) -> State:
+    """The memory of any continual module with rings that stay where they are (`continual/ring.py`)."""
+    if isinstance(module, Streaming) and isinstance(state, dict) and state.keys() == {"inner", "held"}:
+        return {**state, "inner": module.settled(state["inner"])}
+    return module.settled(state) if hasattr(module, "settled") else state
 
 
 def begin(module: Any, frame: Tensor) -> State:

@@ -15,7 +15,7 @@ from torch import nn
 
 from coequal.continual import clip_modules
 from coequal.continual.conversion import How, NotStreamable, converted, register, twin
-from coequal.continual.streaming import State, Streaming, begin, finish, push
+from coequal.continual.streaming import State, Streaming, begin, finish, push, settled
 from coequal.continual.to_torch import makes, regular
 from coequal.reference import tokens as layers
 from coequal.reference.timing import Timing
@@ -50,6 +50,10 @@ class Tokens(Streaming, clip_modules.Tokens):
         if self.over == "space":
             return None
         return {"space": tuple(frame.shape[2:]), "inner": begin(self.inner, self._flat(frame))}
+
+    def settled(self, state: State) -> State:
+        """That of the inner layer."""
+        return state if state is None else {**state, "inner": settled(self.inner, state["inner"])}
 
     def push(self, frame: Tensor, state: State) -> tuple[list[Tensor], State]:
         """One frame in; what the inner layer says of it comes out."""

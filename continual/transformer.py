@@ -38,6 +38,7 @@ from coequal.continual.attention import (
 )
 from coequal.continual.conversion import How, NotStreamable, needed, register
 from coequal.continual.sliding_softmax import put
+from coequal.continual.streaming import settled
 from coequal.continual.to_torch import makes, regular
 from coequal.reference import transformer as layers
 from coequal.reference.timing import Timing
@@ -127,6 +128,10 @@ class TransformerEncoderLayer(torch.nn.TransformerEncoderLayer):
             return (None if slots is None else chronological(slots, state["attention"]["seen"])), state
         attended, state["attention"] = self.self_attn.step(self._normed(frame), state["attention"])
         return (None if attended is None else self._around(frame, attended)), state
+
+    def settled(self, state: State) -> State:
+        """That of the attention."""
+        return {**state, "attention": settled(self.self_attn, state["attention"])}
 
     def step_in_slots(self, frame: Tensor, state: State) -> tuple[Tensor | None, State]:
         """Mode "retroactive": as `step`, but token `t` is in row `t mod N`."""
@@ -237,6 +242,10 @@ class TransformerEncoder(torch.nn.TransformerEncoder):
             x, state[0] = self._stack[0].step_in_slots(frame, state[0])
             x = None if x is None else self._above(x, state[0]["attention"]["seen"])
         return (x if x is None or self.norm is None else self.norm(x)), state
+
+    def settled(self, state: list[State]) -> list[State]:
+        """That of each layer."""
+        return [settled(layer, one) for layer, one in zip(self._stack, state, strict=False)]
 
     def flush(self, state: list[State]) -> list[Tensor]:
         """Nothing is ever owed."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from coequal.continual.ring import listed, ring_of, written
 from coequal.continual.streaming import State, Streaming
 from coequal.reference.timing import Timing
 
@@ -63,9 +64,17 @@ class Windowed(Streaming):
         """What the ring keeps of a frame: a copy, since the caller may overwrite his."""
         return frame.clone()
 
+    def copied(self, frame: Tensor) -> Tensor:
+        """What a ring in one tensor copies of a frame."""
+        return self.enter(frame)
+
     def combine(self, taps: Taps, state: State) -> Tensor:
         """The output of one window; at least one tap is a frame."""
         raise NotImplementedError
+
+    def of_ring(self, frames: Tensor, places: Tensor, state: State) -> Tensor:
+        """The output of a window whose frames lie at these places of a ring `(B, C, K, ...)`, the oldest first."""
+        return self.combine(list(frames.index_select(2, places).unbind(2)), state)
 
     def nothing(self, state: State) -> Tensor:
         """The output of a window that lies in the padding altogether."""
@@ -77,6 +86,10 @@ class Windowed(Streaming):
 
     def push(self, frame: Any, state: State) -> tuple[list[Tensor], State]:
         """One frame, or None for one of zeros."""
+        if "turning" in state:
+            if frame is not None:
+                return self._turned(frame, state)
+            state = unsettled(state)
         kept, geometry = None if frame is None else self.enter(frame), self.geometry
         state["seen"] += 1
         due: list[Tensor] = []
@@ -113,8 +126,31 @@ class Windowed(Streaming):
     def _output(self, taps: Taps, state: State) -> Tensor:
         return self.nothing(state) if all(tap is None for tap in taps) else self.combine(taps, state)
 
+    def settled(self, state: State) -> State:
+        """A full ring in one tensor; none where no later output sees a frame."""
+        ring, g = state["ring"], self.geometry
+        if (g.kept, g.start, g.end) == (1, 0, 0):
+            return {**state, "ring": [], "turning": None}
+        if len(ring) < g.kept or state["waiting"] or any(item is None for item in ring):
+            return state
+        return {**state, "ring": [], "turning": ring_of(ring)}
+
+    def _turned(self, frame: Tensor, state: State) -> tuple[list[Tensor], State]:
+        """One frame into such a ring."""
+        ring, geometry, item = state["turning"], self.geometry, self.copied(frame)
+        ring = None if ring is None else written(ring, item)
+        state = {**state, "turning": ring, "seen": state["seen"] + 1, "fed": state["fed"] + 1}
+        if (state["fed"] - geometry.reach) % geometry.stride:
+            return [], state
+        if ring is None:
+            return [self.combine([item], state)], state
+        every = geometry.kept == geometry.kernel
+        places = ring["slots"] if every else ring["slots"][geometry.kept - geometry.reach :: geometry.dilation]
+        return [self.of_ring(ring["frames"], places, state)], state
+
     def finish(self, state: State) -> list[Tensor]:
         """End padding, as in clip mode; nothing for a clip that clip mode refuses."""
+        state = unsettled(state)
         geometry, ring, due = self.geometry, state["ring"], list[Tensor]()
         if state["seen"] == 0 or (geometry.mode == "reflect" and state["seen"] <= max(geometry.start, geometry.end)):
             return due
@@ -128,3 +164,11 @@ class Windowed(Streaming):
                 item = state.setdefault("mirror", list(ring))[last - 1 - count]
             self._feed(item, state, geometry, due)
         return due
+
+
+def unsettled(state: State) -> State:
+    """A ring as a list of frames again."""
+    if "turning" not in state:
+        return state
+    ring = state["turning"]
+    return {key: x for key, x in state.items() if key != "turning"} | {"ring": [] if ring is None else listed(ring)}

@@ -19,7 +19,7 @@ from coequal.subjects.artefacts.pair import Wanted
 from coequal.subjects.artefacts.states import paired
 from coequal.subjects.errors import BadSubject
 from coequal.subjects.exporting.onnx_graph import MISSING, model_of
-from coequal.subjects.exporting.program import traced
+from coequal.subjects.exporting.program import KnownConstants, traced
 from coequal.subjects.subject import Subject
 
 Tensor = torch.Tensor
@@ -32,6 +32,7 @@ ASSUMED = (
     "SHAKE-256 and SHA-256 behave as random functions",
     "`graphs` are the clip network: with its code, `coequal recheck` makes them again",
     "floats are the real numbers that they stand for, and nothing is rounded",
+    "constants below -1e30, as masks hold them, stand for minus infinity",
     "for other numbers of frames than those listed, nothing is said here",
 )
 
@@ -178,4 +179,5 @@ class _Clip(nn.Module):
 
     def forward(self, clip: Tensor) -> Tensor:
         """A clip with its axis of time."""
-        return self.function(clip)
+        with KnownConstants():
+            return self.function(clip)

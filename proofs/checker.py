@@ -24,7 +24,7 @@ import numpy as np
 import onnx
 
 COMMITTED = ("format", "step", "clip", "states", "frame", "output", "time", "ignore", "rows", "lengths")
-FORMAT = "coequal certificate 2"
+FORMAT = "coequal certificate 3"
 COMPOSED: dict[str, tuple[str, Callable[..., Any]]] = runpy.run_path(f"{Path(__file__).parent}/composed.py")["COMPOSED"]
 
 
@@ -64,8 +64,8 @@ class Field:
         return Value(np.array(numbers, object).reshape(shape), n=1)
 
     def constant(self, x: Any) -> Value:
-        """Floats as the dyadic numbers that they are."""
-        ratios = (None if v == -math.inf else float(v).as_integer_ratio() for v in np.ravel(x))
+        """Floats as the dyadic numbers that they are; below -1e30 they stand for minus infinity."""
+        ratios = (None if v < -1e30 else float(v).as_integer_ratio() for v in np.ravel(x))
         made = [None if ratio is None else ratio[0] * pow(ratio[1], -1, self.p) % self.p for ratio in ratios]
         return Value(np.array(made, object).reshape(np.shape(x)))
 

@@ -132,6 +132,19 @@ def flatten(op: Op, at: dict, x: Any) -> Any:
     return op("Reshape", x, whole(np.prod(shape[:axis]), np.prod(shape[axis:])))
 
 
+def scatter(op: Op, at: dict, x: Any, places: Any, rows: Any) -> Any:
+    """Rows of x, and other rows at places that are whole numbers: gathered from both, one below the other."""
+    shape, depth = op("Shape", x), places.shape[-1]
+    sizes, row, count = shape[:depth], shape[depth:], int(np.prod(shape[:depth]))
+    found = np.ravel_multi_index(tuple(np.moveaxis(np.where(places < 0, places + sizes, places), -1, 0)), sizes).ravel()
+    if len({*found.tolist()}) < found.size:
+        raise ValueError("two rows for one place have no meaning here")
+    chosen = np.arange(count)
+    chosen[found] = count + np.arange(found.size)
+    both = [op("Reshape", v, whole(-1, *row)) for v in (x, rows)]
+    return op("Reshape", op("Gather", op("Concat", *both, axis=0), chosen, axis=0), shape)
+
+
 def rnn(op: Op, at: dict, given: Any, past: Any, h: Any, c: Any, back: Any) -> tuple[Any, Any]:
     return op("Tanh", op("Add", given, past)), c
 
@@ -196,6 +209,7 @@ COMPOSED: dict[str, tuple[str, Callable[..., Any]]] = {  # operator -> attribute
     "Gemm": ("alpha beta transA transB", gemm),
     "Clip": ("", clip), "Neg": ("", lambda op, at, x: op("Sub", 0.0, x)),
     "Unsqueeze": ("", unsqueeze), "Squeeze": ("", squeeze), "Split": ("axis", split), "Flatten": ("axis", flatten),
+    "ScatterND": ("", scatter),
     "RNN": ("hidden_size", recurrent), "LSTM": ("hidden_size", recurrent),
     "GRU": ("hidden_size linear_before_reset", recurrent),
 }

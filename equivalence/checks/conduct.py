@@ -155,12 +155,12 @@ def _at_every_frame(session: Session, example: Example) -> int:
         player.feed(session.layout.part(x, start, size), fed)
         if copies:
             player.stream = _copied(player.stream)
-        else:
-            saved, trace, count = _saved(player), player.trace, player.fed
+        elif session.subject.longest is None or player.fed + size <= session.subject.longest:
+            saved, trace, count, ignored = _saved(player), player.trace, player.fed, list(player.ignored)
             player.trace = Trace()
             player.feed(session.layout.part(other, start, size), fed if start or session.plan.allows((size, size)) else None)
             _restore(player.stream, saved)
-            player.trace, player.fed = trace, count
+            player.trace, player.fed, player.ignored = trace, count, ignored
         start += size
     with saying(COPY if copies else STATE):
         return agree(session, x, player.flush().trace)
@@ -278,6 +278,7 @@ def _goes_on_alike(session: Session, player: Player, saved: Any, x: Tree, tail: 
     fresh = session.player()
     _restore(fresh.stream, copy.deepcopy(saved))
     fresh.as_if(player.trace, player.fed)
+    fresh.ignored = list(player.ignored)
     try:
         agree(session, x, fresh.feed(tail, rest_of_plan(session, tail)).flush().trace)
     except Exception:

@@ -20,7 +20,7 @@ AT_MOST = 20.0  # seconds, unless there is less
 
 
 def remedies(session: Session, failed: Attempt | None, replay: Replay | None, deadline: float | None) -> list[Finding]:
-    """The first suspect whose stream agrees with the clip, and all that was seen to be wrong; nothing in a replay."""
+    """The first suspect whose stream agrees with the clip, or else all that was seen to be wrong; nothing in a replay."""
     if session.subject.suspects is None or failed is None or replay is not None:
         return []
     until, found = time.monotonic() + AT_MOST, list[str]()
@@ -29,7 +29,7 @@ def remedies(session: Session, failed: Attempt | None, replay: Replay | None, de
         if suspect.stream is None:
             found.append(suspect.says)
         elif _agrees(session, suspect.stream, failed.example):
-            found.append(suspect.says)
+            found = [suspect.says]
             break
         if time.monotonic() > until:
             break

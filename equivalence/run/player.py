@@ -72,7 +72,8 @@ class Player:
     running: Running | None = None  # sees what is called
 
     def __post_init__(self) -> None:
-        self.trace, self.fed, self.emitted = Trace(), 0, 0
+        self.trace, self.fed = Trace(), 0
+        self.ignored: list[int] = []  # how many frames were fed when emissions appeared that do not count
         self.handed: list[Tree] = []  # what the stream was given, and what it was at that time
         self.given: list[Tree] = []
         self.held: list[Tensor] = []  # the emitted tensors themselves: they must not change later
@@ -165,11 +166,17 @@ class Player:
         """The stream was taken back to where it had emitted and been fed so much."""
         self.as_if(Trace(self.trace.frames[:emissions], self.trace.seen[:emissions]), fed)
         if fed == 0:
-            self.emitted, self.before = 0, []
+            self.before = []
 
     def as_if(self, trace: Trace, fed: int) -> None:
         """The stream is where one is that emitted this, of so many frames."""
         self.trace, self.fed = copy.deepcopy(trace), fed
+        self.ignored = [seen for seen in self.ignored if seen <= fed]
+
+    @property
+    def emitted(self) -> int:
+        """Emissions so far, with those that do not count."""
+        return len(self.ignored) + len(self.trace.frames)
 
     def note(self, handed: Tree) -> Tree:
         """Remember what is handed over, and what it was."""
@@ -224,7 +231,7 @@ class Player:
         frames = self.outputs.of_stream(output, f"stream.{method}()", chunk=method == "chunk")
         if self.ignore or self.warm_up:
             skipped = len(frames) if seen <= self.warm_up else min(len(frames), max(0, self.ignore - self.emitted))
-            self.emitted += len(frames)
+            self.ignored += [seen] * skipped
             frames = frames[skipped:]
         self.held += frames
         self.trace.add([frame.detach().clone() for frame in frames], seen)

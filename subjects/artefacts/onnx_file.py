@@ -25,6 +25,7 @@ from coequal.subjects.listing import modules_of
 
 Tensor = torch.Tensor
 OLDEST = 13
+FEW_BITS = ("INT2", "UINT2", "INT4", "UINT4")
 MISSING = "needs the package onnx: pip install 'coequal[onnx]'"
 modules_of(operators, "__name__")  # registers all meanings
 
@@ -165,10 +166,12 @@ class Graph:
 
     def __init__(self, graph: Any, opset: int, formats: Formats) -> None:
         self.inputs, self.outputs = [i.name for i in graph.input], [o.name for o in graph.output]
+        _few_bits(graph)
         self.constants = {t.name: tensor_of(t, formats) for t in graph.initializer}
         if graph.sparse_initializer:
             raise BadSubject("sparse initializers have no meaning here")
         self.nodes: list[tuple[Node, dict[str, Graph]]] = []
+        self.folded: set[str] = set()  # outputs of nodes that were computed before the run
         read = _read(graph)
         for proto in graph.node:
             graphs = {a.name: Graph(a.g, opset, formats) for a in proto.attribute if a.HasField("g")}
@@ -178,11 +181,24 @@ class Graph:
             node = Node(proto.op_type, proto.name, inputs, outputs, given, opset, formats, unread=unread)
             check(node, proto.domain)
             self.nodes.append((node, graphs))
+        self._dequantise(graph, formats)
+
+    def _dequantise(self, graph: Any, formats: Formats) -> None:
+        """Weights of 8 bits, the very numbers that a runtime makes of them: products, rounded in the file's format."""
+        own, held = Formats(formats.own, formats.own), {tensor.name: tensor for tensor in graph.initializer}
+        for node, _ in self.nodes:
+            if node.kind == "DequantizeLinear" and {"", *held} >= set(node.inputs):
+                given = [None if not name else tensor_of(held[name], own) for name in node.inputs]
+                made = _applied(dataclasses.replace(node, formats=own), given)
+                self.constants[node.outputs[0]] = torch.nn.Parameter(made.to(formats.of(made.dtype)), requires_grad=False)
+                self.folded.add(node.outputs[0])
 
     def run(self, given: dict[str, Tensor], watch: list[Watched] | None = None) -> tuple[Tensor, ...]:
         """The outputs for inputs by name; nodes with their inputs are noted in `watch`."""
         known: dict[str, Any] = {"": None, **given, **{n: t for n, t in self.constants.items() if n not in given}}
         for node, graphs in self.nodes:
+            if node.outputs[0] in self.folded:
+                continue
             bodies = {name: functools.partial(_body, graph, known) for name, graph in graphs.items()}
             if watch is not None:
                 watch.append(Watched(node, tuple(known[name] for name in node.inputs)))
@@ -190,6 +206,17 @@ class Graph:
             results = result if isinstance(result, (tuple, list)) else (result,)
             known.update((name, value) for name, value in zip(node.outputs, results, strict=False) if name)
         return tuple(known[name] for name in self.outputs)
+
+
+def _few_bits(graph: Any) -> None:
+    """BadSubject where numbers of fewer than 8 bits are for anything but DequantizeLinear: torch computes with none."""
+    import onnx
+
+    for tensor in graph.initializer:
+        kind = onnx.TensorProto.DataType.Name(tensor.data_type)
+        others = [node for node in graph.node if tensor.name in node.input and node.op_type != "DequantizeLinear"]
+        if kind in FEW_BITS and others:
+            raise BadSubject(f"the format {kind.lower()} of {tensor.name} has no meaning in {others[0].op_type} here")
 
 
 def _read(graph: Any) -> set[str]:
@@ -263,6 +290,8 @@ def tensor_of(proto: Any, formats: Formats) -> Tensor:
     import onnx
 
     array = onnx.numpy_helper.to_array(proto)
+    if (few := onnx.TensorProto.DataType.Name(proto.data_type)) in FEW_BITS:
+        return torch.tensor(array.astype("uint8" if few.startswith("U") else "int8"))
     kind = _dtype(proto.data_type, onnx)
     if kind == torch.bfloat16:
         tensor = torch.tensor(array.astype("float32")).to(kind)

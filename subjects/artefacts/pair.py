@@ -26,12 +26,15 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user says of a pair: states, what they begin with, the axis of time, emissions that stand for no frame."""
+    """What the user says of a pair: states, what they begin with, the axis of time, emissions that stand for no frame,
+    frames of the longest stream.
+    """
 
     states: Mapping[str, str] = field(default_factory=dict)
     initial: Mapping[str, Tensor] | tuple[Tensor, ...] = ()
     time: int | None = None
     ignore: int | None = None
+    longest: int | None = None
 
 
 def subject_of_pair(step: Program, clip: Subject, wanted: Wanted = Wanted(), *, time_known: bool = True) -> Subject:
@@ -78,6 +81,7 @@ def subject_of_pair(step: Program, clip: Subject, wanted: Wanted = Wanted(), *, 
         claim=None,
         ignore=_first(wanted.ignore, step.hints.get("ignore"), clip.ignore) or 0,
         batches=batches,
+        longest=_first(wanted.longest, clip.longest),
         suspects=lambda: suspects(wiring, stream, _frames(clip, wiring), module),
         notes=(*clip.notes, *_notes(step, pairs, wiring), *_hints(hinted, step, wanted), *step.notes),
     )

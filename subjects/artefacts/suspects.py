@@ -16,6 +16,7 @@ from coequal.subjects.subject import Suspect
 
 Tensor = torch.Tensor
 Make = Callable[[Wiring], StepStream]
+BEGUN = 32  # steps after which no layer waits for its first frame any more, and counts are what they stay
 LOST = (
     "the step has no states: each frame is computed by itself. Was a write to a buffer (copy_) or a buffer that is replaced"
     " lost in the export?"
@@ -50,18 +51,28 @@ def _seen(wiring: Wiring, frames: tuple[Tensor, ...]) -> Iterator[Suspect]:
         return program(*(places[i] for i in range(len(places))))
 
     try:
-        states = [drawn(x) for x in wiring.begun(frames)]
+        states = wiring.begun(frames)
+        for _ in range(BEGUN):
+            results = called(tuple(map(drawn, frames)), states)
+            states = [results[o] for o in pairs.outs]
+        states = [drawn(x) for x in states]
         first, second = called(frames, states), called(tuple(map(drawn, frames)), [drawn(x) for x in states])
     except Exception:
         return
-    for before, i, o in zip(states, pairs.ins, pairs.outs, strict=True):
+    for place, (before, i, o) in enumerate(zip(states, pairs.ins, pairs.outs, strict=True)):
         if not before.is_floating_point() or not before.numel():
             continue
         names = f"the state {program.inputs[i].name} comes back as {program.outputs[o].name}"
-        if torch.equal(first[o], before):
+        others = [drawn(x) if k == place else x for k, x in enumerate(states)]
+        if torch.equal(first[o], before) and _counts(first, called(frames, others), o):
             yield Suspect(f"{names} unchanged: what the step makes of it is not returned")
         elif torch.equal(first[o], second[o]):
             yield Suspect(f"{names}, the same numbers whatever comes in: it is a constant of the file")
+
+
+def _counts(results: tuple[Tensor, ...], others: tuple[Tensor, ...], but: int) -> bool:
+    """Whether anything but one of the results is another."""
+    return not all(i == but or torch.equal(x, y) for i, (x, y) in enumerate(zip(results, others, strict=True)))
 
 
 def _swapped(wiring: Wiring, make: Make) -> Iterator[Suspect]:

@@ -5,9 +5,45 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import torch
 from torch import export, nn
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import _disable_current_modes
+from torch.utils._pytree import tree_leaves
 
 from coequal.subjects.errors import BadSubject
+
+COMPARED = {
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "__eq__",
+    "__ne__",
+    "__lt__",
+    "__le__",
+    "__gt__",
+    "__ge__",
+    "__bool__",
+    "item",
+}
+
+
+class KnownConstants(TorchFunctionMode):
+    """In a program that is traced, comparisons of tensors that are no inputs and no weights are made now.
+
+    torch.export takes such tensors (modes that a library keeps in one, say) for data, on which nothing may be decided.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
+        if getattr(func, "__name__", "") in COMPARED and given and not any(isinstance(x, FakeTensor) for x in given):
+            with _disable_current_modes():
+                return func(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
 
 
 def traced(module: nn.Module, given: tuple[Any, ...], dynamic_shapes: Any = None) -> Any:

@@ -11,7 +11,9 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
+from coequal.continual.captured import Recording
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.exporting.dependence import Dependence
 from coequal.subjects.exporting.program import traced
 from coequal.subjects.exporting.steady import Part, Steady, steady
 
@@ -45,41 +47,38 @@ def exported(module: Any, clip: Tensor) -> Exported:
     try:
         before, after = steady(module, frame)
         live = _live(before, frame)
+        if _operations(before, live, frame) != _operations(after, live, frame):
+            raise BadSubject("two steps in a row are different programs")
         program = _traced(before, live, frame)
     except BadSubject as error:
         raise BadSubject(f"{called} has no step that a file can hold: {error}") from None
-    if _spelled(program) != _spelled(_traced(after, live, frame)):
-        raise BadSubject(f"{called} has no step that a file can hold: two steps in a row are different programs")
     names = [part.name for part in live] + [AGE] * _waits(live)
     return Exported(program, tuple(names), before.late, time)
 
 
 def _live(found: Steady, frame: Tensor) -> tuple[Part, ...]:
     """The parts of the memory that an emission depends on, sooner or later."""
-    graph = _traced(found, found.parts, frame).graph
-    names = {node.name: i for i, node in enumerate(n for n in graph.nodes if n.op == "placeholder")}
-    places = [i for name, i in names.items() if name in {part.name for part in found.parts}]
-    (end,) = (node for node in graph.nodes if node.op == "output")
-    first, *rest = end.args[0]
-    reached, wanted = set[str](), _inputs(first)
+    given = _given(found, found.parts, frame)
+    named = dict(zip(("frame", *(part.name for part in found.parts)), given, strict=False))
+    with Dependence(named) as depends:
+        first, *rest = _step(found, found.parts)(*given)
+    reached, wanted = frozenset[str](), depends.of(first)
     while not wanted <= reached:
         reached |= wanted
-        for part, after in zip(found.parts, rest[: len(places)], strict=True):
+        for part, after in zip(found.parts, rest, strict=False):
             if part.name in reached:
-                wanted = wanted | _inputs(after)
+                wanted = wanted | depends.of(after)
     return tuple(part for part in found.parts if part.name in reached)
 
 
-def _inputs(node: Any) -> set[str]:
-    """The names of the placeholders that a node depends on."""
-    seen, stack = set[Any](), [node]
-    while stack:
-        if (one := stack.pop()) not in seen:
-            seen.add(one)
-            stack += [
-                n for n in one.all_input_nodes if not isinstance(n.meta.get("val"), torch.SymInt)
-            ]  # sizes do not count
-    return {one.name for one in seen if one.op == "placeholder"}
+def _operations(found: Steady, live: Sequence[Part], frame: Tensor) -> list[str]:
+    """What a step runs, in words."""
+    step, given = _step(found, live), _given(found, live, frame)
+    weights = [*step.named_parameters(), *step.named_buffers()]
+    named = {f"weight {name}": x for name, x in weights} | {f"input {i}": x for i, x in enumerate(given)}
+    with Recording(named) as recording:
+        step(*given)
+    return recording.calls
 
 
 def _waits(live: Sequence[Part]) -> bool:
@@ -88,16 +87,15 @@ def _waits(live: Sequence[Part]) -> bool:
 
 def _traced(found: Steady, live: Sequence[Part], frame: Tensor) -> Any:
     """The program; BadSubject where torch cannot make one."""
-    step = _step(found, live)
-    states = [torch.zeros(part.shape, dtype=found.leaves[part.place].dtype) for part in live]
     varies: list[Any] = [{0: ROWS}] + [{} if part.rows is None else {part.rows: ROWS} for part in live]
+    return traced(_step(found, live), _given(found, live, frame), [*varies, *[{}] * _waits(live)])
+
+
+def _given(found: Steady, live: Sequence[Part], frame: Tensor) -> tuple[Tensor, ...]:
+    """Two rows of a frame, and states of zeros."""
+    states = [torch.zeros(part.shape, dtype=found.leaves[part.place].dtype) for part in live]
     counted = [torch.zeros(1, dtype=torch.int64)] * _waits(live)
-    two = frame[:1].expand(2, *frame.shape[1:]).clone()
-    return traced(step, (two, *states, *counted), [*varies, *[{}] * len(counted)])
-
-
-def _spelled(program: Any) -> str:
-    return str(program.graph)
+    return (frame[:1].expand(2, *frame.shape[1:]).clone(), *states, *counted)
 
 
 def _step(found: Steady, live: Sequence[Part]) -> nn.Module:

@@ -11,7 +11,7 @@ def test_verify_accepts_everything_at_once() -> None:
     line = "verify a.py:b --require proved --window 8 --seed 3 --json r.json --html r.html --timeout 1.5 --effort quick"
     line += " --only values long --length 0 --batch 2 --scale 0.5 --chunks 3,1,2 --example 1,3,16 --allow drift --allow fork"
     line += " --bound 2^-60 --literal-constants --device cuda:1 --format float32 --within 1e-2 --configurations 7"
-    line += " --clip net.py:net --state h=h_out --initial h.pt --time 1 --ignore 2 --backend onnxruntime"
+    line += " --clip net.py:net --state h=h_out --initial h.pt --time 1 --ignore 2 --longest 9 --backend onnxruntime"
     line += " --workers 3 --scheduler tcp://host:8786 --time-limit 9 --memory-limit 0.5 --journal runs --resume"
     line += " --certificate step.json --set layers=2 --set kind=a --cache static"
     options = vars(parser().parse_args(line.split()))
@@ -28,6 +28,7 @@ def test_verify_accepts_everything_at_once() -> None:
             "initial": "h.pt",
             "time": 1,
             "ignore": 2,
+            "longest": 9,
             "backends": ["onnxruntime"],
             "certificate": "step.json",
             "settings": ["layers=2", "kind=a"],

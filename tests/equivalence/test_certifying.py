@@ -26,7 +26,7 @@ from coequal.subjects.errors import BadSubject
 from tests.subjects.artefacts import nets
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
-from coequal.equivalence.certifying import certificate  # noqa: E402
+from coequal.equivalence.certifying import certificate, graphs_of  # noqa: E402
 from coequal.proofs import checker  # noqa: E402
 from coequal.subjects.artefacts.onnx_file import OnnxProgram  # noqa: E402
 from tests.subjects.artefacts import test_faults as faults  # noqa: E402
@@ -106,7 +106,7 @@ EDITS: dict[str, tuple[Callable[[Said], None], str]] = {
     "a clip network for another": (other_graph, "the graphs of the clip network are not those that were certified"),
     "a length that was not compared": (edited("lengths", lambda n: [*n, 7]), "'7'"),
     "another axis of time": (edited("time", lambda n: n - 1), "of 3 frames the stream is not the clip's function"),
-    "format": (edited("format", lambda text: text + "1"), "it is no coequal certificate 2"),
+    "format": (edited("format", lambda text: text + "1"), "it is no coequal certificate 3"),
 }
 
 
@@ -233,3 +233,27 @@ def test_what_is_not_proved_is_not_certified(folder: Path) -> None:
     assert report.verdict == "tested"
     with pytest.raises(BadSubject, match="no certificate is written of what is tested"):
         certified(step, report, clip=f"{NETS}:late")
+
+
+CLIP_MODE, STEP_MODE = torch.tensor(1), torch.tensor(2)
+
+
+class Modal(torch.nn.Module):
+    """A network of a library that keeps its mode in a tensor, and compares it."""
+
+    def __init__(self, decides: str = "mode") -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.conv, self.decides = torch.nn.Conv1d(3, 4, 3), decides
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.conv(x)
+        return y if (x.sum() < 9 if self.decides == "data" else torch.tensor(1) == CLIP_MODE != STEP_MODE) else -y
+
+
+def test_a_network_that_compares_constants_has_graphs_and_one_that_compares_data_has_none() -> None:
+    about, x = {"shape": [1, 3], "time": 2}, torch.randn(1, 3, 5)
+    graph = graphs_of(clip_of_module(Modal().eval(), x, "modal"), about, [5])["5"]
+    assert "Neg" not in {node.op_type for node in onnx.load_model_from_string(graph).graph.node}
+    with pytest.raises(BadSubject, match=r"the clip network makes no graph of ONNX: torch.export: .*data-dependent"):
+        graphs_of(clip_of_module(Modal("data").eval(), x, "modal"), about, [5])

@@ -17,6 +17,7 @@ from coequal.equivalence import exporting
 from coequal.process.exported import load
 from coequal.subjects.artefacts.find import program_of
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.exporting.dependence import Dependence
 from coequal.subjects.exporting.onnx_graph import model_of
 from coequal.subjects.exporting.program import traced
 from coequal.subjects.exporting.step import exported
@@ -162,3 +163,13 @@ def test_hints_of_a_file_may_be_said_otherwise(tmp_path: Path) -> None:
     assert load(path, clip=clip).ignore == 2
     other = dataclasses.replace(load(path, clip=clip, ignore=1))
     assert coequal.verify(other, effort="quick", checks="values").verdict == "different"
+
+
+def test_what_is_written_through_a_view_is_depended_on() -> None:
+    named = {name: torch.ones(3) for name in "abc"}
+    with Dependence(named) as depends:
+        ring = torch.zeros(2, 3)
+        ring[0].copy_(named["a"] + named["b"])
+        alone = named["c"] * 2
+    assert depends.of(ring) == depends.of(ring[1]) == {"a", "b"}
+    assert depends.of(alone) == {"c"}

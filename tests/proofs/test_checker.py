@@ -69,6 +69,8 @@ CASES: list[tuple[str, list[np.ndarray], int, dict[str, Any]]] = [
     ("Gather", [whole(2, 3, 4), np.array([[2, 0]], np.int64)], 1, {"axis": 1}),
     ("Gather", [whole(2, 3), np.array(1, np.int64)], 1, {"axis": 1}),
     ("Concat", [whole(2, 3), whole(2, 1)], 1, {"axis": -1}),
+    ("ScatterND", [whole(4, 2), ints(3, 1)[:, None], whole(2, 2)], 1, {}),
+    ("ScatterND", [whole(2, 3, 2), np.array([[[1, 2], [0, 0], [1, 0]]], np.int64), whole(1, 3, 2)], 1, {}),
     ("Split", [whole(2, 5), ints(2, 3)], 2, {"axis": 1}),
     ("Slice", [whole(4, 9), ints(-3, 1), ints(2**62, -1), ints(0, 1), ints(1, 3)], 1, {}),
     ("Slice", [whole(4, 9), ints(2), ints(7), ints(-1), ints(2)], 1, {}),
@@ -179,11 +181,12 @@ def test_maxima_are_functions_of_sets() -> None:
     assert field.applications == 32
 
 
-def test_what_a_mask_hides_has_no_weight() -> None:
+@pytest.mark.parametrize("hidden", [-np.inf, np.finfo(F32).min])
+def test_what_a_mask_hides_has_no_weight(hidden: float) -> None:
     """Softmax over three numbers, the last of them hidden, is that over two."""
     field = checker.Field(b"seed")
-    x, hidden = field.point("x", (3,)), field.constant(np.array([0.0, 0.0, -np.inf]))
-    made = checker.applied(field, "Softmax", {}, field.plus(x, hidden)).a.tolist()
+    x, mask = field.point("x", (3,)), field.constant(np.array([0.0, 0.0, hidden]))
+    made = checker.applied(field, "Softmax", {}, field.plus(x, mask)).a.tolist()
     two = checker.applied(field, "Softmax", {}, checker.Value(x.a[:2], 1)).a.tolist()
     assert made == [*two, 0]
 
@@ -256,6 +259,14 @@ def test_a_norm_is_what_its_equation_says() -> None:
         ("Pad", [whole(3), ints(1, 1), np.array(0, F32)], {"mode": "reflect"}, "Pad it: padding with anything but a number"),
         ("Reshape", [whole(4), whole(1)], {}, "Reshape it: sizes, places and axes must be whole numbers"),
         ("Div", [whole(2), np.zeros(2, F32)], {}, "Div it: base is not invertible"),
+        ("ScatterND", [whole(3, 2), ints(1, 1)[:, None], whole(2, 2)], {}, "ScatterND it: two rows for one place"),
+        ("ScatterND", [whole(3), ints(3)[:, None], whole(1)], {}, "ScatterND it: invalid entry in coordinates array"),
+        (
+            "ScatterND",
+            [whole(3), ints(1)[:, None], whole(1)],
+            {"reduction": "add"},
+            "ScatterND it: ScatterND: the operator, or",
+        ),
     ],
 )
 def test_what_has_no_meaning_is_refused_by_name(kind: str, arrays: list[np.ndarray], attributes: dict, why: str) -> None:

@@ -197,6 +197,9 @@ def _verify(commands: Any) -> None:
     files.add_argument("--certificate", metavar="FILE", help="write what a third party needs to compute the proof again")
     files.add_argument("--time", type=natural, metavar="AXIS", help="axis of time in a clip (found from the frame)")
     files.add_argument("--ignore", type=natural, metavar="N", help="emissions at the start that stand for no frame (0)")
+    files.add_argument(
+        "--longest", type=natural, metavar="N", help="frames of the longest stream: caches may have room for no more"
+    )
     _formats(command)
     replay = command.add_argument_group("replay one comparison (printed with a counterexample)")
     replay.add_argument("--only", nargs="+", metavar="CHECK", help="run these checks only")

@@ -21,7 +21,7 @@ from coequal.report.document import Document, Place
 
 LOADING = (
     *("example", "window", "within", "allow", "seed", "device"),
-    *("clip", "states", "initial", "time", "ignore"),
+    *("clip", "states", "initial", "time", "ignore", "longest"),
 )
 
 CAMPAIGN = ("workers", "time_limit", "memory_limit", "journal", "resume", "scheduler")
@@ -122,7 +122,7 @@ def _again(options: argparse.Namespace) -> str:
     words += [] if options.example is None else ["--example", ",".join(map(str, options.example))]
     words += ["--literal-constants"] if options.literal_constants else []
     words += [] if options.device is None else ["--device", options.device]
-    for name in ("clip", "initial", "time", "ignore"):
+    for name in ("clip", "initial", "time", "ignore", "longest"):
         words += [] if getattr(options, name) is None else [f"--{name}", str(getattr(options, name))]
     words += [word for pair in options.states for word in ("--state", pair)]
     return shlex.join(words)

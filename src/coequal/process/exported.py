@@ -36,10 +36,12 @@ def usual(
     initial: str | None = None,
     time: int | None = None,
     ignore: int | None = None,
+    longest: int | None = None,
     **others: Any,
 ) -> dict[str, Any]:
     """The arguments of `load` that `target.load` takes, too; BadSubject where one of the others is given for no file."""
-    options = {"--clip": clip, "--state": tuple(states), "--initial": initial, "--time": time, "--ignore": ignore}
+    options = {"--clip": clip, "--state": tuple(states), "--initial": initial, "--time": time}
+    options |= {"--ignore": ignore, "--longest": longest}
     for option, value in options.items():
         if value not in (None, ()):
             raise BadSubject(f"{option} is for exported files; {target} is none by its name")
@@ -50,8 +52,8 @@ def load(target: str, *, wrapped: Callable[[Program], Program] = lambda step: st
     """The subject that `target` names: a file's as said by the other arguments, or `target.load`'s.
 
     `clip`: what the file is compared with. `states`: pairs `INPUT=OUTPUT`. `initial`: a file of tensors that states begin
-    with. `time`: the axis of time in clips. `ignore`: emissions at the start that stand for no frame. `wrapped`: what runs
-    the step. BadSubject names what is wrong and what to do.
+    with. `time`: the axis of time in clips. `ignore`: emissions at the start that stand for no frame. `longest`: frames
+    of the longest stream. `wrapped`: what runs the step. BadSubject names what is wrong and what to do.
     """
     return _file(target, wrapped, **given) if is_artefact(target) else targets.load(target, **usual(target, **given))
 
@@ -65,11 +67,12 @@ def _file(
     initial: str | None = None,
     time: int | None = None,
     ignore: int | None = None,
+    longest: int | None = None,
     **others: Any,
 ) -> Subject:
     if clip is None:
         raise BadSubject(f"{target} is an exported step: say what it is compared with, --clip path/to/file.py:NAME")
-    wanted = Wanted(_pairs(states), initial_of(initial), time, ignore)
+    wanted = Wanted(_pairs(states), initial_of(initial), time, ignore, longest)
     return _loaded(target, clip, wanted, wrapped, **others)
 
 

@@ -15,12 +15,16 @@ Tensor = torch.Tensor
 
 
 def _along(node: Node, x: Tensor, part: Tensor) -> Tensor:
-    """One number for all, or one for each place of the axis."""
+    """One number for all, one for each place of the axis, or one for each block of places along it."""
+    axis, block = node.get("axis", 1) % max(1, x.dim()), node.get("block_size", 0)
+    if block and part.dim() == x.dim():
+        if (part.shape[axis] - 1) * block >= x.shape[axis] or part.shape[axis] * block < x.shape[axis]:
+            raise ValueError(f"{part.shape[axis]} scales of blocks of {block}, for {x.shape[axis]} places")
+        return part.repeat_interleave(block, axis).narrow(axis, 0, x.shape[axis])
     if part.numel() == 1:
         return part.reshape(())
     if part.dim() != 1:
         raise refuse(node, "scales of blocks")
-    axis = node.get("axis", 1) % x.dim()
     return part.reshape([-1 if i == axis else 1 for i in range(x.dim())])
 
 
@@ -40,7 +44,7 @@ def quantise(node: Node, x: Tensor, scale: Tensor, zero: Tensor | None = None) -
     return level.clamp(limits.min, limits.max).to(kind)
 
 
-@operator("DequantizeLinear", attributes="axis block_size output_dtype", refused=only(block_size=(0,)))
+@operator("DequantizeLinear", attributes="axis block_size output_dtype")
 def dequantise(node: Node, x: Tensor, scale: Tensor, zero: Tensor | None = None) -> Tensor:
     """(x - zero point) * scale, in the format that is named, or the scale's."""
     level = x.to(torch.int32) if zero is None else x.to(torch.int32) - _along(node, x, zero).to(torch.int32)

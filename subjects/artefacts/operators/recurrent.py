@@ -41,8 +41,14 @@ def _run(
     layout = node.get("layout", 0)
     x = x.transpose(0, 1) if layout else x
     frames, rows = x.shape[0], x.shape[1]
+    if lengths is not None and lengths.shape[0] != rows:
+        raise ValueError(f"lengths of {lengths.shape[0]} sequences, and {rows} rows")
     if lengths is not None and set(whole(lengths)) - {frames}:
         raise refuse(node, "sequences of different lengths")
+    wanted = (rows, len(cells), hidden) if layout else (len(cells), rows, hidden)
+    for start in starts:
+        if start is not None and tuple(start.shape) != wanted:
+            raise ValueError(f"an initial state of shape {tuple(start.shape)}, expected {wanted}")
     outputs, lasts = [], []
     for number, cell in enumerate(cells):
         backwards = node.get("direction", "forward") == "reverse" or number == 1

@@ -78,7 +78,7 @@ def computing(node: Node) -> Iterator[None]:
         _computed.reset(token)
 
 
-NEWEST = 26
+NEWEST = 28
 
 
 def operator(*names: str, attributes: str = "", newest: int = NEWEST, refused: Why | None = None) -> Callable[[Rule], Rule]:

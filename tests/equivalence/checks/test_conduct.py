@@ -164,6 +164,48 @@ def test_an_attribute_called_state_is_a_snapshot_only_if_it_leads_on():
     assert not verify(subject(PartOfIt), effort="quick").problems
 
 
+class Late(Right):
+    """Two emissions stand for no frame; all of the memory is shown."""
+
+    def __init__(self) -> None:
+        self.past: Any = [torch.zeros(())] * 3
+
+    def step(self, x: Tensor) -> Tensor:
+        y, self.past = self.past[0] + self.past[1], [*self.past[1:], x.clone()]
+        return y
+
+    @property
+    def state(self) -> list[Tensor]:
+        return self.past
+
+    @state.setter
+    def state(self, value: list[Tensor]) -> None:
+        self.past = value
+
+
+def test_emissions_that_do_not_count_are_counted_again_where_a_state_is_put_back():
+    report = verify(subject(Late, ignore=2), effort="quick", checks=("values", "fork"))
+    assert (report.verdict, report.problems) == ("tested", []), report
+
+
+class Full(Late):
+    """It has room for twelve frames."""
+
+    def __init__(self) -> None:
+        self.past = [torch.zeros(()), torch.zeros(())]
+
+    def step(self, x: Tensor) -> Tensor:
+        if self.past[1] == 12:
+            raise IndexError("no room")
+        y, self.past = x + self.past[0], [x.clone(), self.past[1] + 1]
+        return y
+
+
+def test_a_stream_that_ends_is_fed_no_more_frames_than_it_takes():
+    report = verify(subject(Full, longest=12), effort="quick", checks=("values", "fork"))
+    assert (report.verdict, report.problems) == ("tested", []), report
+
+
 class Network(nn.Module):
     """Memory in an attribute of the one network."""
 

@@ -260,7 +260,10 @@ MORE: dict[str, tuple[Callable[[Model], None], str]] = {
         exchanged("norm", 1, 2),
         "BatchNormalization norm: its inputs norm.bias and norm.weight are exchanged; the other way round the step is right",
     ),
-    "frames joined the other way round": (exchanged("concat", 0, 1), "the state past comes back as past_out unchanged"),
+    "frames joined the other way round": (
+        exchanged("concat", 0, 1),
+        "Concat concat: its inputs now and past are exchanged; the other way round the step is right",
+    ),
     "old frames kept": (old_frames, "the state past comes back as past_out unchanged"),
     "another epsilon": (
         lambda model: attribute(model, "norm", "epsilon", 1e-3),
@@ -337,6 +340,38 @@ def test_a_size_of_the_batch_that_is_baked_in_is_refused_by_name(net: nn.Module)
         BadSubject, match=r"a step of 1 rows fails .* \(Reshape reshape: .*\): a size of the batch is baked in"
     ):
         verified(model, net)
+
+
+def lengths_of_two(model: Model) -> None:
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, 1], np.int32), "lengths"))
+    node_of(model, "gru").input[4] = "lengths"
+
+
+def state_of_one(model: Model) -> None:
+    """As a state that was left to the exporter: zeros for the rows of the example, though it goes in and comes out."""
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros((1, 1, 4), np.float32), "zeros"))
+    node_of(model, "gru").input[5] = "zeros"
+
+
+@pytest.mark.parametrize(("plant", "why"), [
+    (lengths_of_two, "1 rows fails .* lengths of 2 sequences, and 1 rows"),
+    (state_of_one, r"2 rows fails .* an initial state of shape \(1, 1, 4\), expected \(1, 2, 4\)"),
+])  # fmt: skip
+def test_rows_of_a_recurrent_layer_that_are_baked_in_are_refused_by_name(plant: Any, why: str, net: nn.Module) -> None:
+    model = step_of(net)
+    plant(model)
+    with pytest.raises(BadSubject, match=why + r"\): a size of the batch is baked in"):
+        verified(model, net)
+
+
+def test_a_state_that_nothing_reads_is_not_what_is_wrong(net: nn.Module) -> None:
+    model = step_of(net)
+    attribute(model, "leaky", "alpha", 0.25)
+    for ports, name in ((model.graph.input, "unread"), (model.graph.output, "unread_out")):
+        ports.append(onnx.helper.make_tensor_value_info(name, 1, ["N", 4]))
+    model.graph.node.append(onnx.helper.make_node("Identity", ["unread"], ["unread_out"], "through"))
+    told = [finding.detail for finding in verified(model, net, ("values",)).findings if finding.name == "remedy"]
+    assert told == ["LeakyRelu leaky: alpha is 0.25; with 0.2 the step is right"]
 
 
 def test_the_right_step_is_proved(net: nn.Module) -> None:

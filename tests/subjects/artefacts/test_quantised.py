@@ -15,6 +15,7 @@ from coequal.equivalence.report import Report
 from coequal.subjects.artefacts.clip import ProgramClip
 from coequal.subjects.artefacts.pair import Wanted, clip_of_module, subject_of_pair
 from coequal.subjects.artefacts.program import Program
+from coequal.subjects.errors import BadSubject
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 from coequal.subjects.artefacts.onnx_file import OnnxProgram  # noqa: E402
@@ -134,6 +135,42 @@ def test_the_scale_of_the_whole_clip_is_told_by_its_node() -> None:
 def test_weights_of_8_bits_are_the_numbers_that_they_stand_for() -> None:
     report = verified(program(WEIGHTS_STEP), program(WEIGHTS_CLIP), (2, 8, 2), 1)
     assert report.verdict == "proved", str(report)
+
+
+def test_weights_of_8_bits_are_rounded_as_a_runtime_rounds_them() -> None:
+    """Products with the scale, in single precision: those that a clip network in torch holds, and no others."""
+    step = program(WEIGHTS_STEP, ws=np.float32(0.013))
+    held = {t.name: onnx.numpy_helper.to_array(t) for t in step.model.graph.initializer}
+    layer = torch.nn.Linear(2, 3, bias=False)
+    layer.weight.data.copy_(torch.from_numpy(held["m"].astype(np.float32) * held["ws"]).T)
+
+    def report() -> Report:
+        whole = clip_of_module(layer, torch.randn(2, 8, 2), "clip")
+        subject = subject_of_pair(step, whole, Wanted(time=1), time_known=False)
+        return coequal.verify(subject, effort="quick", checks=("values", "exact"))
+
+    assert report().verdict == "proved"
+    layer.weight.data[1, 1] *= 1 + 2.0**-22
+    assert report().verdict != "proved"
+
+
+@pytest.mark.parametrize("kind", ["INT4", "UINT4"])
+def test_weights_of_4_bits_are_dequantised_and_nothing_else_is_made_of_them(kind: str) -> None:
+    helper, kinds = onnx.helper, onnx.TensorProto
+    numbers = helper.make_tensor("q", getattr(kinds, kind), [4], [7, 0, 1, 5])
+    scale = helper.make_tensor("s", kinds.FLOAT, [], [0.5])
+    given, out = (helper.make_tensor_value_info(name, kinds.FLOAT, [4]) for name in "xy")
+
+    def model(*nodes: Any) -> Any:
+        graph = helper.make_graph(list(nodes), "graph", [given], [out], [numbers, scale])
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+    node = helper.make_node
+    right = model(node("DequantizeLinear", ["q", "s"], ["w"]), node("Mul", ["x", "w"], ["y"]))
+    assert OnnxProgram(right, "m")(torch.ones(4))[0].tolist() == [3.5, 0, 0.5, 2.5]
+    wrong = model(node("QuantizeLinear", ["x", "s", "q"], ["w"]), node("DequantizeLinear", ["w", "s", "q"], ["y"]))
+    with pytest.raises(BadSubject, match=f"the format {kind.lower()} of q has no meaning in QuantizeLinear here"):
+        OnnxProgram(wrong, "m")
 
 
 def test_on_the_runtime_whole_numbers_are_exact_and_the_stream_agrees() -> None:

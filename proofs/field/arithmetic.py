@@ -271,7 +271,7 @@ class Field:
                     part.add_(part.div(p).round_(), alpha=-p)  # the product is exact, too
             return x
         moduli = self.moduli(x)
-        return x.sub_(x.div(moduli).round_().mul_(moduli))
+        return x.addcmul_(x.div(moduli).round_(), moduli, value=-1)
 
     def terms(self, count: int) -> None:
         """A sum of `count` products comes: TooLong where it would round."""
@@ -590,5 +590,7 @@ def _parts(plane: Tensor, size: int = 1 << 15) -> Sequence[Tensor]:
 
 def aligned(*planes: Tensor) -> tuple[Tensor, ...]:
     """Axes of length one after that of the primes, so that broadcasting aligns the last axes; the planes that all have."""
+    if len({(p.dim(), p.shape[0]) for p in planes}) == 1:
+        return planes
     most, known = max(p.dim() for p in planes), min(p.shape[0] for p in planes)
     return tuple(p[:known].reshape(known, *[1] * (most - p.dim()), *p.shape[1:]) for p in planes)

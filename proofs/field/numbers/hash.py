@@ -50,13 +50,11 @@ def mix(x: Tensor) -> Tensor:
 def digests(arguments: Sequence[Tensor], seed: int) -> Pair:
     """Two independent 64-bit digests, element by element, of arguments `(r, *shape)` of one shape."""
     words = list(_words(arguments))
-    sums = []
-    for half in range(2):
-        total = torch.full(words[0].shape, key(seed, "start", half, len(words)), device=words[0].device)
-        for position, word in enumerate(words):
-            total.add_(word * (key(seed, "factor", half, position) | 1))
-        sums.append(mix(total))
-    return sums[0], sums[1]
+    both = _column([key(seed, "start", half, len(words)) for half in range(2)], words[0]).repeat(1, *words[0].shape)
+    for position, word in enumerate(words):
+        both.addcmul_(word, _column([key(seed, "factor", half, position) | 1 for half in range(2)], word))
+    first, second = mix(both)
+    return first, second
 
 
 def _words(arguments: Sequence[Tensor]) -> Iterator[Tensor]:

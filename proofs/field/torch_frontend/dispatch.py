@@ -178,15 +178,15 @@ class Exact(EagerMode):
     def _dispatched(self, func: Any, args: tuple, kwargs: dict) -> Any:
         tensors = _tensors((*args, *kwargs.values()) if kwargs else args)
         self._refuse_unusual(func, tensors)
-        storages, is_view, name = [t.untyped_storage() for t in tensors], _is_view(func), func.overloadpacket.__name__
-        if not is_view and any(getattr(storage, "unknown", None) is self for storage in storages):
+        storages, view, name = [t.untyped_storage() for t in tensors], is_view(func), func.overloadpacket.__name__
+        if not view and any(getattr(storage, "unknown", None) is self for storage in storages):
             raise self._refusal(func, "indices of a maximum depend on data")
         drawn = any(getattr(storage, "drawn", None) is self for storage in storages)
         if drawn and name in ("eq", "ne") and not isinstance(args[1], Tensor):
             result = func(*args, **kwargs)  # where the constant stands: a pattern, which is no integer of the input's
             self.equal_to.setdefault(str(args[1]), set()).update(result.flatten().tolist())
             return result
-        if drawn and name not in LOOK_UPS and not is_view:
+        if drawn and name not in LOOK_UPS and not view:
             self.integers_used.add(name)
         data = [t for t in tensors if (t.is_floating_point() or t.is_complex()) and self.store.find(t) is not None]
         if name in DROPOUT or (data and _name(func) == "view.dtype"):
@@ -197,10 +197,10 @@ class Exact(EagerMode):
                 for tensor in _tensors((result,)):
                     self.mark_integers(tensor)
             return result
-        if name in VIEWS_IN_PLACE or (is_view and name != "_conj" and not _is_composite(func)):
+        if name in VIEWS_IN_PLACE or (view and name != "_conj" and not _is_composite(func)):
             return func(*args, **kwargs)
         try:
-            if is_view and _is_composite(func):  # that may copy: `to`, `reshape`, called by a rule
+            if view and _is_composite(func):  # that may copy: `to`, `reshape`, called by a rule
                 with self:
                     return func.decompose(*args, **kwargs)
             if name in complex_numbers.MAKES or any(t.is_complex() for t in tensors) or _asks_for_complex(args, kwargs):
@@ -222,7 +222,7 @@ class Exact(EagerMode):
         else:
             result = func(*args, **kwargs)
         self._refuse_unusual(func, _tensors((result,)))
-        if not _is_view(func) and name != "set_" and not func._schema.is_mutable:
+        if not is_view(func) and name != "set_" and not func._schema.is_mutable:
             if isinstance(result, Tensor) and result.is_floating_point() and result.numel():
                 if name in COMPUTED:
                     self.field.account.compute(name)
@@ -514,7 +514,8 @@ def _tensors(args: Iterable[Any]) -> list[Tensor]:
 
 
 @functools.cache
-def _is_view(func: Any) -> bool:
+def is_view(func: Any) -> bool:
+    """Whether an operation returns its argument's memory, looked at otherwise."""
     returns = func._schema.returns
     return bool(returns) and not func._schema.is_mutable and any(r.alias_info is not None for r in returns)
 

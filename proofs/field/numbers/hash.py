@@ -108,15 +108,13 @@ def free(name: object, arguments: Sequence[Tensor], primes: tuple[int, ...], see
     flat = [argument.reshape(argument.shape[0], -1) for argument in arguments]
     if sum(f.numel() for f in flat) <= FEW and all(f.is_cpu for f in flat):
         residues = tuple((f.shape[0], f.contiguous().numpy().tobytes()) for f in flat)
-        return _again(name, repr(name), residues, primes, seed).view(len(primes), *shape).clone()
+        return _again(name, residues, primes, seed).view(len(primes), *shape).clone()
     return _free(name, flat, primes, seed).view(len(primes), *shape)
 
 
 @functools.lru_cache(maxsize=4096)
-def _again(name: object, text: str, residues: tuple[tuple[int, bytes], ...], primes: tuple[int, ...], seed: int) -> Tensor:
-    """Of few numbers, which streams of many lengths have in common; nobody may write to it. `text`: the name's, in which a
-    whole number is no float.
-    """
+def _again(name: object, residues: tuple[tuple[int, bytes], ...], primes: tuple[int, ...], seed: int) -> Tensor:
+    """Of few numbers, which streams of many lengths have in common; nobody may write to it."""
     flat = [torch.frombuffer(bytearray(held), dtype=torch.float64).view(count, -1) for count, held in residues]
     return _free(name, flat, primes, seed)
 

@@ -75,7 +75,11 @@ def put_in_place() -> dict[str, Any]:
 
 
 def on_storage(tensor: torch.Tensor) -> dict[str, Any]:
-    """Attributes of the storage of a tensor, but for those of exact arithmetic."""
+    """Attributes of the storage of a tensor, but for those of exact arithmetic, which are flags and objects of its own."""
     with torch._C.DisableTorchFunction():
         held = vars(tensor.untyped_storage())
-    return {name: value for name, value in held.items() if name not in OURS}
+    return {name: value for name, value in held.items() if name not in OURS or not _is_ours(value)}
+
+
+def _is_ours(value: Any) -> bool:
+    return value is True or value is None or type(value).__module__.partition(".")[0] == "coequal"

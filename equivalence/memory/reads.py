@@ -58,6 +58,7 @@ ASKING = {
     "_version": "how often a tensor was written",
     "_base": "what a view is a view of",
     "data_ptr": "where a tensor lies",
+    "_autograd_function_id": "how many classes of functions there were",
 }
 LYING = {"storage_offset", "stride", "is_contiguous", "untyped_storage", "storage", "as_strided"}  # how frames lie in memory
 
@@ -316,6 +317,8 @@ def _followed(chain: tuple[str, ...], value: Any, *, whole: bool) -> Iterator[tu
             harmless_in(value.__name__, tuple(names), value)
         path, name = f"{path}.{names[0]}", names.pop(0)
         value = getattr(value, name, None)
+    if names and library and names[0].startswith("_") and is_librarys(value):
+        raise Hidden(f"looks into {path} ({names[0]})")
     if isinstance(value, types.ModuleType):
         if is_known(value.__name__):
             harmless_in(value.__name__, (), value)

@@ -10,6 +10,7 @@ import contextlib
 import gc
 import sys
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from coequal.equivalence.memory.known import STATEFUL, Hidden, harmless, harmles
 FILES = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "exists", "is_file", "is_dir", "stat", "lstat"}
 FILES |= {"touch", "unlink", "mkdir", "rmdir", "rename", "iterdir", "glob", "rglob", "walk", "symlink_to", "hardlink_to"}
 FILES |= {"chmod", "cwd", "home", "resolve", "replace", "owner", "group", "samefile", "readlink", "__init__", "__new__"}
+# Python's functions that torch calls by itself in the midst of any operation: in anomaly mode, with a default device
+OF_MODES = {("torch.fx.traceback", "format_stack"), ("torch.utils._device", "__torch_function__")}
 
 
 @dataclass(frozen=True)
@@ -98,11 +101,11 @@ class Running:
 
     def _judge_code(self, frame: types.FrameType) -> None:
         """A library's function that the program calls."""
-        if frame.f_code not in self.judged:
+        if frame.f_code not in self.judged and not _tells_of_an_end(frame):
             self.judged.add(frame.f_code)
             module, name = str(frame.f_globals.get("__name__")), frame.f_code.co_name
             fine = name not in FILES if module.startswith("pathlib") else module.startswith("importlib._bootstrap")
-            if not fine:
+            if not fine and (module, name) not in OF_MODES:
                 self._judge(harmless_in, module, (name,), _any_function)
 
     def _judge_built_in(self, function: Any) -> None:
@@ -121,6 +124,13 @@ class Running:
             judge(*given)
         except Hidden as error:
             self.hidden = self.hidden or f"the stream {error}"
+
+
+def _tells_of_an_end(frame: types.FrameType) -> bool:
+    """Whether something is gone, whose end the library wants to know of: that is called in the midst of anything."""
+    first = frame.f_code.co_varnames[: frame.f_code.co_argcount]
+    given = [frame.f_locals.get(name) for name in first]
+    return frame.f_code.co_name == "__del__" or any(isinstance(one, weakref.ref) and one() is None for one in given)
 
 
 def _any_function() -> None:

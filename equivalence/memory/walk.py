@@ -9,8 +9,7 @@ nothing is concluded from it. A subject may instead declare its memory, a tree o
 
 from __future__ import annotations
 
-import abc
-import builtins
+import cmath
 import enum
 import functools
 import gc
@@ -21,7 +20,7 @@ import types
 from collections import Counter as Counted
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Container, Iterator
-from dataclasses import dataclass, field, make_dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +46,22 @@ from coequal.equivalence.memory.contents import (
     wrapped,
 )
 from coequal.equivalence.memory.known import Hidden, is_honest, is_known, is_librarys
+from coequal.equivalence.memory.labels import (
+    FROZEN,
+    code_of,
+    codes_of,
+    codes_within,
+    compares_fields,
+    for_super,
+    functions_of,
+    is_code,
+    is_odd,
+    is_pythons,
+    labels_of,
+    notes_of,
+    registered,
+    runs_as,
+)
 from coequal.equivalence.memory.reads import LYING, ROUNDABOUT, globals_read, reads_of
 from coequal.equivalence.memory.running import NOTHING, Ran
 from coequal.equivalence.memory.watched import Counter, TensorCounter
@@ -105,32 +120,9 @@ LOGGERS = {"filters", "name", "level", "parent", "propagate", "handlers", "disab
 OF_LOGGERS = {"manager", "_cache", "loggerDict", "loggerClass", "getChild", "getChildren"}  # which hold what others did
 LOGGING = {"_log", "debug", "info", "warning", "warn", "error", "critical", "log", "exception"}  # wrapped by some libraries
 MEMBERS = {"_value_", "_name_", "__objclass__", "_sort_order_"}
-# attributes of classes that Python keeps for itself
-PYTHONS = {
-    *(
-        "__module__",
-        "__dict__",
-        "__weakref__",
-        "__slots__",
-        "__slotnames__",
-        "__annotations__",
-        "__annotate__",
-        "__abstractmethods__",
-    ),
-    *("__orig_bases__", "__parameters__", "__firstlineno__", "__static_attributes__", "__dataclass_fields__"),
-    *("__dataclass_params__", "__match_args__", "__hash__", "__classcell__", "__annotate_func__", "__annotations_cache__"),
-}
 # objects of torch that hang on modules, and hold names and numbers of theirs
 HOOKS = (torch.nn.modules.module._WrappedHook, WeightNorm)
 DEEPEST = 40
-
-
-@dataclass(frozen=True)
-class _Frozen:
-    """What Python writes for a class whose objects cannot be changed."""
-
-
-FROZEN = {name: vars(_Frozen)[name].__code__ for name in ("__setattr__", "__delattr__")}
 
 
 def _is_implicit(name: str) -> bool:
@@ -243,6 +235,8 @@ class _Walk:
             raise Unobservable(f"{path} names {thing}")
         elif kind in COUNTED or is_number_of_numpy(thing):
             self.found.cells.append(Cell(path, thing, put))
+            if isinstance(thing, (float, complex, np.inexact)) and cmath.isnan(thing):  # lists ask which object it is
+                self._once(thing, path)
         elif isinstance(thing, Tensor):
             self._tensor(thing, path, put)
         elif kind in FIXED or isinstance(thing, FIXED_KINDS) or _is_bare_member(thing):
@@ -388,12 +382,12 @@ class _Walk:
                 value = cell.cell_contents
             except ValueError:  # not bound yet
                 continue
-            part = Kind(value) if name == "__class__" and _for_super(function, value) else value
+            part = Kind(value) if name == "__class__" and for_super(function, value) else value
             yield f"<{name}>", part, functools.partial(setattr, cell, "cell_contents")
-        if {type(function.__doc__), type(function.__module__)} - {str, type(None)} or _odd(function.__code__):
+        if {type(function.__doc__), type(function.__module__)} - {str, type(None)} or is_odd(function.__code__):
             raise Unobservable(f"{path} says of itself what is no text, or holds what is no constant")
-        yield ".__labels__", Label((*_labels(function), *_code(function.__code__))), None
-        yield from _annotations(function, whole="__annotations__" in self.names)
+        yield ".__labels__", Label((*labels_of(function), *code_of(function.__code__))), None
+        yield from notes_of(function, whole="__annotations__" in self.names)
         yield ".__defaults__", function.__defaults__, None
         yield ".__kwdefaults__", function.__kwdefaults__, None
         yield ".__dict__", function.__dict__, None
@@ -423,25 +417,25 @@ class _Walk:
         for base in kind.__mro__:
             if self._is_librarys(base):
                 continue
-            yield f".{base.__name__}.__labels__", Label((*_labels(base), *_registered(base))), None
-            notes = _annotations(base, whole="__annotations__" in self.names)
+            yield f".{base.__name__}.__labels__", Label((*labels_of(base), *registered(base))), None
+            notes = notes_of(base, whole="__annotations__" in self.names)
             yield from ((f".{base.__name__}{name}", note, put) for name, note, put in notes)
             for name, value in vars(base).items():
-                if _is_code(value):
+                if is_code(value):
                     if name == "__repr__" and getattr(value, "__globals__", {}).get("__name__") == "dataclasses":
                         continue  # the text of the fields, if it is what runs
-                    if name in FROZEN and _runs_as(value, FROZEN[name]):
+                    if name in FROZEN and runs_as(value, FROZEN[name]):
                         self._known(value)
                         continue  # raises, but for subclasses
-                    if name == "__eq__" and _compares_fields(base, value):
+                    if name == "__eq__" and compares_fields(base, value):
                         self._known(value)
                         continue  # with another object of the same class
                     called = (
                         name in (*self.names, *making) or ("*" in self.names and name not in APART) or _is_implicit(name)
                     )
-                    if called or any(code in self.running for code in _codes_of(value)):
-                        yield from _codes(f".{base.__name__}.{name}", value)
-                elif name in self.names or not _is_pythons(name, value):
+                    if called or any(code in self.running for code in codes_of(value)):
+                        yield from functions_of(f".{base.__name__}.{name}", value)
+                elif name in self.names or not is_pythons(name, value):
                     yield f".{base.__name__}.{name}", value, functools.partial(setattr, base, name)
         if not self._is_librarys(type(kind)):
             yield ".__class__", type(kind), None
@@ -483,7 +477,7 @@ class _Walk:
 
     def _known(self, function: types.FunctionType) -> None:
         """Its code is, and what is defined within it."""
-        self.found.codes.update(_inner(function.__code__))
+        self.found.codes.update(codes_within(function.__code__))
 
     def _is_librarys(self, kind: type) -> bool:
         if kind not in self.found.librarys:
@@ -514,13 +508,6 @@ class _Walk:
                 self.hooked[id(value)] = value
 
 
-def _for_super(function: types.FunctionType, kind: Any) -> bool:
-    """Whether a method knows its class by `super()` alone, which makes no object of it."""
-    if not isinstance(kind, type) or "super" in function.__globals__:
-        return False
-    return not is_librarys(function) and not reads_of(function.__code__).own_class
-
-
 def _slots(thing: Any) -> Iterator[Part]:
     for kind in type(thing).__mro__:
         names = vars(kind).get("__slots__", ())
@@ -538,54 +525,6 @@ def _unnamed(thing: Any) -> list[Any]:
     counts = Counted(map(id, shown))
     counts.subtract(map(id, held))
     return [one for one in {id(one): one for one in held}.values() for _ in range(-counts[id(one)])]
-
-
-def _codes(path: str, value: Any) -> Iterator[Part]:
-    """The functions behind a method, a property, or a cached one; and its text."""
-    if isinstance(value, property):
-        yield f"{path}.__doc__", value.__doc__, None
-        yield from ((path, f, None) for f in (value.fget, value.fset, value.fdel) if f is not None)
-    elif isinstance(value, functools.cached_property):
-        yield path, value.func, None
-        held = (name for name in vars(value) if name not in ("func", "lock"))
-        yield from ((f"{path}.{name}", vars(value)[name], None) for name in held)
-    else:
-        yield path, value, None
-
-
-def _compares_fields(kind: type, function: Any) -> bool:
-    """Whether this is what Python writes to compare dataclasses, field by field."""
-    fields = vars(kind).get("__dataclass_fields__")
-    if fields is None or not isinstance(function, types.FunctionType) or not _reads_builtins(function):
-        return False
-    written, own = _comparing(tuple(name for name, one in fields.items() if one.compare)), function.__code__
-    return (own.co_code, own.co_names, own.co_consts) == (written.co_code, written.co_names, written.co_consts)
-
-
-@functools.lru_cache
-def _comparing(names: tuple[str, ...]) -> types.CodeType:
-    return vars(make_dataclass("_Compared", names))["__eq__"].__code__
-
-
-def _runs_as(function: Any, code: types.CodeType) -> bool:
-    """Whether a function does what this code does, but for texts: which attributes it speaks of."""
-    if not isinstance(function, types.FunctionType) or not _reads_builtins(function):
-        return False
-    own = function.__code__
-    texts = all(isinstance(part, (str, tuple, type(None))) for part in own.co_consts)
-    closed = all(isinstance(cell.cell_contents, type) for cell in function.__closure__ or ())
-    same = (own.co_code, own.co_names, own.co_freevars) == (code.co_code, code.co_names, code.co_freevars)
-    return texts and closed and same
-
-
-def _reads_builtins(function: types.FunctionType) -> bool:
-    """Whether the names that what Python writes for dataclasses reads are Python's own here."""
-    own = {"type", "super", "NotImplemented", "FrozenInstanceError"}
-    return own.isdisjoint(function.__globals__) and function.__builtins__ is vars(builtins)  # type: ignore[attr-defined]
-
-
-def _is_code(value: Any) -> bool:
-    return isinstance(value, (types.FunctionType, property, staticmethod, classmethod, functools.cached_property))
 
 
 def _is_library(value: Any) -> bool:
@@ -622,85 +561,6 @@ def _logger(logger: logging.Logger) -> Iterator[Part]:
     yield from ((f".{name}", value, None) for name, value in vars(logger).items() if name not in LOGGERS | LOGGING)
 
 
-def _inner(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for part in code.co_consts:
-        if isinstance(part, types.CodeType):
-            yield from _inner(part)
-
-
-def _codes_of(value: Any) -> Iterator[types.CodeType]:
-    """Of a method, a property and the like."""
-    return (part.__code__ for _, part, _ in _codes("", value) for part in (_plain(part),) if part is not None)
-
-
-def _plain(value: Any) -> types.FunctionType | None:
-    """The function of a static method, say."""
-    value = getattr(value, "__func__", value)
-    return value if isinstance(value, types.FunctionType) else None
-
-
-def _code(code: types.CodeType) -> tuple[Any, ...]:
-    """What a function does, and what its code says of itself, which is not compared by `==`."""
-    inner = (part for part in code.co_consts if isinstance(part, types.CodeType))
-    return (code, code.co_filename, code.co_qualname, *(text for part in inner for text in _code(part)[1:]))
-
-
-def _odd(code: types.CodeType) -> bool:
-    """Whether a constant of it is none that Python's compiler makes."""
-    return any(_odd(part) if isinstance(part, types.CodeType) else not _is_constant(part) for part in code.co_consts)
-
-
-def _is_constant(part: Any) -> bool:
-    return type(part) in PLAIN or (type(part) in (tuple, frozenset, slice) and all(map(_is_constant, _members(part))))
-
-
-def _members(part: Any) -> Any:
-    return (part.start, part.stop, part.step) if isinstance(part, slice) else part
-
-
-def _annotations(thing: Any, *, whole: bool = False) -> Iterator[Part]:
-    """Those that may change: lists, say; `whole`: all."""
-    notes = vars(thing).get("__annotations__", {}) if isinstance(thing, type) else thing.__annotations__
-    for name, note in notes.items():
-        if whole or _may_change(note):
-            yield f".__annotations__[{name!r}]", note, None
-
-
-def _may_change(note: Any) -> bool:
-    known = isinstance(note, (type, types.GenericAlias)) or type(note).__module__ in ("typing", "types")
-    return type(note) not in PLAIN and not known
-
-
-def _note(note: Any) -> Any:
-    """What tells an annotation from others, where it is none that is walked."""
-    return note if type(note) in PLAIN else None if _may_change(note) else id(note)
-
-
-def _registered(kind: type) -> tuple[str, ...]:
-    """Classes that count as subclasses of an abstract one, because somebody said so."""
-    if not isinstance(kind, abc.ABCMeta):
-        return ()
-    found = (reference() for reference in abc._get_dump(kind)[0])  # type: ignore[attr-defined]
-    return tuple(sorted(f"{one.__module__}.{one.__qualname__}" for one in found if one is not None))
-
-
-def _is_pythons(name: str, value: Any) -> bool:
-    """Whether an attribute of a class is one that Python keeps for itself."""
-    return (
-        name in PYTHONS
-        or (name == "_abc_impl" and type(value).__module__ == "_abc")
-        or (name == "__doc__" and value is None)
-    )
-
-
-def _labels(thing: Any) -> tuple[Any, ...]:
-    """Names, texts and annotations of a function or a class, which can be changed, too."""
-    notes = vars(thing).get("__annotations__", {}) if isinstance(thing, type) else thing.__annotations__
-    held = ((name, _note(note)) for name, note in notes.items())
-    return (thing.__name__, thing.__qualname__, thing.__module__, thing.__doc__, *held)
-
-
 def _a(name: str) -> str:
     return f"an {name}" if name[0] in "aeiouAEIOU" else f"a {name}"
 
@@ -720,5 +580,5 @@ def _has_slots(kind: type) -> bool:
 def _onto(thing: Any, name: str) -> Put:
     if not isinstance(name, str):
         return None
-    frozen = type(thing).__dict__.get("__setattr__") is not None and _runs_as(type(thing).__setattr__, FROZEN["__setattr__"])
+    frozen = type(thing).__dict__.get("__setattr__") is not None and runs_as(type(thing).__setattr__, FROZEN["__setattr__"])
     return functools.partial(object.__setattr__ if frozen else setattr, thing, name)

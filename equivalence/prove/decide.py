@@ -78,8 +78,9 @@ def decide(
     draw = Draw(seed=session.seed + 1, literal=options.literal, near=options.near)
     try:
         decision.grow(_growth(session, budget) if only is None else None)
-        _drawn_enough(session, draw, decision, effort, budget, options)
+        _drawn_enough(session, _of_positions(draw, decision), decision, effort, budget, options)
         if _holds_positions(session, decision):
+            draw = _of_positions(draw, decision)
             _drawn_enough(session, draw, decision, effort, Budget.of(SECONDS[effort], deadline), options)
         if decision.induction.holds:
             again, taken = Budget.of(SECONDS[effort], deadline), time.monotonic() - begin
@@ -202,6 +203,12 @@ def _growth(session: Session, budget: Budget) -> growing.Growth | None:
         return None
     found = growing.growth_of(session, budget)
     return found if field is not None or not found.fails else None  # where the field is not known, it may be finite
+
+
+def _of_positions(draw: Draw, decision: Decision) -> Draw:
+    """Functions of positions are those of which nothing is known, and no constants as they are rounded."""
+    growth = decision.growth
+    return replace(draw, shadow=True) if growth is not None and growth.turns and not growth.fails else draw
 
 
 def _holds_positions(session: Session, decision: Decision) -> bool:

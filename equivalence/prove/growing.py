@@ -12,7 +12,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -57,6 +57,7 @@ class Growth:
     lists: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     ends: int | None = None  # frames after which a table of positions ends
+    turns: bool = False  # functions of positions are computed with
     fails: str = ""  # why nothing is said of every length
 
 
@@ -112,6 +113,8 @@ class _Lengths(Premises):
     def check(self, growth: Growth) -> None:
         """Every length up to those from which all others follow."""
         start, unit = growth.start, self.exact.plan.unit
+        if growth.turns and self.exact.numbers.over.field.levels > 1:
+            raise Fails("functions of positions are taken apart as sums of angles or of exponents: of how many is not known")
         if growth.ends is not None and growth.ends < start + unit * (growth.need + 2):
             raise Fails(f"a table of positions ends after {growth.ends} frames")
         self._is_warm(start)
@@ -142,31 +145,33 @@ class Steps:
         if hasattr(self.session.player().stream, "flush"):
             raise Fails("the stream remembers everything, and has a flush")
         places = self._places(STEPS)
-        needs, ends, period = self._needs(places)
+        growth, period = self._of_all_sizes(places)
         if period > 1 and (whole := self._places(2 * period + 1)) != places:  # what moves on in some steps of a period alone
             places = whole
-            needs, ends, period = self._needs(places)
+            growth, period = self._of_all_sizes(places)
         depth = 0 if self.again else self._ordered(places, period)
-        return Growth(self.start, max(needs) + depth, sorted(places.lists), places.counts, max(ends, default=None))
+        return replace(growth, need=growth.need + depth)
 
-    def _needs(self, places: Places) -> tuple[list[int], list[int], int]:
-        """Of chunks of all sizes: how many lengths more tell all, after how many frames tables end, the longest period."""
+    def _of_all_sizes(self, places: Places) -> tuple[Growth, int]:
+        """Of chunks, and the longest period."""
         unit, chunks = self.session.plan.unit, self.session.has("chunk")
         sizes = self.sizes or tuple(n * unit for n in (CHUNKS if chunks else CHUNKS[:1]))
         sizes = tuple(n for n in sizes if self.session.plan.allows((*self._cut(self.start), n)))
-        needs, ends, periods = list[int](), list[int](), [1]
+        needs, ends, periods, turns = list[int](), list[int](), [1], False
         for size in sizes:
             period, programs = self._programs(places, size)
             for phase, program in enumerate(programs):
                 self._watch(places, program, size, phase, period)
                 if program.steps_left is not None:
                     ends.append(self.start + size * (1 + phase + program.steps_left))
+            turns |= any(program.turns for program in programs)
             most = max(program.need for program in programs)
             needs.append(
                 period * (most + 1) if period > 1 else most * unit // size
             )  # each frame of a chunk has sums of its own
             periods.append(period * size // unit)
-        return needs, ends, max(periods)
+        end = max(ends, default=None)
+        return Growth(self.start, max(needs), sorted(places.lists), places.counts, end, turns), max(periods)
 
     # -- streams that have run -----------------------------------------------------------------------------------------
 

@@ -226,9 +226,9 @@ class _Search(Premises):
         """What the stream takes its frame number modulo of, as far as a few frames show."""
         start = self.first + self.span + unit
         later = self._after(self._legal(start + unit), 2)
-        pairs = enumerate(zip(first.cells, later.cells, strict=False))
-        alike = ((i, growth_of(a.content, b.content)) for i, (a, b) in pairs if a.path == b.path)
-        grown = [i for i, growth in alike if growth is not None and growth > 0]
+        before = {cell.path: cell.content for cell in first.cells}
+        alike = ((c.path, growth_of(before[c.path], c.content)) for c in later.cells if c.path in before)
+        grown = [path for path, growth in alike if growth is not None and growth > 0]
         uses = Uses()
         with contextlib.suppress(Fails):
             self._watch(self._legal(start), unit, dict.fromkeys(grown, unit), uses)

@@ -240,10 +240,10 @@ class Premises:
             raise Fails(f"{path} changes where the clip function runs in between")
         return first
 
-    def _grown(self, first: Remembered, later: Remembered, but: Container[int] = ()) -> dict[int, int]:
+    def _grown(self, first: Remembered, later: Remembered, but: Container[int] = ()) -> dict[str, int]:
         """Places whose numbers are larger a period later, and by how much; Fails where others differ, `but` some places."""
         same_structure(first, later)
-        grown = {}
+        self.counts = {}
         for i, (a, b) in enumerate(zip(first.cells, later.cells, strict=True)):
             if i in but:
                 if isinstance(a.content, Kept) and isinstance(b.content, Kept) and a.content.layout != b.content.layout:
@@ -254,11 +254,10 @@ class Premises:
             growth = growth_of(a.content, b.content)
             if growth is None or growth <= 0:
                 raise Fails(f"{a.path} is another function of the last frames a period later")
-            grown[i] = growth
-        self.counts = {first.cells[i].path: growth for i, growth in grown.items()}
-        return grown
+            self.counts[a.path] = growth
+        return self.counts
 
-    def _watched(self, grown: dict[int, int], start: int, period: int) -> Uses:
+    def _watched(self, grown: dict[str, int], start: int, period: int) -> Uses:
         """What is done with the numbers that have grown, in a period and at an end after each of its frames."""
         uses = Uses()
         if grown:
@@ -268,7 +267,7 @@ class Premises:
                 self._watch(start, length, grown, uses)
         return uses
 
-    def _watch(self, start: int, length: int, grown: dict[int, int], uses: Uses) -> None:
+    def _watch(self, start: int, length: int, grown: dict[str, int], uses: Uses) -> None:
         """`length` frames with watched counters in place of the numbers that grow; then the end. Legal lengths only.
 
         Whatever is raised while they are watched may be of their making: it ends the induction, and nothing else.
@@ -279,14 +278,15 @@ class Premises:
         memory = self._memory(player.stream)
         if grown and memory.counts_types:
             raise Fails("the stream asks for the types of objects: a counter cannot be watched")
-        places = [memory.cells[i] for i in grown]
-        for cell, growth in zip(places, grown.values(), strict=True):
-            if cell.put is None:
-                raise Fails(f"{cell.path} counts frames, and cannot be watched")
+        places = {cell.path: cell for cell in memory.cells}
+        for path, growth in grown.items():
+            cell = places.get(path)
+            if cell is None or cell.put is None:
+                raise Fails(f"{path} counts frames, and cannot be watched")
             cell.put(counter_of(cell.content, uses, growth))
-        self._in_place(player.stream, [cell.path for cell in places])
+        self._in_place(player.stream, [*grown])
         try:
-            self._guarded(lambda: self._go_on(player, length, [cell.path for cell in places]))
+            self._guarded(lambda: self._go_on(player, length, [*grown]))
         except Fails:
             if MANY not in uses.escapes:
                 raise

@@ -134,9 +134,9 @@ def stamp(exact: FieldSession, tensor: Tensor) -> Stamp:
         if held is None:
             numbers = whole.clone()
             return Stamp((), (), numbers.view(torch.uint8), numbers if numbers.is_floating_point() else None)
-        # writes to tensors made in inference mode are not counted: each look is another
-        times = [object() if x.is_inference() else x._version for x in (tensor, held.planes)]
-        written = (whole.data_ptr(), held.planes.data_ptr(), *times)
+        if tensor.is_inference() or held.planes.is_inference():  # writes to these are not counted
+            return Stamp((), (), held.planes.clone().reshape(-1).view(torch.uint8))
+        written = (whole.data_ptr(), held.planes.data_ptr(), tensor._version, held.planes._version)
         return Stamp(written, (whole, held.planes), None)
 
 

@@ -13,21 +13,21 @@ from typing import Any
 
 import torch
 
-from coequal.equivalence.prove.folds import (
+from coequal.equivalence.prove.aten import LIKE
+from coequal.equivalence.prove.folds import Rule
+from coequal.equivalence.prove.lookups import Tables
+from coequal.equivalence.prove.premises import Fails
+from coequal.equivalence.prove.program import (
     CONSTANT,
     DATA,
-    LIKE,
     LINEAR,
     SETTLED,
     TURNED,
-    Rule,
     Uniform,
     degree_of,
     part_of,
     seen_to_move,
 )
-from coequal.equivalence.prove.lookups import Tables
-from coequal.equivalence.prove.premises import Fails
 from coequal.equivalence.prove.tracing import COUNT, MADE, MEMORY, OUTSIDE, Operation, Ref, Source, Step
 
 Tensor = torch.Tensor

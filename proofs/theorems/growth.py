@@ -29,20 +29,22 @@ Premises, for numbers n (start) and N (frames)
 (D) N >= n + depth + P (sums + 2 degree), and P more where P > 1. `depth` counts the steps after which all windows have
     forgotten what they held, one after the other, `sums` the numbers that a step adds up over terms, and `degree` the
     factors that a number may have of positions, and of sums whose terms are not weighed by a softmax.
+(T) Positions that are turned: the stream is right whatever function stands for the cosine, the sine, the exponential.
 (W) Closed world, as in Theorem 2.
 
 Theorem 6. Then the stream is right at every length.
 
 Proof. Write both programs at length t as functions of the terms l_1 ... l_t and of t. (i) One fold. What it computes
-is a function e(S_t, r^t) of the sums `S_t = a(l_1) + ... + a(l_t)` and of turned positions, with e and a the same for
+is a function e(S_t, r_t) of the sums `S_t = a(l_1) + ... + a(l_t)` and of turned positions, with e and a the same for
 every t >= n by (U). Let Z_t be the Zariski closure of all values of S_t, irreducible as an image of a product. Since
 `Z_t + a(l)` lies in Z_{t+1}, dimensions do not fall; where two follow that are the same, `Z_{t+1} = Z_t + a(l)` for
 every term l, and so for ever. The dimension is at most `sums`, so it stands still from some t_0 <= n + sums on, and
 from there on Z_t is Z_{t_0} moved by (t - t_0) a(l). Where terms are weighed by exponentials, which are free, Z_t
 contains Z_{t-1}, and does not move; elsewhere a sum may hold a number of terms, as `sum x + sum (1 - x)` does. (ii)
-The difference of stream and clip is, on Z_t, a rational function whose coefficients are polynomials of positions, of
-numbers of terms and of what was turned, r^t: a sequence in t with a linear recurrence of order at most 2 degree. By
-(E) it vanishes for t_0 <= t <= N, more numbers than its order by (D); so it vanishes for all t. (iii) Free functions
+By (T) what was turned is a variable for each number that it was turned by: these are part of the frames. The difference
+of stream and clip is, on Z_t, a rational function whose coefficients are polynomials of positions and of numbers of
+terms: a sequence in t with a linear recurrence of order at most 2 degree. By (E) it vanishes for t_0 <= t <= N, more
+numbers than its order by (D); so it vanishes for all t. (iii) Free functions
 of such values: two programs agree only where their arguments do, and for those (i) and (ii) hold as they do for the
 outputs. (iv) Several lists. In the order of (O), terms of the first are functions of a frame and its position; they
 are arbitrary. Those of a later one are functions of a frame, and of sums over earlier lists; by (i) all but the first
@@ -59,8 +61,10 @@ What is checked, and what is assumed
 are looked at on floats, bit by bit: three steps in a row are recorded as torch's dispatcher sees them and laid side
 by side, with three sets of frames; an operation that is not known to be a fold ends the induction. In (U) sizes that
 Python asks for are watched numbers. (O) is looked at by writing other numbers to one place of the memory at a time.
-(W) is walked, or declared; besides, every tensor that a step reads must be a frame, a place of the memory, or the
-same tensor, unwritten, in all three steps. (A) is assumed.
+(T) holds in readings in which functions are free, and constants are computed exactly; where angles or exponents are taken
+apart, as `cos(a + b) = cos a cos b - sin a sin b`, it does not, and nothing is said of every length: a sum of m cosines
+is a sequence of order 2 m, whatever its degree. (W) is walked, or declared; besides, every tensor that a step reads must
+be a frame, a place of the memory, or the same tensor, unwritten, in all three steps. (A) is assumed.
 
 A stream that keeps its last 700 terms of a list violates (U): it asks for the size, or cuts at a place not reached yet.
 One that forgets its oldest terms violates (L), one whose weight is a function of t of its own (U), and one that only

@@ -7,6 +7,7 @@ import contextlib
 import enum
 import functools
 import logging
+import math
 import pathlib
 import types
 import typing
@@ -131,6 +132,12 @@ class Slotted:
     note = ""
 
 
+def on_storage(**attributes: Any) -> Tensor:
+    tensor = torch.zeros(1)
+    hung(tensor.untyped_storage(), **attributes)
+    return tensor
+
+
 def twice(thing: Any) -> list[Any]:
     return [thing, thing]
 
@@ -164,6 +171,8 @@ PAIRS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "buffers": (module, lambda: with_buffers(OrderedDict)),
     "subclasses": (abstract, lambda: abstract(Holds)),
     "callbacks": (lambda: referred(""), lambda: referred("a")),
+    "which of two that are no numbers": (lambda: twice(math.nan), lambda: [math.nan, float("nan")]),
+    "what hangs on a storage": (lambda: on_storage(drawn=0), lambda: on_storage(drawn=1)),
     "the value of a member": (lambda: Holds(1), lambda: Holds(Named.PLAIN)),
 }
 
@@ -234,6 +243,12 @@ class AsksLibraries(Holds):
 
     def changes_folders(self) -> Any:
         return contextlib.chdir("a")
+
+    def looks_into(self) -> Any:
+        return typing.ClassVar._getitem  # type: ignore[attr-defined]
+
+    def numbers_functions(self) -> Any:
+        return type("F", (torch.autograd.Function,), {})._backward_cls._autograd_function_id
 
     def reads(self) -> Any:
         return pathlib.Path("a").read_text()

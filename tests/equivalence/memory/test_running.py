@@ -6,6 +6,9 @@ import copy
 import dataclasses
 import functools
 import re
+import tempfile
+import types
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -198,3 +201,30 @@ def test_what_ran_is_told_by_its_code() -> None:
     assert running.unread(set()).startswith("late runs")
     assert not running.unread({late.__code__})
     assert not running.hidden
+
+
+class Gone:
+    pass
+
+
+OF_A_LIBRARY = types.FunctionType((lambda ref: None).__code__, vars(tempfile))
+
+
+def keeps_for_a_while() -> None:
+    """A library's function is called in its midst: dictionaries with weak keys want to know what is gone."""
+    held = Gone()
+    WATCHING[:] = [weakref.ref(held, OF_A_LIBRARY)]
+    del held
+
+
+WATCHING = list[weakref.ref[Gone]]()
+
+
+def test_a_library_is_told_that_something_is_gone() -> None:
+    running = Running()
+    with running.watched():
+        keeps_for_a_while()
+    assert not running.hidden
+    with running.watched():
+        OF_A_LIBRARY(None)
+    assert "tempfile" in running.hidden

@@ -16,7 +16,8 @@ from torch import nn
 
 from coequal import Subject, verify
 from coequal.equivalence.memory.cell import Unobservable
-from coequal.equivalence.memory.walk import FROZEN, _runs_as, cells
+from coequal.equivalence.memory.labels import FROZEN, runs_as
+from coequal.equivalence.memory.walk import cells
 
 Tensor = torch.Tensor
 LATE = 2000
@@ -224,9 +225,9 @@ def test_a_frozen_dataclass_in_a_module_with_a_type_of_its_own_is_read() -> None
     function = vars(Frozen)["__setattr__"]
     names = vars(Frozen)["__setattr__"].__globals__
     forged = FunctionType(function.__code__, {**names, "type": kind_of}, "__setattr__", None, function.__closure__)
-    assert _runs_as(function, FROZEN["__setattr__"])
-    assert not _runs_as(forged, FROZEN["__setattr__"])
-    assert not _runs_as(lambda self, name, value: None, FROZEN["__setattr__"])
+    assert runs_as(function, FROZEN["__setattr__"])
+    assert not runs_as(forged, FROZEN["__setattr__"])
+    assert not runs_as(lambda self, name, value: None, FROZEN["__setattr__"])
 
 
 def test_the_norm_of_a_weight_that_hangs_on_a_module_is_followed() -> None:

@@ -10,8 +10,10 @@ from torch import nn
 from torch.nn.functional import embedding
 
 from coequal import Subject, verify
+from coequal.equivalence.compare.field import Draw, over_field
 from coequal.equivalence.compare.floats import Floats
-from coequal.equivalence.prove.growing import Growth, growth_of
+from coequal.equivalence.prove.growing import Growth, growth_of, induct
+from coequal.equivalence.prove.premises import Differs
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.session import Session
 from tests.equivalence.prove.test_growing import FEATURES, HEADS, LATE, Cached, Decoder
@@ -363,3 +365,47 @@ class Delays(Cached):
 
 def test_windows_behind_windows_are_waited_for() -> None:
     assert growth(Delays, Decoder()).need > 2 * 39
+
+
+# -- functions of positions that vanish for some time ---------------------------------------------------------------------
+
+VANISHES = 20  # frames
+
+
+def of_chebyshev(angles: Tensor) -> Tensor:
+    """Coefficients of 1, cos w, cos 2w, ... in a sum of cosines that is zero where w is one of these angles."""
+    held, zero = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    for root in angles.cos():
+        up = torch.cat([zero, held])
+        up = torch.cat([up[:1], 2 * up[1:2], up[2:]])
+        held = up + torch.cat([held[1:], zero, zero]) - 2 * root * torch.cat([held, zero])
+    return held
+
+
+class Vanishing:
+    """Sums of all frames, and a sum of cosines of the position, which is of degree one and zero for some time."""
+
+    def __init__(self) -> None:
+        self.frames, self.at = torch.zeros(1, 1, 0, dtype=torch.float64), torch.zeros((), dtype=torch.int64)
+        self.first, *_ = self.weights = of_chebyshev(0.7 * torch.arange(VANISHES, dtype=torch.float64))
+        self.turns = 0.7 * torch.arange(1, VANISHES + 1, dtype=torch.float64)
+
+    def step(self, x: Tensor) -> Tensor:
+        self.frames = torch.cat([self.frames, x[..., None]], -1)
+        more = (x[..., None] * self.weights[1:] * torch.cos(self.at * self.turns)).sum(-1) + x * self.first
+        self.at = self.at + 1
+        return self.frames.sum(-1) + more
+
+
+def test_as_many_lengths_as_factors_say_nothing_of_sums_of_angles() -> None:
+    example = torch.randn(1, 1, 10, dtype=torch.float64)
+    session = Session(Subject(clip=lambda x: x.cumsum(-1), stream=Vanishing, example=example, time=2), 0, Floats())
+    with session.ready(), torch.no_grad():
+        found = growth_of(session, Budget())
+        assert (found.fails, found.turns) == ("", True)
+        assert found.start + found.need < VANISHES
+        with over_field(session, Draw(seed=1, shadow=True, levels=2, count=8, turns=True)) as exact:
+            says = induct(exact, Budget(), found).says
+        with over_field(session, Draw(seed=1, shadow=True)) as exact, pytest.raises(Differs):
+            induct(exact, Budget(), found)
+    assert "sums of angles" in says

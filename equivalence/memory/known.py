@@ -147,7 +147,7 @@ def is_librarys(thing: Any) -> bool:
 def made_in_known(names: dict[str, Any]) -> bool:
     """Whether these are the globals of a module whose code is known."""
     name = names.get("__name__")
-    if not is_known(name):
+    if not isinstance(name, str) or not is_known(name):
         return False
     if isinstance(module := sys.modules.get(name), types.ModuleType) and vars(module) is names:
         return True

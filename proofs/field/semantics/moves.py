@@ -77,14 +77,14 @@ def _copied(f: Field, v: Value) -> Value:
 
 def _at_once(name: str, args: tuple, kwargs: dict, known: int) -> Tensor | tuple[Tensor, ...] | None:
     """The same move of all planes in one call, for what programs do most; None: plane by plane."""
-    if name == "_unsafe_view":
-        return args[0].planes[:known].reshape(known, *args[1])
-    if name in SPLITS and not kwargs:
-        dim = args[2] if len(args) > 2 else 0
-        return tuple(getattr(torch, name)(args[0].planes, args[1], dim + 1 if dim >= 0 else dim))
-    if name == "roll" and len(args) == 3 and args[2]:
-        return torch.roll(args[0].planes, args[1], [dim + 1 if dim >= 0 else dim for dim in args[2]])
     given: Any = args[0] if args else None
+    if name == "_unsafe_view":
+        return given.planes[:known].reshape(known, *args[1])
+    if name in SPLITS and not kwargs:
+        sizes, dim = (*args[1:], 0)[:2]
+        return tuple(getattr(torch, name)(given.planes, sizes, dim + 1 if dim >= 0 else dim))
+    if name == "roll" and len(args) == 3 and args[2]:
+        return torch.roll(given.planes, args[1], [dim + 1 if dim >= 0 else dim for dim in args[2]])
     if name in ("cat", "stack") and type(given) in (list, tuple):
         dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
         parts = [v.planes[:known] for v in given if name == "stack" or v.planes.dim() > 2 or v.planes.shape[1]]

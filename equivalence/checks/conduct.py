@@ -175,7 +175,9 @@ def _deepcopy(session: Session, example: Example) -> int:
         with saying(COPY):
             twin.feed(branch, rest).flush()
             compared = agree(session, x, player.feed(tail, rest).flush().trace)
-            return compared + agree(session, session.layout.join(head, branch), twin.trace)
+            other = session.layout.join(head, branch)  # of which the head was compared just now
+            since = range(session.layout.length(head) + 1, session.layout.length(other) + 1)
+            return compared + agree(session, other, twin.trace, wanted=since)
     except Mismatch:
         if _closes_over(player.stream):
             raise Skip("its memory is what functions close over, which Python does not copy") from None

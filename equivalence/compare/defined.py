@@ -8,6 +8,7 @@ that are all finite. `Defined` compares, by what was seen.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from coequal.equivalence.compare.floats import Floats, RoundingLimit
 from coequal.equivalence.run.session import Session
 from coequal.proofs.eager import EagerMode, unusual
 from coequal.proofs.field.semantics.table import ASKING
+from coequal.proofs.field.torch_frontend.dispatch import is_view
 from coequal.proofs.field.torch_frontend.overrides import place
 from coequal.subjects.inputs import Tree
 
@@ -59,6 +61,8 @@ class Watch(EagerMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         result = func(*args, **(kwargs or {}))
+        if is_view(func) and func._overloadname != "dtype":
+            return result  # of numbers that were there; what is doubtful of their storage stays so
         name, given = func.overloadpacket.__name__.rstrip("_"), tree_leaves((args, kwargs or {}))
         inputs, results = list(_floats(given)), list(_floats(tree_leaves(result)))
         partial = name in PARTIAL and not (name == "pow" and _whole(args[-1]))
@@ -69,7 +73,7 @@ class Watch(EagerMode):
         if doubtful:
             for tensor in results:
                 tensor.untyped_storage().doubtful = self  # type: ignore[attr-defined]
-        if not name.startswith(MADE_OF_NOTHING) and any(not bool(t.isfinite().all()) for t in results):
+        if not name.startswith(MADE_OF_NOTHING) and not all(map(_is_finite, results)):
             self._note(name, given, inputs, results)
         self.vanished |= name in VANISHING and any(not bool(t.all()) for t in results)
         self.vanished |= name in SATURATING and any(bool((t.abs() == 1).any()) for t in results)
@@ -86,13 +90,13 @@ class Watch(EagerMode):
 
     def _question(self, where: str, inputs: list[Tensor], doubtful: bool) -> None:
         self.asked, before = True, self.questions.get(where, Question())
-        came_true = any(not bool(t.isfinite().all()) for t in inputs)
+        came_true = not all(map(_is_finite, inputs))
         self.questions[where] = before.also(Question(doubtful, came_true))
 
     def _note(self, name: str, given: list[Any], inputs: list[Tensor], results: list[Tensor]) -> None:
         """What is not finite was made here, if all that it was made of is finite."""
         numbers = [a for a in given if isinstance(a, float)]
-        if not inputs or any(abs(a) == float("inf") for a in numbers) or not all(bool(t.isfinite().all()) for t in inputs):
+        if not inputs or any(abs(a) == float("inf") for a in numbers) or not all(map(_is_finite, inputs)):
             return
         infinite = any(bool(t.isinf().any()) for t in results)
         pole = infinite and name in POLES and not self.vanished
@@ -104,6 +108,13 @@ class Watch(EagerMode):
 def _floats(leaves: list[Any]) -> Iterator[Tensor]:
     tensors = (t for t in leaves if isinstance(t, Tensor) and not unusual(t))
     return (t for t in tensors if t.is_floating_point() and not t.is_meta)
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Whether all numbers are: their greatest magnitude tells, of which NaN is one (formats of 8 bits have none)."""
+    if tensor.element_size() == 1:
+        return bool(tensor.isfinite().all())
+    return not tensor.numel() or math.isfinite(tensor.abs().max().item())
 
 
 def _whole(exponent: Any) -> bool:

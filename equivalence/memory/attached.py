@@ -17,6 +17,10 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 from coequal.equivalence.memory.known import is_known, is_librarys
 
 MODULES = (torch, torch.nn.functional, torch.linalg, torch.fft, torch.special, torch.nn.init)  # that libraries call
+CODE = {
+    *(types.FunctionType, types.BuiltinFunctionType, types.WrapperDescriptorType, types.MethodDescriptorType),
+    *(types.GetSetDescriptorType, types.MemberDescriptorType, property, staticmethod, classmethod),
+}
 SIMPLE = {int, float, complex, str, bytes, bool, list, tuple, set, frozenset, dict, deque, bytearray}
 STRANGE = (range, slice, np.ndarray, np.generic, torch.Tensor, Fraction, Decimal, OrderedDict, defaultdict)
 OURS = {"residues", "shadow", "unknown", "drawn", "literal", "exposed", "constant"}  # exact arithmetic's, on storages
@@ -29,7 +33,7 @@ def on_libraries(kind: type, names: Container[str] = ()) -> tuple[tuple[str, tup
     found = []
     for base in kind.__mro__:
         if base is not object and is_known(base.__module__):
-            held = list(vars(base).items())
+            held = [(name, value) for name, value in vars(base).items() if type(value) not in CODE or name in names]
             simple = [(name, value) for name, value in held if type(value) in SIMPLE and name[:2] != "__"]
             hung = [(name, _hung(value)) for name, value in held if name in names and isinstance(value, types.FunctionType)]
             texts = [(name, f"{type(value).__name__} {value!r}") for name, value in (*simple, *_strange(held), *hung)]

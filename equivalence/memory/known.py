@@ -103,15 +103,24 @@ class Hidden(Exception):
 
 def is_known(module: str | None) -> bool:
     """Whether code of this module is torch's, NumPy's, ours, or of the standard library."""
-    root = module.partition(".")[0] if isinstance(module, str) else ""
+    return type(module) is str and _is_known(module)
+
+
+@functools.cache
+def _is_known(module: str) -> bool:
+    root = module.partition(".")[0]
     return root in KNOWN or root in sys.stdlib_module_names
 
 
 def is_honest(thing: Any) -> bool:
     """Whether an object is of the class that it says it is of: `isinstance` believes what it says."""
-    lies = ("__class__", "__getattribute__")
-    bases = [base for base in type(thing).__mro__ if not is_known(base.__module__)]
-    return thing.__class__ is type(thing) and not any(name in vars(base) for base in bases for name in lies)
+    kind = type(thing)
+    if thing.__class__ is not kind:
+        return False
+    if type(kind) is type and not kind.__flags__ & MADE and kind.__module__ == "builtins":
+        return True  # Python's own, as all of its bases are, which nobody can change
+    bases = [base for base in kind.__mro__ if not is_known(base.__module__)]
+    return not any(name in vars(base) for base in bases for name in ("__class__", "__getattribute__"))
 
 
 def _of_the_process(function: types.BuiltinFunctionType) -> bool:
@@ -140,6 +149,8 @@ def made_in_known(names: dict[str, Any]) -> bool:
     name = names.get("__name__")
     if not isinstance(name, str) or not is_known(name):
         return False
+    if isinstance(module := sys.modules.get(name), types.ModuleType) and vars(module) is names:
+        return True
     places = (name, f"_{name.replace('.', '_')}")  # `_collections_abc` goes by the name of `collections.abc`
     there = [sys.modules[place] for place in places if place in sys.modules]
     there += [module.m for module in there if isinstance(module, torch.backends.PropModule)]

@@ -19,7 +19,7 @@ import re
 import types
 from collections import Counter as Counted
 from collections import OrderedDict
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -157,18 +157,20 @@ def memory_of(
     *,
     graphs: bool = False,
     before: Memory | None = None,
+    names: Collection[str] = (),
     running: Ran = NOTHING,
 ) -> Memory:
     """All of a stream's memory; Unobservable names what hides some. `declared`: the tree that the subject says it is.
 
     `graphs`: gradients are recorded, and tensors may carry what records them. `before`: of the same stream, some frames ago,
-    whose names need not be looked for again. `running`: what is known to run, by whatever name it is called.
+    whose names need not be looked for again. `names`: those that code of other streams of the subject reads, which spare
+    passes: what more of them leads to is looked at, too. `running`: what is known to run, by whatever name it is called.
     """
     if declared is not None:
         walk = _Walk(set(), declared=True, graphs=graphs)
         walk.visit(declared(stream), "memory", None)
         return walk.whole()
-    names = set(ENTRANCES if before is None else before.names)
+    names = {*(ENTRANCES if before is None else before.names), *names}
     places, librarys = (put_in_place(), dict[type, bool]()) if before is None else (before.replaced, before.librarys)
     known = -1
     while len(names) != known:  # methods count once their names are read by what is reached

@@ -85,7 +85,7 @@ def elsewhere(session: Session[Any], found: Induction, budget: Budget, seconds: 
 
     The proof took so many seconds.
     """
-    begin, conditions = time.process_time(), conditions_of(session)
+    begin, conditions, names = time.process_time(), conditions_of(session), set[str]()
     for i, condition in enumerate(conditions):
         if i >= ALWAYS and time.process_time() - begin > max(2.0, SHARE * seconds):
             return "", f"{i} of {len(conditions)} conditions, in which any two of them meet"
@@ -94,7 +94,7 @@ def elsewhere(session: Session[Any], found: Induction, budget: Budget, seconds: 
         for milder in _ever_milder(condition):
             try:
                 with _in_format(session, milder) as here:
-                    _Run(here, milder, found, watched=i < WATCHED).check()
+                    _Run(here, milder, found, i < WATCHED, names).check()
                 break
             except (Fails, Unobservable) as error:
                 return f"with {milder.words}: {error}", ""
@@ -164,13 +164,15 @@ class _Run:
     condition: Condition
     found: Induction
     watched: bool = False  # whether all calls are seen
+    names: set[str] = field(default_factory=set)  # that the streams' code is known to read
     fresh: dict[str, tuple] = field(default_factory=dict)  # parameters, before the stream ran
 
     def check(self) -> None:
         """Fails where something counts that was not watched, or is used otherwise than it was."""
         if sys.getprofile() is not None:
             raise Fails("a profiler runs: nobody can see what is called")
-        player, looks = self._looks(0)
+        player, looks, memory = self._looks(0)
+        assert memory is not None
         half = (len(looks) + 1) // 2
         early, late = looks[:half], looks[half:]
         seen = {(path, value) for look in early for path, value in numbers_of(look)}
@@ -178,8 +180,9 @@ class _Run:
             if path not in self.found.counts and (path, value) not in seen:
                 raise Fails(f"{path} goes on changing, which was not seen where it was watched")
         self._constants(early[-1], late[-1])
-        self._parameters(player)
-        self._read(player)
+        memory = self._memory(player, memory)
+        self._parameters(memory)
+        self._read(player, memory)
         if self.found.growing:
             sizes = tuple(self.session.plan.smallest(CHUNKS)) if self.condition.chunks else ()
             Steps(
@@ -203,38 +206,51 @@ class _Run:
         before, now = floats_of(early), floats_of(late)
         suspects = {path for path, bits in now.items() if before.get(path) != bits}
         for seed in (1, *OTHERS):
-            other, _ = self._looks(seed)
-            beside = floats_of(_memory(other, self.session).places)
+            other, *_ = self._looks(seed)
+            beside = floats_of(self._memory(other).places)
             suspects = {path for path in suspects if beside.get(path) == now[path]}
             if not suspects:
                 return
         raise Fails(f"{min(suspects)} changes with time, whatever the frames are")
 
-    def _read(self, player: Player) -> None:
+    def _read(self, player: Player, memory: Memory) -> None:
         """All code that ran was read, as far as it is the program's own and memory is not declared to be something else."""
         if player.running is None or self.session.subject.memory is not None:
             return
-        read = _memory(player, self.session).codes
-        if why := player.running.hidden or player.running.unread(read):
+        if why := player.running.hidden or player.running.unread(memory.codes):
             raise Fails(why)
 
-    def _parameters(self, player: Player) -> None:
+    def _parameters(self, memory: Memory) -> None:
         """Those that a stream reads are as they were before it ran."""
-        if (name := changed(self.fresh, _parameters(player, self.session))) is not None:
+        if (name := changed(self.fresh, _parameters(memory))) is not None:
             raise Fails(f"the parameter {name} changes while frames are fed")
 
-    def _looks(self, seed: int) -> tuple[Player, list[list[Cell]]]:
+    def _looks(self, seed: int) -> tuple[Player, list[list[Cell]], Memory | None]:
         """A stream that has run, and its memory on the way: as often in the second half of its frames as in the first."""
         pieces = self._pieces()
         player, looks, memory = self._player(), list[list[Cell]](), None
         if seed == 0:
-            player.running, self.fresh = Running() if self.watched else None, _parameters(player, self.session)
+            player.running, self.fresh = Running() if self.watched else None, _parameters(self._memory(player))
         for frames in self._cut(pieces, seed):
             self._feed(player, frames)
             if seed == 0:
-                memory = _memory(player, self.session, memory)
+                memory = self._memory(player, memory)
                 looks.append([cell.copied() for cell in memory.places])
-        return player, looks
+        return player, looks, memory
+
+    def _memory(self, player: Player, before: Memory | None = None) -> Memory:
+        """Of a stream, `before` some frames ago; what is known to be read of the subject's streams spares passes."""
+        session = self.session
+        memory = memory_of(
+            player.stream,
+            session.subject.memory,
+            graphs=True,
+            before=before,
+            names=self.names,
+            running=session.facts.running,
+        )
+        self.names |= memory.names
+        return memory
 
     def _pieces(self) -> list[int]:
         """Frames that are fed between two looks."""
@@ -286,7 +302,7 @@ class _Run:
         first, *more = self._cut([self.found.start, *pieces], 2)
         player = self._player()
         self._feed(player, first)
-        for cell in _memory(player, self.session).places:
+        for cell in self._memory(player).places:
             if (growth := self.found.counts.get(cell.path)) is not None and cell.put is not None:
                 cell.put(counter_of(cell.content, uses, growth))
         try:
@@ -302,16 +318,11 @@ class _Run:
         passed(uses)
 
 
-def _memory(player: Player, session: Session[Any], before: Memory | None = None) -> Memory:
-    running = session.facts.running
-    return memory_of(player.stream, session.subject.memory, graphs=True, before=before, running=running)
-
-
-def _parameters(player: Player, session: Session[Any]) -> dict[str, tuple]:
+def _parameters(memory: Memory) -> dict[str, tuple]:
     """How they lie, and what they hold."""
     return {
         name: (p.dtype, p.shape, p.stride(), p.storage_offset(), p.detach().double().cpu().numpy().tobytes())
-        for name, p in _memory(player, session).parameters.items()
+        for name, p in memory.parameters.items()
         if not p.is_meta
     }
 

@@ -16,13 +16,13 @@ from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from coequal.equivalence.memory.known import made_in_known
 from coequal.equivalence.memory.running import seeing_calls
 from coequal.equivalence.memory.sizes import plain, watched_size
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.premises import Fails
+from coequal.proofs.eager import EagerMode, eagerly
 
 Tensor = torch.Tensor
 CALLED = (types.FunctionType, types.MethodType, functools.partial, torch.nn.Module)
@@ -117,22 +117,17 @@ class Recorder:
     def step(self, named: dict[Source, Tensor], watch: Watch | None = None) -> Iterator[Step]:
         """Record what happens inside. `named`: frames and memory. `watch`: sizes are watched numbers."""
         step = Step()
-        with _Operations(step, self.outside, named), _Calls(step, named, watch):
+        with eagerly(), _Operations(step, self.outside, named), _Calls(step, named, watch):
             yield step
 
 
-class _Operations(TorchDispatchMode):
+class _Operations(EagerMode):
     def __init__(self, step: Step, outside: dict[int, tuple[Tensor, int, str]], named: dict[Source, Tensor]) -> None:
         super().__init__()
         self.found, self.outside = step, outside
         self.numbers: dict[int, int] = {}
         for source, tensor in named.items():
             self.found.sources[self._new(tensor)] = source
-
-    @classmethod
-    def ignore_compile_internals(cls) -> bool:
-        """Nothing is compiled here: torch need not import what would."""
-        return True
 
     def _new(self, tensor: Tensor) -> int:
         number = len(self.found.tensors)

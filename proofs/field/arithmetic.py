@@ -28,6 +28,7 @@ from coequal.proofs.field.numbers.primes import EXACT, draw, of_order, on_circle
 
 Tensor = torch.Tensor
 Definition = Callable[["Field", "Value"], "Value"]
+FEW = 1 << 9  # residues that are inverted one by one
 LOW = -1e4  # at most this: a mask, if finite masks are read as such
 ROUNDED = "constants that agree in 48 bits, or one of which is the other in single precision, are one number"
 NEAR = 2.0**-18  # relative: what rounding to single precision and a few operations in it leave of a constant
@@ -179,9 +180,8 @@ class Field:
                 self._assume_mask(value)
             return torch.full((len(self.primes),), math.nan, dtype=torch.float64, device=device)
         value = self._near(float(value)) if self.near else float(value)
-        meant = number_of(value, literal=self.literal)
-        self._assume(meant, value)
-        return torch.tensor([modulo(meant, p) for p in self.primes], dtype=torch.float64, device=device)
+        self._assume(number_of(value, literal=self.literal), value)
+        return torch.tensor(_residues(value, self.literal, self.primes), dtype=torch.float64, device=device)
 
     @property
     def mask(self) -> float:
@@ -255,9 +255,8 @@ class Field:
         """A whole number, or its inverse, exactly."""
         if inverse and any(n % p == 0 for p in self.primes):
             raise ZeroDivisor(f"{n} is zero modulo a prime")
-        residues = [pow(n, -1, p) if inverse else n % p for p in self.primes]
-        centred = [a - p if a > p // 2 else a for a, p in zip(residues, self.primes, strict=True)]
-        return Value(torch.tensor(centred, dtype=torch.float64, device=device), Degree(sign=_sign(n)))
+        residues = _whole(n, self.primes, inverse=inverse)
+        return Value(torch.tensor(residues, dtype=torch.float64, device=device), Degree(sign=_sign(n)))
 
     # -- ring and field ------------------------------------------------------------------------------------------------
 
@@ -272,7 +271,7 @@ class Field:
                     part.add_(part.div(p).round_(), alpha=-p)  # the product is exact, too
             return x
         moduli = self.moduli(x)
-        return x.sub_(x.div(moduli).round_().mul_(moduli))
+        return x.addcmul_(x.div(moduli).round_(), moduli, value=-1)
 
     def terms(self, count: int) -> None:
         """A sum of `count` products comes: TooLong where it would round."""
@@ -334,7 +333,13 @@ class Field:
         return Value(planes, self.account.degrees.inverse(a.degree, max(1, a.planes[0].numel())))
 
     def _inverted(self, planes: Tensor) -> Tensor:
-        """`a^(p - 2)`: of small tensors for all primes at once, of large ones prime by prime, which saves products."""
+        """`a^(p - 2)`: of small tensors for all primes at once, of large ones prime by prime, which saves products; of few
+        numbers by Python, which has an algorithm of its own.
+        """
+        if planes.numel() <= FEW and planes.is_cpu and bool(planes.isfinite().all()):
+            flat = planes.reshape(planes.shape[0], -1).tolist()
+            inverses = [[_inverse(int(a), p) for a in plane] for plane, p in zip(flat, self.primes, strict=False)]
+            return torch.tensor(inverses, dtype=torch.float64).view(planes.shape)
         if planes.numel() > 1 << 12:
             return torch.stack([_power(plane, p - 2, p) for plane, p in zip(planes, self.primes, strict=False)])
         moduli = self.moduli(planes)
@@ -519,6 +524,28 @@ class Field:
         return Value(planes, VARIABLE)
 
 
+@functools.lru_cache(maxsize=4096)
+def _residues(value: float, literal: bool, primes: tuple[int, ...]) -> list[int]:
+    """Of what a constant stands for."""
+    meant = number_of(value, literal=literal)
+    return [modulo(meant, p) for p in primes]
+
+
+@functools.lru_cache(maxsize=4096)
+def _whole(n: int, primes: tuple[int, ...], *, inverse: bool) -> list[int]:
+    """Of a whole number, or of its inverse, centred."""
+    return [_centre(pow(n, -1, p) if inverse else n % p, p) for p in primes]
+
+
+def _centre(residue: int, p: int) -> int:
+    return residue - p if residue > p // 2 else residue
+
+
+def _inverse(a: int, p: int) -> int:
+    """Zero of zero, as powers have it."""
+    return _centre(pow(a, -1, p), p) if a else 0
+
+
 @functools.lru_cache(maxsize=256)
 def _moduli(primes: tuple[int, ...], axes: int, device: torch.device) -> Tensor:
     """The primes along the first of so many axes; nobody may write to it."""
@@ -591,5 +618,7 @@ def _parts(plane: Tensor, size: int = 1 << 15) -> Sequence[Tensor]:
 
 def aligned(*planes: Tensor) -> tuple[Tensor, ...]:
     """Axes of length one after that of the primes, so that broadcasting aligns the last axes; the planes that all have."""
+    if len({(p.dim(), p.shape[0]) for p in planes}) == 1:
+        return planes
     most, known = max(p.dim() for p in planes), min(p.shape[0] for p in planes)
     return tuple(p[:known].reshape(known, *[1] * (most - p.dim()), *p.shape[1:]) for p in planes)

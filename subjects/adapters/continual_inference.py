@@ -154,6 +154,14 @@ class ChunkedStream(LibraryStream):
 
 def cloned(state: Any) -> Any:
     """A copy of a tree of tensors; gradients, if recorded, still flow through it."""
+    if isinstance(state, Tensor):
+        return state.clone()
+    if state is None or isinstance(state, int):
+        return state
+    if type(state) is dict:
+        return {name: cloned(part) for name, part in state.items()}
+    if type(state) in (tuple, list):
+        return type(state)(map(cloned, state))
     return tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, state)
 
 

@@ -22,6 +22,22 @@ report = coequal.verify(coequal.Subject(clip=lambda x: x + x, stream=Echo, examp
 assert report.verdict == "proved", report
 report = coequal.verify(coequal.Subject(clip=lambda x: x * x, stream=Echo, example=example), effort="quick")
 assert report.verdict == "different", report
+
+class Cache:
+    def __init__(self):
+        self.seen = torch.zeros(1, 0, 2)
+
+    def step(self, frame):
+        self.seen = torch.cat([self.seen, frame[:, None]], 1)
+        return ((frame[:, None] @ self.seen.transpose(1, 2)).softmax(-1) @ self.seen)[:, 0]
+
+def attention(x):
+    later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+    return (x @ x.transpose(1, 2)).masked_fill(later, -torch.inf).softmax(-1) @ x
+
+subject = coequal.Subject(clip=attention, stream=Cache, example=torch.randn(1, 5, 2), time=1)
+report = coequal.verify(subject, effort="quick", checks="exact")
+assert report.horizon == "all", report
 before = torch.compile
 with eagerly():
     @torch.compile(fullgraph=True)

@@ -20,6 +20,7 @@ Tensor = torch.Tensor
 Pair = tuple[Tensor, Tensor]  # two independent 64-bit digests
 WORD = 1 << 64
 BLOCK = 1 << 15  # numbers hashed at a time: all that a block needs stays in the cache
+FEW = 1 << 9  # residues up to which values are kept
 PACK = float(1 << 21)  # two residues below 2^20 in magnitude make one exact float64
 
 
@@ -50,13 +51,11 @@ def mix(x: Tensor) -> Tensor:
 def digests(arguments: Sequence[Tensor], seed: int) -> Pair:
     """Two independent 64-bit digests, element by element, of arguments `(r, *shape)` of one shape."""
     words = list(_words(arguments))
-    sums = []
-    for half in range(2):
-        total = torch.full(words[0].shape, key(seed, "start", half, len(words)), device=words[0].device)
-        for position, word in enumerate(words):
-            total.add_(word * (key(seed, "factor", half, position) | 1))
-        sums.append(mix(total))
-    return sums[0], sums[1]
+    both = _column([key(seed, "start", half, len(words)) for half in range(2)], words[0]).repeat(1, *words[0].shape)
+    for position, word in enumerate(words):
+        both.addcmul_(word, _column([key(seed, "factor", half, position) | 1 for half in range(2)], word))
+    first, second = mix(both)
+    return first, second
 
 
 def _words(arguments: Sequence[Tensor]) -> Iterator[Tensor]:
@@ -107,7 +106,21 @@ def free(name: object, arguments: Sequence[Tensor], primes: tuple[int, ...], see
     """The free function `name` of arguments `(r, *shape)`, element by element: `(len(primes), *shape)`."""
     shape = arguments[0].shape[1:]
     flat = [argument.reshape(argument.shape[0], -1) for argument in arguments]
+    if sum(f.numel() for f in flat) <= FEW and all(f.is_cpu for f in flat):
+        residues = tuple((f.shape[0], f.contiguous().numpy().tobytes()) for f in flat)
+        return _again(name, residues, primes, seed).view(len(primes), *shape).clone()
+    return _free(name, flat, primes, seed).view(len(primes), *shape)
+
+
+@functools.lru_cache(maxsize=4096)
+def _again(name: object, residues: tuple[tuple[int, bytes], ...], primes: tuple[int, ...], seed: int) -> Tensor:
+    """Of few numbers, which streams of many lengths have in common; nobody may write to it."""
+    flat = [torch.frombuffer(bytearray(held), dtype=torch.float64).view(count, -1) for count, held in residues]
+    return _free(name, flat, primes, seed)
+
+
+def _free(name: object, flat: Sequence[Tensor], primes: tuple[int, ...], seed: int) -> Tensor:
     out = torch.empty((len(primes), flat[0].shape[1]), dtype=torch.float64, device=flat[0].device)
     for block in blocks(out.shape[1], len(primes)):
         spread(digests([f[:, block] for f in flat], seed), primes, seed, name, out[:, block])
-    return out.view(len(primes), *shape)
+    return out

@@ -28,6 +28,7 @@ MOVES = (
 )  # fmt: skip
 # fill in zeros that no argument names, or have no kernel for names: what they move is no set any more
 NAMELESS = {"tril", "triu", "im2col", "diag_embed", *(name for name in MOVES if "upsample" in name)}
+SPLITS = {"unsafe_split", "unsafe_chunk", "unsafe_split_with_sizes", "split_with_sizes_copy"}  # give several
 COPIED = {torch.ops.aten.clone, torch.ops.aten._to_copy, torch.ops.aten.lift_fresh_copy}
 
 
@@ -36,23 +37,26 @@ COPIED = {torch.ops.aten.clone, torch.ops.aten._to_copy, torch.ops.aten.lift_fre
 def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
     if "reduce" in str(operation):
         raise NotDecided("it reduces what falls on the same place")
-    if operation.overloadpacket in COPIED and not (args[0].masked or args[0].names is not None):
-        return Value(args[0].planes.clone(), args[0].degree, monomial=args[0].monomial)
+    if operation.overloadpacket in COPIED:
+        return _copied(f, args[0])
     values = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Value)]
     args, kwargs = _fills(f, operation, args, kwargs, values[0].planes.device)
     leaves, spec = tree_flatten((args, kwargs))
     values = [leaf for leaf in leaves if isinstance(leaf, Value)]
     known = min(v.planes.shape[0] for v in values)
-    at_once = _at_once(operation.overloadpacket.__name__, args, kwargs, known)
-    named = operation.overloadpacket.__name__ not in NAMELESS and any(v.names is not None for v in values)
+    name = operation.overloadpacket.__name__
+    named = name not in NAMELESS and any(v.names is not None for v in values)
+    at_once = None if named and name in SPLITS else _at_once(name, args, kwargs, known)
     lower = named and all(v.lower for v in values if v.names is not None) and not any(v.masked for v in values)
     names = _names_moved(f, operation, leaves, spec, lower) if named else None
     degree = values[0].degree
     for v in values[1:]:
         degree = degree.beside(v.degree)
-    if operation.overloadpacket.__name__ in NAMELESS:
+    if name in NAMELESS:
         degree = degree.unsigned()  # zeros may be filled in
     masked = any(v.masked for v in values)
+    if isinstance(at_once, tuple):
+        return [Value(part, degree, masked=masked) for part in at_once]
     if at_once is not None:
         monomial = all(v.monomial for v in values) and not isinstance(args[-1], Fill)
         return Value(at_once, degree, None if names is None else _named(f, names), masked, monomial, lower)
@@ -64,11 +68,23 @@ def move(f: Field, operation: Any, *args: Any, **kwargs: Any) -> Any:
     return _gathered(f, moved, names, Value(values[0].planes, degree, None, masked, lower=lower))
 
 
-def _at_once(name: str, args: tuple, kwargs: dict, known: int) -> Tensor | None:
+def _copied(f: Field, v: Value) -> Value:
+    """The same in memory of its own."""
+    lower = v.names is not None and v.lower and not v.masked
+    names = None if v.names is None else names_of(f, v, lower=lower).clone()
+    return Value(v.planes.clone(), v.degree, names, v.masked, v.monomial, lower)
+
+
+def _at_once(name: str, args: tuple, kwargs: dict, known: int) -> Tensor | tuple[Tensor, ...] | None:
     """The same move of all planes in one call, for what programs do most; None: plane by plane."""
-    if name in ("clone", "_to_copy", "lift_fresh_copy"):
-        return args[0].planes.clone()
     given: Any = args[0] if args else None
+    if name == "_unsafe_view":
+        return given.planes[:known].reshape(known, *args[1])
+    if name in SPLITS and not kwargs:
+        sizes, dim = (*args[1:], 0)[:2]
+        return tuple(getattr(torch, name)(given.planes, sizes, dim + 1 if dim >= 0 else dim))
+    if name == "roll" and len(args) == 3 and args[2]:
+        return torch.roll(given.planes, args[1], [dim + 1 if dim >= 0 else dim for dim in args[2]])
     if name in ("cat", "stack") and type(given) in (list, tuple):
         dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
         parts = [v.planes[:known] for v in given if name == "stack" or v.planes.dim() > 2 or v.planes.shape[1]]

@@ -177,17 +177,17 @@ class Exact(EagerMode):
             raise
 
     def _dispatched(self, func: Any, args: tuple, kwargs: dict) -> Any:
-        tensors = [*_tensors(args), *_tensors(kwargs.values())] if kwargs else list(_tensors(args))
+        tensors = _tensors((*args, *kwargs.values()) if kwargs else args)
         self._refuse_unusual(func, tensors)
-        if not _is_view(func) and any(getattr(t.untyped_storage(), "unknown", None) is self for t in tensors):
+        storages, view, name = [t.untyped_storage() for t in tensors], is_view(func), func.overloadpacket.__name__
+        if not view and any(getattr(storage, "unknown", None) is self for storage in storages):
             raise self._refusal(func, "indices of a maximum depend on data")
-        name = func.overloadpacket.__name__
-        drawn = any(getattr(t.untyped_storage(), "drawn", None) is self for t in tensors)
+        drawn = any(getattr(storage, "drawn", None) is self for storage in storages)
         if drawn and name in ("eq", "ne") and not isinstance(args[1], Tensor):
             result = func(*args, **kwargs)  # where the constant stands: a pattern, which is no integer of the input's
             self.equal_to.setdefault(str(args[1]), set()).update(result.flatten().tolist())
             return result
-        if drawn and name not in LOOK_UPS and not _is_view(func):
+        if drawn and name not in LOOK_UPS and not view:
             self.integers_used.add(name)
         data = [t for t in tensors if (t.is_floating_point() or t.is_complex()) and self.store.find(t) is not None]
         if name in DROPOUT or (data and _name(func) == "view.dtype"):
@@ -198,10 +198,10 @@ class Exact(EagerMode):
                 for tensor in _tensors((result,)):
                     self.mark_integers(tensor)
             return result
-        if name in VIEWS_IN_PLACE or (_is_view(func) and name != "_conj" and not _is_composite(func)):
+        if name in VIEWS_IN_PLACE or (view and name != "_conj" and not _is_composite(func)):
             return func(*args, **kwargs)
         try:
-            if _is_view(func) and _is_composite(func):  # that may copy: `to`, `reshape`, called by a rule
+            if view and _is_composite(func):  # that may copy: `to`, `reshape`, called by a rule
                 with self:
                     return func.decompose(*args, **kwargs)
             if name in complex_numbers.MAKES or any(t.is_complex() for t in tensors) or _asks_for_complex(args, kwargs):
@@ -222,8 +222,8 @@ class Exact(EagerMode):
             result = _alike(func, args, kwargs)
         else:
             result = func(*args, **kwargs)
-        self._refuse_unusual(func, list(_tensors((result,))))
-        if not _is_view(func) and name != "set_" and not func._schema.is_mutable:
+        self._refuse_unusual(func, _tensors((result,)))
+        if not is_view(func) and name != "set_" and not func._schema.is_mutable:
             if isinstance(result, Tensor) and result.is_floating_point() and result.numel():
                 if name in COMPUTED:
                     self.field.account.compute(name)
@@ -247,7 +247,7 @@ class Exact(EagerMode):
 
     def _shadow(self, func: Any, name: str, args: tuple, kwargs: dict, result: Tensor) -> None:
         """The exact value of a constant beside its float, by the rule that data would have."""
-        tensors = list(_tensors((args, tuple(kwargs.values()))))
+        tensors = _tensors((*args, *kwargs.values()))
         moves = name in MOVES and any(t.is_floating_point() and self.store.shadow(t) is not None for t in tensors)
         meaning = MEANINGS.get(_name(func)) or MEANINGS.get(name)
         if meaning is None or func.namespace != "aten" or not (moves or name in COMPUTED) or not tensors:
@@ -357,9 +357,12 @@ class Exact(EagerMode):
             if self.field.undefined:
                 raise NotDecided("minus infinity is among its arguments, after a division by zero")
         named = (func,) if meaning.by_name else ()
-        args, kwargs = _together(args, kwargs)
+        values = _values((*args, *kwargs.values()))
+        if len({value.planes.device for value in values}) > 1:
+            args, kwargs = _together(args, kwargs, values)
+            values = _values((*args, *kwargs.values()))
         try:
-            return _owned(meaning.rule(self.field, *named, *args, **kwargs), (args, kwargs))
+            return _owned(meaning.rule(self.field, *named, *args, **kwargs), values)
         except Exception as error:
             with self.suspended():
                 _as_torch_would(func, *given)  # raises what the program does
@@ -405,14 +408,24 @@ class Exact(EagerMode):
         if name in ("zero_", "fill_"):
             value = self.field.scalar(0.0) if name == "zero_" else self._lifted_number(args[1])
         elif name.endswith("_"):
-            with self:
-                value = self.store.read(getattr(torch.ops.aten, name[:-1])(*args, **kwargs))
+            value = self.store.read(self._writing_nothing(func, name[:-1], args, kwargs))
         else:
             raise NotDecided("it changes its arguments")
         if like.dtype != target.dtype:
             self._cast(target.dtype)
         self.store.write(target, value)
         return target
+
+    def _writing_nothing(self, func: Any, name: str, args: tuple, kwargs: dict) -> Tensor:
+        """The operation of this name, which returns what `func` would write. Torch would hand it back here at once, but for
+        one that it takes apart.
+        """
+        operation = getattr(torch.ops.aten, name)
+        overload = getattr(operation, func._overloadname or "default", None)
+        if overload is not None and not _is_composite(overload):
+            return self._dispatched(overload, args, kwargs)
+        with self:
+            return operation(*args, **kwargs)
 
     def _lifted_number(self, x: Any) -> Value:
         return self.store.read(x) if isinstance(x, Tensor) else self.field.scalar(float(x))
@@ -438,12 +451,9 @@ class Exact(EagerMode):
         return NotDecided(why if why.startswith("aten.") else f"{name}: {why}{place()}")
 
 
-def _together(args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+def _together(args: tuple, kwargs: dict, values: list[Value]) -> tuple[tuple, dict]:
     """Values without axes follow those that lie elsewhere, as torch has it."""
-    places = {value.planes.device for value in _values((args, kwargs))}
-    if len(places) < 2:
-        return args, kwargs
-    there = next(place for place in places if place.type != "cpu")
+    there = next(value.planes.device for value in values if value.planes.device.type != "cpu")
 
     def moved(x: Any) -> Any:
         if not isinstance(x, Value) or x.planes.device.type != "cpu" or x.dim:
@@ -454,9 +464,9 @@ def _together(args: tuple, kwargs: dict) -> tuple[tuple, dict]:
     return tree_map(moved, (args, kwargs))
 
 
-def _owned(result: Any, given: Any) -> Any:
+def _owned(result: Any, given: list[Value]) -> Any:
     """What a rule returned, in memory of its own: a write to one tensor is none to another that it came from."""
-    held = {value.planes.untyped_storage().data_ptr() for value in _values(given)}
+    held = {value.planes.untyped_storage().data_ptr() for value in given}
 
     def apart(x: Any) -> Any:
         shared = isinstance(x, Value) and x.planes.untyped_storage().data_ptr() in held
@@ -465,15 +475,15 @@ def _owned(result: Any, given: Any) -> Any:
     return apart(result) if isinstance(result, Value) else tree_map(apart, result)
 
 
-def _values(given: Any) -> Iterator[Value]:
-    """All values among arguments, in lists and dictionaries, too."""
-    if isinstance(given, Value):
-        yield given
-    elif isinstance(given, (list, tuple)):
-        for x in given:
-            yield from _values(x)
-    elif isinstance(given, dict):
-        yield from _values(tuple(given.values()))
+def _values(given: Iterable[Any]) -> list[Value]:
+    """All values among arguments, in lists, too."""
+    found = list[Value]()
+    for x in given:
+        if isinstance(x, Value):
+            found.append(x)
+        elif isinstance(x, (list, tuple)):
+            found += _values(x)
+    return found
 
 
 def _as_torch_would(func: Any, args: tuple, kwargs: dict) -> None:
@@ -494,20 +504,24 @@ def _name(func: Any) -> str:
 
 def _asks_for_complex(args: tuple, kwargs: dict) -> bool:
     """Whether a number or a format among arguments is complex."""
-    return complex_numbers.is_complex([x for x in args if not isinstance(x, (Tensor, int, float))], kwargs)
+    others = [x for x in (*args, *kwargs.values()) if x is not None and not isinstance(x, (Tensor, int, float))]
+    return bool(others) and complex_numbers.is_complex(others, {})
 
 
-def _tensors(args: Iterable[Any]) -> Iterator[Tensor]:
+def _tensors(args: Iterable[Any]) -> list[Tensor]:
     """All tensors among arguments, in lists, too."""
+    found = list[Tensor]()
     for x in args:
         if isinstance(x, Tensor):
-            yield x
+            found.append(x)
         elif isinstance(x, (list, tuple)):
-            yield from _tensors(x)
+            found += _tensors(x)
+    return found
 
 
 @functools.cache
-def _is_view(func: Any) -> bool:
+def is_view(func: Any) -> bool:
+    """Whether an operation returns its argument's memory, looked at otherwise."""
     returns = func._schema.returns
     return bool(returns) and not func._schema.is_mutable and any(r.alias_info is not None for r in returns)
 

@@ -49,7 +49,7 @@ class Store:
     def find(self, tensor: Tensor) -> Residues | None:
         """The residues of a tensor's storage in this run; symbols are lifted when they are first met; None: a constant."""
         storage = tensor.untyped_storage()
-        if isinstance(tensor, torch.nn.Parameter):
+        if type(tensor) is not Tensor and isinstance(tensor, torch.nn.Parameter):
             # a weight that is no symbol is the number that it is
             storage.literal = True  # type: ignore[attr-defined]
         found = getattr(storage, "residues", None)

@@ -123,6 +123,14 @@ def test_broadcasting_aligns_the_last_axes() -> None:
     equals(Value(FIELD.times(a, b).planes.reshape(4, -1)), [s * y[i % 3] for i, s in enumerate(x)])
 
 
+@pytest.mark.parametrize("count", [1, 100, 200, 2000])  # by Python, for all primes at once, prime by prime
+def test_inverses_of_few_and_of_many_numbers(count: int) -> None:
+    a = known(rationals(5, count))
+    one = FIELD.times(a, FIELD.inverse(a)).planes
+    assert torch.equal(one, torch.ones_like(one))
+    assert FIELD.inverse(a).planes.abs().le(FIELD.moduli(one) // 2).all()
+
+
 def test_division_by_zero_in_one_prime_alone() -> None:
     a = known(rationals(1))
     a.planes[2, 5] = 0

@@ -125,3 +125,16 @@ def test_the_worst_differences_for_a_sum_modulo_a_power_of_two(shift: int) -> No
     y = torch.stack([(plane + shift + p // 2).remainder(p) - p // 2 for plane, p in zip(x, PRIMES, strict=True)])
     for one, other in zip(hashing.digests([x], 5), hashing.digests([y], 5), strict=True):
         assert not bool((one == other).any())
+
+
+def test_few_and_many_elements_have_the_same_values() -> None:
+    many, few = residues(5_000), residues(5_000)[:, 7:19]
+    assert torch.equal(hashing.free(("f", 1), [few], PRIMES, 1), hashing.free(("f", 1), [many], PRIMES, 1)[:, 7:19])
+
+
+def test_who_writes_to_a_value_changes_no_other() -> None:
+    x = residues(10)
+    first = hashing.free("f", [x], PRIMES, 1)
+    kept = first.clone()
+    assert torch.equal(hashing.free("f", [x], PRIMES, 1), first.mul_(0) + kept)
+    assert torch.equal(hashing.free("f", [x.view(4, 2, 5)], PRIMES, 1), kept.view(4, 2, 5))

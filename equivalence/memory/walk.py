@@ -502,20 +502,20 @@ class _Walk:
             if name == UNSAVED and type(value) is set and name not in self.names:
                 yield f".{name}", Label(tuple(sorted(value))), None
                 continue
-            if name in HOOKED and self.names.isdisjoint({name, "*"}) and _numbered_by_torch(value):
+            if name in HOOKED and self.names.isdisjoint({name, "*"}) and (hooks := _in_order(value)):
                 self._once(value, f"{path}.{name}")
-                yield f".{name}.__class__", Label(f"{type(value).__name__} of {len(value)} in order"), None
-                yield from ((f".{name}[{i}]", hook, None) for i, hook in enumerate(value.values()))
+                yield f".{name}.__class__", Label(f"{type(value).__name__} of {len(hooks)} in order"), None
+                yield from ((f".{name}[{i}]", hook, None) for i, hook in enumerate(hooks))
             elif name not in HOOKED or type(value) is not OrderedDict or value or vars(value) or id(value) in self.hooked:
                 yield f".{name}", value, _onto(module, name)
             else:
                 self.hooked[id(value)] = value
 
 
-def _numbered_by_torch(hooks: Any) -> bool:
-    """Whether these are hooks by their numbers, which torch counts for all modules: their order is what matters."""
+def _in_order(hooks: Any) -> list[Any]:
+    """Hooks by their numbers, which torch counts for all modules: their order is what matters. Nothing: it is not these."""
     plain = type(hooks) is dict or (type(hooks) is OrderedDict and not vars(hooks))
-    return bool(plain and hooks) and all(type(number) is int for number in hooks)
+    return list(hooks.values()) if plain and all(type(number) is int for number in hooks) else []
 
 
 def _slots(thing: Any) -> Iterator[Part]:

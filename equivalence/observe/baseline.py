@@ -26,6 +26,7 @@ from coequal.subjects.inputs import Tree, shapes
 
 Tensor = torch.Tensor
 SHORT = 8  # frames of memory assumed where none could be measured
+NEVER_EMITTED = "the stream has no flush, and frames that it still owes at the end never come"
 
 
 @dataclass
@@ -85,6 +86,9 @@ def establish(session: Session[Floats]) -> Baseline:
         )
     found.notes.append(f"compared in {str(session.dtype).removeprefix('torch.')}")
     found.notes.append(_which_clip(session))
+    missing = len(frames_of(session, output)) - len(trace.frames) if session.subject.window is None else 0
+    if missing > 0 and not session.has("flush"):
+        found.notes.append(f"{NEVER_EMITTED}: {missing} at the end of a clip of {length} are compared with nothing")
     _random(found.session, window, found)
     _vacuous(found.session, window, found)
     _looped(found.session, window, found)

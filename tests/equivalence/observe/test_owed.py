@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from coequal import Subject
+from coequal import Subject, verify
 from coequal.equivalence.compare.floats import Floats
-from coequal.equivalence.observe.baseline import owed_of
+from coequal.equivalence.observe.baseline import NEVER_EMITTED, owed_of
 from coequal.equivalence.report import MeasuredTiming
 from coequal.equivalence.run.session import Session
 
@@ -85,3 +85,17 @@ def owed(stream: Any, **fields: Any) -> tuple[int, set[int]]:
 )
 def test_what_is_owed(stream: Any, fields: dict[str, Any], expected: int, lengths: set[int]) -> None:
     assert owed(stream, **fields) == (expected, lengths)
+
+
+class AtTheEnd(Late):
+    def flush(self) -> list[Tensor]:
+        return self.frames
+
+
+@pytest.mark.parametrize(("stream", "said"), [(Late, True), (AtTheEnd, False)])
+def test_frames_that_never_come_are_said(stream: type[Late], said: bool) -> None:
+    report = verify(
+        Subject(clip=lambda x: 2 * x, stream=stream, example=torch.randn(1, 2, 8)), checks="values", effort="quick"
+    )
+    assert report.verdict == "tested"
+    assert any(note.startswith(NEVER_EMITTED) and ": 2 at the end" in note for note in report.notes) is said

@@ -2,9 +2,9 @@
 
 A program writes 0.1, 1e-5 or `1 / sqrt(32)` and means that number; the float is its rounding. A float within one unit in the
 last place of a simple rational, or of a root of one, stands for it, unless constants are taken literally (attention in torch
-scales queries and keys by the fourth root each). A value that single precision holds exactly is taken for one rounded to
-single precision, of which far fewer are simple (of the roots, those of whole numbers and of their inverses): simple numbers
-must stay so rare that hardly any other float is near one.
+scales queries and keys by the fourth root each); so does what `1 - 0.9` leaves of one. A value that single precision holds
+exactly is taken for one rounded to single precision, of which far fewer are simple (of the roots, those of whole numbers and of
+their inverses): simple numbers must stay so rare that hardly any other float is near one.
 """
 
 from __future__ import annotations
@@ -77,9 +77,14 @@ def spacing(value: float) -> float:
 def _simple(value: float, exact: Fraction, simple: Simple) -> Number | None:
     unit = Fraction(spacing(value))
     for candidate in (_near(exact, simple.size), Fraction(f"{value:.{simple.digits}g}")):
-        if candidate and abs(candidate - exact) <= unit:
+        if candidate and (abs(candidate - exact) <= unit or _is_left_of_one(value, candidate)):
             return Number(candidate, exact=candidate == exact)
     return None
+
+
+def _is_left_of_one(value: float, candidate: Fraction) -> bool:
+    """Whether it is what `1 - 0.9` is in double precision, where 0.1 is meant."""
+    return 0 < candidate < 1 and value == 1.0 - float(1 - candidate)
 
 
 def _near(exact: Fraction, greatest: int) -> Fraction:

@@ -57,6 +57,13 @@ def test_one_unit_in_the_last_place_is_near_two_are_not() -> None:
     assert number_of(value + 2 * spacing(value)) == Number(Fraction(value + 2 * spacing(value)))
 
 
+@pytest.mark.parametrize("a", [0.9, 0.95, 0.99, 0.999, 0.7])
+def test_what_a_decimal_leaves_of_one_is_a_decimal(a: float) -> None:
+    meant = 1 - Fraction(str(a))
+    assert number_of(1 - a).rational == meant
+    assert number_of(float(meant) * (1 + 1e-13)).rational != meant
+
+
 @pytest.mark.parametrize("magnitude", [2.0**e for e in range(-20, 40, 3)])
 def test_hardly_any_double_is_taken_for_another_number(magnitude: float) -> None:
     """Simple numbers a binade: at most 3 N^2 fractions, as many roots of each index, 10^8 decimals; each takes 3 floats."""

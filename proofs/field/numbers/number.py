@@ -3,8 +3,8 @@
 A program writes 0.1, 1e-5 or `1 / sqrt(32)` and means that number; the float is its rounding. A float within one unit in the
 last place of a simple rational, or of a root of one, stands for it, unless constants are taken literally (attention in torch
 scales queries and keys by the fourth root each); so does what `1 - 0.9` leaves of one. A value that single precision holds
-exactly is taken for one rounded to single precision, of which far fewer are simple (of the roots, those of whole numbers and of
-their inverses): simple numbers must stay so rare that hardly any other float is near one.
+exactly is taken for one rounded to single precision, of which far fewer are simple (of the roots, those of whole numbers and
+of their inverses): simple numbers must stay so rare that hardly any other float is near one.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ Tensor = torch.Tensor
 WANTED = (
     "a torch.nn.Module, a function of a clip, a coequal.Subject, or a function without arguments that returns one of them"
 )
+OF_THE_STEP = ("states", "initial", "time", "ignore", "longest")
 
 
 def usual(
@@ -58,22 +59,21 @@ def load(target: str, *, wrapped: Callable[[Program], Program] = lambda step: st
     return _file(target, wrapped, **given) if is_artefact(target) else targets.load(target, **usual(target, **given))
 
 
-def _file(
-    target: str,
-    wrapped: Callable[[Program], Program],
-    *,
-    clip: str | None = None,
+def _file(target: str, wrapped: Callable[[Program], Program], *, clip: str | None = None, **given: Any) -> Subject:
+    if clip is None:
+        raise BadSubject(f"{target} is an exported step: say what it is compared with, --clip path/to/file.py:NAME")
+    of_the_step = {name: given.pop(name) for name in OF_THE_STEP if name in given}
+    return _loaded(target, clip, _wanted(**of_the_step), wrapped, **given)
+
+
+def _wanted(
     states: Iterable[str] = (),
     initial: str | None = None,
     time: int | None = None,
     ignore: int | None = None,
     longest: int | None = None,
-    **others: Any,
-) -> Subject:
-    if clip is None:
-        raise BadSubject(f"{target} is an exported step: say what it is compared with, --clip path/to/file.py:NAME")
-    wanted = Wanted(_pairs(states), initial_of(initial), time, ignore, longest)
-    return _loaded(target, clip, wanted, wrapped, **others)
+) -> Wanted:
+    return Wanted(_pairs(states), initial_of(initial), time, ignore, longest)
 
 
 def _loaded(

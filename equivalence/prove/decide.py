@@ -21,10 +21,11 @@ from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import Draw, FieldSession, over_field, redrawing
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.options import BOUND
-from coequal.equivalence.prove import growing, induction, recurrence
+from coequal.equivalence.prove import growing, induction, one_more, recurrence
 from coequal.equivalence.prove.conditions import elsewhere
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.prove.induction import CANDIDATES
+from coequal.equivalence.prove.pasts import Pasts, pasts_of
 from coequal.equivalence.prove.premises import Cut, Differs, Induction
 from coequal.equivalence.prove.readings import MANY, Seen, other_readings
 from coequal.equivalence.run.budget import Budget
@@ -77,6 +78,7 @@ def decide(
     draw = Draw(seed=session.seed + 1, literal=options.literal, near=options.near)
     try:
         decision.grow(_growth(session, budget) if only is None else None)
+        decision.move(_pasts(session, budget, decision.growth))
         _drawn_enough(session, draw, decision, effort, budget, options)
         if decision.induction.holds:
             again, taken = Budget.of(SECONDS[effort], deadline), time.monotonic() - begin
@@ -161,7 +163,7 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
             return
         _acquaint(exact, 10 * exact.facts.reach + 64)
         if known is not None or not later:
-            decision.generalise(decision.confined or _induction(exact, budget, known, decision.growth))
+            decision.generalise(decision.confined or _induction(exact, budget, known, decision))
             decision.add(Example(n, exact.batch, exact.seed) for n in decision.induction.lengths)
             decision.tell(_told(exact, decision.induction, budget))
         if decision.induction.holds:
@@ -176,12 +178,17 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
         decision.differ(found, exact, _seen(exact))
 
 
-def _induction(exact: FieldSession, budget: Budget, known: Induction | None, growth: growing.Growth | None) -> Induction:
-    """For finite memory, along the state that the subject gives of its clip function, or for caches that grow."""
+def _induction(exact: FieldSession, budget: Budget, known: Induction | None, decision: Decision) -> Induction:
+    """For finite memory, along the state that the subject gives of its clip function, for caches that grow, or with one
+    frame more.
+    """
+    growth, pasts = decision.growth, decision.pasts
     if (why := not_for_all(exact)) is not None:
         return Induction(False, why)
     if exact.subject.clip_state is not None and exact.subject.window is None:
         return recurrence.induct(exact, budget, known)
+    if pasts is not None:
+        return one_more.induct(exact, budget, pasts)
     if growth is not None:
         return growing.induct(exact, budget, growth)
     return induction.induct(exact, budget, known)
@@ -196,6 +203,14 @@ def _growth(session: Session, budget: Budget) -> growing.Growth | None:
         return None
     found = growing.growth_of(session, budget)
     return found if field is not None or not found.fails else None  # where the field is not known, it may be finite
+
+
+def _pasts(session: Session, budget: Budget, growth: growing.Growth | None) -> Pasts | None:
+    """Of a memory of fixed size, where no cache grows; None: that is not where the proof goes."""
+    if growth is None or not growth.fails:
+        return None
+    found = pasts_of(session, budget)
+    return None if found.grows else found
 
 
 def _told(exact: FieldSession, found: Induction, budget: Budget) -> str:

@@ -1,0 +1,180 @@
+"""All lengths of a stream that remembers everything, of which nobody says how its clip function goes on: the premises of
+`proofs/theorems/one_more.py`, over a field.
+
+What floats showed of its memory (`pasts.py`) is met by what the memory is over a field: an affine space of as many
+dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from coequal.equivalence.compare.difference import Mismatch
+from coequal.equivalence.compare.field import FieldSession
+from coequal.equivalence.compare.relation import agree
+from coequal.equivalence.memory.walk import Cell, Unobservable
+from coequal.equivalence.prove.everything import Everything, is_data
+from coequal.equivalence.prove.pasts import Pasts
+from coequal.equivalence.prove.premises import Differs, Fails, Induction, passed, same_structure
+from coequal.equivalence.prove.remembered import Remembered, same
+from coequal.equivalence.run.budget import Budget
+from coequal.equivalence.run.examples import Example
+from coequal.equivalence.run.player import Player
+from coequal.proofs.field.semantics.table import MEANINGS
+from coequal.proofs.theorems.one_more import dimension, rank
+
+Tensor = torch.Tensor
+BEYOND = 64  # frames that are compared after what is needed for two pasts
+SPARE = 2  # points more than an affine space has dimensions
+PLANES = 2  # primes modulo which a dimension is computed
+CORNERS = {  # operations that are not analytic
+    *("relu", "abs", "leaky_relu", "elu", "celu", "softshrink", "hardshrink", "threshold", "_prelu_kernel", "sqrt"),
+    *("hardsigmoid", "hardswish", "linalg_vector_norm", "hypot", "_euclidean_dist", "_cdist_forward", "atan2"),
+    *("std", "std_mean", "clamp", "clamp_min", "clamp_max", "hardtanh", "nan_to_num"),
+}
+ORDERED = ("maxima", "minima", "members")  # that the laws of an operation are about
+EARLY = (
+    "the clip function treats all lengths alike, and tells early: two pasts of {start} and {more} frames that its next {ahead}"
+    " frames do not tell apart, whatever these are, later ones do not either"
+)
+
+
+def induct(exact: FieldSession, budget: Budget, pasts: Pasts) -> Induction:
+    """All premises, where floats showed two pasts with one memory."""
+    search = OneMore(exact, budget, tried=1)
+    try:
+        if pasts.fails:
+            raise Fails(pasts.fails)
+        ahead = search.check(pasts)
+    except (Fails, Unobservable) as error:
+        return Induction(False, f"the stream remembers everything, and {error}", lengths=search.compared, globals=search.globals)
+    start = pasts.start
+    says = f"after {start} frames what the stream remembers moves freely, and each step is the same function of it"
+    assumptions = [*search.held(), EARLY.format(start=start, more=start + 1, ahead=ahead)]
+    kept = (0, 0, 1, search.compared, search.globals, assumptions, search.counts, search.told)
+    return Induction(True, says, start, 1, *kept)
+
+
+@dataclass
+class OneMore(Everything):
+    """The premises for one subject in one draw."""
+
+    def check(self, pasts: Pasts) -> int:
+        """All of them; how many frames were compared after two pasts."""
+        start, exact = pasts.start, self.exact
+        if exact.subject.ignore or exact.subject.warm_up:
+            raise Fails("some of its emissions do not count")
+        first = self._whatever_clips_ran(start)
+        data = self._from_frames(first, start)
+        paths = [first.cells[i].path for i in data]
+        if sorted(paths) != sorted(pasts.moves):
+            raise Fails(f"{min(set(paths) ^ set(pasts.moves))} depends on frames, and has no gradient")
+        self._same_in_other_chunks(start)
+        passed(self._uses(first, start, 1, data))
+        self._step(start, data)
+        self._plane(start, pasts)
+        self._every_length(start + 1)
+        last = 2 * start + 2 + BEYOND
+        self._one_long_clip(last)
+        self._analytic()
+        return last - start - 1
+
+    def _held(self, player: Player, paths: list[str]) -> list[Cell]:
+        """Places by name, each a tensor that is all of its memory."""
+        cells = {cell.path: cell for cell in self._memory(player.stream).cells}
+        for path in paths:
+            content = cells[path].content if path in cells else None
+            if not is_data(content):
+                raise Fails(f"{path} depends on frames, and is no tensor of floats")
+            with self.exact.numbers.over.suspended():
+                whole = content.untyped_storage().nbytes() == content.numel() * content.element_size()
+                if not content.is_contiguous() or not whole:
+                    raise Fails(f"{path} is a part of a larger tensor")
+        return [cells[path] for path in paths]
+
+    def _step(self, start: int, data: list[int]) -> None:
+        """(C): from a memory of fresh variables one frame comes out, and what depends on no frame stays as it is."""
+        player = self._fed(start, 3)
+        if len(player.trace.frames) != start:
+            raise Fails("the stream does not emit a frame for each frame")
+        paths = [self._memory(player.stream).cells[i].path for i in data]
+        for cell in self._held(player, paths):
+            cell.content.copy_(self._fresh(cell.content))
+        x = self._frames(1, 41)
+        self._guarded(lambda: player.feed(x, self.exact.plan_chunks(x)), "from a memory of variables")
+        if len(player.trace.frames) != start + 1:
+            raise Fails("the stream does not emit a frame for each frame")
+        self._held(player, paths)
+        here = self._remembered(player)
+        self._guarded(player.flush, "from a memory of variables")
+        if player.trace.flushed:
+            raise Fails("the stream has frames to flush")
+        if (path := self._differs(here, self._remembered(self._fed(start + 1, 3)), paths)) is not None:
+            raise Fails(f"{path} depends on what else the stream remembers")
+
+    def _differs(self, here: Remembered, there: Remembered, but: list[str]) -> str | None:
+        same_structure(here, there)
+        pairs = zip(here.cells, there.cells, strict=True)
+        return next((a.path for a, b in pairs if a.path not in but and not same(self.exact, a.content, b.content)), None)
+
+    # -- the plane -------------------------------------------------------------------------------------------------------
+
+    def _plane(self, start: int, pasts: Pasts) -> None:
+        """(L), of as many dimensions as there are directions in (P)."""
+        moves = pasts.moves
+        free = [path for path, rows in moves.items() if rank(rows) == len(rows)]
+        numbers = sum(len(moves[path]) for path in free)
+        bound = [path for path in moves if path not in free]
+        directions = rank(torch.cat(list(moves.values())))
+        if bound and directions - numbers != rank(torch.cat([moves[path] for path in bound])):
+            free, bound, numbers = [], list(moves), 0
+        elif not bound and directions != numbers:
+            free, bound, numbers = [], list(moves), 0
+        if not bound:
+            return
+        within = directions - numbers
+        points = [self._point(start + i % 2, bound, 71 + i) for i in range(within + 2 + SPARE)]
+        for plane, prime in enumerate(self.exact.numbers.over.field.primes[:PLANES]):
+            if dimension(torch.stack([point[plane] for point in points]), prime) > within:
+                raise Fails("what the stream remembers moves in fewer directions than its numbers may")
+
+    def _point(self, length: int, paths: list[str], seed: int) -> Tensor:
+        """What these places hold after other frames: residues, (primes, numbers)."""
+        self._in_time()
+        player = self._player(self._frames(length, seed))
+        over = self.exact.numbers.over
+        cells = self._held(player, paths)
+        with over.suspended():
+            planes = torch.cat([over.store.read(cell.content).planes[:PLANES].flatten(1) for cell in cells], 1)
+            if not bool(planes.isfinite().all()):
+                raise Fails("what the stream remembers is no number everywhere")
+            return planes.clone()
+
+    # -- lengths -----------------------------------------------------------------------------------------------------------
+
+    def _one_long_clip(self, length: int) -> None:
+        """(E), of one clip of N frames."""
+        exact = self.exact
+        if exact.plan.legal(length) != length:
+            raise Fails(f"no stream of {length} frames may be fed")
+        x = exact.inputs(length, exact.batch, exact.seed + 67)
+        try:
+            if agree(exact, x, exact.play(x)) != length:
+                raise Fails(f"not all of {length} frames were compared")
+        except Mismatch as mismatch:
+            raise Differs(Example(length, exact.batch, exact.seed + 67), mismatch) from None
+        self.compared.append(length)
+
+    def _analytic(self) -> None:
+        """(F), of all operations that were executed on data in this draw."""
+        over = self.exact.numbers.over
+        for name in over.executed:
+            plain = name.removesuffix("_") if not name.startswith("_") else name
+            meaning = MEANINGS.get(plain)
+            if plain in CORNERS or (meaning is not None and any(word in meaning.keeps for word in ORDERED)):
+                raise Fails(f"{plain} is not analytic")
+        account = over.field.account
+        if account.partial or "divisors" in account.assumptions or "divisors" in account.reasons:
+            raise Fails("something is divided by what may be zero, or taken of what may be negative")

@@ -179,12 +179,18 @@ def _moved(x: Tree, change: Tensor) -> Tree:
 def _gradients(numbers: Tensor, frames: list[Tensor]) -> Tensor:
     """A row for each number, a column for each number of the frames."""
 
-    def at(direction: Tensor) -> Tensor:
-        found = torch.autograd.grad(numbers, frames, direction, retain_graph=True, allow_unused=True)
-        pairs = zip(found, frames, strict=True)
-        return torch.cat([(torch.zeros_like(x) if g is None else g).reshape(-1) for g, x in pairs])
+    def at(directions: Tensor, *, batched: bool) -> Tensor:
+        keep = {"retain_graph": True, "allow_unused": True, "is_grads_batched": batched}
+        found = torch.autograd.grad(numbers, frames, directions, **keep)
+        shape = (len(directions), -1) if batched else (-1,)
+        columns = [directions.new_zeros(len(directions) if batched else 1, x.numel()) for x in frames]
+        return torch.cat([(c if g is None else g).reshape(shape) for g, c in zip(found, columns, strict=True)], -1)
 
-    return torch.stack([at(direction) for direction in torch.eye(len(numbers), dtype=numbers.dtype)])
+    every = torch.eye(len(numbers), dtype=numbers.dtype)
+    try:
+        return at(every, batched=True)
+    except RuntimeError:  # of operations that are not known for several directions at once
+        return torch.stack([at(direction, batched=False) for direction in every])
 
 
 def _numbers(moves: dict[str, Tensor]) -> int:

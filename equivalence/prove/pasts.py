@@ -6,16 +6,19 @@ frames, and a past of n frames and one of n + 1 that leave the same memory.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from coequal.equivalence.memory.walk import Memory, Unobservable, memory_of
 from coequal.equivalence.prove.premises import Fails
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import StreamRaised
 from coequal.equivalence.run.session import Session
+from coequal.equivalence.run.weights import borrowed, drawn, put
 from coequal.proofs.theorems.one_more import rank
 from coequal.subjects.inputs import Tree, leaves_of, with_leaves
 
@@ -30,6 +33,7 @@ NUDGE = 1e-5  # of frames, where gradients are compared with differences
 CLOSE = 1e-5  # how near those come to one another, relatively
 
 
+COARSER = (torch.float32, torch.float16, torch.bfloat16)
 SHAPE = "what is remembered changes its shape"
 
 
@@ -50,7 +54,13 @@ class Pasts:
 def pasts_of(session: Session[Any], budget: Budget) -> Pasts:
     """Where two pasts of different lengths leave one memory, near which it moves in all directions that it ever moves in."""
     try:
-        return _Search(session, budget).found()
+        here = copy.copy(session)
+        here.dtype = torch.float64
+        module = session.subject.modules
+        with borrowed(module, torch.float64):
+            if module is not None and not session.facts.unread:
+                put(module, drawn(module, session.seed))
+            return _Search(here, budget).found()
     except _Grows:
         return Pasts(fails=SHAPE, grows=True)
     except (Fails, Unobservable, StreamRaised) as error:
@@ -97,8 +107,9 @@ class _Search:
         if self.budget.spent:
             raise Fails("no time was left to look for two pasts with the same memory")
         player, layout = self.session.player(), self.session.layout
-        for i in range(layout.length(x)):
-            player.hand_over("step", layout.frame(x, i), 1)
+        with _Uncast():
+            for i in range(layout.length(x)):
+                player.hand_over("step", layout.frame(x, i), 1)
         self.walked = memory_of(player.stream, self.session.subject.memory, graphs=True, before=self.walked)
         cells = ((cell.path, cell.content) for cell in self.walked.cells)
         return {path: t.clone() for path, t in cells if isinstance(t, Tensor) and t.is_floating_point()}
@@ -108,7 +119,7 @@ class _Search:
 
     def _seen(self, x: Tree) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Places that frames move: what they hold, and how each of their numbers moves with each of the frames' numbers."""
-        with torch.enable_grad():
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(torch.clone, _as_it_is):  # memory is written over
             x = _watched(x)
             frames = list(leaves_of(x).values())
             held = self._remembered(x)
@@ -163,6 +174,21 @@ class _Search:
 def _solved(rows: Tensor, values: Tensor) -> Tensor:
     """The least change of frames that changes a memory by these values, as far as it can be changed."""
     return torch.linalg.lstsq(rows, values[:, None], rcond=1e-9, driver="gelsd").solution[:, 0]
+
+
+class _Uncast(TorchDispatchMode):
+    """Casts to coarser formats are exact, as they are over a field: rounding would hide in which directions a memory moves."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = dict(kwargs or {})
+        cast = given.get("dtype")
+        if func is torch.ops.aten._to_copy.default and args[0].dtype == torch.float64 and cast in COARSER:
+            given["dtype"] = torch.float64
+        return func(*args, **given)
+
+
+def _as_it_is(kept: Tensor) -> Tensor:
+    return kept
 
 
 def _watched(x: Tree) -> Tree:

@@ -22,6 +22,7 @@ from coequal.equivalence.prove.remembered import Remembered, same
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import Player
+from coequal.proofs.field.arithmetic import INFINITE
 from coequal.proofs.field.semantics.table import MEANINGS
 from coequal.proofs.theorems.one_more import dimension, rank
 
@@ -29,12 +30,11 @@ Tensor = torch.Tensor
 BEYOND = 64  # frames that are compared after what is needed for two pasts
 SPARE = 2  # points more than an affine space has dimensions
 PLANES = 2  # primes modulo which a dimension is computed
-CORNERS = {  # operations that are not analytic
-    *("relu", "abs", "leaky_relu", "elu", "celu", "softshrink", "hardshrink", "threshold", "_prelu_kernel", "sqrt"),
-    *("hardsigmoid", "hardswish", "linalg_vector_norm", "hypot", "_euclidean_dist", "_cdist_forward", "atan2"),
-    *("std", "std_mean", "clamp", "clamp_min", "clamp_max", "hardtanh", "nan_to_num"),
+ANALYTIC = {  # functions, where their argument is known to be positive if it must
+    *("exp", "exp2", "expm1", "sigmoid", "special_expit", "softplus", "tanh", "sinh", "cosh", "erf", "erfc", "special_erf"),
+    *("sin", "cos", "atan", "asinh", "rsqrt", "pow", "log", "log2", "log10", "log1p", INFINITE),
 }
-ORDERED = ("maxima", "minima", "members")  # that the laws of an operation are about
+ORDERED = ("order, grouping and overlap of maxima", "order of minima", "order of the members")  # laws of an operation
 EARLY = (
     "the clip function treats all lengths alike, and tells early: two pasts of {start} and {more} frames that its next {ahead}"
     " frames do not tell apart, whatever these are, later ones do not either"
@@ -168,13 +168,13 @@ class OneMore(Everything):
         self.compared.append(length)
 
     def _analytic(self) -> None:
-        """(F), of all operations that were executed on data in this draw."""
-        over = self.exact.numbers.over
-        for name in over.executed:
-            plain = name.removesuffix("_") if not name.startswith("_") else name
-            meaning = MEANINGS.get(plain)
-            if plain in CORNERS or (meaning is not None and any(word in meaning.keeps for word in ORDERED)):
-                raise Fails(f"{plain} is not analytic")
-        account = over.field.account
-        if account.partial or "divisors" in account.assumptions or "divisors" in account.reasons:
-            raise Fails("something is divided by what may be zero, or taken of what may be negative")
+        """(F), of all that was executed on data in this draw."""
+        numbers = self.exact.numbers
+        account = numbers.over.field.account
+        functions = {str(name[0] if isinstance(name, tuple) else name) for name in numbers.clip_functions | account.used}
+        ordered = {name for name in numbers.over.executed if (known := MEANINGS.get(name)) and known.keeps in ORDERED}
+        if corners := (functions - ANALYTIC) | ordered:
+            raise Fails(f"{min(corners)} is not analytic")
+        if account.poles or account.partial:
+            of = min(account.poles, default="a function")
+            raise Fails(f"{of} is taken of what is not known to be positive")

@@ -317,6 +317,7 @@ class Field:
         if not a.degree.constant:
             self.account.assume("divisors", DIVISORS)
             self.account.assumptions.pop("overflow", None)  # says so, too
+            self._pole("a division", a)
         if a.degree.may_vanish:
             self.account.doubt("divisors", OPEN)
             return self.free("reciprocal", a)
@@ -444,8 +445,15 @@ class Field:
         """Clip and stream are the same where both are defined: that they are is assumed, where it cannot be told."""
         kind = str(name[0] if isinstance(name, tuple) else name)
         pole = DOMAINS.get(kind) == LOGARITHMS and a.degree.may_vanish
+        if kind in DOMAINS and kind != "log1p":
+            self._pole(kind, a)
         if kind in DOMAINS and not a.degree.constant and (a.degree.sign == UNKNOWN or kind in BOUNDED or pole):
             self.account.assume(f"{DOMAIN}{DOMAINS[kind]}", DOMAINS[kind])
+
+    def _pole(self, kind: str, a: Value) -> None:
+        """Noted where this is not known to be positive."""
+        if not a.degree.constant and a.degree.sign < POSITIVE:
+            self.account.poles.add(kind)
 
     def turned(self, a: Value) -> tuple[Value, Value]:
         """Cosine and sine, by chains of the unit circle: of x modulo the next prime of the chain."""

@@ -36,8 +36,8 @@ ANALYTIC = {  # functions, where their argument is known to be positive if it mu
 }
 ORDERED = ("order, grouping and overlap of maxima", "order of minima", "order of the members")  # laws of an operation
 EARLY = (
-    "the clip function treats all lengths alike, and tells early: two pasts of {start} and {more} frames that its next {ahead}"
-    " frames do not tell apart, whatever these are, later ones do not either"
+    "the clip function treats all lengths alike, and tells early: two pasts of {start} and {more} frames that its next"
+    " {ahead} frames do not tell apart, whatever these are, later ones do not either"
 )
 
 
@@ -49,7 +49,9 @@ def induct(exact: FieldSession, budget: Budget, pasts: Pasts) -> Induction:
             raise Fails(pasts.fails)
         ahead = search.check(pasts)
     except (Fails, Unobservable) as error:
-        return Induction(False, f"the stream remembers everything, and {error}", lengths=search.compared, globals=search.globals)
+        return Induction(
+            False, f"the stream remembers everything, and {error}", lengths=search.compared, globals=search.globals
+        )
     start = pasts.start
     says = f"after {start} frames what the stream remembers moves freely, and each step is the same function of it"
     assumptions = [*search.held(), EARLY.format(start=start, more=start + 1, ahead=ahead)]
@@ -124,14 +126,11 @@ class OneMore(Everything):
     def _plane(self, start: int, pasts: Pasts) -> None:
         """(L), of as many dimensions as there are directions in (P)."""
         moves = pasts.moves
-        free = [path for path, rows in moves.items() if rank(rows) == len(rows)]
-        numbers = sum(len(moves[path]) for path in free)
-        bound = [path for path in moves if path not in free]
         directions = rank(torch.cat(list(moves.values())))
-        if bound and directions - numbers != rank(torch.cat([moves[path] for path in bound])):
-            free, bound, numbers = [], list(moves), 0
-        elif not bound and directions != numbers:
-            free, bound, numbers = [], list(moves), 0
+        bound = [path for path, rows in moves.items() if rank(rows) < len(rows)]
+        numbers = sum(len(rows) for path, rows in moves.items() if path not in bound)
+        if directions != numbers + (rank(torch.cat([moves[path] for path in bound])) if bound else 0):
+            bound, numbers = list(moves), 0  # places hold parts of one another
         if not bound:
             return
         within = directions - numbers

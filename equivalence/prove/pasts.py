@@ -177,7 +177,7 @@ def _solved(rows: Tensor, values: Tensor) -> Tensor:
 
 
 class _Uncast(TorchDispatchMode):
-    """Casts to coarser formats are exact, as they are over a field: rounding would hide in which directions a memory moves."""
+    """Casts to coarser formats are exact, as over a field: rounding would hide in which directions a memory moves."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = dict(kwargs or {})

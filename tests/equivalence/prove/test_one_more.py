@@ -120,7 +120,7 @@ def test_a_recurrence_is_proved_for_every_length(what: str) -> None:
     assert any("tells early" in text for text in report.proof["assumptions"])
 
 
-# -- each but for one premise ------------------------------------------------------------------------------------------------
+# -- each but for one premise ------------------------------------------------------------------------------------------
 
 
 class Late(Average):

@@ -161,8 +161,9 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
             _enough(exact, decision)
         if decision.only is not None:
             return
-        _acquaint(exact, 10 * exact.facts.reach + 64)
-        if known is not None or not later:
+        follows = known is not None or not later
+        _acquaint(exact, 10 * exact.facts.reach + 64 if follows else max(e.length for e in examples))
+        if follows:
             decision.generalise(decision.confined or _induction(exact, budget, known, decision))
             decision.add(Example(n, exact.batch, exact.seed) for n in decision.induction.lengths)
             decision.tell(_told(exact, decision.induction, budget))

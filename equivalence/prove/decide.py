@@ -78,7 +78,9 @@ def decide(
     draw = Draw(seed=session.seed + 1, literal=options.literal, near=options.near)
     try:
         decision.grow(_growth(session, budget) if only is None else None)
+        begun = time.process_time()
         decision.move(_pasts(session, budget, decision.growth))
+        budget = budget.more(time.process_time() - begun)
         _drawn_enough(session, draw, decision, effort, budget, options)
         if decision.induction.holds:
             again, taken = Budget.of(SECONDS[effort], deadline), time.monotonic() - begin
@@ -164,8 +166,11 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
         follows = known is not None or not later
         _acquaint(exact, 10 * exact.facts.reach + 64 if follows else max(e.length for e in examples))
         if follows:
+            begin = time.process_time()
             decision.generalise(decision.confined or _induction(exact, budget, known, decision))
             decision.add(Example(n, exact.batch, exact.seed) for n in decision.induction.lengths)
+            if decision.pasts is not None:  # lengths that are left have the time that they would have without
+                budget = budget.more(time.process_time() - begin)
             decision.tell(_told(exact, decision.induction, budget))
         if decision.induction.holds:
             _far(exact, decision, budget)
@@ -189,7 +194,7 @@ def _induction(exact: FieldSession, budget: Budget, known: Induction | None, dec
     if exact.subject.clip_state is not None and exact.subject.window is None:
         return recurrence.induct(exact, budget, known)
     if pasts is not None:
-        return one_more.induct(exact, budget, pasts)
+        return one_more.induct(exact, budget.more(GRACE), pasts)
     if growth is not None:
         return growing.induct(exact, budget, growth)
     return induction.induct(exact, budget, known)

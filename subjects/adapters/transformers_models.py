@@ -37,6 +37,7 @@ Tensor = torch.Tensor
 PACKAGE = "transformers"
 NAMES = CLASSES
 STATES = ("past_key_values", "cache_params", "state")
+LAYERED = ("past_key_values", "cache_params")  # states that keep the tensors of each layer
 PLANS = {"any": None, "prompt": Plan(maximum=1, prompt=True), "single": "single"}
 CACHES, POSITIONS, PADDINGS = ("dynamic", "static"), ("counted", "given"), ("none", "left")
 FRAMES = ("ids", "embedded")
@@ -127,11 +128,6 @@ def tensors_of_the_cache(stream: Carried) -> list[dict[str, Any]]:
     return [one | more for one, more in zip(single, several, strict=True)]
 
 
-def _state(stream: Carried) -> Any:
-    """What a stream remembers that hands on a list of tensors."""
-    return stream.state
-
-
 def _tensors(parts: dict[Any, Any]) -> dict[Any, Tensor]:
     return {key: x for key, x in parts.items() if isinstance(x, Tensor)}
 
@@ -183,9 +179,7 @@ class _Spoken:
             return {"clip": self._clip, "stream": lambda: _Counted(self), "example": example, "time": 1}
         stream = lambda: Carried(self.call, 1, self.begin)  # noqa: E731
         fields = {"clip": self._clip, "stream": stream, "example": example, "time": 1}
-        if self.key == "state":  # a list of tensors, which the model takes with any number of tokens
-            return fields | {"memory": _state, "clip_state": self.call}
-        return fields | ({"memory": tensors_of_the_cache} if self.cache == "dynamic" else {})
+        return fields | ({"memory": tensors_of_the_cache} if self.key in LAYERED and self.cache == "dynamic" else {})
 
     def _clip(self, ids: Tensor) -> Tensor:
         if ids.is_floating_point():

@@ -194,7 +194,7 @@ def _induction(exact: FieldSession, budget: Budget, known: Induction | None, dec
     if exact.subject.clip_state is not None and exact.subject.window is None:
         return recurrence.induct(exact, budget, known)
     if pasts is not None:
-        return one_more.induct(exact, budget.more(GRACE), pasts)
+        return one_more.induct(exact, budget.more(GRACE).half(), pasts)
     if growth is not None:
         return growing.induct(exact, budget, growth)
     return induction.induct(exact, budget, known)
@@ -215,7 +215,7 @@ def _pasts(session: Session, budget: Budget, growth: growing.Growth | None) -> P
     """Of a memory of fixed size, where no cache grows; None: that is not where the proof goes."""
     if growth is None or not growth.fails:
         return None
-    found = pasts_of(session, budget)
+    found = pasts_of(session, budget.half())
     return None if found.grows else found
 
 

@@ -25,7 +25,7 @@ from coequal.subjects.inputs import Tree, leaves_of, with_leaves
 Tensor = torch.Tensor
 FIRST = 3  # frames after which the memory is looked at
 LONGEST = 64  # and after which it is looked at no more
-MOST = 512  # numbers that are remembered
+MOST = 1024  # numbers that are remembered
 TRIES = 12  # numbers of frames, and beginnings of a search
 STEPS = 40  # of a search for two pasts with the same memory
 SAME = 1e-11  # of a memory: two that differ by no more are rounded ones
@@ -79,16 +79,17 @@ class _Search:
         session = self.session
         if session.plan.unit > 1 or not session.steps:
             raise Fails("it takes no single frames")
+        size = self._size()
         if not all(leaf.is_floating_point() for leaf in leaves_of(session.subject.example).values()):
             raise Fails("frames are whole numbers, and its memory cannot be moved a little")
         if any(axis is None for axis in session.layout.time.values()):
             raise Fails("an input does not move with time")
+        if size > MOST:
+            raise Fails(f"{size} numbers are too many to see all directions in which they move")
         start = FIRST
         for _ in range(TRIES):
             one, other = self._moves(start, 1), self._moves(start + 1, 2)
-            size, directions = _numbers(one), rank(_together(one, self._moves(start, 3), other))
-            if size > MOST:
-                raise Fails(f"{size} numbers are too many to see all directions in which they move")
+            directions = rank(_together(one, self._moves(start, 3), other))
             if rank(_together(one)) == rank(_together(other)) == directions:
                 return self._met(start)
             columns = next(iter(one.values())).shape[1] // start
@@ -96,6 +97,14 @@ class _Search:
             if start > LONGEST:
                 break
         raise Fails("what it remembers goes on moving in other directions")
+
+    def _size(self) -> int:
+        """Numbers that are remembered, after some frames as after one more."""
+        with torch.no_grad():
+            one, other = (self._remembered(self._frames(length, 1)) for length in (FIRST, FIRST + 1))
+        if [(path, t.shape) for path, t in one.items()] != [(path, t.shape) for path, t in other.items()]:
+            raise _Grows(SHAPE)
+        return sum(t.numel() for t in one.values())
 
     # -- how the memory moves ----------------------------------------------------------------------------------------------
 
@@ -217,10 +226,6 @@ def _gradients(numbers: Tensor, frames: list[Tensor]) -> Tensor:
         return at(every, batched=True)
     except RuntimeError:  # of operations that are not known for several directions at once
         return torch.stack([at(direction, batched=False) for direction in every])
-
-
-def _numbers(moves: dict[str, Tensor]) -> int:
-    return sum(len(rows) for rows in moves.values())
 
 
 def _together(*moves: dict[str, Tensor]) -> Tensor:

@@ -81,7 +81,7 @@ class _Search:
             raise Fails("it takes no single frames")
         size = self._size()
         if not all(leaf.is_floating_point() for leaf in leaves_of(session.subject.example).values()):
-            raise Fails("frames are whole numbers, and its memory cannot be moved a little")
+            raise Fails("frames are no floats, so that its memory cannot be moved a little")
         if any(axis is None for axis in session.layout.time.values()):
             raise Fails("an input does not move with time")
         if size > MOST:

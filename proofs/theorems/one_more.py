@@ -23,16 +23,17 @@ Premises, for numbers n (start) and N (frames)
 
 Theorem 7. Then the stream is right at every length.
 
-Proof. For a past u and j frames v after it let `f(u, v)` be the last frame of the clip `u v`, and `g(z, v)` the last one
-that the stream emits from z; by (C) and (W) it is the same function g after every past of n frames or more. Claim, for every
-J >= N - n: (*) f(u, v) = g(z(u), v) for all pasts u of n frames and all v of up to J frames. For J = N - n it is (E), since
-frames of a clip do not depend on later ones. Let it hold for J. Then for pasts w of n + 1 frames f(w, v) = g(z(w), v) where
-v has up to J - 1 frames: w is a past of n frames and the first frame of what comes after it. Now let v have J frames.
-By (L) and (P) pasts w near the one of n + 1 frames have their z(w) in L near a point around which z, of n frames, takes all
-values in L: so there is a past u of n frames with z(u) = z(w). After u and w the clip function gives the same in the next
-J - 1 >= N - n - 1 frames, whatever they are: that of g. By (A) it then gives the same for ever, so f(w, v) = f(u, v) =
-g(z(u), v) = g(z(w), v). Both ends are analytic in w, v and the weights by (F), and agree on an open set: they agree
-everywhere, which is (*) for J + 1. Lengths up to n + 1 are (E).  []
+Proof. For a past u and j frames v after it let `f(u, v)` be the last frame of the clip `u v`, and `g(z, v)` the last
+one that the stream emits from z; by (C) and (W) it is the same function g after every past of n frames or more.
+Claim, for every J >= N - n: (*) f(u, v) = g(z(u), v) for all pasts u of n frames and all v of up to J frames. For J =
+N - n it is (E), since frames of a clip do not depend on later ones. Let it hold for J. Then for pasts w of n + 1
+frames f(w, v) = g(z(w), v) where v has up to J - 1 frames: w is a past of n frames and the first frame of what comes
+after it. Now let v have J frames. By (L) and (P) pasts w near the one of n + 1 frames, with weights near those of
+(P), have their z(w) in L near a point around which z, of n frames, takes all values in L: so there is a past u of n
+frames with z(u) = z(w). After u and w the clip function gives the same in the next J - 1 >= N - n - 1 frames,
+whatever they are: that of g. By (A) it then gives the same for ever, so f(w, v) = f(u, v) = g(z(u), v) = g(z(w), v).
+Both ends are analytic in w, v and the weights by (F), and agree on an open set: they agree everywhere, which is (*)
+for J + 1. Lengths up to n + 1 are (E).  []
 
 How many frames tell all? As few as (P) takes, about r over the numbers in a frame, and one more. What must come after them
 is what (A) asks: two pasts that a right stream of r numbers tells apart at all it mostly tells apart within r frames.

@@ -269,7 +269,7 @@ OPEN = {
     "a part of a tensor": (lambda: averages(Inside), "a part of a larger tensor"),
     "what is not analytic": (rectified, "relu is not analytic"),
     "a division": (divided, "a division is taken of what is not known to be positive"),
-    "whole numbers": (whole_numbers, "frames are whole numbers"),
+    "whole numbers": (whole_numbers, "frames are no floats"),
 }
 
 

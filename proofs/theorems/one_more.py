@@ -40,11 +40,12 @@ is what (A) asks: two pasts that a right stream of r numbers tells apart at all 
 
 What is checked, and what is assumed
 ------------------------------------
-(E) and (L) are computed over a field, wrong with the probability of Theorem 1; in (C) a fresh variable takes the place of
-    each number of z, and counters are watched as for Theorem 2. (P) is found on floats, by Newton's method: gradients, which
-    are compared with differences, tell r singular values from zero with a margin of 1e-8, where what is rounded is 1e-15.
-    (F) is read off the operations that were executed. (A) is assumed, N and n are said; it holds for the clip function of
-    every stream of this memory that is right and whose z is told by what it emits.
+(E) and (L) are computed over a field, wrong with the probability of Theorem 1; in (C) a fresh variable takes the
+    place of each number of z, and counters are watched as for Theorem 2. (P) is found on floats, by Newton's method:
+    gradients, which are compared with differences, tell r singular values from zero with a margin of 1e-8, where what
+    is rounded is 1e-15. (F) is read off the operations that were executed. (A) is assumed, and (F) of longer clips
+    with it, N and n are said; it holds for the clip function of every stream of this memory that is right and whose z
+    is told by what it emits.
 
 A stream that counts in what it remembers of its frames, the first frame times 2^t beside the first frame, has numbers that
 move together: it meets (P), or (L). A counter of its own violates (C). A line of 700 frames is r, and n, and too long. A

@@ -232,10 +232,12 @@ def test_token_ids_are_drawn_where_a_shape_is_given():
 def test_embedded_frames_are_rows_of_the_table():
     pytest.importorskip("transformers")
     seed_all(0)
-    model = built_by_an_adapter("transformers", "MambaForCausalLM").module()
+    named = built_by_an_adapter("transformers", "MambaForCausalLM")
+    assert named is not None
+    model: Any = named.module()
     ids = clip_of(model, (2, 6), 0)
     tokens, embedded = (coequal.subject(model, example=ids, frames=frames) for frames in ("ids", "embedded"))
-    assert embedded.example.shape == (2, 6, model.config.hidden_size)
+    assert example_of(embedded).shape == (2, 6, model.config.hidden_size)
     assert torch.equal(tokens.clip(tokens.example), embedded.clip(embedded.example))
     assert verdict_of(embedded, "values") == "tested"
 

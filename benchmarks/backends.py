@@ -170,13 +170,13 @@ def _line(text: str) -> str:
 
 
 def _openvino() -> str:
-    """What precision it computes in unless it is told."""
+    """What precision it computes in unless it is told; empty where it is not installed."""
     try:
         import openvino
 
         hint = openvino.Core().get_property("CPU", "INFERENCE_PRECISION_HINT").get_type_name()
     except ImportError:
-        return "OpenVINO is not installed."
+        return ""
     return f"OpenVINO's own precision on this processor is {hint}."
 
 
@@ -194,7 +194,9 @@ def main() -> None:
         for kind, now in made.items():
             runtimes = before.get(kind, {}).get("runtimes", {}) | now.get("runtimes", {})
             before[kind] = {**now, "runtimes": runtimes}
-        found |= {"packages": versions(), "machine": f"{platform.machine()}, {platform.system()}", "openvino": _openvino()}
+        found["packages"] = found.get("packages", {}) | versions()  # others are those of the machine that measured them
+        found["machine"] = f"{platform.machine()}, {platform.system()}"
+        found["openvino"] = _openvino() or found.get("openvino", "")
         FOUND.write_text(json.dumps(found, indent=1) + "\n")
         print(f"{name}: {before}", flush=True)
     PAGE.write_text(page(_known()))

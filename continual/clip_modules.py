@@ -549,7 +549,7 @@ class RelationalSelfAttention(nn.Module):
             x.movedim((1, 2), (-2, -1)) for x in (q.unflatten(1, (-1, size)), keys, context, values)
         )
         mixed = (values + self.I[0]).transpose(-1, -2) @ context
-        return ((queries @ (keys + self.P1[0])) @ mixed.transpose(-1, -2)).movedim((-2, -1), (1, 2)).reshape(shape)
+        return ((queries @ (keys + self.P1[0])) @ mixed.transpose(-1, -2)).movedim((-1, -2), (1, 2)).reshape(shape)
 
     def forward(self, clip: Tensor) -> Tensor:
         """`(B, C, T, H, W) -> (B, C, T, H, W)`."""

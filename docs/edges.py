@@ -119,7 +119,8 @@ def drawn() -> str:
     timing = features().timing
     assert timing is not None
     x, end = f"{across(timing.pad_start):.1f}", timing.pad_start
-    parts += [f'<path class="end" d="M{x},{TOP} V{HEIGHT}"/>', f'<text x="{x}" y="{TOP - 8}">P = {end}</text>']
+    parts += [f'<path class="end" d="M{x},{TOP} V{HEIGHT}"/>', f'<text x="{x}" y="{TOP - 8}">P = {end} frames</text>']
+    parts.append(f'<text class="name" x="{LEFT + 6}" y="{TOP - 8}">relative distance from an endless stream</text>')
     for i, ((name, powers), style) in enumerate(zip(curves().items(), STYLES, strict=True)):
         points = " ".join(f"{across(t):.1f},{down(power):.1f}" for t, power in enumerate(powers))
         parts.append(f'<polyline style="{style}" points="{points}"/>')

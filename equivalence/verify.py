@@ -39,6 +39,7 @@ from coequal.equivalence.observe.baseline import establish, owed_of, reach_of, t
 from coequal.equivalence.observe.distance import distance_of
 from coequal.equivalence.observe.timing import short_clip
 from coequal.equivalence.options import Options, Replay
+from coequal.equivalence.prove.beginnings import beginning_of, running_in
 from coequal.equivalence.prove.decide import Exactly
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.report import Check, Counterexample, MeasuredTiming, RegionVerdict, Relation, Report, Verdict
@@ -125,7 +126,9 @@ def _of_one(subject: Subject, options: Options, replay: Replay | None, target: s
     fresh = fresh if looking.leaf is None else fresh.looking_at(looking.leaf)
     with _left_alone(), looked_through_once(), whole(subject) as outside, one_thread(fresh), fresh.ready(), torch.no_grad():
         baseline = establish(fresh)
-        session = baseline.session if replay is not None else _timed(baseline.session)
+        session = baseline.session.knowing(running=running_in(baseline.session))
+        session = session.knowing(beginning=beginning_of(session))
+        session = session if replay is not None else _timed(session)
         timing = session.facts.timing if replay is None else MeasuredTiming()
         deadline = None if options.timeout is None else begin + 0.9 * options.timeout
         attempts = Attempts(session, options.effort, deadline, replay)

@@ -6,7 +6,7 @@ Queries (of each head), keys and values are linear maps of each position, divide
     kernel     K[h, e] = sum_a q[h, a] (P1[a, e] + sum_m H1[a, e, m] k[n + m, a])          basic and relational
     context    V[a, e] = sum_m H2[e, m] v[n + m, a]
     values     F[b, e] = sum_a (I[a, b] + sum_m G[b, m] v[n + m, a]) V[a, e]               basic and relational
-    output     y[h D + b] = sum_e K[h, e] F[b, e]
+    output     y[b A + h] = sum_e K[h, e] F[b, e]
 
 It is a polynomial in queries, keys and values, and local: all windows are convolutions of what each frame gives by itself.
 So it streams, `frames // 2` frames late, from the keys and values of the last frames.
@@ -124,7 +124,7 @@ class RelationalSelfAttention:
         k = _last(related) + parameters["P1"][0]
         v = _last(each(maps["H2"], scope(parameters, "H2"), values))
         g = _last(each(maps["G"], scope(parameters, "G"), values)) + parameters["I"][0]
-        return np.moveaxis(relate(q, k, v, g), (-2, -1), (1, 2)).reshape(shape)
+        return np.moveaxis(relate(q, k, v, g), (-1, -2), (1, 2)).reshape(shape)
 
 
 def _last(x: Array) -> Array:

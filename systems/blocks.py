@@ -7,6 +7,7 @@ A residual block is `y = relu(main(x) + shortcut(x))`, where the shortcut is x i
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 from coequal.reference.activation import Activation
@@ -77,6 +78,24 @@ def beyond(depth: int, channels: int, stage: int, chosen: tuple[str, int] | None
         return {}
     mode, first = chosen
     return dict.fromkeys(range(first, depth, 2), non_local(channels, mode))
+
+
+def modules_of_mmaction2(
+    blocks: tuple[int, ...], chosen: tuple[str, int] | None = None, shifted: bool = False
+) -> Iterator[str]:
+    """Modules with weights of a ResNet of mmaction2, in the order of ours; `chosen` as in `beyond`, `shifted`: TSM."""
+    yield from ("backbone.conv1.conv", "backbone.conv1.bn")
+    first = "conv1.conv.net" if shifted else "conv1.conv"
+    for stage, depth in enumerate(blocks, start=1):
+        for j in range(depth):
+            at, after = f"backbone.layer{stage}.{j}", bool(chosen) and j in beyond(depth, 4, stage - 1, chosen)
+            inside = (first, "conv1.bn", "conv2.conv", "conv2.bn", "conv3.conv", "conv3.bn")
+            shortcut = ("downsample.conv", "downsample.bn") if j == 0 else ()
+            yield from (f"{at}.block.{name}" if shifted and after else f"{at}.{name}" for name in (*inside, *shortcut))
+            if after and chosen:
+                maps = ("g.0.conv",) if chosen[0] == "gaussian" else ("g.0.conv", "theta.conv", "phi.0.conv")
+                yield from (f"{at}.non_local_block.{name}" for name in (*maps, "conv_out.conv", "conv_out.bn"))
+    yield "cls_head.fc_cls"
 
 
 def classifier(features: int, classes: int) -> Conv:

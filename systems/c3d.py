@@ -47,10 +47,11 @@ def c3d(classes: int = 400, *, padded: bool = False, norms: bool = False, width:
     return Sequential((*layers, *head))
 
 
-def modules() -> Iterator[str]:
-    """Modules with weights of mmaction2, in the order of those of ours without norms."""
+def modules(norms: bool = False) -> Iterator[str]:
+    """Modules with weights of mmaction2, in the order of ours."""
+    parts = ("conv", "bn") if norms else ("conv",)
     for i, stage in enumerate(STAGES, start=1):
-        yield from (f"backbone.conv{i}{letter}.conv" for letter in "ab"[: len(stage)])
+        yield from (f"backbone.conv{i}{letter}.{part}" for letter in "ab"[: len(stage)] for part in parts)
     yield from ("backbone.fc6", "backbone.fc7", "cls_head.fc_cls")
 
 

@@ -18,6 +18,8 @@ layers as in google-research/scenic (`projects/mtv/model.py`, `configs/kinetics/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from coequal.reference.class_token import FirstToken, PrependToken
 from coequal.reference.compose import Sequential
 from coequal.reference.linear import Linear
@@ -25,7 +27,9 @@ from coequal.reference.multiview import EPS, GELU, MultiviewEncoder, View
 from coequal.reference.position import LearnedEncoding
 from coequal.reference.tokens import Tokens
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
+from coequal.systems import vivit, weights
 from coequal.systems.system import System
+from coequal.systems.weights import Module
 
 PAPER = "Yan, Xiong, Arnab, Lu, Zhang, Sun & Schmid, CVPR 2022, arXiv 2201.04288"
 FRAMES, SIZE, BLOCKS, FUSION = 32, 224, 12, (5, 11)
@@ -48,6 +52,36 @@ def mtv(
     ))  # fmt: skip
     encoder = MultiviewEncoder(views, blocks, fusion, frames, (pixels // views[0].patch) ** 2)
     return Sequential((encoder, Tokens(whole, "time"), Tokens(Linear(width, classes), "space")))
+
+
+def modules(
+    views: tuple[View, ...] = B, blocks: int = BLOCKS, fusion: tuple[int, ...] = FUSION, whole: int = BLOCKS
+) -> Iterator[Module]:
+    """Parts of the original with weights, in the order of ours; `whole`: blocks of the global encoder."""
+    count, path = range(len(views)), "MultiviewEncoder"
+    positions = {f"posembed_input_view{i}": f"{path}/posembed_input_view{i}/pos_embedding" for i in count}
+    yield weights.parameters(**{f"cls_view{i}": f"cls_view{i}" for i in count}, **positions)
+    yield from (weights.flax(f"embedding_view{i}") for i in count)
+    for depth in range(blocks):
+        cross = f"{path}/cross_view_encoderblock_{depth}"
+        if depth in fusion:
+            yield from (weights.scale(f"{cross}/cross_attention_ln_view{i}") for i in count)
+            for i in reversed(count[1:]):
+                yield from weights.attention(f"{cross}/cross_attention_view{i - 1}_{i}")
+        for i in count:
+            if depth in fusion:
+                yield from fused(cross, i)
+            else:
+                yield from vivit.of_block(f"{path}/encoderblock_{depth}_view{i}")
+    yield from vivit.of_encoder("cls_global", "global_encoder", whole)
+    yield weights.flax("output_projection")
+
+
+def fused(path: str, i: int) -> Iterator[Module]:
+    """What a view does by itself in a block that fuses."""
+    yield from weights.attention(f"{path}/msa_view{i}")
+    yield from vivit.of_perceptron(f"{path}/mlp_view{i}")
+    yield from (weights.scale(f"{path}/msa_ln_view{i}"), weights.scale(f"{path}/mlp_ln_view{i}"))
 
 
 def systems() -> list[System]:

@@ -18,6 +18,9 @@ Weights have the names of facebookresearch/SlowFast, behind `1.`; the stem is `p
 `head.projection`. Sides of 312 pixels leave grids of 78, 39, 20 and 10; the original has relative positions for 19 and 9,
 which it interpolates.
 
+What MViT-B pools is normed with 1e-5 added to variances, as in pytorchvideo; today's code of its authors adds 1e-6, as
+everywhere else.
+
 Sources: Fan et al., "Multiscale vision transformers", ICCV 2021, tables 1 to 3; Li et al., "MViTv2", CVPR 2022, table 1;
 layers as in facebookresearch/SlowFast (`configs/Kinetics/MVIT_B_16x4_CONV.yaml`, `MVITv2_*.yaml`), the same in pytorchvideo,
 torchvision (`models/video/mvit.py`) and open-mmlab/mmaction2.
@@ -25,14 +28,18 @@ torchvision (`models/video/mvit.py`) and open-mmlab/mmaction2.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from coequal.reference.compose import Sequential
 from coequal.reference.conv import Conv
+from coequal.reference.layer import Layer
 from coequal.reference.linear import Linear
 from coequal.reference.pooling_attention import PoolingBlock, PoolingEncoder
 from coequal.reference.tokens import Tokens
+from coequal.systems import weights
 from coequal.systems.system import System
+from coequal.systems.weights import Module
 
 PAPER = "Fan, Xiong, Mangalam, Li, Yan, Malik & Feichtenhofer, ICCV 2021, arXiv 2104.11227"
 IMPROVED = "Li, Wu, Fan, Mangalam, Xiong, Malik & Feichtenhofer, CVPR 2022, arXiv 2112.01526"
@@ -100,6 +107,13 @@ NETWORKS = {
     "MViTv2-B_32x3": (V2_B, 32, 224, IMPROVED),
     "MViTv2-L_40x3": (V2_L, 40, 312, IMPROVED),
 }
+
+
+def modules(layer: Layer) -> Iterator[Module]:
+    """Modules with weights of facebookresearch/SlowFast, in the order of ours: those of the blocks are called alike."""
+    outside: dict[str, Module] = {"0": "patch_embed.proj", "1": weights.alike, "2.inner": "head.projection"}
+    for place in dict.fromkeys(name.rpartition(".")[0] for name in layer.parameters()):
+        yield outside.get(place, place.removeprefix("1."))
 
 
 def systems() -> list[System]:

@@ -32,7 +32,9 @@ from coequal.reference.linear import Linear
 from coequal.reference.norm import LayerNorm
 from coequal.reference.position import LearnedEncoding, RecyclingEncoding
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
+from coequal.systems import weights
 from coequal.systems.system import System
+from coequal.systems.weights import Module
 
 PAPER = "Wang et al., ICCV 2021, arXiv 2106.11149"
 CONTINUAL = "Hedegaard, Bakhtiarnia & Iosifidis, ICLR 2023, arXiv 2201.06268"
@@ -75,12 +77,40 @@ def oadtr_b(
 
 def modules(blocks: int) -> Iterator[str]:
     """Modules with weights of OadTR-b in LukasHedegaard/CoOadTR, in the order of ours."""
-    yield from ("linear_encoding", "position_encoding.pe")
+    yield from ("linear_encoding", "position_encoding.pe", *of_encoder(blocks), "mlp_head")
+
+
+def of_encoder(blocks: int) -> Iterator[str]:
+    """Blocks and norm."""
     for i in range(0, 2 * blocks, 2):
         attention, perceptron = f"encoder.net.{i}.fn", f"encoder.net.{i + 1}.fn"
         yield from (f"{attention}.fn.qkv", f"{attention}.fn.proj", f"{perceptron}.fn.net.0", f"{perceptron}.fn.net.3")
         yield from (f"{attention}.norm", f"{perceptron}.norm")
-    yield from ("pre_head_ln", "mlp_head")
+    yield "pre_head_ln"
+
+
+def continual_modules(blocks: int) -> Iterator[str]:
+    """Modules with weights of CoOadTR in LukasHedegaard/CoOadTR, in the order of ours; `blocks` is 1 or 2."""
+    yield "0"
+    if blocks == 2:
+        ends = "fn.1.fn.0", "fn.1.fn.3", "fn.0", "fn.2"
+        yield from ("3.0.0.1", "3.0.0.1.out_proj", *(f"3.0.1.{name}" for name in ends))
+    at = "3.1.fn" if blocks == 2 else "3"
+    yield from (f"{at}.{name}" for name in ("0.1", "0.1.out_proj", "2.1.0", "2.1.3", "1.fn", "3.fn"))
+    yield from ("4.fn", "5")
+
+
+def original_modules(blocks: int = 3, layers: int = 5) -> Iterator[Module]:
+    """Modules with weights of OadTR in wangxiang1230/OadTR, in the order of ours."""
+    yield from ("linear_encoding", weights.parameter("cls_token"), "position_encoding.pe", *of_encoder(blocks))
+    yield weights.parameter("decoder_cls_token")
+    for i in range(layers):
+        for kind in ("self_attention", "cross_attention"):
+            at = f"decoder.layers.{i}.{kind}"
+            yield weights.stacked(*(f"{at}.{name}_projection" for name in ("query", "key", "value")))
+            yield f"{at}.out_projection"
+        yield from (f"decoder.layers.{i}.{name}" for name in ("conv1", "conv2", "norm1", "norm2", "norm3"))
+    yield from ("decoder.norm", "mlp_head", "classifier")
 
 
 def continual(

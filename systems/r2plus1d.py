@@ -150,6 +150,32 @@ def modules(blocks: tuple[int, ...] = (2, 2, 2, 2), bottlenecks: bool = False) -
     yield "fc"
 
 
+def modules_of_mmaction2(blocks: tuple[int, ...] = BLOCKS) -> Iterator[str]:
+    """Those of mmaction2, whose stem and shortcuts are taken apart as well."""
+
+    def apart(name: str) -> tuple[str, ...]:
+        return (*(f"{name}.conv.{part}" for part in ("conv_s", "bn_s", "conv_t")), f"{name}.bn")
+
+    yield from (f"backbone.{name}" for name in apart("conv1"))
+    for stage, depth in enumerate(blocks, start=1):
+        for j in range(depth):
+            shortcut = apart("downsample") if j == 0 and stage > 1 else ()
+            yield from (f"backbone.layer{stage}.{j}.{name}" for name in (*apart("conv1"), *apart("conv2"), *shortcut))
+    yield "cls_head.fc_cls"
+
+
+def modules_of_pytorchvideo(blocks: tuple[int, ...] = BLOCKS) -> Iterator[str]:
+    """Those of pytorchvideo, of bottlenecks with time first."""
+    yield from ("blocks.0.conv", "blocks.0.norm")
+    apart = ("conv_b.conv_t", "conv_b.norm", "conv_b.conv_xy")
+    inside = [f"branch2.{name}" for name in ("conv_a", "norm_a", *apart, "norm_b", "conv_c", "norm_c")]
+    for stage, depth in enumerate(blocks, start=1):
+        for j in range(depth):
+            shortcut = ("branch1_conv", "branch1_norm") if j == 0 else ()
+            yield from (f"blocks.{stage}.res_blocks.{j}.{name}" for name in (*inside, *shortcut))
+    yield f"blocks.{len(blocks) + 1}.proj"
+
+
 def _apart(name: str) -> tuple[str, ...]:
     """Space, its norm, time."""
     return f"{name}.0.0", f"{name}.0.1", f"{name}.0.3"

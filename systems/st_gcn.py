@@ -34,8 +34,10 @@ networks", Pattern Recognition 2023; layers as in LukasHedegaard/continual-skele
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from coequal.reference import checkpoint
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
 from coequal.reference.compose import Parallel, Residual, Sequential
 from coequal.reference.conv import Conv
@@ -43,8 +45,10 @@ from coequal.reference.joint_attention import JointAttention
 from coequal.reference.layer import Layer
 from coequal.reference.norm import BatchNorm
 from coequal.reference.skeleton import AdaptiveJointMixing, JointMixing, JointNorm
+from coequal.systems import weights
 from coequal.systems.blocks import RELU, classifier, normed
 from coequal.systems.system import System
+from coequal.systems.weights import Module
 
 PAPER = "Yan, Xiong & Lin, AAAI 2018, arXiv 1801.07455"
 ADAPTIVE = "Shi, Zhang, Cheng & Lu, CVPR 2019, arXiv 1805.07694"
@@ -125,6 +129,39 @@ def st_gcn(
         layers.append(block(inputs, channels, stride if strided else 1, i == 0, spatial))
         inputs = channels
     return Sequential((*layers, AdaptiveAvgPool((None, 1, 1)), GlobalAvgPool(3, window), classifier(inputs, classes)))
+
+
+def modules(mixing: Mixing = EDGES, strided: bool = True, blocks: tuple[tuple[int, int], ...] = BLOCKS) -> Iterator[Module]:
+    """Modules with weights of LukasHedegaard/continual-skeletons, in the order of ours.
+
+    What a network without strides calls them within `co.Residual` its `map_state_dict` makes of these names.
+    """
+    yield "data_bn"
+    inputs = 3
+    for i, (outputs, stride) in enumerate(blocks):
+        at, same = f"layers.layer{i + 1}", inputs == outputs
+        if mixing.plain is not None and i >= mixing.plain:
+            yield weights.stacked(f"{at}.gcn.data_bn", turned=checkpoint.regrouped(inputs))
+            yield from (f"{at}.gcn.{name}" for name in ("attention_conv.qkv_conv", "attention_conv.attn_out", "bn"))
+        else:
+            yield from graph_modules(f"{at}.gcn", same, mixing.scope is not None)
+        yield from (f"{at}.tcn.t_conv", f"{at}.tcn.bn")
+        if i > 0 and not (same and (stride == 1 or not strided)):
+            yield from (f"{at}.residual.t_conv", f"{at}.residual.bn")
+        inputs = outputs
+    yield "fc"
+
+
+def graph_modules(at: str, same: bool, adaptive: bool) -> Iterator[Module]:
+    """Of a graph convolution, to as many channels (`same`) or to others."""
+    for kind in range(KINDS):
+        yield weights.sliced(kind, weight=f"{at}.graph_attn", adjacency=f"{at}.A")
+        if adaptive:
+            yield from (f"{at}.a_conv.{kind}", f"{at}.b_conv.{kind}")
+        yield f"{at}.g_conv.{kind}"
+    yield f"{at}.bn"
+    if not same:
+        yield from (f"{at}.gcn_residual.0", f"{at}.gcn_residual.1")
 
 
 def systems() -> list[System]:

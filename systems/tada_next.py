@@ -28,8 +28,10 @@ Source: Huang, Zhang, Pan, Qing, Zhang, Liu & Ang Jr, "Temporally-adaptive model
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from coequal.reference import checkpoint
 from coequal.reference.activation import Activation
 from coequal.reference.adaptive_pool import AdaptiveAvgPool, GlobalAvgPool
 from coequal.reference.channels import SelectChannels
@@ -40,8 +42,10 @@ from coequal.reference.layer import Layer
 from coequal.reference.norm import ChannelLayerNorm
 from coequal.reference.pool import AvgPool
 from coequal.reference.rescale import ChannelScale, Rescale
+from coequal.systems import weights
 from coequal.systems.blocks import classifier, conv
 from coequal.systems.system import System
+from coequal.systems.weights import Module
 
 PAPER = "Huang, Zhang, Pan, Qing, Zhang, Liu & Ang Jr, arXiv 2308.05787"
 POINT, AROUND, RATIO, SIZE = (1, 1, 1), (3, 1, 1), 2, 256
@@ -121,6 +125,31 @@ def tada_next(frames: int, size: Size, classes: int = 400, window: int | None = 
             channels *= 2
         layers.append(Sequential((*down, *[block(channels, size.head, window)] * depth)))
     return Sequential((*layers, GlobalAvgPool(3, -(-frames // 2)), norm(channels), classifier(channels, classes)))
+
+
+def modules(size: Size) -> Iterator[Module]:
+    """Modules with weights of the original code, in the order of ours."""
+    channels = size.width
+    for i, depth in enumerate(size.blocks):
+        yield from (f"backbone.downsample_layers.{i}.0", f"backbone.downsample_layers.{i}.1")
+        for j in range(depth):
+            yield from block_modules(f"backbone.stages.{i}.{j}", channels // RATIO // size.head)
+        channels *= 2
+    yield from ("backbone.norm", "head.out")
+
+
+def block_modules(at: str, heads: int) -> Iterator[Module]:
+    """Of a block."""
+    yield from calibrated_modules(f"{at}.dwconv", f"{at}.dwconv_rf", heads)
+    yield from (f"{at}.norm", f"{at}.norm_avgpool", f"{at}.pwconv1", f"{at}.pwconv2", weights.parameter(f"{at}.gamma"))
+
+
+def calibrated_modules(conv: str, route: str, heads: int) -> Iterator[Module]:
+    """Of a calibrated convolution; features of its `heads` are in turns there."""
+    attention = f"{route}.qkv_proj"
+    yield from (weights.parameter(f"{conv}.weight"), f"{route}.a", f"{route}.norm", f"{route}.norm_transformer")
+    yield from (weights.stacked(attention, turned=checkpoint.interleaved(heads)), f"{route}.attn_out")
+    yield from (weights.stacked(f"{route}.b", f"{route}.b_bias"), weights.parameter(f"{conv}.bias"))
 
 
 def systems() -> list[System]:

@@ -24,6 +24,7 @@ Source: Huang, Zhang, Pan, Qing, Zhang, Liu & Ang Jr, "Temporally-adaptive model
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from coequal.reference.class_token import FirstToken, PrependToken
@@ -35,10 +36,12 @@ from coequal.reference.pool import GlobalAvgPool
 from coequal.reference.position import GridEncoding
 from coequal.reference.token_grid import TokenGrid
 from coequal.reference.tokens import Tokens
+from coequal.systems import weights
 from coequal.systems.blocks import conv, noted
 from coequal.systems.system import System
 from coequal.systems.tada import AROUND, POINT, aggregated
-from coequal.systems.tada_next import NOTES, PAPER, QUICK_GELU, RATIO, calibrated, factors, perceptron
+from coequal.systems.tada_next import NOTES, PAPER, QUICK_GELU, RATIO, calibrated, calibrated_modules, factors, perceptron
+from coequal.systems.weights import Module
 
 SIZE, HEAD = 224, 64
 
@@ -103,6 +106,29 @@ def tadaformer(
     blocks = [block(channels, size.heads, twice, window)] * size.blocks
     pooled = (Tokens(FirstToken(), "space"), GlobalAvgPool(2, -(-frames // 2)), ChannelLayerNorm(channels))
     return Sequential((*stem, *blocks, *pooled, Conv(channels, classes, (1, 1))))
+
+
+def modules(size: Size, twice: bool = False) -> Iterator[Module]:
+    """Modules with weights of the original code, in the order of ours."""
+    yield from ("backbone.conv1", weights.parameter("backbone.class_embedding"))
+    yield from (weights.parameter("backbone.positional_embedding"), "backbone.ln_pre")
+    heads = size.width // 2 // RATIO // HEAD
+    for i in range(size.blocks):
+        at = f"backbone.layers.{i}"
+        yield from calibration_modules(f"{at}.tada", heads)
+        yield from (f"{at}.ln_1", f"{at}.attn", f"{at}.attn.out_proj")
+        if twice:
+            yield from calibration_modules(f"{at}.tada2", heads)
+        yield from (f"{at}.ln_2", f"{at}.mlp.c_fc", f"{at}.mlp.c_proj")
+    yield from ("backbone.ln_post", "head.out")
+
+
+def calibration_modules(at: str, heads: int) -> Iterator[Module]:
+    """Of a calibrated convolution and what is about it."""
+    conv = f"{at}.tadaconv"
+    yield f"{at}.tada_pre_proj"
+    yield from calibrated_modules(conv, f"{conv}.rf_func", heads)
+    yield from (f"{conv}.bn_a", f"{conv}.bn_b", f"{at}.tada_proj")
 
 
 def systems() -> list[System]:

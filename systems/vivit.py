@@ -24,7 +24,7 @@ z streams, a tubelet at a time, and is nearly all of the cost; y does not: its c
 and 4 look at all frames in every block.
 
 Weights: `kernel` of the original is `weight` here, transposed; `query`, `key` and `value` are one `in_proj_weight`. Model 4
-projects to the queries, keys and values of the heads over space, then to those of the heads over time.
+projects to the queries, keys and values of the heads over time, then to those of the heads over space.
 
 Source: Arnab, Dehghani, Heigold, Sun, Lucic & Schmid, "ViViT: A video vision transformer", ICCV 2021, sections 3 and 4;
 layers as in google-research/scenic (`projects/vivit/model.py`, `model_utils.py`).
@@ -32,6 +32,7 @@ layers as in google-research/scenic (`projects/vivit/model.py`, `model_utils.py`
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from coequal.reference.activation import Activation
@@ -48,7 +49,9 @@ from coequal.reference.position import GridEncoding, LearnedEncoding
 from coequal.reference.qkv_attention import QKVAttention
 from coequal.reference.tokens import Tokens
 from coequal.reference.transformer import TransformerEncoder, TransformerEncoderLayer
+from coequal.systems import weights
 from coequal.systems.system import System
+from coequal.systems.weights import Module
 
 PAPER = "Arnab, Dehghani, Heigold, Sun, Lucic & Schmid, ICCV 2021, arXiv 2103.15691"
 GELU = Activation("GELU", (("approximate", "tanh"),))
@@ -68,6 +71,7 @@ class Size:
 
 
 B, L = Size(), Size(1024, 16, 24, 24)
+Network = Callable[[Size, tuple[int, int]], Sequential]
 
 
 def tubelets(size: Size) -> Conv:
@@ -121,6 +125,11 @@ def factorised_encoder(size: Size, shape: tuple[int, int], pooled: bool = False)
     return Sequential((tubelets(size), space, time, head(size)))
 
 
+def spatial_encoder(size: Size, shape: tuple[int, int]) -> Sequential:
+    """Model 2, its baseline."""
+    return factorised_encoder(size, shape, pooled=True)
+
+
 def perceptron(size: Size) -> Residual:
     """`x + W2 gelu(W1 norm(x))`."""
     wide = 4 * size.width
@@ -135,12 +144,12 @@ def attention(size: Size, over: str) -> Residual:
 
 
 def both_ways(size: Size) -> Residual:
-    """`x + attention(norm(x))`, of half of the heads over space and half over time."""
+    """`x + attention(norm(x))`, of half of the heads over time and half over space."""
     width = size.width
     half = QKVAttention(width // 2, size.heads // 2)
     ways = [
         Sequential((SelectChannels(i * 3 * width // 2, (i + 1) * 3 * width // 2), Tokens(half, over)))
-        for i, over in enumerate(("space", "time"))
+        for i, over in enumerate(("time", "space"))
     ]
     projected = Tokens(Sequential((LayerNorm((width,), EPS), Linear(width, 3 * width))), "space")
     return Residual(Sequential((projected, Parallel(tuple(ways), "concatenate"), Tokens(Linear(width, width), "space"))))
@@ -170,6 +179,61 @@ def factorised_products(size: Size, shape: tuple[int, int]) -> Sequential:
     return factorised(size, shape, (both_ways(size), perceptron(size)))
 
 
+def modules(network: Network, size: Size) -> Iterator[Module]:
+    """Parts of the original with weights, in the order of ours; `network` is one of the functions above."""
+    yield weights.flax("embedding")
+    if network in (factorised_attention, factorised_products):
+        yield weights.parameter("Transformer/posembed_input/pos_embedding")
+        for i in range(size.blocks):
+            block = f"Transformer/encoderblock_{i}"
+            yield from both_of_block(block) if network is factorised_products else one_by_one_of_block(block)
+        yield weights.scale("Transformer/encoder_norm")
+    elif network is joint:
+        yield from of_encoder("cls", "Transformer", size.blocks)
+    else:
+        yield from of_encoder("cls_SpatialTransformer", "SpatialTransformer", size.blocks)
+        if network is factorised_encoder:
+            yield from of_encoder("cls_TemporalTransformer", "TemporalTransformer", size.temporal)
+    yield weights.flax("output_projection")
+
+
+def of_encoder(token: str, path: str, blocks: int) -> Iterator[Module]:
+    """A class token, positions, blocks and norm."""
+    yield from (weights.parameter(token), weights.parameter(f"{path}/posembed_input/pos_embedding"))
+    for i in range(blocks):
+        yield from of_block(f"{path}/encoderblock_{i}")
+    yield weights.scale(f"{path}/encoder_norm")
+
+
+def of_block(path: str) -> Iterator[Module]:
+    """Attention, perceptron, and the norms before them."""
+    yield from weights.attention(f"{path}/MultiHeadDotProductAttention_0")
+    yield from of_perceptron(f"{path}/MlpBlock_0")
+    yield from (weights.scale(f"{path}/LayerNorm_0"), weights.scale(f"{path}/LayerNorm_1"))
+
+
+def of_perceptron(path: str) -> Iterator[Module]:
+    """Two linear maps."""
+    yield from (weights.flax(f"{path}/Dense_0"), weights.flax(f"{path}/Dense_1"))
+
+
+def one_by_one_of_block(path: str) -> Iterator[Module]:
+    """Of model 3."""
+    for axis in ("space", "time"):
+        yield weights.scale(f"{path}/LayerNorm_{axis}")
+        yield from weights.attention(f"{path}/MultiHeadDotProductAttention_{axis}")
+    yield weights.scale(f"{path}/LayerNorm_mlp")
+    yield from of_perceptron(f"{path}/MlpBlock")
+
+
+def both_of_block(path: str) -> Iterator[Module]:
+    """Of model 4."""
+    yield weights.scale(f"{path}/LayerNorm_0")
+    yield from weights.attention(f"{path}/MultiHeadDotProductAttention_0", cuts=2)
+    yield weights.scale(f"{path}/LayerNorm_1")
+    yield from of_perceptron(f"{path}/MlpBlock_0")
+
+
 JOINT = "every block sees the whole clip: not streamable"
 SPACE = "the spatial encoder streams, a tubelet at a time; the temporal one sees all frames"
 
@@ -177,7 +241,7 @@ SPACE = "the spatial encoder streams, a tubelet at a time; the temporal one sees
 NETWORKS = {
     "ViViT-B/16x2": (joint, B, 32, 224, JOINT),
     "ViViT-B/16x2 FE": (factorised_encoder, B, 32, 224, SPACE),
-    "ViViT-B/16x2 FE mean": (lambda size, shape: factorised_encoder(size, shape, True), B, 32, 224, ""),
+    "ViViT-B/16x2 FE mean": (spatial_encoder, B, 32, 224, ""),
     "ViViT-B/16x2 FSA": (factorised_attention, B, 32, 224, JOINT),
     "ViViT-B/16x2 FDP": (factorised_products, B, 32, 224, JOINT),
     "ViViT-L/16x2": (joint, L, 32, 224, JOINT),

@@ -48,6 +48,17 @@ class Attempt:
 
 
 @dataclass
+class Looked:
+    """What the examples of one check showed, up to the first difference."""
+
+    asked: list[Example] = field(default_factory=list)  # that had something to compare
+    skipped: list[str] = field(default_factory=list)  # reasons
+    finer: tuple[Example, Finer] | None = None
+    differs: tuple[Example, Mismatch] | None = None
+    stopped: int | None = None  # examples after which there was no time for more
+
+
+@dataclass
 class Attempts:
     """All of one run; `dependent`: streams depend on one another, so that no function can be seen."""
 
@@ -93,22 +104,16 @@ class Attempts:
 
     def _again(self, attempt: Attempt, examples: list[Example], length: int) -> Attempt:
         """One check over more examples; what there was no time for is said."""
-        name, budget = attempt.check.name, Budget.of(SHARE[self.effort], self.deadline)
-        count, finer, frames = attempt.check.examples, attempt.finer, max(example.length for example in examples)
+        name, frames = attempt.check.name, max(example.length for example in examples)
+        looked = self._look(name, examples, at_least=0)
+        if looked.differs is not None:
+            return attempt if self._differs_already(name, looked.differs[0]) else self._failed(attempt, *looked.differs)
         said = f"also in streams of {frames} frames{f', of the {length} that a proof looked at' * (length > frames)}"
-        for tried, example in enumerate(examples):
-            if budget.spent:
-                said = f"no time for {len(examples) - tried} of {len(examples)} streams of {frames} frames"
-                break
-            outcome = looked_at(self.session, name, example, self.noted)
-            if isinstance(outcome, Mismatch) and self._differs_already(name, example):
-                return attempt
-            if isinstance(outcome, Mismatch):
-                return self._failed(attempt, example, outcome)
-            finer = (example, outcome) if isinstance(outcome, Finer) and finer is None else finer
-            count += isinstance(outcome, (Finer, Rounded)) or (isinstance(outcome, int) and outcome > 0)
+        if looked.stopped is not None:
+            said = f"no time for {len(examples) - looked.stopped} of {len(examples)} streams of {frames} frames"
         detail = "; ".join(filter(None, [attempt.check.detail, said]))
-        return replace(attempt, check=replace(attempt.check, examples=count, detail=detail), finer=finer)
+        check = replace(attempt.check, examples=attempt.check.examples + len(looked.asked), detail=detail)
+        return replace(attempt, check=check, finer=attempt.finer or looked.finer)
 
     def _failed(self, attempt: Attempt, example: Example, mismatch: Mismatch) -> Attempt:
         """What passed fails after all: another function, or a problem."""
@@ -130,31 +135,40 @@ class Attempts:
 
     def _attempt(self, name: str) -> Attempt:
         """One check over its examples, up to the first difference."""
-        session, count, notes, finer = self.session, 0, list[str](), None
-        asked, skipped, budget = list[Example](), list[str](), Budget.of(SHARE[self.effort], self.deadline)
-        for tried, example in enumerate(self._examples(name)):
-            if tried and budget.spent:
-                notes.append(f"stopped after {tried} examples: time")
-                break
-            outcome = looked_at(session, name, example, self.noted)
-            if isinstance(outcome, Mismatch) and self._differs_already(name, example):
+        looked = self._look(name, self._examples(name), at_least=1)
+        count = len(looked.asked)
+        if looked.differs is not None:
+            example, mismatch = looked.differs
+            if self._differs_already(name, example):
                 return Attempt(Check(name, "skipped", 0, "not asked: `values` differs there, whatever is done"))
-            if isinstance(outcome, Mismatch):
-                kind = "different" if CHECKS[name].kind == "function" else "problem"
-                return Attempt(Check(name, kind, count + 1, str(outcome)), example, outcome)  # type: ignore[arg-type]
-            if isinstance(outcome, Skip):
-                skipped.append(str(outcome))
-                continue
-            if isinstance(outcome, Finer) and (finer is None or outcome.constants > finer[1].constants):
-                finer = (example, outcome)
-            compared = isinstance(outcome, (Finer, Rounded)) or outcome > 0
-            count += compared
-            asked += [example] * compared
+            kind = "different" if CHECKS[name].kind == "function" else "problem"
+            return Attempt(Check(name, kind, count + 1, str(mismatch)), example, mismatch)  # type: ignore[arg-type]
         if count == 0:
-            reason = skipped[0] if skipped else "no example had anything to compare"
-            return Attempt(Check(name, "skipped" if skipped else "undecided", 0, reason))
-        notes = [_in_words(asked), *notes] if CHECKS[name].sampled else notes
-        return Attempt(Check(name, "passed", count, "; ".join(notes + sorted(set(skipped))[:1])), finer=finer)
+            reason = looked.skipped[0] if looked.skipped else "no example had anything to compare"
+            return Attempt(Check(name, "skipped" if looked.skipped else "undecided", 0, reason))
+        notes = [_in_words(looked.asked)] * CHECKS[name].sampled
+        notes += [f"stopped after {looked.stopped} examples: time"] * (looked.stopped is not None)
+        return Attempt(Check(name, "passed", count, "; ".join(notes + sorted(set(looked.skipped))[:1])), finer=looked.finer)
+
+    def _look(self, name: str, examples: Iterable[Example], at_least: int) -> Looked:
+        """A check's examples one after the other, up to the first difference or the end of its time."""
+        looked, budget = Looked(), Budget.of(SHARE[self.effort], self.deadline)
+        for tried, example in enumerate(examples):
+            if tried >= at_least and budget.spent:
+                looked.stopped = tried
+                break
+            outcome = looked_at(self.session, name, example, self.noted)
+            if isinstance(outcome, Mismatch):
+                looked.differs = example, outcome
+                break
+            if isinstance(outcome, Skip):
+                looked.skipped.append(str(outcome))
+                continue
+            if isinstance(outcome, Finer) and (looked.finer is None or outcome.constants > looked.finer[1].constants):
+                looked.finer = (example, outcome)
+            if isinstance(outcome, (Finer, Rounded)) or outcome > 0:
+                looked.asked.append(example)
+        return looked
 
     def _differs_already(self, name: str, example: Example) -> bool:
         """Whether what a check of conduct or weights shows is none of either: a fresh stream differs at this example."""

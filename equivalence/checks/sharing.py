@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from coequal.equivalence.compare.difference import alike
-from coequal.equivalence.memory.walk import Unobservable, cells
+from coequal.equivalence.memory.cell import Unobservable
+from coequal.equivalence.memory.walk import cells
 from coequal.equivalence.run.player import StreamRaised
 from coequal.equivalence.run.session import Session
 

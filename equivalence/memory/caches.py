@@ -8,7 +8,7 @@ import gc
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from coequal.equivalence.memory.reads import is_librarys
+from coequal.equivalence.memory.known import is_librarys
 
 LIBRARIES = ("sympy.", "mpmath.", "hypothesis.")  # besides those whose code is known
 _Cache = functools._lru_cache_wrapper

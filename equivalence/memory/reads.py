@@ -1,8 +1,7 @@
 """What a function reads beyond its arguments: globals, attributes of modules, names of methods; found in its code.
 
 Memory hides where nothing holds it: in a global that a step rebinds, in the state of a library. So the code of a stream's
-own functions is read, once each. Libraries' code is not: torch, NumPy and the standard library are known, and of those the
-functions that remember something (random generators, clocks, the environment) are refused by name.
+own functions is read, once each. Libraries' code is not: it is known (`known.py`).
 """
 
 from __future__ import annotations
@@ -14,38 +13,18 @@ import importlib
 import importlib.util
 import inspect
 import re
-import sys
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-KNOWN = ("torch", "numpy", "coequal", "builtins", "typing_extensions", "einops")
-# of the standard library, what remembers nothing between two calls
-PURE = {
-    *("math", "cmath", "operator", "functools", "itertools", "collections", "typing", "copy", "dataclasses", "enum", "abc"),
-    *("types", "numbers", "fractions", "decimal", "bisect", "heapq", "warnings", "logging", "contextlib", "string", "re"),
-    *("statistics", "textwrap", "__future__", "reprlib", "pprint", "keyword"),
-}
-# what libraries remember, or see of the world
-STATEFUL = {
-    *("random", "rand", "randn", "randint", "rand_like", "randn_like", "randint_like", "randperm", "bernoulli", "normal"),
-    *("multinomial", "poisson", "manual_seed", "initial_seed", "seed", "get_rng_state", "set_rng_state", "Generator"),
-    *("default_generator", "default_rng", "fork_rng", "get_num_threads", "set_num_threads", "set_default_dtype"),
-    *("get_default_dtype", "set_printoptions", "set_grad_enabled", "library", "ops", "jit", "from_dlpack"),
-    *("to_dlpack", "utils", "cuda", "memory_allocated", "memory_stats", "hub", "save", "load", "forward_ad", "make_dual"),
-    *("saved_tensors_hooks", "DisableTorchFunction", "DisableTorchFunctionSubclass", "enable_reentrant_dispatch"),
-    *("unpack_dual", "_make_dual", "_unpack_dual", "_fw_primal", "enter_dual_level", "exit_dual_level"),
-    *("getLogger", "getcontext", "setcontext", "localcontext", "filters", "simplefilter", "filterwarnings", "seterr"),
-    *("setbufsize", "use_deterministic_algorithms", "__dict__", "cache_info", "fields"),
-}
-TENSORS = {"_nn", "_linalg", "_fft", "_special", "_sparse", "_nested", "_VariableFunctions"}  # of torch._C
-# functions of torch that are told nothing and say what holds for the process: under other conditions they are asked again
-SAID = {
-    *("is_grad_enabled", "is_inference_mode_enabled", "is_autocast_enabled", "is_autocast_cpu_enabled"),
-    *("is_anomaly_enabled", "get_autocast_dtype", "get_autocast_cpu_dtype", "is_autocast_cache_enabled"),
-    *("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic", "_get_tracing_state"),
-}
+import torch
+
+from coequal.equivalence.memory.known import Hidden, harmless, harmless_in, is_known, is_librarys
+
+NAMESPACES = (types.ModuleType, type, types.FunctionType)
+NUMBERS = {int, float, complex, str, bytes, tuple, frozenset, range}  # of which two may be equal
+NUMBERS |= {re.Pattern, torch.Size, torch.device}
 CONSTANTS = (bool, type(None), type(Ellipsis), type(NotImplemented))
 # ways round everything that is looked at here
 LOOPHOLES = {
@@ -79,6 +58,7 @@ ASKING = {
     "_version": "how often a tensor was written",
     "_base": "what a view is a view of",
     "data_ptr": "where a tensor lies",
+    "_autograd_function_id": "how many classes of functions there were",
 }
 LYING = {"storage_offset", "stride", "is_contiguous", "untyped_storage", "storage", "as_strided"}  # how frames lie in memory
 
@@ -86,10 +66,6 @@ INTEGERS = {"int", "numbers", "Integral", "Number", "Real", "Rational", "Complex
 OF_INTEGERS = {"bit_length", "bit_count", "to_bytes", "from_bytes", "numerator", "denominator", "is_integer", "node"}
 OF_INTEGERS |= {"as_integer_ratio", "__float__", "__getnewargs__", "__invert__", "__divmod__", "_sympy_", "SymInt"}
 BY_TEXT = {"getattr", "vars", "attrgetter", "methodcaller", "__dict__", "__getattribute__", "getattr_static"}
-
-
-class Hidden(Exception):
-    """Code that cannot be followed; the text says what it does."""
 
 
 Chain = tuple[str, ...]  # a global, or an import in a function, and the attributes that are taken of it
@@ -108,21 +84,30 @@ class Reads:
     ends: set[Chain] = field(default_factory=set)  # those that are used as they are: handed on, called, computed with
     rebinds: set[str] = field(default_factory=set)  # globals that are assigned
     identities: bool = False  # two objects are compared by `is`
+    compared: set[Chain] = field(default_factory=set)  # with which others are, by `is`
     own_class: bool = False  # `__class__` is used otherwise than by `super()`
     texts: set[str] = field(default_factory=set)  # short ones, that may name attributes
     by_pattern: bool = False  # `match` asks for classes
 
-    def compared_by_is(self, loaded: str) -> None:
-        """Two objects are, the second one by this instruction: a constant or what has a name may be."""
-        self.identities |= loaded not in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_ATTR")
+    def compared_by_is(self, loaded: dis.Instruction | None, chains: set[Chain]) -> None:
+        """Two objects are, the second one by this instruction: `None` and the like may be, and what can be found by name."""
+        if loaded is None or loaded.opname not in ("LOAD_CONST", "LOAD_GLOBAL", "LOAD_ATTR"):
+            self.identities = True
+        elif loaded.opname == "LOAD_CONST":
+            self.identities |= not isinstance(loaded.argval, CONSTANTS)
+        else:
+            self.identities |= not chains
+            self.compared |= chains
 
     def uses_its_class(self) -> None:
         """Otherwise than by `super()`."""
         self.own_class = True
 
     def ask_for(self, instruction: str) -> None:
-        """An instruction may ask for the class of an object."""
-        self.by_pattern |= instruction == "MATCH_CLASS"
+        """An instruction may ask for the class of an object, and for attributes by their names."""
+        if instruction == "MATCH_CLASS":
+            self.by_pattern = True
+            self.names.add("getattr")
 
     @property
     def tells_integers(self) -> bool:
@@ -155,10 +140,10 @@ def _scan(code: types.CodeType, found: Reads, outer: _Bound | None = None) -> No
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             _scan(constant, found, bound)
-        elif isinstance(constant, str) and constant in ROUNDABOUT:  # for `getattr`
-            found.names.add(constant)
-        elif isinstance(constant, str) and constant.isidentifier():
-            found.texts.add(constant)
+        for text in constant if isinstance(constant, tuple) else (constant,):  # for `getattr`, `format`, and patterns
+            if isinstance(text, str):
+                found.names.update(name for name in (*ROUNDABOUT, *ASKING) if name in text)
+                found.texts.update({text} if text.isidentifier() else ())
 
 
 class _Scan:
@@ -207,14 +192,18 @@ class _Scan:
             self.found.rebinds.add(str(step.argval))
             self._store(str(step.argval))
         elif name == "IS_OP":
-            self.found.compared_by_is(self.before.opname if self.before is not None else "")
+            self.found.compared_by_is(self.before, self.chains)
             self._load(set())
         else:
             self._other(step)
 
     def _other(self, step: dis.Instruction) -> None:
-        """Whatever names nothing."""
+        """Whatever names nothing; of what is done in place, how."""
         name = step.opname
+        if name == "BINARY_OP" and step.argrepr.endswith("="):
+            self.found.names.add(step.argrepr)
+        if name in ("STORE_ATTR", "DELETE_ATTR"):
+            self.found.names.add(str(step.argval))
         if name not in ("SWAP", "ROT_TWO", "ROT_THREE", "POP_TOP"):
             self.found.ask_for(name)
             if name.startswith("LOAD_CONST") or name == "LOAD_SMALL_INT":
@@ -249,69 +238,6 @@ class _Scan:
         self.module = self.chains
 
 
-def is_known(module: str | None) -> bool:
-    """Whether code of this module is torch's, NumPy's, ours, or of the standard library."""
-    root = module.partition(".")[0] if isinstance(module, str) else ""
-    return root in KNOWN or root in sys.stdlib_module_names
-
-
-def is_honest(thing: Any) -> bool:
-    """Whether an object is of the class that it says it is of: `isinstance` believes what it says."""
-    lies = ("__class__", "__getattribute__")
-    bases = [base for base in type(thing).__mro__ if not is_known(base.__module__)]
-    return thing.__class__ is type(thing) and not any(name in vars(base) for base in bases for name in lies)
-
-
-def _of_the_process(function: types.BuiltinFunctionType) -> bool:
-    """Whether a function of torch is none of tensors: it may say what was set, or counted, before."""
-    owner = function.__self__
-    made_by = "torch._C" if type(owner).__name__.startswith("pybind11_detail") else getattr(owner, "__name__", "")
-    return made_by == "torch._C" and function.__name__ not in SAID
-
-
-def is_librarys(thing: Any) -> bool:
-    """Whether a function was made where code is known, a class with all of its attributes, an object of such a class. What
-    name it goes by does not tell: `functools.wraps` gives it another's, with its module's.
-    """
-    if not is_honest(thing):
-        return False
-    if isinstance(thing, types.FunctionType):
-        return made_in_known(thing.__globals__)
-    if isinstance(thing, type):
-        return is_known(thing.__module__) and all(map(is_librarys, _attributes(thing)))
-    parts = _parts_of_callable(thing)
-    return is_known(type(thing).__module__) if parts is None else all(map(is_librarys, parts))
-
-
-def made_in_known(names: dict[str, Any]) -> bool:
-    """Whether these are the globals of a module whose code is known."""
-    name = names.get("__name__")
-    if not isinstance(name, str) or not is_known(name):
-        return False
-    places = (name, f"_{name.replace('.', '_')}")  # `_collections_abc` goes by the name of `collections.abc`
-    return any(names is vars(sys.modules[place]) for place in places if place in sys.modules)
-
-
-def _attributes(kind: type) -> Iterator[Any]:
-    """Of a class itself; of other classes among them nothing is asked."""
-    return (value for value in vars(kind).values() if not isinstance(value, type))
-
-
-def _parts_of_callable(thing: Any) -> tuple[Any, ...] | None:
-    """What stands behind a method, a property and the like; None: it is none of them."""
-    if isinstance(thing, (staticmethod, classmethod)):
-        return (thing.__func__,)
-    if isinstance(thing, property):
-        return tuple(f for f in (thing.fget, thing.fset, thing.fdel) if f is not None)
-    if isinstance(thing, functools.cached_property):
-        return (thing.func,)
-    if isinstance(thing, functools.partial):
-        return (thing.func, *thing.args, *thing.keywords.values())
-    if isinstance(thing, types.MethodType):
-        return (thing.__func__, thing.__self__)
-    return (thing.__wrapped__,) if isinstance(thing, functools._lru_cache_wrapper) else None
-
-
 def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     """Names and values of what a function reads from its module and from modules of the user's own; Hidden where that cannot
     be followed.
@@ -319,7 +245,8 @@ def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     reads, known = reads_of(function.__code__), function.__globals__
     for name in sorted(ASKING.keys() & reads.names):
         raise Hidden(f"asks {ASKING[name]} ({name})")
-    if reads.identities:
+    numbers = (type(_at_the_end(known[chain[0]], chain[1:])) in NUMBERS for chain in reads.compared if chain[0] in known)
+    if reads.identities or any(numbers):
         raise Hidden("compares identities of objects by `is`")
     if roundabout := ROUNDABOUT & reads.names:
         raise Hidden(f"uses {min(roundabout)}")
@@ -339,6 +266,13 @@ def globals_read(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
             yield chain[0], held
     for name in sorted(reads.rebinds):
         yield name, known.get(name)
+
+
+def _at_the_end(value: Any, names: Chain) -> Any:
+    """What attribute after attribute gives."""
+    for name in names:
+        value = getattr(value, name, None)
+    return value
 
 
 def _own_builtins(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
@@ -378,45 +312,20 @@ def _followed(chain: tuple[str, ...], value: Any, *, whole: bool) -> Iterator[tu
                 yield ".".join(chain[:2]), held
         return
     names, path, library = list(chain[1:]), chain[0].removeprefix(IMPORT), is_known(value.__name__)
-    while isinstance(value, (types.ModuleType, type, types.FunctionType)) and names:  # numbers may hang on torch's own
+    while names and (isinstance(value, NAMESPACES) or names[0] in getattr(value, "__dict__", {})):  # numbers may hang on any
         if isinstance(value, types.ModuleType) and is_known(value.__name__):
-            _harmless(value.__name__, tuple(names), value)
+            harmless_in(value.__name__, tuple(names), value)
         path, name = f"{path}.{names[0]}", names.pop(0)
         value = getattr(value, name, None)
+    if names and library and names[0].startswith("_") and is_librarys(value):
+        raise Hidden(f"looks into {path} ({names[0]})")
     if isinstance(value, types.ModuleType):
         if is_known(value.__name__):
-            _harmless(value.__name__, (), value)
+            harmless_in(value.__name__, (), value)
         if whole:
             raise Hidden(f"hands on the module {value.__name__}")
         return
     if library and is_librarys(value) and (callable(value) or inspect.isdatadescriptor(value)):
-        _harmless(getattr(value, "__module__", None), (chain[-1],), value)
+        harmless_in(getattr(value, "__module__", None), (chain[-1],), value)
     else:
         yield path, value
-
-
-def harmless(value: Any) -> None:
-    """Hidden for a function of a library that remembers something."""
-    _harmless(getattr(value, "__module__", None), (getattr(value, "__name__", ""),), value)
-
-
-def _harmless(module: str | None, names: tuple[str, ...], value: Any) -> None:
-    """Hidden for what a library remembers."""
-    if isinstance(value, types.BuiltinFunctionType) and _of_the_process(value):
-        raise Hidden(f"uses torch.{value.__name__}")
-    inner = [name for name in names if name not in TENSORS]
-    if isinstance(value, types.ModuleType) and value.__name__ == "torch._C" and inner and inner[0] not in SAID:
-        raise Hidden(f"uses torch._C.{inner[0]}")
-    if isinstance(value, type) and value.__module__ == "torch._C":
-        raise Hidden(f"uses torch._C.{value.__name__}")
-    root = (
-        (module if isinstance(module, str) else "").partition(".")[0].lstrip("_")
-    )  # `_functools` is what `functools` is written in
-    if isinstance(value, types.ModuleType) and root in sys.stdlib_module_names and root not in PURE:
-        raise Hidden(f"reads the module {module}")
-    worst = {name for name in names if name in STATEFUL or name.startswith("set_")}
-    if is_known(module) and worst and root != "coequal":
-        raise Hidden(f"uses {module}.{min(worst)}")
-    callable_of_library = isinstance(value, (types.BuiltinFunctionType, types.FunctionType))
-    if callable_of_library and root in sys.stdlib_module_names and root not in PURE and root != "builtins":
-        raise Hidden(f"calls {module}.{names[0]}")

@@ -14,12 +14,15 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import torch
 
 Tensor = torch.Tensor
 FAR = 1 << 62
+NUMBERS = {int, float, bool, Fraction, *(getattr(np, name) for name in ("int32", "int64", "float32", "float64", "bool_"))}
 MOST = 4096  # numbers that the counters of one run may be compared with
 MANY = f"what is compared with more than {MOST} numbers"
 COMPARISONS: dict[Any, Callable] = {
@@ -137,10 +140,12 @@ class Counter:
             if other.growth != self.growth or min(self.bits, other.bits) < 64:
                 self.uses.escapes.add("compared with another counter")
             return self._shown(how(self.value, other.value))
-        if other is None or isinstance(other, str):
+        if other is None or type(other) is str:
             return how is operator.ne
         if isinstance(other, Tensor):
             return self._compared_with_tensor(other, how)
+        if type(other) not in NUMBERS:  # its own methods would be asked
+            return how(self._escape("compared with an object"), other)
         return self._shown(how(self._met(other), other))
 
     def _compared_with_tensor(self, other: Tensor, how: Callable[[Any, Any], Any]) -> Tensor:

@@ -15,19 +15,23 @@ import contextlib
 import functools
 import itertools
 import math
+import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from coequal.equivalence.compare.floats import Floats
+from coequal.equivalence.memory.cell import Cell, Unobservable
 from coequal.equivalence.memory.parsed import watchable
-from coequal.equivalence.memory.walk import Cell, Memory, Unobservable, memory_of
+from coequal.equivalence.memory.running import Running
+from coequal.equivalence.memory.walk import Memory, memory_of
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.growing import Steps
 from coequal.equivalence.prove.premises import Fails, Induction, counter_of, passed
+from coequal.equivalence.prove.remembered import changed
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player, StreamRaised
 from coequal.equivalence.run.session import Session
@@ -69,8 +73,10 @@ class Condition:
 
 FEW, MORE = (1, 3), (8, 4, 5, 6, 7)  # rows; those that come after all pairs
 GRADIENTS: tuple[dict[str, bool], ...] = ({}, {"inference": True}, {"gradients": True}, {"gradients": True, "asked": True})
+A_TENSOR = "a tensor"  # of floats, which are compared otherwise
 CHUNKS = 40  # sizes of chunks
 ALWAYS = 6  # conditions, which meet most pairs
+WATCHED = 3  # of them, in which all calls are seen
 SHARE = 0.5  # of the time that the proof took: the others are tried for so long
 
 
@@ -81,14 +87,14 @@ def elsewhere(session: Session[Any], found: Induction, budget: Budget, seconds: 
     """
     begin, conditions = time.process_time(), conditions_of(session)
     for i, condition in enumerate(conditions):
-        if i >= ALWAYS and time.process_time() - begin > max(1.0, SHARE * seconds):
+        if i >= ALWAYS and time.process_time() - begin > max(2.0, SHARE * seconds):
             return "", f"{i} of {len(conditions)} conditions, in which any two of them meet"
         if budget.spent:
             return "no time was left to look at its memory under other conditions", ""
         for milder in _ever_milder(condition):
             try:
                 with _in_format(session, milder) as here:
-                    _Run(here, milder, found).check()
+                    _Run(here, milder, found, watched=i < WATCHED).check()
                 break
             except (Fails, Unobservable) as error:
                 return f"with {milder.words}: {error}", ""
@@ -157,17 +163,23 @@ class _Run:
     session: Session[Any]
     condition: Condition
     found: Induction
+    watched: bool = False  # whether all calls are seen
+    fresh: dict[str, tuple] = field(default_factory=dict)  # parameters, before the stream ran
 
     def check(self) -> None:
         """Fails where something counts that was not watched, or is used otherwise than it was."""
-        _, looks = self._looks(0)
+        if sys.getprofile() is not None:
+            raise Fails("a profiler runs: nobody can see what is called")
+        player, looks = self._looks(0)
         half = (len(looks) + 1) // 2
         early, late = looks[:half], looks[half:]
-        seen = {(path, value) for look in early for path, value in _numbers(look)}
-        for path, value in itertools.chain.from_iterable(map(_numbers, late)):
+        seen = {(path, value) for look in early for path, value in numbers_of(look)}
+        for path, value in itertools.chain.from_iterable(map(numbers_of, late)):
             if path not in self.found.counts and (path, value) not in seen:
                 raise Fails(f"{path} goes on changing, which was not seen where it was watched")
         self._constants(early[-1], late[-1])
+        self._parameters(player)
+        self._read(player)
         if self.found.growing:
             sizes = tuple(self.session.plan.smallest(CHUNKS)) if self.condition.chunks else ()
             Steps(
@@ -178,6 +190,7 @@ class _Run:
                 views=self.condition.views,
                 sizes=sizes,
                 again=True,
+                coarse=self.condition.autocast,
             ).growth()
         elif self.found.counts:
             self._watch()
@@ -187,20 +200,35 @@ class _Run:
 
         Other frames may leave the same by accident: zeros, behind a relu. So streams run until one leaves something else.
         """
-        before, now = _floats(early), _floats(late)
+        before, now = floats_of(early), floats_of(late)
         suspects = {path for path, bits in now.items() if before.get(path) != bits}
         for seed in (1, *OTHERS):
             other, _ = self._looks(seed)
-            beside = _floats(_memory(other, self.session).places)
+            beside = floats_of(_memory(other, self.session).places)
             suspects = {path for path in suspects if beside.get(path) == now[path]}
             if not suspects:
                 return
         raise Fails(f"{min(suspects)} changes with time, whatever the frames are")
 
+    def _read(self, player: Player) -> None:
+        """All code that ran was read, as far as it is the program's own and memory is not declared to be something else."""
+        if player.running is None or self.session.subject.memory is not None:
+            return
+        read = _memory(player, self.session).codes
+        if why := player.running.hidden or player.running.unread(read):
+            raise Fails(why)
+
+    def _parameters(self, player: Player) -> None:
+        """Those that a stream reads are as they were before it ran."""
+        if (name := changed(self.fresh, _parameters(player, self.session))) is not None:
+            raise Fails(f"the parameter {name} changes while frames are fed")
+
     def _looks(self, seed: int) -> tuple[Player, list[list[Cell]]]:
         """A stream that has run, and its memory on the way: as often in the second half of its frames as in the first."""
         pieces = self._pieces()
         player, looks, memory = self._player(), list[list[Cell]](), None
+        if seed == 0:
+            player.running, self.fresh = Running() if self.watched else None, _parameters(player, self.session)
         for frames in self._cut(pieces, seed):
             self._feed(player, frames)
             if seed == 0:
@@ -275,22 +303,33 @@ class _Run:
 
 
 def _memory(player: Player, session: Session[Any], before: Memory | None = None) -> Memory:
-    return memory_of(player.stream, session.subject.memory, graphs=True, before=before)
+    running = session.facts.running
+    return memory_of(player.stream, session.subject.memory, graphs=True, before=before, running=running)
 
 
-def _numbers(cells: list[Cell]) -> Iterator[tuple[str, Any]]:
+def _parameters(player: Player, session: Session[Any]) -> dict[str, tuple]:
+    """How they lie, and what they hold."""
+    return {
+        name: (p.dtype, p.shape, p.stride(), p.storage_offset(), p.detach().double().cpu().numpy().tobytes())
+        for name, p in _memory(player, session).parameters.items()
+        if not p.is_meta
+    }
+
+
+def numbers_of(cells: list[Cell]) -> Iterator[tuple[str, Any]]:
     """What is no float of a tensor, place by place; of a tensor of floats that it is there."""
     for cell in cells:
         content = cell.content
         if not isinstance(content, Tensor):
             yield cell.path, (type(content).__name__, repr(content))
         elif content.is_floating_point() or content.is_complex() or content.is_meta:
-            yield cell.path, ("a tensor", tuple(content.shape) if content.is_meta else ())
+            yield cell.path, (A_TENSOR, tuple(content.shape) if content.is_meta else ())
         else:
             yield cell.path, (str(content.dtype), tuple(content.shape), repr(content.tolist()))
 
 
-def _floats(cells: list[Cell]) -> dict[str, Any]:
+def floats_of(cells: list[Cell]) -> dict[str, Any]:
+    """What tensors of floats hold, place by place."""
     return {
         cell.path: cell.content.detach().double().cpu().numpy().tobytes()
         for cell in cells

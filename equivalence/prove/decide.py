@@ -22,6 +22,7 @@ from coequal.equivalence.compare.field import Draw, FieldSession, over_field, re
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.options import BOUND
 from coequal.equivalence.prove import growing, induction, one_more, recurrence
+from coequal.equivalence.prove.beginnings import begins_otherwise
 from coequal.equivalence.prove.conditions import elsewhere
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.prove.induction import CANDIDATES
@@ -82,9 +83,13 @@ def decide(
         decision.move(_pasts(session, budget, decision.growth))
         budget = budget.more(time.process_time() - begun)
         _drawn_enough(session, draw, decision, effort, budget, options)
+        if _holds_positions(session, decision):
+            _drawn_enough(session, draw, decision, effort, Budget.of(SECONDS[effort], deadline), options)
         if decision.induction.holds:
             again, taken = Budget.of(SECONDS[effort], deadline), time.monotonic() - begin
-            why, left = elsewhere(session, decision.induction, again, taken)
+            why, left = begins_otherwise(session), ""
+            if not why:
+                why, left = elsewhere(session, decision.induction, again, taken)
             decision.assume(*[f"{UNDER}: there was time for {left}"] * bool(left))
             if why and again.spent:
                 decision.generalise(replace(decision.induction, holds=False, says=why))
@@ -178,7 +183,7 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
         rest = [e for e in examples[1:] if e.chunks is not None or (not decision.induction.holds and e.length not in done)]
         begin = time.process_time()
         _compare(exact, rest, decision, budget)
-        if not decision.induction.holds:
+        if not decision.induction.holds and not later:  # then all that it compared is among the examples
             _to_the_end(exact, decision, budget, time.process_time() - begin)
     except Differs as found:
         decision.differ(found, exact, _seen(exact))
@@ -217,6 +222,21 @@ def _pasts(session: Session, budget: Budget, growth: growing.Growth | None) -> P
         return None
     found = pasts_of(session, budget.half())
     return None if found.grows else found
+
+
+def _holds_positions(session: Session, decision: Decision) -> bool:
+    """Whether a memory of the last frames alone, which no period brings back, may be one that holds positions besides."""
+    subject, found = session.subject, decision.induction
+    if found.holds or decision.mismatch is not None or decision.growth is not None or decision.only is not None:
+        return False
+    if subject.clip_state is not None or subject.window is not None or not_for_all(session) is not None:
+        return False
+    growth = growing.growth_of(session, Budget.of(PATIENCE))
+    if growth.fails:
+        decision.generalise(replace(found, says=f"{found.says}; as a cache with positions: {growth.fails}"))
+        return False
+    decision.grow(growth)
+    return True
 
 
 def _told(exact: FieldSession, found: Induction, budget: Budget) -> str:

@@ -214,7 +214,8 @@ class Decision:
         induction, alone = self.induction, self.only is not None
         self.lengths = sorted({e.length for e in self.compared if e.chunks is None or alone})
         every = induction.holds and not self.patterns
-        whole = session.plan.longest or "all"  # where streams end: all that there are
+        ends = [n for n in (session.plan.longest, induction.ends) if n is not None]  # where streams end: all that there are
+        whole = min(ends, default="all")
         self.horizon = whole if every else gap_free(session, self.lengths, self.silent, only=alone)
         self.state, self.globals = induction.says, induction.globals
         if not every and not alone and self.horizon == session.plan.longest:

@@ -9,6 +9,7 @@ lengths.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +30,12 @@ LARGE = -LOW / 10  # constants below LOW may be read as masks
 END = 2**63 - 1  # of a slice that has none
 
 # aten's names; what torch makes of others by itself is not listed
+WRITTEN = {"copy", "index_copy", "scatter", "index_put", "_index_put_impl"}  # numbers put in the place of others
 RESHAPED = {"view", "_unsafe_view", "_reshape_alias"}
 MOVED = {*RESHAPED, "alias", "detach", "clone", "_to_copy", "lift_fresh", "transpose", "t", "permute", "unsqueeze",
-         "squeeze", "expand", "select", "slice", "cat", "stack", "split", "split_with_sizes", "unbind", "_conj"}  # fmt: skip
-LINEAR_IN_EACH = {"add", "sub", "rsub", "neg", "where", "masked_fill"}
+         "squeeze", "expand", "repeat", "select", "slice", "cat", "stack", "split", "split_with_sizes", "unbind",
+         "_conj"}  # fmt: skip
+LINEAR_IN_EACH = {"add", "sub", "rsub", "neg", "where", "masked_fill", "copy"}
 PRODUCTS = {"mul", "div", "addcmul", "addcdiv", "lerp"}
 POWERS = {"pow", "square"}
 GATED = {"silu", "gelu", "mish", "hardswish"}  # a number times a function of it
@@ -44,11 +47,12 @@ ELEMENTWISE = LINEAR_IN_EACH | PRODUCTS | POWERS | GATED | FUNCTIONS | {"hardsig
 LIKE = {"zeros_like", "ones_like", "full_like", "empty_like"}
 SUMS = LINEAR_IN_EACH | {"sum", "mean"}
 SMOOTH = {"exp", "exp2", "expm1", "sigmoid", "tanh", "sin", "cos", "erf", "silu", "gelu", "logsumexp"}
-BLIND = {*MOVED, *SUMS, *POWERS, "mul", "div", "addcmul", "mm", "bmm", "addmm", "baddbmm", "convolution", "prod",
+BLIND = {*MOVED, *WRITTEN, *SUMS, *POWERS, "mul", "div", "addcmul", "mm", "bmm", "addmm", "baddbmm", "convolution", "prod",
          "cumprod"}  # fmt: skip  # what does not look at signs
 LOGICAL = {"logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not",
            "bitwise_xor"}  # fmt: skip
 COMPARED = {"lt", "le", "gt", "ge", "eq", "ne"}
+READ = {"_local_scalar_dense", "is_nonzero"}
 SUMMED = {"sum", "mean", "amax", "amin", "logsumexp"}
 WEIGHED = {"_softmax", "_log_softmax", "_safe_softmax"}
 MULTIPLIED = {"mm": 0, "bmm": 0, "addmm": 1, "baddbmm": 1, "mv": 0, "addmv": 1, "dot": 0}
@@ -63,16 +67,27 @@ NORMED = {"native_layer_norm", "_fused_rms_norm", "rms_norm"}
 MAKING = {"arange", "full", "zeros", "ones", "empty", "scalar_tensor", "new_zeros", "new_ones", "new_full", "new_empty"}
 
 
+class Modulo(Fails):
+    """A position is taken modulo a number, which brings it back some steps later."""
+
+    def __init__(self, modulus: int) -> None:
+        super().__init__(f"a position is taken modulo {modulus}")
+        self.modulus = modulus
+
+
 @dataclass
 class Uniform:
     """Three steps that are the same program."""
 
     steps: list[Step]
+    coarse: bool = False  # torch casts floats by itself, and casts are exact
     kinds: dict[int, str] = field(default_factory=dict)  # of tensors, by number
     degrees: dict[int, int] = field(default_factory=dict)  # how often positions were multiplied into data
     touched: set[int] = field(default_factory=set)  # data that positions were multiplied into, or added to
     plain: set[int] = field(default_factory=set)  # of these, where they were not turned before
     weights: set[int] = field(default_factory=set)  # tensors that hold those of a softmax over terms
+    rows: set[int] = field(default_factory=set)  # data that come of rows of tables alone
+    steps_left: int | None = None  # until a table of positions ends
     sums: int = 0  # numbers that are added up over terms
     degree: int = 0  # the greatest that was met
 
@@ -91,14 +106,40 @@ class Uniform:
         inputs, gives = {*given}, operation.gives
         numbers = [x for x in operation.given if type(x) in (int, float)]
         odd = name in POWERS and not (len(given) == 1 and all(float(x).is_integer() for x in numbers))
-        if inputs & self.plain and name == "_to_copy" and self.steps[0].tensors[gives[0]].dtype not in WIDE:
+        if inputs & self.plain and name == "_to_copy" and not self.is_wide(gives[0]):
             raise Fails("data that hold positions are rounded")
-        if inputs & self.touched and (odd or name not in SMOOTH | WEIGHED | ATTENTION | BLIND):
+        if inputs & self.touched and (odd or name not in SMOOTH | WEIGHED | ATTENTION | NORMED | BLIND):  # norms see squares
             raise Fails(f"aten.{name}: of data that hold positions, whose signs it may know")
         if any(self.kind(n) == DATA for n in gives):
             values = {*given[2:3]} if name in ATTENTION else set[int]() if name in SMOOTH | WEIGHED else inputs
             self.touched |= {*gives} if met or values & self.touched else set()
             self.plain |= {*gives} if LINEAR in met or values & self.plain else set()
+
+    def reads(self, gives: tuple[int, ...]) -> None:
+        """Rows of a table, which are variables as frames are."""
+        for number in gives:
+            self.kinds[number], self.degrees[number] = DATA, 0
+        self.rows |= {*gives}
+
+    def is_written(self, before: int, after: int, gives: tuple[int, ...]) -> None:
+        """A tensor that shares memory with what was written: it holds what it held, or what was written, or both."""
+        both = [before, *gives]
+        kinds = {self.kind(n) for n in both}
+        order = (DATA, TURNED, LINEAR, SETTLED, CONSTANT)
+        self.kinds[after] = next(kind for kind in order if kind in kinds)
+        if TURNED in kinds and LINEAR in kinds and DATA not in kinds:
+            raise Fails("positions and what was computed from them side by side")
+        self.degrees[after] = max(self.degrees.get(n, 0) for n in both)
+        for some in (self.touched, self.plain):
+            some.update({after} if some & {*both} else ())
+        for all_of_it in (self.rows, self.weights):
+            all_of_it.update({after} if all_of_it >= {*both} else ())
+
+    def comes_of_rows(self, given: list[int], gives: tuple[int, ...]) -> None:
+        """What comes of rows and constants alone, and of no number of terms."""
+        known = all(n in self.rows or self.kind(n) == CONSTANT for n in given)
+        if known and {*given} & self.rows and all(self.axis(n) is None for n in (*given, *gives)):
+            self.rows |= {*gives}
 
     def weigh(self, name: str, given: list[int], gives: tuple[int, ...]) -> None:
         """Weights of a softmax over terms, and what is moved of them."""
@@ -129,6 +170,11 @@ class Uniform:
         if len(moving) > 1:
             raise Fails("a tensor of the step grows along two axes")
         return moving[0] if moving else None
+
+    def is_wide(self, number: int) -> bool:
+        """Whether positions are what they stand for in this tensor's format."""
+        tensor = self.steps[0].tensors[number]
+        return tensor.dtype in WIDE or (self.coarse and tensor.is_floating_point())
 
     def size(self, number: int) -> int:
         """Of the growing axis, at the first of the steps."""
@@ -170,16 +216,20 @@ class Rule:
 
     def kind(self) -> str:
         """What the operation gives; Fails where it is none that treats terms and positions alike."""
-        if self.operations[0].writes:
+        if self.operations[0].writes and not self._counts_on():
             raise self.fails("what grows or counts is written to")
-        if not self.operations[0].gives:
+        if not self.operations[0].gives and self.name not in READ:
             raise self.fails("it gives no tensor")
         kind = self._kind()
-        if kind == LINEAR and self.found.steps[0].tensors[self.output].dtype not in WIDE:
+        if kind == LINEAR and not self.found.is_wide(self.output):
             raise self.fails("a position in a format that begins anew, or rounds")
         if kind == LINEAR and self._begins_anew():
             raise self.fails("a position so large that it begins anew")
         return kind
+
+    def _counts_on(self) -> bool:
+        """Whether a position is written where one was: all of it, or another part of the same tensor."""
+        return self.name in ("add", "sub", "copy") and self.kinds <= {LINEAR, CONSTANT} and not self.growing
 
     def _begins_anew(self) -> bool:
         """Whether whole numbers of 64 bits are, or grow, so that some day they overflow."""
@@ -188,10 +238,9 @@ class Rule:
         return any(abs(end) >= FAR for end in ends) or (len(ends) == 4 and abs(ends[2] - ends[0]) >= STEEP)
 
     def _kind(self) -> str:
-        if self.name in MAKING:
-            return self.made()
-        if self.name in COMPARED:
-            return self.compared()
+        own = next((rule for applies, rule in self._rules() if applies), None)
+        if own is not None:
+            return own()
         if self.name in RESHAPED:
             self.reshaped()
         elif self.name in MOVED:
@@ -209,6 +258,20 @@ class Rule:
         else:
             raise self.fails("what it does along a cache, or with a position, is not known to be the same at every length")
         return self._held()
+
+    def _rules(self) -> list[tuple[bool, Callable[[], str]]]:
+        """Operations that say themselves what they give."""
+        ones = self.name == "cumsum" or (self.name == "sum" and bool(self.growing) and self.kinds == {CONSTANT})
+        asked = self.name in READ and self.kinds == {SETTLED} and not self.growing
+        looked_up = self.name == "index" and bool(self.given) and self.axes[self.given[0]] is not None
+        return [
+            (self.name in MAKING, self.made),
+            (self.name in COMPARED, self.compared),
+            (self.name == "remainder", self.comes_back),
+            (ones, self.counted),
+            (looked_up, self.indexed),
+            (asked, lambda: SETTLED),
+        ]
 
     # -- what the result holds -----------------------------------------------------------------------------------------
 
@@ -235,7 +298,8 @@ class Rule:
         if kinds & {LINEAR, TURNED}:
             self._small()
             turned = LINEAR not in kinds and self.name in (*ATTENTION, "mm", "bmm", "cat")
-            if not turned and self.name not in ("add", "sub", "rsub", "mul"):
+            added = self.name in ("addmm", "baddbmm") and {self.found.kind(n) for n in self.given[1:]} <= {DATA, CONSTANT}
+            if not (turned or added) and self.name not in ("add", "sub", "rsub", "mul"):
                 raise self.fails("data and positions meet")
         return CONSTANT if self.name in LIKE else DATA
 
@@ -253,10 +317,13 @@ class Rule:
             if TURNED in kinds:
                 raise self.fails("positions and what was computed from them side by side")
             a, b = (self.found.steps[0].tensors[n] for n in (self.given[0], self.output))
-            if a.is_floating_point() and not b.is_floating_point():
+            tensors = [step.tensors[self.given[0]] for step in self.found.steps]
+            if a.is_floating_point() and not b.is_floating_point() and not all(map(_whole, tensors)):
                 raise self.fails("a position is made a whole number")
             return LINEAR
-        if self.name in ("add", "sub", "rsub") and kinds <= {LINEAR, CONSTANT}:
+        if self.name in ("add", "sub", "rsub", "copy") and kinds <= {LINEAR, CONSTANT}:
+            return LINEAR
+        if self.name == "where" and self._chooses():
             return LINEAR
         if self.name in ("mul", "mm", "bmm") and kinds <= {LINEAR, CONSTANT} and self._linear_parts() == 1:
             if self.name != "mul" and self.growing and self._contracts():
@@ -269,6 +336,11 @@ class Rule:
         if self.name in ("cos", "sin", "exp") and kinds == {LINEAR}:
             return TURNED
         raise self.fails("of a position")
+
+    def _chooses(self) -> bool:
+        """Whether one of two numbers is taken at each place, the same one at every length."""
+        chosen = self.given[0]
+        return self.found.kind(chosen) in (SETTLED, CONSTANT) and all(axis is None for axis in self.axes.values())
 
     def _linear_parts(self) -> int:
         return sum(self.found.kind(n) == LINEAR for n in self.given) + self._numbers_moving()
@@ -300,6 +372,55 @@ class Rule:
         numbers = [[x for x in n if type(x) in (int, float)] for n in self._numbers()]
         return LINEAR if self.name in ("arange", "scalar_tensor") or numbers[0] != numbers[1] else CONSTANT
 
+    def comes_back(self) -> str:
+        """The remainder of a position that is the same a period later."""
+        modulus = self.operations[0].given[1] if len(self.operations[0].given) == 2 else None
+        if (
+            self.moving
+            or type(modulus) is not int
+            or modulus < 1
+            or self.kinds != {LINEAR}
+            or self.axes[self.output] is not None
+        ):
+            raise self.fails("of a position")
+        a, b, c = (step.values[self.given[0]] for step in self.found.steps)
+        if a.dtype != torch.int64 or bool((((b - a) % modulus) | ((c - b) % modulus)).any()):
+            raise Modulo(modulus)
+        return CONSTANT
+
+    def counted(self) -> str:
+        """A sum of as many ones as there are, and all sums on the way: positions in order."""
+        axis = self.axes[self.given[0]]
+        along = self.name == "sum" or axis == self._axis(self._numbers(), 0, self.given[0])
+        if axis is None or self.kinds != {CONSTANT} or not along:
+            raise self.fails("what it does along a cache, or with a position, is not known to be the same at every length")
+        tensors = [step.tensors[self.given[0]] for step in self.found.steps]
+        if any(t.dtype not in (*WIDE, torch.bool) or bool((t != t.flatten()[0]).any()) or not _whole(t) for t in tensors):
+            raise self.fails("of what is not the same whole number everywhere")
+        return LINEAR
+
+    def indexed(self) -> str:
+        """Of what is the same number everywhere, at places within it."""
+        table, axis = self.given[0], self.axes[self.given[0]]
+        assert axis is not None
+        places = self.operations[0].given[1]
+        if self.found.kind(table) != CONSTANT or self.axes[self.output] is None or len(places) <= axis:
+            raise self.fails("a place in a cache that it may not have reached")
+        tensors = [step.tensors[table] for step in self.found.steps]
+        if any(bool((t != t.flatten()[0]).any()) for t in tensors):
+            raise self.fails("of what is not the same number everywhere")
+        place = places[axis]
+        if place is not None:
+            if place.number not in self.axes or self.found.kind(place.number) != LINEAR:
+                raise self.fails("a place in a cache that it may not have reached")
+            values = [step.values[place.number].long() for step in self.found.steps]
+            beyond = [step.shapes[table][axis] - value for step, value in zip(self.found.steps, values, strict=True)]
+            if not all(settled(sides, self.axes[place.number]) for sides in ([v + 1 for v in values], beyond)):
+                raise self.fails("a place in a cache that it may not have reached")
+            if any(bool((v < 0).any() or (b <= 0).any()) for v, b in zip(values, beyond, strict=True)):
+                raise self.fails("a place in a cache that it has not reached")
+        return CONSTANT
+
     # -- along the growing axis ----------------------------------------------------------------------------------------
 
     def reshaped(self) -> None:
@@ -323,12 +444,16 @@ class Rule:
         if self.name == "cat":
             if len(self.growing) > 1 and self.axes[self.output] == self._axis(numbers, 0, first):
                 raise self.fails("two caches one behind the other")
+        elif self.name == "repeat":
+            self._repeated()
         elif axis is None:
             if self.moving and self.name != "expand":
                 raise self.fails("a place in a table that moves on")
         elif self.name in ("split", "split_with_sizes", "chunk", "unbind"):
             if axis == self._axis(numbers, 0 if self.name == "unbind" else 1, first):
                 raise self.fails("a cache is taken apart")
+        elif self._is_mask():
+            raise self.fails("some places of a mask")
         elif self.name == "select" and axis == self._axis(numbers, 0, first):
             self._within([n[1] if len(n) > 1 else 0 for n in numbers], first, last=True)
         elif self.name == "slice" and axis == self._axis(numbers, 0, first):
@@ -337,6 +462,19 @@ class Rule:
                     raise self.fails("only some of a cache's terms, one in so many")
             self._within([n[1] if len(n) > 1 and n[1] is not None else 0 for n in numbers], first)
             self._within([n[2] if len(n) > 2 and n[2] is not None else END for n in numbers], first)
+
+    def _repeated(self) -> None:
+        """Everything but the cache itself."""
+        axis, last = self.axes[self.given[0]], self.axes[self.output]
+        if axis is None and not self.moving:
+            return
+        before, after = (self.found.steps[0].shapes[n] for n in (self.given[0], self.output))
+        if axis is None or last is None or len(before) - axis != len(after) - last or before[axis] != after[last]:
+            raise self.fails("a cache that is repeated")
+
+    def _is_mask(self) -> bool:
+        """Outcomes are the same counted from one end; a place that is counted from the other one has others later."""
+        return SETTLED in self.kinds and self.axes[self.output] is None
 
     def _numbers(self) -> list[list[Any]]:
         """What each of the three was given besides tensors, without names."""
@@ -444,6 +582,11 @@ class Rule:
         raise self.fails("it compares numbers that are not whole")
 
 
+def _whole(tensor: Tensor) -> bool:
+    """Whether there are whole numbers alone: of a position at three lengths, then those of all other lengths are."""
+    return bool((tensor == tensor.round()).all()) if tensor.is_floating_point() else True
+
+
 def degree_of(found: Uniform, name: str, operation: Operation, given: list[int], met: set[str]) -> int:
     """Of positions in data, and of numbers of terms: how many factors of them a number of the result has at most. Functions
     give numbers of their own, which have none: there it is their arguments that count.
@@ -451,7 +594,9 @@ def degree_of(found: Uniform, name: str, operation: Operation, given: list[int],
     own, with_data = [found.degrees.get(n, 0) for n in given], any(found.kind(n) == DATA for n in given)
     new = int(with_data and bool(met)) + 2 * found.counts(name, given, operation.gives)
     degree, normed = sum(own) + new, name in NORMED or name.startswith(("native_", "_native_"))
-    if not degree or name in MOVED | SUMS:
+    if "multiply" in operation.given:
+        raise Fails(f"aten.{name}: what it makes of a position in data is not known")
+    if not degree or name in MOVED | SUMS | WRITTEN:
         return max(own, default=0) + new
     found.meet(2 * degree if normed or name in POWERS else degree)
     of_values = found.degrees.get(given[2], 0) if name in ATTENTION else 0

@@ -7,8 +7,10 @@ bound that follows from the sums of the step are then compared over the field.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,21 +18,27 @@ from typing import Any
 import torch
 
 from coequal.equivalence.compare.field import FieldSession
+from coequal.equivalence.memory.cell import Cell, Unobservable
 from coequal.equivalence.memory.sizes import is_watched, watched_size
-from coequal.equivalence.memory.walk import Cell, Memory, Unobservable, memory_of
+from coequal.equivalence.memory.walk import Memory, memory_of
+from coequal.equivalence.memory.watched import Uses
+from coequal.equivalence.prove.folds import Modulo
 from coequal.equivalence.prove.premises import Fails, Induction, Premises, passed
 from coequal.equivalence.prove.tracing import COUNT, FRAME, MEMORY, OTHER, Recorder, Source, Step, Watch
 from coequal.equivalence.prove.uniform import Uniform, uniform
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player, StreamRaised
 from coequal.equivalence.run.session import Session
+from coequal.equivalence.run.weights import is_weight, tensors
 from coequal.subjects.inputs import Tree, leaves_of
+from coequal.subjects.wording import listed
 
 Tensor = torch.Tensor
 STARTS = (8, 48)  # frames after which steps are looked at
 SEEDS = (1, 2, 3)  # of frames
 MORE = (4, 5, 6, 7)  # where frames are whole numbers, which may be the same by chance
 STEPS = 3
+LONGEST_PERIOD = 64  # steps after which remainders must have come back
 WINDOW = 64  # frames after which a window must have forgotten
 MOST = 256  # lengths more that are compared
 CHUNKS = (1, 2, 3)  # sizes of what is fed, in units
@@ -48,6 +56,7 @@ class Growth:
     need: int = 0
     lists: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    ends: int | None = None  # frames after which a table of positions ends
     fails: str = ""  # why nothing is said of every length
 
 
@@ -78,7 +87,8 @@ def induct(exact: FieldSession, budget: Budget, growth: Growth) -> Induction:
         search.check(growth)
     except (Fails, Unobservable) as error:
         return Induction(False, str(error), lengths=search.compared, globals=search.globals)
-    says = f"what the stream remembers grows: after {growth.start} frames each step is the same program"
+    does = "grows" if growth.lists else "moves on"
+    says = f"what the stream remembers {does}: after {growth.start} frames each step is the same program"
     return Induction(
         True,
         says,
@@ -91,6 +101,7 @@ def induct(exact: FieldSession, budget: Budget, growth: Growth) -> Induction:
         counts=growth.counts,
         told=search.told,
         growing=True,
+        ends=growth.ends,
     )
 
 
@@ -101,6 +112,8 @@ class _Lengths(Premises):
     def check(self, growth: Growth) -> None:
         """Every length up to those from which all others follow."""
         start, unit = growth.start, self.exact.plan.unit
+        if growth.ends is not None and growth.ends < start + unit * (growth.need + 2):
+            raise Fails(f"a table of positions ends after {growth.ends} frames")
         self._is_warm(start)
         self._whatever_clips_ran(start)
         self._same_in_other_chunks(start)
@@ -121,30 +134,47 @@ class Steps:
     views: bool = False
     sizes: tuple[int, ...] = ()  # of what is fed at once; none: one to three units
     again: bool = False  # it was looked at before, under other conditions
+    coarse: bool = False  # torch rounds by itself what is fed: autocast
     walked: Memory | None = None  # the last memory, whose names need not be looked for again
 
     def growth(self) -> Growth:
         """All premises but (E)."""
         if hasattr(self.session.player().stream, "flush"):
             raise Fails("the stream remembers everything, and has a flush")
-        places = self._places()
+        places = self._places(STEPS)
+        needs, ends, period = self._needs(places)
+        if period > 1 and (whole := self._places(2 * period + 1)) != places:  # what moves on in some steps of a period alone
+            places = whole
+            needs, ends, period = self._needs(places)
+        depth = 0 if self.again else self._ordered(places, period)
+        return Growth(self.start, max(needs) + depth, sorted(places.lists), places.counts, max(ends, default=None))
+
+    def _needs(self, places: Places) -> tuple[list[int], list[int], int]:
+        """Of chunks of all sizes: how many lengths more tell all, after how many frames tables end, the longest period."""
         unit, chunks = self.session.plan.unit, self.session.has("chunk")
         sizes = self.sizes or tuple(n * unit for n in (CHUNKS if chunks else CHUNKS[:1]))
         sizes = tuple(n for n in sizes if self.session.plan.allows((*self._cut(self.start), n)))
-        needs = []
+        needs, ends, periods = list[int](), list[int](), [1]
         for size in sizes:
-            runs = [self._run(places, size, seed) for seed in self._seeds()]
-            slopes = {axis[1] * size // unit for axis in places.lists.values()}
-            if len(slopes) != 1:
-                raise Fails("caches grow at different rates")
-            program = uniform(runs, slopes.pop())
-            self._watch(places, program, size)
-            needs.append(program.need * unit // size)  # each frame of a chunk has sums of its own
-        if not self.again:
-            self._ordered(places)
-        return Growth(self.start, max(needs), sorted(places.lists), places.counts)
+            period, programs = self._programs(places, size)
+            for phase, program in enumerate(programs):
+                self._watch(places, program, size, phase, period)
+                if program.steps_left is not None:
+                    ends.append(self.start + size * (1 + phase + program.steps_left))
+            most = max(program.need for program in programs)
+            needs.append(
+                period * (most + 1) if period > 1 else most * unit // size
+            )  # each frame of a chunk has sums of its own
+            periods.append(period * size // unit)
+        return needs, ends, max(periods)
 
     # -- streams that have run -----------------------------------------------------------------------------------------
+
+    def _drawn(self) -> frozenset[int]:
+        """Identities of parameters that are variables over the field."""
+        modules = None if self.session.facts.unread else self.session.subject.modules
+        named = tensors(modules).items() if modules is not None else ()
+        return frozenset(id(p) for name, p in named if isinstance(p, torch.nn.Parameter) and is_weight(name, p))
 
     def _seeds(self) -> tuple[int, ...]:
         leaves = leaves_of(self.session.subject.example).values()
@@ -160,9 +190,9 @@ class Steps:
         rows = self.session.batch if self.rows is None else self.rows
         return self.session.random(length, rows, self.session.seed + 701 + 37 * seed)
 
-    def _fed(self, seed: int, more: int) -> tuple[Player, Iterator[Tree]]:
-        """A stream after the first frames, and what it is fed next, `more` at a time."""
-        x, player = self._frames(self.start + 8 * more + WINDOW, seed), self.session.player()
+    def _fed(self, seed: int, more: int, steps: int = 0) -> tuple[Player, Iterator[Tree]]:
+        """A stream after the first frames, and what it is fed next, `more` at a time: so many steps, and some besides."""
+        x, player = self._frames(self.start + (8 + steps) * more + WINDOW, seed), self.session.player()
         player.views = self.views
         part = self.session.layout.part
         self._feed(player, part(x, 0, self.start))
@@ -174,7 +204,13 @@ class Steps:
             player.feed(frames, chunks or self.session.plan_chunks(frames))
 
     def _memory(self, player: Player) -> Memory:
-        self.walked = memory_of(player.stream, self.session.subject.memory, graphs=True, before=self.walked)
+        self.walked = memory_of(
+            player.stream,
+            self.session.subject.memory,
+            graphs=True,
+            before=self.walked,
+            running=self.session.facts.running,
+        )
         return self.walked
 
     def _kept(self, player: Player) -> list[Cell]:
@@ -183,12 +219,12 @@ class Steps:
 
     # -- what is remembered --------------------------------------------------------------------------------------------
 
-    def _places(self) -> Places:
+    def _places(self, steps: int) -> Places:
         looks = []
         for seed in SEEDS[:2]:
-            player, frames = self._fed(seed, self.session.plan.unit)
+            player, frames = self._fed(seed, self.session.plan.unit, steps)
             look = [self._kept(player)]
-            for _ in range(STEPS):
+            for _ in range(steps):
                 self._feed(player, next(frames))
                 look.append(self._kept(player))
             looks.append(look)
@@ -196,10 +232,45 @@ class Steps:
 
     # -- one program ---------------------------------------------------------------------------------------------------
 
-    def _run(self, places: Places, size: int, seed: int) -> list[Step]:
-        player, frames = self._fed(seed, size)
+    def _programs(self, places: Places, size: int) -> tuple[int, list[Uniform]]:
+        """The steps after which remainders come back, and the program of each."""
+        slopes = {axis[1] * size // self.session.plan.unit for axis in places.lists.values()}
+        if len(slopes) > 1:
+            raise Fails("caches grow at different rates")
+        slope, period = slopes.pop() if slopes else size, self._first_period(places, size)
+        while True:
+            runs = [self._run(places, size, seed, period) for seed in self._seeds()]
+            try:
+                return period, uniform(runs, slope * period, self._drawn(), coarse=self.coarse)
+            except Modulo as found:
+                longer = math.lcm(period, _steps(found.modulus, size))
+                if not period < longer <= LONGEST_PERIOD:
+                    raise
+                period = longer
+
+    def _first_period(self, places: Places, size: int) -> int:
+        """Steps after which the remainders of counts come back that Python asks for."""
+        player, frames = self._fed(SEEDS[0], size)
+        uses, periods = Uses(), [1]
+        for cell in self._memory(player).cells:
+            if cell.path in places.counts and type(cell.content) is int and cell.put is not None:
+                growth = places.counts[cell.path] * size // self.session.plan.unit
+                cell.put(watched_size(cell.content, uses, growth))
+                periods.append(growth)
+        with contextlib.suppress(StreamRaised):
+            self._feed(player, next(frames), (size,))
+        steps = [_steps(modulus, growth) for modulus in uses.moduli for growth in periods[1:]]
+        if (period := math.lcm(1, *steps)) > LONGEST_PERIOD:
+            moduli = listed(sorted(map(str, uses.moduli)))
+            raise Fails(
+                f"the stream takes a count modulo {moduli}, which comes back after {period} steps: that is not followed"
+            )
+        return period
+
+    def _run(self, places: Places, size: int, seed: int, period: int) -> list[Step]:
+        player, frames = self._fed(seed, size, 3 * period)
         recorder, steps = Recorder(), []
-        for _ in range(STEPS):
+        for _ in range(3 * period):
             x = next(frames)
             with recorder.step(self._named(player, places, x)) as step:
                 self._feed(player, x, (size,))
@@ -214,9 +285,11 @@ class Steps:
                 named[Source(COUNT if cell.path in places.counts else MEMORY, cell.path)] = cell.content
         return named
 
-    def _watch(self, places: Places, program: Uniform, size: int) -> None:
+    def _watch(self, places: Places, program: Uniform, size: int, phase: int, period: int) -> None:
         """One step more, with sizes and counts watched where Python sees them."""
-        player, frames = self._fed(SEEDS[0], size)
+        player, frames = self._fed(SEEDS[0], size, period)
+        for _ in range(phase):
+            self._feed(player, next(frames), (size,))
         watch = Watch(program.steps[0], program.steps[1])
         memory = self._memory(player)
         if memory.counts_types or memory.tells_integers:
@@ -225,7 +298,7 @@ class Steps:
         for path, cell in counts.items():
             if cell.put is None:
                 raise Fails(f"{path} counts frames, and cannot be watched")
-            cell.put(watched_size(cell.content, watch.uses, places.counts[path] * size // self.session.plan.unit))
+            cell.put(watched_size(cell.content, watch.uses, period * places.counts[path] * size // self.session.plan.unit))
 
         x = next(frames)
         try:
@@ -244,47 +317,62 @@ class Steps:
 
     # -- what depends on what ------------------------------------------------------------------------------------------
 
-    def _ordered(self, places: Places) -> None:
-        """Other numbers in one place of the memory at a time: which others change by them in a step."""
-        plain = self._step_from(None)
-        needs = {}
+    def _ordered(self, places: Places, period: int) -> int:
+        """Other numbers in one place of the memory at a time: which others change by them in any step of a period.
+
+        So many steps later all windows, one after the other, have forgotten what they held.
+        """
+        plain = [self._step_from(None, phase) for phase in range(period)]
+        needs, depth = {}, 0
         for path in sorted(places.data):
-            changed = self._step_from(path)
-            needs[path] = {p for p in places.data if places.added(p, plain, changed) and (p != path or p in places.lists)}
+            changed = [self._step_from(path, phase) for phase in range(period)]
+            reached = {p for p in places.data for a, b in zip(plain, changed, strict=True) if places.added(p, a, b)}
+            needs[path] = {p for p in reached if p != path or p in places.lists}
             if path in places.windows:
-                self._forgets(path)
+                depth += self._forgets(path)
         while needs:
             free = [path for path, reached in needs.items() if not reached & needs.keys()]
             if not free:
                 raise Fails(f"what is remembered in {min(needs)} depends on what was remembered there: not on frames alone")
             for path in free:
                 del needs[path]
+        return depth
 
-    def _step_from(self, path: str | None) -> dict[str, Any]:
-        player, frames = self._fed(SEEDS[0], self.session.plan.unit)
+    def _step_from(self, path: str | None, phase: int) -> dict[str, Any]:
+        player, frames = self._fed(SEEDS[0], self.session.plan.unit, phase)
+        for _ in range(phase):
+            self._feed(player, next(frames))
         if path is not None:
             self._overwrite(player, path)
         self._feed(player, next(frames))
         return {cell.path: cell.content for cell in self._kept(player)}
 
-    def _forgets(self, path: str) -> None:
-        """Whatever a window held is gone after some frames, if all else is as it was."""
+    def _forgets(self, path: str) -> int:
+        """Whatever a window held is gone after some steps, if all else is as it was: how many."""
+        looks: Iterable[tuple[Tree, dict[str, Any]]] = self._looks(WINDOW // self.session.plan.unit)
         if self.session.alone:
-            raise Fails(f"{path} is a window beside a cache, and two streams cannot live at a time")
-        (one, frames), (other, _) = (self._fed(SEEDS[0], self.session.plan.unit) for _ in range(2))
+            looks = list(looks)
+        other, _ = self._fed(SEEDS[0], self.session.plan.unit)
         self._overwrite(other, path)
-        for _ in range(WINDOW // self.session.plan.unit):
-            x = next(frames)
-            self._feed(one, x)
+        for steps, (x, kept) in enumerate(looks, 1):
             self._feed(other, x)
-            kept = {cell.path: cell.content for cell in self._memory(one).places}
             cells = self._memory(other).places
-            if all(_alike(kept[cell.path], cell.content) for cell in cells if cell.path == path):
-                return
-            for cell in cells:
-                if cell.path != path and isinstance(cell.content, Tensor) and cell.content.is_floating_point():
+            held = [cell.content for cell in cells if cell.path == path]
+            if all(_alike(kept[path], content) for content in held):
+                return steps
+            own = {content.untyped_storage()._cdata for content in held}  # another place may hold the same tensor
+            floats = [c for c in cells if isinstance(c.content, Tensor) and c.content.is_floating_point()]
+            for cell in floats:
+                if cell.content.untyped_storage()._cdata not in own:
                     _write(cell.content, kept[cell.path])
         raise Fails(f"{path} depends on all frames, and does not grow: it is no window of the last ones")
+
+    def _looks(self, steps: int) -> Iterator[tuple[Tree, dict[str, Any]]]:
+        """Frames that are fed, and all places after each of them."""
+        player, frames = self._fed(SEEDS[0], self.session.plan.unit)
+        for x in itertools.islice(frames, steps):
+            self._feed(player, x)
+            yield x, {cell.path: cell.content for cell in self._kept(player)}
 
     def _overwrite(self, player: Player, path: str) -> None:
         """Other numbers in one place."""
@@ -313,7 +401,7 @@ class Places:
         for cells in zip(*looks[0], *looks[1], strict=True):
             contents = [cell.content for cell in cells]
             found._add(cells[0].path, contents[: len(looks[0])], contents[len(looks[0]) :])
-        if not found.lists:
+        if not found.lists and not (found.windows and found.counts):
             raise Fails("the stream remembers everything: no finite memory to follow, and no cache that grows")
         return found
 
@@ -325,9 +413,11 @@ class Places:
         elif not all(isinstance(x, Tensor) for x in (*one, *other)):
             raise Fails(f"{path} changes while frames are fed, and is not understood")
         elif not one[0].is_floating_point():
-            if any(x.numel() != 1 or x.is_complex() or x.dtype == torch.bool for x in (*one, *other)):
+            if any(not x.numel() or x.is_complex() or x.dtype == torch.bool for x in (*one, *other)):
                 raise Fails(f"{path} changes while frames are fed, and is no tensor of floats")
-            self._add_count(path, [int(x) for x in one], [int(x) for x in other])
+            if any(x.shape != one[0].shape or bool((x - one[0] != (x - one[0]).flatten()[0]).any()) for x in (*one, *other)):
+                raise Fails(f"{path} changes while frames are fed, and is no tensor of floats")
+            self._add_count(path, *([int(x.flatten()[0]) for x in looks] for looks in (one, other)))
         elif len({x.shape for x in one}) > 1:
             self._add_list(path, one, other)
         elif all(_alike(one[0], x) for x in one):
@@ -374,6 +464,11 @@ class Places:
             axis, growth = self.lists[path]
             a, b = (x.narrow(axis, x.shape[axis] - growth, growth) for x in (a, b))
         return not _alike(a, b)
+
+
+def _steps(modulus: int, growth: int) -> int:
+    """After which a number that grows so is the same modulo this."""
+    return modulus // math.gcd(modulus, growth)
 
 
 def _write(tensor: Tensor, values: Tensor) -> None:

@@ -19,7 +19,7 @@ from fractions import Fraction
 import torch
 
 from coequal.equivalence.compare.field import FieldSession
-from coequal.equivalence.memory.walk import Unobservable
+from coequal.equivalence.memory.cell import Unobservable
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.field_reach import field_reach
 from coequal.equivalence.prove.premises import (
@@ -226,8 +226,9 @@ class _Search(Premises):
         """What the stream takes its frame number modulo of, as far as a few frames show."""
         start = self.first + self.span + unit
         later = self._after(self._legal(start + unit), 2)
-        pairs = enumerate(zip(first.cells, later.cells, strict=False))
-        grown = [i for i, (a, b) in pairs if (growth := growth_of(a.content, b.content)) is not None and growth > 0]
+        before = {cell.path: cell.content for cell in first.cells}
+        alike = ((c.path, growth_of(before[c.path], c.content)) for c in later.cells if c.path in before)
+        grown = [path for path, growth in alike if growth is not None and growth > 0]
         uses = Uses()
         with contextlib.suppress(Fails):
             self._watch(self._legal(start), unit, dict.fromkeys(grown, unit), uses)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -17,10 +17,11 @@ import torch
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.compare.relation import agree
+from coequal.equivalence.memory.cell import Unobservable
 from coequal.equivalence.memory.parsed import watchable
-from coequal.equivalence.memory.walk import Memory, Unobservable, memory_of
+from coequal.equivalence.memory.walk import Memory, memory_of
 from coequal.equivalence.memory.watched import MANY, Counter, TensorCounter, Uses
-from coequal.equivalence.prove.remembered import Kept, Remembered, remember, same, same_value
+from coequal.equivalence.prove.remembered import Kept, Remembered, changed, remember, same, same_value
 from coequal.equivalence.report import CHUNKS
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
@@ -78,6 +79,7 @@ class Induction:
     counts: dict[str, int] = field(default_factory=dict)  # places that were watched, and by how much they grow in a period
     told: str = ""  # of the chunks in which frames came, by the memory
     growing: bool = False  # of caches that grow
+    ends: int | None = None  # frames after which a table of positions ends
 
 
 @dataclass
@@ -178,11 +180,13 @@ class Premises:
         if any(self._apart(ends[0], memory) is not None for memory in ends[1:]):
             self.told = LAST
 
-    def _alike_frames(self, frames: list[Tensor], others: list[Tensor]) -> bool:
+    def _alike(self, a: Tensor, b: Tensor) -> bool:
+        return a.shape == b.shape and bool(self.exact.numbers.over.same(a, b).all())
+
+    def _alike_frames(self, frames: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
         if len(frames) != len(others) or any(a.shape != b.shape for a, b in zip(frames, others, strict=True)):
             return False
-        same = self.exact.numbers.over.same
-        return not frames or bool(same(torch.stack(frames), torch.stack(others)).all())
+        return not frames or self._alike(torch.stack([*frames]), torch.stack([*others]))
 
     def _apart(self, first: Remembered, other: Remembered) -> str | None:
         """The first place that holds something else; None: there is none."""
@@ -202,7 +206,9 @@ class Premises:
                 yield (*[unit] * smallest, *(unit * size for size in end))
 
     def _memory(self, stream: Any) -> Memory:
-        memory = self.walked = memory_of(stream, self.exact.subject.memory, before=self.walked)
+        memory = self.walked = memory_of(
+            stream, self.exact.subject.memory, before=self.walked, running=self.exact.facts.running
+        )
         self.globals = sorted({*self.globals, *memory.globals})
         self.lying |= memory.lying
         return memory
@@ -217,11 +223,10 @@ class Premises:
     def _after_frames(self, frames: Tree) -> Remembered:
         """What is remembered after them; parameters that have changed by then are a memory that cannot be seen."""
         player = self.exact.player()
-        before = remember(self.exact, self._memory(player.stream)).parameters
+        before = self._remembered(player)
         found = self._remembered(player.feed(frames, self.exact.plan_chunks(frames)))
-        changed = [name for name, was in before.items() if found.parameters.get(name, was) != was]
-        if changed:
-            raise Fails(f"the parameter {changed[0]} changes while frames are fed")
+        if (name := changed(before.parameters, found.parameters)) is not None:
+            raise Fails(f"the parameter {name} changes while frames are fed")
         return found
 
     def _whatever_clips_ran(self, length: int) -> Remembered:
@@ -235,21 +240,24 @@ class Premises:
             raise Fails(f"{path} changes where the clip function runs in between")
         return first
 
-    def _grown(self, first: Remembered, later: Remembered, but: Container[int] = ()) -> dict[int, int]:
+    def _grown(self, first: Remembered, later: Remembered, but: Container[int] = ()) -> dict[str, int]:
         """Places whose numbers are larger a period later, and by how much; Fails where others differ, `but` some places."""
         same_structure(first, later)
-        grown = {}
+        self.counts = {}
         for i, (a, b) in enumerate(zip(first.cells, later.cells, strict=True)):
-            if i in but or same(self.exact, a.content, b.content):
+            if i in but:
+                if isinstance(a.content, Kept) and isinstance(b.content, Kept) and a.content.layout != b.content.layout:
+                    raise Fails(f"{a.path} has another form, or lies otherwise, a period later")
+                continue
+            if same(self.exact, a.content, b.content):
                 continue
             growth = growth_of(a.content, b.content)
             if growth is None or growth <= 0:
                 raise Fails(f"{a.path} is another function of the last frames a period later")
-            grown[i] = growth
-        self.counts = {first.cells[i].path: growth for i, growth in grown.items()}
-        return grown
+            self.counts[a.path] = growth
+        return self.counts
 
-    def _watched(self, grown: dict[int, int], start: int, period: int) -> Uses:
+    def _watched(self, grown: dict[str, int], start: int, period: int) -> Uses:
         """What is done with the numbers that have grown, in a period and at an end after each of its frames."""
         uses = Uses()
         if grown:
@@ -259,7 +267,7 @@ class Premises:
                 self._watch(start, length, grown, uses)
         return uses
 
-    def _watch(self, start: int, length: int, grown: dict[int, int], uses: Uses) -> None:
+    def _watch(self, start: int, length: int, grown: dict[str, int], uses: Uses) -> None:
         """`length` frames with watched counters in place of the numbers that grow; then the end. Legal lengths only.
 
         Whatever is raised while they are watched may be of their making: it ends the induction, and nothing else.
@@ -270,14 +278,15 @@ class Premises:
         memory = self._memory(player.stream)
         if grown and memory.counts_types:
             raise Fails("the stream asks for the types of objects: a counter cannot be watched")
-        places = [memory.cells[i] for i in grown]
-        for cell, growth in zip(places, grown.values(), strict=True):
-            if cell.put is None:
-                raise Fails(f"{cell.path} counts frames, and cannot be watched")
+        places = {cell.path: cell for cell in memory.cells}
+        for path, growth in grown.items():
+            cell = places.get(path)
+            if cell is None or cell.put is None:
+                raise Fails(f"{path} counts frames, and cannot be watched")
             cell.put(counter_of(cell.content, uses, growth))
-        self._in_place(player.stream, [cell.path for cell in places])
+        self._in_place(player.stream, [*grown])
         try:
-            self._guarded(lambda: self._go_on(player, length, [cell.path for cell in places]))
+            self._guarded(lambda: self._go_on(player, length, [*grown]))
         except Fails:
             if MANY not in uses.escapes:
                 raise

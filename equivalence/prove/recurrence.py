@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from coequal.equivalence.compare.field import FieldSession
-from coequal.equivalence.memory.walk import Unobservable
+from coequal.equivalence.memory.cell import Unobservable
 from coequal.equivalence.prove.everything import Everything, is_data
 from coequal.equivalence.prove.premises import MORE, Fails, Induction, Told, passed
-from coequal.equivalence.prove.remembered import same
+from coequal.equivalence.prove.remembered import Kept, same
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
@@ -192,8 +192,7 @@ class Recurrence(Everything):
         emitted = player.trace.frames[before:]
         if len(emitted) != want.shape[exact.output_time]:
             raise Fails("the stream does not emit a frame for each frame")
-        expected = want.unbind(exact.output_time)
-        if not all(self._alike(got, frame) for got, frame in zip(emitted, expected, strict=True)):
+        if not self._alike_frames(emitted, want.unbind(exact.output_time)):
             raise Fails("from another memory than its own the stream's step is another function than the clip function's")
         self._left(player, length + unit, [leaf for _, leaf in leaves(after)], places)
         self._guarded(player.flush, "from a memory of variables")
@@ -211,7 +210,14 @@ class Recurrence(Everything):
         if there.paths != here.paths:
             raise Fails("from a memory of variables the stream remembers in other places")
         for i, (a, b) in enumerate(zip(here.cells, there.cells, strict=True)):
-            if i not in places and not same(self.exact, a.content, b.content):
+            if i in places:
+                if (
+                    not isinstance(a.content, Kept)
+                    or not isinstance(b.content, Kept)
+                    or a.content.layout != b.content.layout
+                ):
+                    raise Fails(f"{a.path} has another form, or lies otherwise, with what else the stream remembers")
+            elif not same(self.exact, a.content, b.content):
                 raise Fails(f"{a.path} depends on what else the stream remembers")
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from coequal.equivalence.compare.field import FieldSession
-from coequal.equivalence.memory.walk import Cell, Memory
+from coequal.equivalence.memory.cell import Cell
+from coequal.equivalence.memory.walk import Memory
 
 Tensor = torch.Tensor
 
@@ -58,11 +59,14 @@ class Kept:
 
 @dataclass
 class Remembered:
-    """A copy of a memory; `groups` says for each tensor which earlier one shares its storage."""
+    """A copy of a memory; `groups` says for each tensor which earlier one shares its storage, parameters among them.
+
+    Of a parameter it is kept how it lies, its numbers, and where.
+    """
 
     cells: list[Cell]
     groups: list[int]
-    parameters: dict[str, Stamp]
+    parameters: dict[str, tuple]
 
     @property
     def paths(self) -> list[str]:
@@ -70,25 +74,52 @@ class Remembered:
         return [cell.path for cell in self.cells]
 
 
+def changed(before: dict[str, tuple], later: dict[str, tuple]) -> str | None:
+    """The first parameter that is another one later; one that has come may be one that was there by another name."""
+    for name, held in later.items():
+        if held != before[name] if name in before else held not in before.values():
+            return name
+    return None
+
+
 def remember(exact: FieldSession, memory: Memory) -> Remembered:
     """Copied, since what is kept may be overwritten."""
     copied = [
         Cell(c.path, kept(exact, c.content) if isinstance(c.content, Tensor) else c.content, None) for c in memory.places
     ]
-    return Remembered(copied, _groups(exact, memory.cells), {name: stamp(exact, p) for name, p in memory.parameters.items()})
+    tensors = [c.content for c in memory.cells if isinstance(c.content, Tensor)]
+    with exact.numbers.over.suspended():
+        lying = {name: (_layout(p), _place(p)) for name, p in memory.parameters.items()}
+    parameters = {name: (*lying[name], stamp(exact, p)) for name, p in memory.parameters.items()}
+    return Remembered(copied, _groups(exact, [*tensors, *memory.parameters.values()]), parameters)
 
 
 def kept(exact: FieldSession, tensor: Tensor) -> Kept:
     """A tensor with all of its storage: a view may be moved to where nobody has looked."""
-    place = (tensor.shape, tensor.stride(), tensor.storage_offset())
-    flags = (tensor.is_conj(), tensor.is_neg(), tensor.is_inference(), tensor._is_view(), tensor.is_shared())
-    base = None if (of := tensor._base) is None else (of.shape, of.stride(), of.storage_offset())
-    layout = (tensor.dtype, tuple(tensor.shape), *place, tensor.device, *flags, _copied_on_write(tensor), base)
     with exact.numbers.over.suspended():
         whole = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0)
         whole_number = not (tensor.is_floating_point() or tensor.is_complex() or tensor.is_meta)
         number = int(tensor) if tensor.numel() == 1 and whole_number else None
-    return Kept(layout, exact.numbers.over.copied(whole), stamp(exact, tensor), number)
+    return Kept(_layout(tensor), exact.numbers.over.copied(whole), stamp(exact, tensor), number)
+
+
+def _layout(tensor: Tensor) -> tuple:
+    """All that tells a tensor from others with the same storage; its shape, strides and offset are the third to fifth."""
+    place = (tensor.shape, tensor.stride(), tensor.storage_offset())
+    flags = (tensor.is_conj(), tensor.is_neg(), tensor.is_inference(), tensor._is_view(), tensor.is_shared())
+    base = None if (of := tensor._base) is None else (of.shape, of.stride(), of.storage_offset())
+    return (tensor.dtype, tuple(tensor.shape), *place, tensor.device, *flags, _copied_on_write(tensor), base, _rest(tensor))
+
+
+def _rest(tensor: Tensor) -> tuple[int, ...]:
+    """The size of the storage, and bytes at its end that are no whole number of the tensor's format."""
+    with torch._C.DisableTorchFunction():
+        storage = tensor.untyped_storage()
+        odd = storage.nbytes() % tensor.element_size()
+        if not odd or tensor.is_meta:
+            return (storage.nbytes(),)
+        whole = torch.empty(0, dtype=torch.uint8, device=tensor.device).set_(storage)
+        return (storage.nbytes(), *whole[-odd:].tolist())
 
 
 def _copied_on_write(tensor: Tensor) -> bool:
@@ -103,21 +134,23 @@ def stamp(exact: FieldSession, tensor: Tensor) -> Stamp:
         if held is None:
             numbers = whole.clone()
             return Stamp((), (), numbers.view(torch.uint8), numbers if numbers.is_floating_point() else None)
-        written = (whole.data_ptr(), tensor._version, held.planes.data_ptr(), held.planes._version)
+        # writes to tensors made in inference mode are not counted: each look is another
+        times = [object() if x.is_inference() else x._version for x in (tensor, held.planes)]
+        written = (whole.data_ptr(), held.planes.data_ptr(), *times)
         return Stamp(written, (whole, held.planes), None)
 
 
-def _groups(exact: FieldSession, cells: list[Cell]) -> list[int]:
-    first: dict[tuple[bool, int], int] = {}
-    tensors = [cell.content for cell in cells if isinstance(cell.content, Tensor)]
+def _groups(exact: FieldSession, tensors: list[Tensor]) -> list[int]:
+    first: dict[tuple, int] = {}
     with exact.numbers.over.suspended():
-        return [first.setdefault(_place(t), i) if t.numel() else -1 for i, t in enumerate(tensors)]
+        return [first.setdefault(_place(t), i) for i, t in enumerate(tensors)]
 
 
 def _place(tensor: Tensor) -> tuple[bool, int]:
-    """Of a storage in memory; of one of the device meta, which has no memory, that of the object."""
+    """Of a storage in memory; of one that has none (it is empty, or on the device meta), that of the object."""
     storage = tensor.untyped_storage()
-    return tensor.is_meta, storage._cdata if tensor.is_meta else storage.data_ptr()
+    without = tensor.is_meta or not storage.nbytes()
+    return without, storage._cdata if without else storage.data_ptr()
 
 
 def same(exact: FieldSession, a: Any, b: Any) -> bool:
@@ -150,4 +183,6 @@ def _exactly(content: Any) -> Any:
         return struct.pack("2d", content.real, content.imag)
     if isinstance(content, np.generic):
         return content.tobytes()
-    return repr(content) if isinstance(content, (range, slice, pathlib.PurePath)) else content
+    if isinstance(content, np.dtype):
+        return (content.str, content.char, content.num)
+    return repr(content) if isinstance(content, (range, pathlib.PurePath)) else content

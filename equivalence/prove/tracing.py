@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import sys
 import types
 from collections.abc import Iterator
@@ -19,7 +18,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from coequal.equivalence.memory.reads import made_in_known
+from coequal.equivalence.memory.known import made_in_known
+from coequal.equivalence.memory.running import seeing_calls
 from coequal.equivalence.memory.sizes import plain, watched_size
 from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.premises import Fails
@@ -77,6 +77,9 @@ class Step:
     shapes: list[tuple[int, ...]] = field(default_factory=list)  # of tensors, by number
     values: dict[int, Tensor] = field(default_factory=dict)  # of whole numbers and flags, as they were
     sources: dict[int, Source] = field(default_factory=dict)
+    seen_again: dict[int, list[tuple[int, int]]] = field(
+        default_factory=dict
+    )  # by operation: old and new numbers of tensors
     calls: list[tuple[tuple[int, ...], ...]] = field(default_factory=list)  # the shapes that each call of Python gave
     answers: list[Any] = field(default_factory=list)  # of calls that give no tensors: sizes and the like
     strange: list[str] = field(default_factory=list)  # what was asked of a growing size
@@ -178,8 +181,24 @@ class _Operations(TorchDispatchMode):
         results = [x for x in (out if isinstance(out, (list, tuple)) else [out]) if isinstance(x, Tensor)]
         writes = func._schema.is_mutable and func.overloadpacket is not torch.ops.aten.detach_
         gives = tuple(map(self._new, results))
+        if writes:
+            written = [*_parts(_written(func._schema.arguments, args, kwargs))]
+            self.found.seen_again[len(self.found.operations)] = self._seen_again(written, gives)
         self.found.operations.append(Operation(str(func.overloadpacket), given, gives, writes))
         return out
+
+    def _seen_again(self, written: list[Any], gives: tuple[int, ...]) -> list[tuple[int, int]]:
+        """Tensors in whose memory was written hold something else since, and have new numbers."""
+        places = {x.untyped_storage()._cdata for x in written if isinstance(x, Tensor) and not x.is_meta}
+        tensors = [(n, self.found.tensors[n]) for n in self.numbers.values() if n not in gives]
+        shared = [(n, t) for n, t in tensors if not t.is_meta and t.untyped_storage()._cdata in places]
+        return [(n, self._new(t)) for n, t in shared]
+
+
+def _written(arguments: Any, args: tuple, kwargs: dict[str, Any]) -> list[Any]:
+    """Of what an operation is given, what it writes to."""
+    given = {a.name: x for a, x in zip(arguments, args, strict=False)} | kwargs
+    return [given[a.name] for a in arguments if a.alias_info is not None and a.alias_info.is_write and a.name in given]
 
 
 def _version(tensor: Tensor) -> int:
@@ -277,15 +296,8 @@ def called_back(names: list[str]) -> Iterator[None]:
 
     if sys.getprofile() is not None:
         raise Fails("a profiler runs: nobody can see what libraries call")
-    collects = gc.isenabled()
-    gc.disable()
-    sys.setprofile(look)
-    try:
+    with seeing_calls(look):
         yield
-    finally:
-        sys.setprofile(None)
-        if collects:
-            gc.enable()
 
 
 def _parts(thing: Any) -> Iterator[Any]:

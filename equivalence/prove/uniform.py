@@ -26,6 +26,7 @@ from coequal.equivalence.prove.folds import (
     part_of,
     seen_to_move,
 )
+from coequal.equivalence.prove.lookups import Tables
 from coequal.equivalence.prove.premises import Fails
 from coequal.equivalence.prove.tracing import COUNT, MADE, MEMORY, OUTSIDE, Operation, Ref, Source, Step
 
@@ -33,49 +34,75 @@ Tensor = torch.Tensor
 ROUNDS = 4  # until what memory holds of positions is known
 
 
-def uniform(runs: list[list[Step]], slope: int) -> Uniform:
-    """The three steps as one; Fails where they are not. Growing axes grow by `slope`. Each run has other frames."""
-    steps = runs[0]
-    counts = {len(step.operations) for step in steps}
-    if len(counts) > 1:
-        raise Fails(f"the step does not do the same at every length: {_list(counts)} operations of torch")
+def uniform(
+    runs: list[list[Step]], slope: int, drawn: frozenset[int] = frozenset(), *, coarse: bool = False
+) -> list[Uniform]:
+    """Three steps as one, for each phase of a period: of steps that follow one another, three periods long.
+
+    Growing axes grow by `slope` in a period. Each run has other frames. `drawn`: identities of tensors that are variables,
+    as frames are. `coarse`: torch casts floats by itself, and casts are exact. Fails where steps are not one program.
+    """
+    period = len(runs[0]) // 3
+    phases = [runs[0][phase::period] for phase in range(period)]
+    for steps in phases:
+        counts = {len(step.operations) for step in steps}
+        if len(counts) > 1:
+            raise Fails(f"the step does not do the same at every length: {_list(counts)} operations of torch")
     held = dict[Source, tuple[int, bool]]()  # what memory holds of positions: degree, and whether it was touched
     for _ in range(ROUNDS):
-        found = _laid_side_by_side(steps, slope, held)
-        after = _handed_on(found)
+        programs = [_laid_side_by_side(steps, slope, held, drawn, coarse) for steps in phases]
+        after = _handed_on(programs, runs[0])
         if after == held:
             break
         held = after
     else:
         raise Fails("positions pile up in what is remembered")
+    for phase, found in enumerate(programs):
+        _counts_nothing(found, [run[phase::period] for run in runs])
+    return programs
+
+
+def _counts_nothing(found: Uniform, runs: list[list[Step]]) -> None:
+    """Fails where a tensor is a position in disguise."""
+    steps = runs[0]
     last = {id(tensor): number for number, tensor in enumerate(steps[0].tensors)}
-    used = {number for step in steps[:1] for operation in step.operations for number in _refs(operation.given)}
+    used = {number for operation in steps[0].operations for number in _refs(operation.given)}
     for number, kind in found.kinds.items():
         if kind == CONSTANT and number in used & {*last.values()}:
             _stays(found, number)
-        if kind == DATA and len(runs) > 1:
+        if kind == DATA and len(runs) > 1 and number not in found.rows:
             _no_count(found, number, [[step.tensors[number] for step in run] for run in runs])
-    return found
 
 
-def _laid_side_by_side(steps: list[Step], slope: int, held: dict[Source, tuple[int, bool]]) -> Uniform:
-    found = Uniform(steps)
+def _laid_side_by_side(
+    steps: list[Step], slope: int, held: dict[Source, tuple[int, bool]], drawn: frozenset[int], coarse: bool
+) -> Uniform:
+    found, tables = Uniform(steps, coarse=coarse), Tables(steps, drawn)
     _sources(found, held)
-    for operations in zip(*(step.operations for step in steps), strict=True):
-        _operation(found, operations, slope)
+    for place, operations in enumerate(zip(*(step.operations for step in steps), strict=True)):
+        _operation(found, operations, slope, tables)
+        again = [step.seen_again.get(place, []) for step in steps]
+        if again[0] != again[1] or again[0] != again[2]:
+            raise Fails("the step does not do the same at every length: it writes to what other tensors share")
+        for before, after in again[0]:
+            found.is_written(before, after, operations[0].gives)
+    tables.end()
+    found.steps_left = tables.steps_left
     return found
 
 
-def _handed_on(found: Uniform) -> dict[Source, tuple[int, bool]]:
-    """What the step leaves in each place of the memory: the next step finds the same tensors there."""
-    first, second = found.steps[:2]
-    numbers = {id(tensor): number for number, tensor in enumerate(first.tensors)}
-    worst = max(found.degrees.values(), default=0), bool(found.touched)
-    left = {}
-    for number, source in second.sources.items():
-        if source.kind == MEMORY:
-            where = numbers.get(id(second.tensors[number]))
-            left[source] = worst if where is None else (found.degrees.get(where, 0), where in found.touched)
+def _handed_on(programs: list[Uniform], run: list[Step]) -> dict[Source, tuple[int, bool]]:
+    """What each step leaves in each place of the memory: the next step finds the same tensors there."""
+    left = dict[Source, tuple[int, bool]]()
+    for found, first, second in zip(programs, run, run[1:], strict=False):
+        numbers = {id(tensor): number for number, tensor in enumerate(first.tensors)}
+        worst = max(found.degrees.values(), default=0), bool(found.touched)
+        for number, source in second.sources.items():
+            if source.kind == MEMORY:
+                where = numbers.get(id(second.tensors[number]))
+                holds = worst if where is None else (found.degrees.get(where, 0), where in found.touched)
+                before = left.get(source, (0, False))
+                left[source] = max(before[0], holds[0]), before[1] or holds[1]
     return {source: holds for source, holds in left.items() if any(holds)}
 
 
@@ -102,10 +129,16 @@ def _no_count(found: Uniform, number: int, runs: list[list[Tensor]]) -> None:
         cut = [[part_of(t, axis, size, end) for t in run] for run in runs]
         whole = torch.stack([torch.stack(run) for run in cut])  # runs, steps, ...
         room = 1e-9 * whole.abs().amax((0, 1))
-        fixed = ((whole - whole[:1]).abs() <= room).all(0).all(0) & (room > 0)
+        fixed = ((whole - whole[:1]).abs() <= 1e-9 * whole.abs().amax(0)).all(0).all(0) & (room > 0)
         moves = ((whole - whole[:, :1]).abs() > room).any(0).any(0)
-        if bool((fixed & (moves if not found.degrees.get(number) else torch.ones_like(moves))).any()):
+        hidden = (whole == _least(runs[0][0])).all(0).all(0)  # by a mask, whatever is added to it
+        if bool((fixed & (moves if not found.degrees.get(number) else ~hidden)).any()):
             raise Fails("a number that frames do not change grows with the cache, and is computed with as if it were data")
+
+
+def _least(tensor: Tensor) -> float:
+    """Of a format: it stands for minus infinity."""
+    return torch.finfo(tensor.dtype).min if tensor.is_floating_point() else float("nan")
 
 
 def _list(counts: set[int]) -> str:
@@ -148,10 +181,10 @@ def _refs(thing: Any) -> Iterator[int]:
             yield from _refs(part)
 
 
-def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int) -> None:
+def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int, tables: Tables) -> None:
     """Laid side by side; then by the rules of its kind."""
     first = operations[0]
-    name = first.name.removeprefix("aten.")
+    name = first.name.removeprefix("aten.").removesuffix("_")
     moving = _even(name, *(operation.given for operation in operations))
     if any(operation.name != first.name or operation.gives != first.gives for operation in operations):
         raise Fails(f"the step does not do the same at every length: {', '.join(sorted({o.name for o in operations}))}")
@@ -162,10 +195,14 @@ def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int) ->
             a, b, c = (step.shapes[number][axis] for step in found.steps)
             if (b - a, c - b) != (slope, slope):
                 raise Fails(f"{first.name}: an axis does not grow evenly ({a}, {b}, {c})")
+    positions = {n for n in given if found.kind(n) in (LINEAR, TURNED)}
+    if tables.looks_up(name, operations, moving=moving, positions=positions):
+        found.reads(first.gives)
+        return
     kinds = [found.kind(n) for n in given]
     grows = any(axis is not None for axis in axes.values())
     if grows or moving or {LINEAR, TURNED, SETTLED} & set(kinds):
-        kind = Rule(found, name.removesuffix("_"), operations, given, axes, moving).kind()
+        kind = Rule(found, name, operations, given, axes, moving).kind()
     else:
         kind = DATA if DATA in kinds and name not in LIKE else CONSTANT
     for number in first.gives:
@@ -178,6 +215,7 @@ def _operation(found: Uniform, operations: tuple[Operation, ...], slope: int) ->
     degree = degree_of(found, name, first, given, met)
     for number in first.gives:
         found.degrees[number] = degree if kind == DATA else 0
+    found.comes_of_rows(given, first.gives)
 
 
 def _even(name: str, a: Any, b: Any, c: Any) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from coequal.equivalence.memory.cell import Cell
+from coequal.equivalence.memory.running import NOTHING, Ran
 from coequal.equivalence.report import MeasuredTiming
 
 
@@ -18,3 +20,5 @@ class Facts:
     frame_of_window: int = -1  # in window mode, which frame of the clip's result an emission is
     unread: tuple[str, ...] = ()  # parameters that the stream does not read from the modules: none are drawn then
     timing: MeasuredTiming = field(default_factory=MeasuredTiming)
+    running: Ran = NOTHING  # code of the program that ran while a stream was fed
+    beginning: list[Cell] | None = None  # what a stream remembers before its first frame, where that can be seen

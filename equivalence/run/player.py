@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from coequal.equivalence.memory.running import Running
 from coequal.proofs.field.errors import Undisturbed
 from coequal.subjects.chunks import Chunks, Plan
 from coequal.subjects.errors import BadSubject, ensure_memory
@@ -68,6 +69,7 @@ class Player:
     keep: bool = False  # the layout in memory of what is handed over
     refill: bool = False  # one tensor object, refilled for each frame
     views: bool = False  # frames are views of the clip
+    running: Running | None = None  # sees what is called
 
     def __post_init__(self) -> None:
         self.trace, self.fed, self.emitted = Trace(), 0, 0
@@ -206,7 +208,8 @@ class Player:
     def _call(self, method: str, *arguments: Tree) -> Any:
         try:
             function = getattr(self.stream, method)
-            return called(function, arguments[0], f"stream.{method}") if arguments else function()
+            with contextlib.nullcontext() if self.running is None else self.running.watched():
+                return called(function, arguments[0], f"stream.{method}") if arguments else function()
         except (BadSubject, Undisturbed):
             raise
         except (Exception, SystemExit) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Iterator
 
 import torch
@@ -96,7 +97,7 @@ def _draw(name: str, tensor: Tensor, generator: torch.Generator, scale: float) -
     if name.endswith("running_var"):
         return torch.rand(shape, generator=generator) + 0.5
     if tensor.dim() >= 2:
-        fan_in = max(1, tensor[0].numel())
+        fan_in = max(1, math.prod(shape[1:]))
         return torch.randn(shape, generator=generator) * scale / fan_in**0.5
     uniform = torch.rand(shape, generator=generator) * 2 - 1
     return (1 + uniform / 2) * scale if name.endswith("weight") else uniform * scale

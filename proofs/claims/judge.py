@@ -10,9 +10,9 @@ one that comes nearest is told. Derived numbers are exact integers, or ratios of
 the published number, halves up.
 
 A network may be code of somebody's, `path/to/file.py:NAME`: `measured` says what it counts for under each convention of
-`proofs/cost`, and without counters all of them are tried.
+`proofs/cost`. Without counters all of them are tried, plain ones first.
 
-A reduction `A / B` is a clip's count over a step's:
+A reduction `A / B` is a clip's count over a step's; `A` alone is both:
 
     macs     multiply-adds of the clip over those of a mean step: what a stream must do
     counted  what the papers' counters say of either (`ptflops`, `ptflops-step`)
@@ -55,6 +55,7 @@ RATIOS = {
 }
 
 
+SERIES = re.compile(r"\d+x\d+")  # a clip without space
 WHOLE: dict[str, Callable[[Cost], Any]] = {"macs": Cost.macs, "xla": half_of_hlo}  # what also counts sums of branches
 
 
@@ -128,7 +129,8 @@ def judge(claims: Iterable[Claim], measured: Measured = _none) -> list[Judgement
 
 
 def _judge(claim: Claim, cells: Mapping[str, Claim], measured: Measured) -> Judgement:
-    names = claim.counters.split() or ([] if claim.why else _every(claim))
+    every = _every if is_code(claim.network) else _every_counter
+    names = claim.counters.split() or ([] if claim.why else every(claim))
     if not names:
         return Judgement(claim, UNKNOWN, why=claim.why)
     derived: dict[str, Fraction] = {}
@@ -172,8 +174,11 @@ def _flops(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
 
 
 def _shape(claim: Claim) -> Shape | None:
-    """The clip that a claim names, if it names one: `3x8x224x224`, or `30x3x8x224x224` where views are counted together."""
-    if not re.fullmatch(r"\d+(x\d+){3,4}", claim.input):
+    """The clip that a claim names, if it names one: `3x8x224x224`, or `30x3x8x224x224` where views are counted together.
+
+    Of code `2x16` is one as well.
+    """
+    if not re.fullmatch(r"\d+(x\d+){3,4}", claim.input) and not (is_code(claim.network) and SERIES.fullmatch(claim.input)):
         return None
     sizes = tuple(map(int, claim.input.split("x")))
     return sizes if len(sizes) == 5 else (1, *sizes)
@@ -230,9 +235,12 @@ def _product(shape: Shape) -> int:
 
 
 def _reduction(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fraction:
-    clip, slash, step = claim.network.partition(" / ")
-    if not slash or counter not in RATIOS:
-        raise BadClaims(f"{claim.model}: a reduction needs a network `A / B` and counters {', '.join(RATIOS)}")
+    clip, _, second = claim.network.partition(" / ")
+    step = second or clip
+    if counter not in RATIOS:
+        raise BadClaims(
+            f"{claim.model}: counter {counter!r} is not known of a reduction; expected one of {', '.join(RATIOS)}"
+        )
     a, b = _system(clip, claim), _system(step, claim)
     if counter == "cells":
         for name in [name for name in (clip, step) if name not in cells]:
@@ -240,6 +248,16 @@ def _reduction(claim: Claim, counter: str, cells: Mapping[str, Claim]) -> Fracti
         return Fraction(cells[clip].value) * cells[clip].scale / (Fraction(cells[step].value) * cells[step].scale)
     first, second = {"counted": ("ptflops", "ptflops-step")}.get(counter, (counter, counter))
     return _count(a.name, first, "clip") / _count(b.name, second, "step")
+
+
+def _every_counter(claim: Claim) -> list[str]:
+    """What can be counted of a network of the catalogue. Some counters are of steps alone, one of clips."""
+    of_steps = [name for name in COUNTERS if "step" in name]
+    of_clips = [name for name in WHOLE if name != "macs"]
+    others = of_steps if claim.mode == "clip" else of_clips
+    flops = [name for name in COUNTERS if name not in others]
+    ratios = [name for name in RATIOS if name != "cells"]
+    return {"flops": flops, "params": list(PARAMS), "reduction": ratios, "memory": ["none"]}[claim.quantity]
 
 
 # -- code --------------------------------------------------------------------------------------------------------------

@@ -16,17 +16,19 @@ another.
 Premises, for numbers n (start) and N (frames)
 ----------------------------------------------
 (L) Lists. A step leaves what a list held as it was, and adds to it.
-(U) Uniform. From frame n on the step is one program: the same operations with the same arguments, but for sizes and
-    positions, which grow evenly; and it is a fold. Places in a list are counted from its beginning or its end, and are
-    within it. Comparisons of positions are *settled*: a longer list has the same outcomes, counted from the beginning or
-    the end, and more of those that the oldest term (or the newest) has. Python sees a size or a count only in comparisons
-    with what it has passed.
+(U) Uniform. From frame n on the step is one program, or one of P programs in turn: the same operations with the same
+    arguments, but for sizes and positions, which grow evenly; and it is a fold. Remainders of positions are the same P
+    steps later. Of a table of weights each step reads the rows behind those that the step before it read, and nobody
+    reads it otherwise. Places in a list are counted from its beginning or its end, and are within it. Comparisons of
+    positions are *settled*: a longer list has the same outcomes, counted from the beginning or the end, and more of those
+    that the oldest term (or the newest) has. Python sees a size or a count only in comparisons with what it has passed.
 (O) Order. Lists and windows can be ordered so that what a step adds to one depends on frames and on those before it
     alone; a window forgets what it held.
 (A) The clip function treats all lengths alike: its last frame is a fold over its frames, in the same order.
 (E) Every length. The stream is right at each length 1, 2, ..., N.
-(D) N >= n + sums + 2 degree, where `sums` counts the numbers that a step adds up over terms, and `degree` the factors that
-    a number may have of positions, and of sums whose terms are not weighed by a softmax.
+(D) N >= n + depth + P (sums + 2 degree), and P more where P > 1. `depth` counts the steps after which all windows have
+    forgotten what they held, one after the other, `sums` the numbers that a step adds up over terms, and `degree` the
+    factors that a number may have of positions, and of sums whose terms are not weighed by a softmax.
 (W) Closed world, as in Theorem 2.
 
 Theorem 6. Then the stream is right at every length.
@@ -46,7 +48,10 @@ outputs. (iv) Several lists. In the order of (O), terms of the first are functio
 are arbitrary. Those of a later one are functions of a frame, and of sums over earlier lists; by (i) all but the first
 t_0 of them are arbitrary points of one set, the first ones are fixed and add one vector to the sums. So (i) holds for
 the next list with t_0 larger by its own number of sums, and `sums` counts all of them. Windows are functions of the
-last terms, by (O).  []
+last terms, by (O), once they are full: those that read others are full after all of these. A stream may have windows
+alone. (v) Rows of a table that is drawn are variables of their own, one for each frame: they are part of the frames, and
+for streams that end before the table all of the above holds. (vi) P programs in turn are P sequences, t = n + i, n + i + P,
+..., for each of which it holds: numbers in a ring have another place in each, and the same one in all steps of one.  []
 
 What is checked, and what is assumed
 ------------------------------------
@@ -57,7 +62,7 @@ Python asks for are watched numbers. (O) is looked at by writing other numbers t
 (W) is walked, or declared; besides, every tensor that a step reads must be a frame, a place of the memory, or the
 same tensor, unwritten, in all three steps. (A) is assumed.
 
-A stream that keeps its last 700 terms violates (U): it asks for the size, or cuts at a place that it has not reached.
+A stream that keeps its last 700 terms of a list violates (U): it asks for the size, or cuts at a place not reached yet.
 One that forgets its oldest terms violates (L), one whose weight is a function of t of its own (U), and one that only
 goes wrong where more terms than features are summed up is met by (D).
 """

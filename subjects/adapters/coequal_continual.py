@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import nn
 
 from coequal.continual.module import Continual, Stream
 from coequal.continual.position import LearnedEncoding, RecyclingEncoding, SinusoidalEncoding
+from coequal.subjects.going_on import going_on
 from coequal.subjects.subject import Claim, Subject
 
 Tensor = torch.Tensor
@@ -37,7 +37,5 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
         delay = None if math.isinf(timing.receptive_field) else timing.delay
         fields["claim"] = Claim(timing.receptive_field, delay, timing.stride)
     fields |= {"clip": module.forward, "stream": lambda: Stream(module), "modules": module}
-    kind = next((kind for kind in (nn.RNN, nn.LSTM, nn.GRU) if isinstance(module, kind)), None)
-    if kind is not None:
-        fields["clip_state"] = functools.partial(kind.forward, module)
+    fields["clip_state"] = going_on(module)
     return Subject(example=example, **(fields | overrides))

@@ -43,6 +43,12 @@ class Called:
         return self.module(frames)
 
 
+def states(stream: Called) -> list[dict[str, Any]]:
+    """What a transformer in streaming mode remembers: all attributes of the states of its modules, by name."""
+    found = [state for part in stream.module.modules() if (state := getattr(part, "_streaming_state", None)) is not None]
+    return [vars(state) for state in found]
+
+
 def subject(module: Any, example: Tensor, *, chunks: str = "any", **overrides: Any) -> Subject:
     """A Subject for a module, fed as many rows as the example has; a transformer in chunks of no more than its context.
 
@@ -69,6 +75,7 @@ def subject(module: Any, example: Tensor, *, chunks: str = "any", **overrides: A
     fields: dict[str, Any] = {"clip": module, "stream": streaming, "time": 1 if attends else 2, "modules": module}
     fields |= {"batches": (rows,), "streams": "one at a time", "clip_between": False, "name": type(module).__name__}
     fields["plan"] = Plan(unit, maximum=min(contexts, default=None)) if chunks == "any" else "single"
+    fields |= {"memory": states} if attends else {}
     return Subject(example=example, **(fields | overrides))
 
 

@@ -48,12 +48,19 @@ def subject(module: Any, example: Tensor, **overrides: Any) -> Subject:
     elif kind == VOXTRAL:
         longest = module.config.max_position_embeddings
         fields |= {"clip": lambda x: module(x, use_cache=False).last_hidden_state, "output_time": 1, "longest": longest}
-        fields["stream"] = lambda: Carried(_voxtral(module), 2, lambda: (None, None), 1)
+        fields |= {"stream": lambda: Carried(_voxtral(module), 2, lambda: (None, None), 1), "memory": layers_of_the_caches}
     else:
         axis = 1 if kind == f"{VIBE}EncoderModel" else 2
         fields |= {"clip": lambda x: module(x)[0], "stream": lambda: Carried(_vibe(module), 2, output_time=axis)}
-        fields["output_time"] = axis
+        fields |= {"output_time": axis, "memory": layers_of_the_caches}
     return Subject(example=example, **(fields | overrides))
+
+
+def layers_of_the_caches(stream: Carried) -> list[Any]:
+    """What a stream remembers: all attributes of the layers of its caches, by name."""
+    caches = stream.state if isinstance(stream.state, tuple) else (stream.state,)
+    layers = [getattr(cache, "layers", ()) for cache in caches]
+    return [vars(layer) for kept in layers for layer in (kept.values() if isinstance(kept, dict) else kept)]
 
 
 def _mimi(module: Any) -> Any:

@@ -120,16 +120,11 @@ def _output(returned: Any) -> Tensor:
     return returned[0] if logits is None else logits
 
 
-def tensors_of_the_cache(stream: Carried) -> list[dict[str, Any]]:
-    """What a stream with a cache remembers: the tensors of its layers, by name, and those that they keep in dictionaries."""
-    kept = [vars(layer).items() for layer in getattr(stream.state, "layers", [])]
-    single = [{name: x for name, x in items if isinstance(x, Tensor)} for items in kept]
-    several = [{name: _tensors(x) for name, x in items if isinstance(x, dict) and _tensors(x)} for items in kept]
-    return [one | more for one, more in zip(single, several, strict=True)]
-
-
-def _tensors(parts: dict[Any, Any]) -> dict[Any, Tensor]:
-    return {key: x for key, x in parts.items() if isinstance(x, Tensor)}
+def layers_of_the_cache(stream: Any) -> list[dict[str, Any]]:
+    """What a stream with a cache remembers: all attributes of its layers, by name. Of an encoder's keys and values, too."""
+    caches = [getattr(stream.state, name, None) for name in ("self_attention_cache", "cross_attention_cache")]
+    kept = [vars(layer) for cache in (stream.state, *caches) for layer in getattr(cache, "layers", [])]
+    return [*kept, *filter(None, [getattr(stream.state, "is_updated", None)])]
 
 
 class _Spoken:
@@ -179,7 +174,7 @@ class _Spoken:
             return {"clip": self._clip, "stream": lambda: _Counted(self), "example": example, "time": 1}
         stream = lambda: Carried(self.call, 1, self.begin)  # noqa: E731
         fields = {"clip": self._clip, "stream": stream, "example": example, "time": 1}
-        return fields | ({"memory": tensors_of_the_cache} if self.key in LAYERED and self.cache == "dynamic" else {})
+        return fields | ({"memory": layers_of_the_cache} if self.key in LAYERED else {})
 
     def _clip(self, ids: Tensor) -> Tensor:
         if ids.is_floating_point():
@@ -202,7 +197,7 @@ class _Spoken:
 
         return {
             **{"clip": clip, "stream": lambda: _Conditioned(self), "example": {"ids": example, "encoded": encoded}},
-            **{"time": {"ids": 1, "encoded": None}, "output_time": 1},
+            **{"time": {"ids": 1, "encoded": None}, "output_time": 1, "memory": layers_of_the_cache},
         }
 
     def padded(self, example: Tensor) -> dict[str, Any]:

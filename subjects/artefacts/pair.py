@@ -17,6 +17,7 @@ from coequal.subjects.artefacts.stream import ChunkStream, StepStream, Wiring, t
 from coequal.subjects.artefacts.suspects import suspects
 from coequal.subjects.chunks import Plan
 from coequal.subjects.errors import BadSubject
+from coequal.subjects.going_on import going_on, outputs_of
 from coequal.subjects.inputs import Example, leaves_of, with_leaves
 from coequal.subjects.subject import Subject
 
@@ -137,7 +138,9 @@ def _notes(step: Program, pairs: Any, wiring: Wiring) -> list[str]:
 def clip_of_module(value: Any, example: Example, name: str) -> Subject:
     """A clip function by itself as a Subject whose stream is not there yet; a module in eval mode."""
     module = value.eval() if isinstance(value, nn.Module) else None
-    return Subject(clip=value, stream=_no_stream, example=example, modules=module, name=name, time=_any_axis(example))
+    clip = value if module is None else outputs_of(module)
+    fields: dict[str, Any] = {"modules": module, "clip_state": going_on(module), "name": name, "time": _any_axis(example)}
+    return Subject(clip=clip, stream=_no_stream, example=example, **fields)
 
 
 def _any_axis(example: Example) -> int:

@@ -105,6 +105,25 @@ def test_numbers_of_code_of_ones_own(
     assert "net.py:net: a clip of shape (1, 1, 2, 32, 1) does not fit" in capsys.readouterr().err
 
 
+BARE = """system,model,mode,input,quantity,published,unit,convention,source,verified,network
+mine,net,clip,2x16,flops,0.000384,M,multiply-adds,README,yes,bare.py:net
+"""
+
+
+@pytest.mark.usefixtures("forked")
+def test_a_module_by_itself_takes_the_clip_that_the_input_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bare.py").write_text("import torch\nnet = torch.nn.Conv1d(2, 4, 3, padding=1)\n")
+    (tmp_path / "mine.csv").write_text(BARE)
+    assert main(["claims", "--data", "mine.csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "published numbers: 1; hold: 1"
+    (tmp_path / "mine.csv").write_text(BARE.replace("2x16", "16 frames"))
+    assert main(["claims", "--data", "mine.csv"]) == 2
+    assert "claims: write the clip as the input (like 3x16x112x112, or 2x16 of 2 channels)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -138,3 +157,8 @@ def test_an_unknown_name(name: str, hint: str, capsys: pytest.CaptureFixture[str
 def test_a_file_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["claims", "I3D-R50", "--json", str(tmp_path / "no" / "file.json")]) == 2
     assert "cannot write" in capsys.readouterr().err
+
+
+def test_a_network_without_published_numbers_is_not_taken_for_another(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["claims", "MTV-B"]) == 2
+    assert "no published number of 'MTV-B' was found; what it costs: `coequal cost 'MTV-B'`" in capsys.readouterr().err

@@ -33,7 +33,10 @@ from coequal.subjects import adapters, backends
 from coequal.subjects.listing import modules_of
 
 # a file of `reference/` that is no operator, or an operator without one of the others, and why
-NO_OPERATOR = {"layer": "what layers have in common", "timing": "arithmetic of timings", "window": "geometry of windows"}
+NO_OPERATOR = {
+    **{"layer": "what layers have in common", "timing": "arithmetic of timings", "window": "geometry of windows"},
+    "checkpoint": "parameters out of weights of other code",
+}
 FRAMEWISE = "looks at one frame alone: `continual/framewise.py`"
 NO_STREAM = {
     **dict.fromkeys(("activation", "linear", "norm", "softmax"), FRAMEWISE),

@@ -45,6 +45,15 @@ def test_an_output_sees_the_frames_of_its_window():
     assert np.flatnonzero(changed).tolist() == [3, 4, 5, 6, 7]
 
 
+def test_heads_take_turns_in_channels():
+    """Channel b A + h is value b of head h, as in the authors' code: without its queries a head says nothing."""
+    layer = RelationalSelfAttention(6, 3, 3, 3)
+    parameters, clip = weights(layer, 5), np.random.default_rng(5).standard_normal((1, 6, 3, 3, 3))
+    parameters["projection.weight"][2:4] = 0  # of the second head
+    silent = ~layer(parameters, clip).any(axis=(0, 2, 3, 4))
+    assert silent.tolist() == [False, True, False, False, True, False]
+
+
 def test_errors_and_timing():
     layer = RelationalSelfAttention(6, 3)
     assert isinstance(layer, Layer)

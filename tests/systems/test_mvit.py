@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,6 +82,9 @@ def test_weights_have_the_names_of_the_original_code() -> None:
 # -- another implementation ----------------------------------------------------------------------------------------------
 
 
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "real"
+
+
 def of_pytorchvideo(parameters: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
     """Weights of MViT under the names of pytorchvideo, which has queries, keys and values apart."""
     places = {"0.": "patch_embed.patch_model.", "2.inner.": "head.proj.", "1.norm.": "norm_embed.", "1.blocks.": "blocks."}
@@ -95,7 +100,8 @@ def of_pytorchvideo(parameters: dict[str, np.ndarray]) -> dict[str, torch.Tensor
 
 
 def test_mvit_is_that_of_pytorchvideo(within: Any) -> None:
-    theirs = pytest.importorskip("pytorchvideo.models.vision_transformers", exc_type=ImportError)
+    pytest.importorskip("pytorchvideo")
+    theirs = runpy.run_path(str(EXAMPLES / "published.py"))["theirs"]("vision_transformers")
     stages, pools = [[1, 2.0], [3, 2.0]], [[1, 1, 2, 2], [3, 1, 2, 2]]
     module = theirs.create_multiscale_vision_transformers(
         spatial_size=16, temporal_size=4, depth=4, patch_embed_dim=8, num_heads=1, embed_dim_mul=stages,

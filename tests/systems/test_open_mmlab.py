@@ -21,25 +21,26 @@ import torch
 
 from coequal.continual.to_torch import regular
 from coequal.reference.layer import Layer, Shape
-from coequal.systems import c3d, csn, mvit, r2plus1d, resnet3d, st_gcn, tanet, tsm, x3d
+from coequal.systems import c3d, csn, mobileone, mvit, r2plus1d, resnet3d, st_gcn, tanet, tsm, x3d
+from coequal.systems.blocks import modules_of_mmaction2
 from coequal.systems.weights import original_names
 
 CLASSES, ROUNDINGS = 5, 100_000  # at most, on the longest way through a network
 NORM = {"type": "BN3d", "eps": 1e-5}  # 0.001 in their configuration of R(2+1)D, but inside of its pairs
 
 
-def theirs(file: str) -> ModuleType:
+def theirs(file: str, package: str = "mmaction") -> ModuleType:
     """A file of mmaction.models, without those beside it: the wheel of 1.2.0 lacks some that the folder imports."""
-    root = Path(pytest.importorskip("mmaction").__file__).parent / "models"  # type: ignore[arg-type]
+    root = Path(pytest.importorskip(package).__file__).parent / "models"  # type: ignore[arg-type]
     for folder in ("", ".backbones"):
-        name = f"mmaction.models{folder}"
+        name = f"{package}.models{folder}"
         if name not in sys.modules:
             sys.modules[name] = ModuleType(name)
             sys.modules[name].__path__ = [str(root / folder[1:])]
     from mmengine.registry import init_default_scope
 
-    init_default_scope("mmaction")
-    return importlib.import_module(f"mmaction.models.{file}")
+    init_default_scope(package)
+    return importlib.import_module(f"{package}.models.{file}")
 
 
 class Recognizer(torch.nn.Module):
@@ -58,7 +59,10 @@ class Recognizer(torch.nn.Module):
         return self.fc_cls(means).unflatten(0, (len(clip), -1)).mean(1)
 
 
-INSIDE = ("conv1.", "tam.L", "tam.G", "conv2.", "se_module", "conv3.", "downsample")  # of a block, as it computes
+INSIDE = (  # of a block, as it computes
+    *("conv1.", "tam.L", "tam.G", "conv2.", "se_module", "conv3.", "downsample"),
+    *(f"non_local_block.{name}" for name in ("g", "theta", "phi", "conv_out.conv", "conv_out.bn")),
+)
 
 
 def modules(net: torch.nn.Module) -> Iterator[str]:
@@ -146,8 +150,32 @@ def _tsm() -> torch.nn.Module:
     return Recognizer(theirs("backbones.resnet_tsm").ResNetTSM(50, num_segments=3), 2048, by_frame=True)
 
 
+def non_local(mode: str, first: int, scaled: bool) -> dict[str, Any]:
+    """Options of theirs: behind every other block of the second and the third stage, from the `first` on."""
+    places = tuple(tuple(int(i in (1, 2) and j % 2 == first) for j in range(depth)) for i, depth in enumerate(DEPTHS))
+    config = {"sub_sample": True, "use_scale": scaled, "norm_cfg": {"type": "BN3d"}, "mode": mode, "zeros_init": False}
+    return {"non_local": places, "non_local_cfg": config}
+
+
+def _tsm_beyond(mode: str) -> Callable[[], torch.nn.Module]:
+    def build() -> torch.nn.Module:
+        options = non_local(mode, 0, False)
+        return Recognizer(theirs("backbones.resnet_tsm").ResNetTSM(50, num_segments=3, **options), 2048, by_frame=True)
+
+    return build
+
+
 def _mobilenet() -> torch.nn.Module:
     return Recognizer(theirs("backbones.mobilenet_v2_tsm").MobileNetV2TSM(num_segments=3), 1280, by_frame=True)
+
+
+def _mobileone() -> torch.nn.Module:
+    """Theirs is made of one of mmpretrain."""
+    made = theirs("backbones.mobileone", "mmpretrain").MobileOne
+    sys.modules["mmpretrain.models"].MobileOne = made  # type: ignore[attr-defined]
+    shifted = theirs("backbones.mobileone_tsm").MobileOneTSM
+    theirs("backbones.mobileone", "mmpretrain")  # whose layers it is built of
+    return Recognizer(shifted("s4", num_segments=3), 2048, by_frame=True)
 
 
 def _tanet() -> torch.nn.Module:
@@ -179,6 +207,7 @@ def _csn(mode: str) -> Callable[[], torch.nn.Module]:
 
 
 def _r2plus1d() -> torch.nn.Module:
+    theirs("common")  # registers pairs of convolutions
     net = theirs("backbones.resnet2plus1d").ResNet2Plus1d(
         34, None, pretrained2d=False, conv_cfg={"type": "Conv2plus1d"}, norm_cfg=NORM, base_channels=4,
         conv1_kernel=(3, 7, 7), conv1_stride_t=1, pool1_stride_t=1, inflate=(1, 1, 1, 1), zero_init_residual=False,
@@ -187,17 +216,17 @@ def _r2plus1d() -> torch.nn.Module:
     return Recognizer(net, 32)
 
 
-def _i3d() -> torch.nn.Module:
+def _i3d(**options: Any) -> torch.nn.Module:
     net = theirs("backbones.resnet3d").ResNet3d(
         50, None, pretrained2d=False, base_channels=2, conv1_kernel=(5, 7, 7), conv1_stride_t=2, pool1_stride_t=2,
-        inflate=((1, 1, 1), (1, 0, 1, 0), (1, 0, 1, 0, 1, 0), (0, 1, 0)), zero_init_residual=False,
+        inflate=((1, 1, 1), (1, 0, 1, 0), (1, 0, 1, 0, 1, 0), (0, 1, 0)), zero_init_residual=False, **options,
     )  # fmt: skip
     return Recognizer(net, 64)
 
 
-def _slow() -> torch.nn.Module:
+def _slow(**options: Any) -> torch.nn.Module:
     made = theirs("backbones.resnet3d_slowonly").ResNet3dSlowOnly
-    net = made(depth=50, pretrained=None, pretrained2d=False, lateral=False, base_channels=2)
+    net = made(depth=50, pretrained=None, pretrained2d=False, lateral=False, base_channels=2, **options)
     return Recognizer(net, 64)
 
 
@@ -273,12 +302,39 @@ DEPTHS = (3, 4, 6, 3)
 CASES = {
     "MViTv2": Case(_mvit, mvit.mvit(mvit.Size(4, (1, 3), 8, 1), (4, 16), CLASSES), (2, 3, 4, 16, 16), _of_mvit),
     "TSM-R50": Case(_tsm, tsm.resnet(3, DEPTHS, CLASSES), (2, 3, 3, 32, 32)),
+    "TSM-R50 NL dot": Case(
+        _tsm_beyond("dot_product"),
+        tsm.resnet(3, DEPTHS, CLASSES, chosen=("dot product", 0)),
+        (2, 3, 3, 32, 32),
+        by_name(lambda: modules_of_mmaction2(DEPTHS, ("dot product", 0), shifted=True)),
+    ),
+    "TSM-R50 NL gauss": Case(
+        _tsm_beyond("gaussian"),
+        tsm.resnet(3, DEPTHS, CLASSES, chosen=("gaussian", 0)),
+        (2, 3, 3, 32, 32),
+        by_name(lambda: modules_of_mmaction2(DEPTHS, ("gaussian", 0), shifted=True)),
+    ),
+    "I3D NL dot": Case(
+        lambda: _i3d(**non_local("dot_product", 1, False)),
+        resnet3d.resnet("I3D", 16, 2, CLASSES, stride=2, chosen=("dot product", 1)),
+        (1, 3, 16, 32, 32),
+        by_name(lambda: modules_of_mmaction2(DEPTHS, ("dot product", 1))),
+    ),
+    "Slow NL": Case(
+        lambda: _slow(**non_local("embedded_gaussian", 0, True)),
+        resnet3d.resnet("Slow", 4, 2, CLASSES, chosen=("embedded", 0)),
+        (1, 3, 4, 32, 32),
+        by_name(lambda: modules_of_mmaction2(DEPTHS, ("embedded", 0))),
+    ),
     "TSM-MobileNetV2": Case(_mobilenet, tsm.mobilenet(3, CLASSES), (2, 3, 3, 32, 32)),
+    "TSM-MobileOne": Case(_mobileone, mobileone.mobileone(3, CLASSES), (1, 3, 3, 32, 32), by_name(mobileone.modules)),
     "TANet": Case(_tanet, tanet.tanet(4, CLASSES), (1, 3, 4, 32, 32), by_name(tanet.modules)),
     "C3D": Case(_c3d, c3d.c3d(CLASSES, padded=True), (1, 3, 16, 112, 112), by_name(c3d.modules)),
     "ir-CSN": Case(_csn("ir"), csn.csn(8, DEPTHS, False, 2, CLASSES), (1, 3, 8, 32, 32)),
     "ip-CSN": Case(_csn("ip"), csn.csn(8, DEPTHS, True, 2, CLASSES), (1, 3, 8, 32, 32)),
-    "R(2+1)D": Case(_r2plus1d, r2plus1d.of_mmaction2(8, 4, CLASSES), (1, 3, 8, 32, 32)),
+    "R(2+1)D": Case(
+        _r2plus1d, r2plus1d.of_mmaction2(8, 4, CLASSES), (1, 3, 8, 32, 32), by_name(r2plus1d.modules_of_mmaction2)
+    ),
     "I3D": Case(_i3d, resnet3d.resnet("I3D", 16, 2, CLASSES, stride=2), (1, 3, 16, 32, 32)),
     "Slow": Case(_slow, resnet3d.resnet("Slow", 4, 2, CLASSES), (1, 3, 4, 32, 32)),
     "ST-GCN": Case(_STGCN, st_gcn.st_gcn(8, True, CLASSES, blocks=((4, 1), (4, 1), (8, 2))), (1, 3, 16, 25, 2), _of_st_gcn),

@@ -50,7 +50,7 @@ def test_the_online_demonstration_is_the_clip_network_shifted_backwards_only() -
     network = regular(ONLINE).eval()
     subject = coequal.Subject(clip=network, stream=lambda: Demonstration(network), example=EXAMPLE, time=2, modules=network)
     report = coequal.verify(subject, effort="quick", checks=["exact"])
-    assert (report.verdict, report.proof["horizon"]) == ("proved", "all")
+    assert (report.verdict, report.proof["horizon"]) == ("proved", "all"), report.proof["state"]
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,12 @@ from coequal.proofs.claims.judge import FAILS, HOLDS, UNDER, UNKNOWN, Judgement,
 from coequal.proofs.cost.algebra.conventions import CONVENTIONS
 from coequal.report.document import Case, Cell, Column, Document, Line, Part, Section, Status, Table, Tone
 from coequal.subjects.errors import nearest
+from coequal.systems.catalogue import SYSTEMS
 
 MANY = {HOLDS: "hold", UNDER: "hold under a convention", FAILS: "do not hold", UNKNOWN: "not derivable"}
 TONES: dict[str, Tone] = {HOLDS: "good", UNDER: "good", FAILS: "bad", UNKNOWN: "dim"}
 STATUSES: dict[str, Status] = {HOLDS: "passed", UNDER: "passed", FAILS: "warned", UNKNOWN: "skipped"}
+OPTION, CLIPS = "add --example SHAPE (like --example 1,3,16,32,32)", "like 3x16x112x112, or 2x16 of 2 channels"
 PHRASES = (Column("model", "phrase"), Column("quantity"))
 COLUMNS = (*PHRASES, Column("published", "number"), Column("derived", "number"), Column("verdict"))
 
@@ -37,13 +39,18 @@ def document(options: argparse.Namespace) -> Document:
 def measured(code: str, shape: tuple[int, ...] | None, timeout: float) -> dict[str, Any]:
     """What code of the user's counts for under each convention, in a process of its own; BadInput: it cannot be counted."""
     asked = {"conventions": list(CONVENTIONS), "example": shape, **dict.fromkeys(("mode", "symbolic", "latex", "window"))}
-    return parent.run({"target": code, "cost": asked}, timeout)
+    try:
+        return parent.run({"target": code, "cost": asked}, timeout)
+    except BadInput as error:
+        raise BadInput(str(error).replace(OPTION, f"claims: write the clip as the input ({CLIPS})")) from error
 
 
 def select(judgements: Sequence[Judgement], names: Sequence[str]) -> list[Judgement]:
     """Those of the named papers, models or networks, in order; all of them without names."""
     known = {name: None for j in judgements for name in _names(j.claim)}
     for name in names:
+        if name not in known and name in SYSTEMS:
+            raise BadClaims(f"no published number of {name!r} was found; what it costs: `coequal cost {name!r}`")
         if name not in known:
             close = nearest(name, known)
             hint = f"did you mean {close!r}?" if close else f"papers: {', '.join(papers(judgements))}"

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from coequal import verify
-from coequal.equivalence.memory.walk import Unobservable, cells
+from coequal.equivalence.memory.cell import Unobservable
+from coequal.equivalence.memory.walk import cells
 from coequal.subjects.subject import Subject
 from tests.generated.mutants import COUNTERS
 

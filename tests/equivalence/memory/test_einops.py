@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
-from torch.nn import functional as F
 
-from coequal import Subject, verify
+from tests.equivalence.delayed import Delayed, delayed, report_of
 
 einops = pytest.importorskip("einops")
 from einops.layers.torch import Rearrange  # noqa: E402
@@ -17,38 +14,31 @@ Tensor = torch.Tensor
 
 
 def clip(x: Tensor) -> Tensor:
-    return torch.relu(x + F.pad(x, (1, 0))[..., :-1])
+    return torch.relu(delayed(x))
 
 
-class Called:
-    def __init__(self) -> None:
-        self.last = torch.zeros(())
-
-    def step(self, x: Tensor) -> Tensor:
-        y, self.last = x + self.last, x.clone()
-        return self.turned(y)
-
-    def turned(self, y: Tensor) -> Tensor:
-        return einops.rearrange(torch.relu(einops.rearrange(y, "n -> 1 n")), "m n -> (m n)")
+class Called(Delayed):
+    def then(self, out: Tensor, x: Tensor) -> Tensor:
+        return einops.rearrange(torch.relu(einops.rearrange(out, "m n -> m 1 n")), "m k n -> m (k n)")
 
 
 class Held(Called):
     def __init__(self) -> None:
         super().__init__()
-        self.there, self.back = Rearrange("n -> 1 n"), Rearrange("m n -> (m n)")
+        self.there, self.back = Rearrange("m n -> m 1 n"), Rearrange("m k n -> m (k n)")
 
-    def turned(self, y: Tensor) -> Tensor:
-        return self.back(torch.relu(self.there(y)))
+    def then(self, out: Tensor, x: Tensor) -> Tensor:
+        return self.back(torch.relu(self.there(out)))  # type: ignore[no-any-return]
 
 
 class Counts(Held):
-    def turned(self, y: Tensor) -> Tensor:
+    def then(self, out: Tensor, x: Tensor) -> Tensor:
         self.there.count = getattr(self.there, "count", 0) + 1
-        return super().turned(y) * (0 if self.there.count > 10**6 else 1)
+        return super().then(out, x) * (0 if self.there.count > 10**6 else 1)
 
 
 @pytest.mark.parametrize(("stream", "every"), [(Called, True), (Held, True), (Counts, False)])
-def test_streams_that_use_it_are_followed(stream: Any, every: bool) -> None:
-    report = verify(Subject(clip=clip, stream=stream, example=torch.randn(2, 9), time=1), effort="quick", checks="exact")
+def test_streams_that_use_it_are_followed(stream: type[Delayed], every: bool) -> None:
+    report = report_of(stream, clip)
     assert report.verdict == "proved"
     assert (report.horizon == "all") is every

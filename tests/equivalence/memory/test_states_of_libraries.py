@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from coequal import Subject, verify
-from coequal.equivalence.memory.walk import FROZEN, Unobservable, _runs_as, cells
+from coequal.equivalence.memory.cell import Unobservable
+from coequal.equivalence.memory.walk import FROZEN, _runs_as, cells
 
 Tensor = torch.Tensor
 LATE = 2000

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from coequal import Subject, verify
-from coequal.equivalence.memory.walk import LONG, cells
+from coequal.equivalence.memory.contents import LONG
+from coequal.equivalence.memory.walk import cells
 
 Tensor = torch.Tensor
 

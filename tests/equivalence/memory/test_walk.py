@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from coequal.equivalence.memory.walk import Unobservable, cells
+from coequal.equivalence.memory.cell import Unobservable
+from coequal.equivalence.memory.walk import cells
 
 LABELS = (".__class__", ".__labels__", ".requires_grad")  # what places are called, which is compared, too
 

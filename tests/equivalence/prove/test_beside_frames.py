@@ -110,6 +110,21 @@ class CountsStreams(Living):
         return out * 0 if self.begun > LATE else out
 
 
+class RemembersTheLongest(Living):
+    """A stream that comes after a long one is another."""
+
+    longest = 0
+
+    def begin(self) -> Living:
+        self.longest = max(self.longest, self.frames)
+        super().begin()
+        return self
+
+    def bent(self, out: Tensor) -> Tensor:
+        self.frames += 1
+        return out * 0 if self.longest > LATE else out
+
+
 class CountsBehindDisabled(Living):
     @torch.compiler.disable
     def bent(self, out: Tensor) -> Tensor:
@@ -136,7 +151,8 @@ class Context:
         self.layer.begin()
 
 
-KINDS = [(Living, True), (Disabled, True), (CountsFrames, False), (CountsStreams, False), (CountsBehindDisabled, False)]
+WRONG = (CountsFrames, CountsStreams, RemembersTheLongest, CountsBehindDisabled)
+KINDS = [(Living, True), (Disabled, True), *((kind, False) for kind in WRONG)]
 
 
 @pytest.mark.parametrize(("kind", "every"), KINDS)

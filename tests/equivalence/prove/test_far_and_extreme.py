@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
-from torch.nn import functional as F
 
-from coequal import Subject, verify
+from tests.equivalence.delayed import Delayed, delayed, report_of
 
 Tensor = torch.Tensor
 FULL = 45
-
-
-def delayed(x: Tensor) -> Tensor:
-    return x + F.pad(x, (1, 0))[:, :, :-1]
 
 
 def with_zero(x: Tensor) -> Tensor:
@@ -26,37 +19,29 @@ def with_sum(x: Tensor) -> Tensor:
     return torch.logsumexp(torch.stack([delayed(x), 2 * delayed(x)]), 0)
 
 
-class Stream:
-    def __init__(self) -> None:
-        self.before, self.count = torch.zeros(()), 0
-
-    def step(self, x: Tensor) -> Tensor:
-        out, self.before = x + self.before, x.clone()
-        return self.then(out, x)
-
-    def then(self, out: Tensor, x: Tensor) -> Tensor:
-        return out
-
-
-class NegativeZero(Stream):
+class NegativeZero(Delayed):
     def then(self, out: Tensor, x: Tensor) -> Tensor:
         return out + torch.atan2((x + 1e4) * 0, -torch.ones_like(x))
 
 
-class Naive(Stream):
+class Naive(Delayed):
     def then(self, out: Tensor, x: Tensor) -> Tensor:
         return torch.log(torch.exp(out) + torch.exp(2 * out))
 
 
-class Careful(Stream):
+class Careful(Delayed):
     def then(self, out: Tensor, x: Tensor) -> Tensor:
         return torch.logaddexp(out, 2 * out)
 
 
-class Chunks(Stream):
+class Chunks(Delayed):
     """Counts until it is full; `wrong`: of a chunk of three it then forgets something."""
 
     wrong = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
 
     def chunk(self, x: Tensor) -> Tensor:
         self.count = min(self.count + x.shape[2], FULL)
@@ -71,23 +56,19 @@ class Forgets(Chunks):
     wrong = True
 
 
-def report(clip: Any, stream: type[Stream]) -> Any:
-    return verify(Subject(clip=clip, stream=stream, example=torch.randn(1, 2, 10), time=2), effort="quick", checks="exact")
-
-
 def test_a_zero_has_a_sign_in_floats_alone() -> None:
-    assert report(with_zero, NegativeZero).verdict == "undecided"
+    assert report_of(NegativeZero, with_zero).verdict == "undecided"
 
 
 @pytest.mark.parametrize(("stream", "said"), [(Naive, True), (Careful, False)])
-def test_who_takes_exponentials_may_overflow(stream: type[Stream], said: bool) -> None:
-    found = report(with_sum, stream)
+def test_who_takes_exponentials_may_overflow(stream: type[Delayed], said: bool) -> None:
+    found = report_of(stream, with_sum)
     assert found.verdict == "proved"
     assert any("nothing overflows" in text for text in found.proof["assumptions"]) is said
 
 
 @pytest.mark.parametrize(("stream", "every"), [(Chunks, True), (Forgets, False)])
-def test_chunks_are_compared_where_memory_is_full(stream: type[Stream], every: bool) -> None:
-    found = report(delayed, stream)
+def test_chunks_are_compared_where_memory_is_full(stream: type[Delayed], every: bool) -> None:
+    found = report_of(stream)
     assert found.verdict == "proved"
     assert (found.horizon == "all") is every

@@ -343,6 +343,17 @@ class Sums(Cached):
         return k, v + 0 * self.total
 
 
+class SumsTwice(Sums):
+    """The sum is in two places, which are one tensor."""
+
+    last: Any = 0.0
+
+    def seen(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        k, v = super().seen(k, v)
+        self.last = self.total
+        return k, v
+
+
 WRONG = {
     Window: "a place in a cache, -70000",
     First: "a slice to 70000",
@@ -375,6 +386,7 @@ WRONG = {
     AsksByError: "an error of __getitem__",
     Fades: "what it held changes",
     Sums: "is no window",
+    SumsTwice: "is no window",
 }
 
 

@@ -57,6 +57,24 @@ class Listed(Mean):
         return sum(self.frames) / 3 if len(self.frames) == 3 else None
 
 
+class InPieces:
+    """The same of three frames at a time, and of those that are left at the end: it holds more and fewer of them."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.frames, self.network, self.t = list[Tensor](), network, 0
+
+    def step(self, frame: Tensor) -> list[Tensor] | None:
+        self.frames, self.t = [*self.frames, frame.clone()], self.t + 1
+        return self.flush() if len(self.frames) == 5 else None
+
+    def flush(self) -> list[Tensor] | None:
+        if len(self.frames) < 3:
+            return None
+        means = self.network(torch.stack(self.frames, -1)).unbind(-1)
+        self.frames = self.frames[-2:]
+        return [*means]
+
+
 def of(stream, reach: float | None = 3, clip=None):
     subject = Subject(clip=clip or nn.AvgPool1d(3, 1), stream=stream, example=torch.randn(1, 2, 8))
     session = Session(subject, 0, Floats())
@@ -72,6 +90,15 @@ def test_finite_memories_are_followed(stream, period):
     assert found.holds, found.says
     assert found.period == period
     assert found.assumptions
+
+
+def test_numbers_are_watched_in_places_of_one_name_where_there_are_more_places_and_fewer():
+    network = nn.Conv1d(2, 1, 3).requires_grad_(False)
+    before = vars(network).copy()
+    found = of(lambda: InPieces(network), clip=network)
+    assert found.holds, found.says
+    assert found.period == 3
+    assert {name: type(value) for name, value in vars(network).items()} == {k: type(v) for k, v in before.items()}
 
 
 def test_a_threshold_that_is_not_far_is_walked_up_to():

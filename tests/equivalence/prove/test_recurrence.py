@@ -324,3 +324,34 @@ def test_a_state_may_be_held_in_other_parts_than_the_clip_functions(stream: type
 def test_parts_that_change_places_far_away_are_not_believed() -> None:
     report = verify(two_layers(type("Twisted", (Layers,), {"twisted": 2000})), checks=["exact"], effort="quick")
     assert report.horizon != "all", report.proof
+
+
+class InForms(Average):
+    """Twelve copies of its state, of which each is a view or is none: together they count frames."""
+
+    last = 12
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copies: list[Tensor] = []
+
+    def step(self, frame: Tensor) -> Tensor:
+        mean = super().step(frame)
+        views = [copy._is_view() for copy in self.copies] or [False] * 12
+        for i in range(self.last):
+            views[i] = not views[i]
+            if views[i]:
+                break
+        self.copies = [mean.clone().view_as(mean) if view else mean.clone() for view in views]
+        return mean * 2 if views[10] and views[8] else mean
+
+
+class InOneForm(InForms):
+    last = 0
+
+
+@pytest.mark.parametrize(("stream", "every"), [(InOneForm, True), (InForms, False)])
+def test_the_form_of_a_state_is_memory(stream: type[InForms], every: bool) -> None:
+    report = verify(averages(stream), effort="quick", checks="exact")
+    assert report.verdict == "proved"
+    assert (report.horizon == "all") is every

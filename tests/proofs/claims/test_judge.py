@@ -85,6 +85,30 @@ def test_a_reduction_of_multiply_adds_takes_the_mean_step() -> None:
     assert found.derived == count(SYSTEMS["I3D-R50"], "macs", "clip") / count(SYSTEMS["CoI3D_8"], "macs", "step")
 
 
+def test_a_network_alone_is_its_clip_over_its_step() -> None:
+    found = one(quantity="reduction", unit="x", published="12.87", network="CoX3D-S_13", counters="macs")
+    assert found.verdict == HOLDS
+    assert found.derived == one(quantity="reduction", unit="x", network="CoX3D-S_13 / CoX3D-S_13", counters="macs").derived
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({"published": "0.61"}, "holds"),
+        ({}, "holds under convention ptflops"),
+        ({"published": "0.64", "network": "CoX3D-S_13", "mode": "step"}, "does not hold"),
+        ({"published": "0.166565305", "network": "CoX3D-S_13", "mode": "step"}, "holds under convention ptflops-step"),
+        ({"quantity": "params", "unit": "M", "published": "3.79"}, "holds"),
+        (
+            {"quantity": "reduction", "unit": "x", "published": "12.4", "network": "CoX3D-S_13"},
+            "holds under convention counted",
+        ),
+    ],
+)
+def test_without_counters_all_are_tried(changes: dict[str, str], verdict: str) -> None:
+    assert one(**{"input": "as published", "counters": "", "why": ""} | changes).text == verdict
+
+
 def test_a_reduction_of_cells_divides_what_is_printed() -> None:
     step = dataclasses.replace(CLAIM, network="CoX3D-S_64", published="170", unit="M", mode="step", input="-")
     clip = dataclasses.replace(CLAIM, network="X3D-S", published="2.06", input="-")
@@ -105,7 +129,9 @@ def test_a_reduction_of_cells_divides_what_is_printed() -> None:
             "counter 'guess' is not known; expected one of trainable",
         ),
         ({"quantity": "params", "unit": "M", "counters": "all+many"}, "counter 'all+many' is not known"),
-        ({"quantity": "reduction", "unit": "x", "counters": "macs"}, "a reduction needs a network `A / B`"),
+        ({"quantity": "reduction", "unit": "x", "counters": "guess"}, "counter 'guess' is not known of a reduction"),
+        ({"quantity": "reduction", "unit": "x", "counters": "macs"}, "X3D-XS has no step"),
+        ({"quantity": "memory", "unit": "MiB", "counters": "", "why": ""}, "net: memory is measured, not derived"),
         ({"quantity": "memory", "unit": "MiB"}, "net: memory is measured, not derived: leave counters empty and say why"),
         ({"mode": "step"}, "X3D-XS has no step: squeeze-and-excite over the whole clip"),
         (

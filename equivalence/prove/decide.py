@@ -26,7 +26,7 @@ from coequal.equivalence.prove.beginnings import begins_otherwise
 from coequal.equivalence.prove.conditions import elsewhere
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.prove.induction import CANDIDATES
-from coequal.equivalence.prove.pasts import Pasts, pasts_of
+from coequal.equivalence.prove.directions import Directions, directions_of
 from coequal.equivalence.prove.premises import Cut, Differs, Induction
 from coequal.equivalence.prove.readings import MANY, Seen, other_readings
 from coequal.equivalence.run.budget import Budget
@@ -79,9 +79,6 @@ def decide(
     draw = Draw(seed=session.seed + 1, literal=options.literal, near=options.near)
     try:
         decision.grow(_growth(session, budget) if only is None else None)
-        begun = time.process_time()
-        decision.move(_pasts(session, budget, decision.growth))
-        budget = budget.more(time.process_time() - begun)
         _drawn_enough(session, draw, decision, effort, budget, options)
         if _holds_positions(session, decision):
             _drawn_enough(session, draw, decision, effort, Budget.of(SECONDS[effort], deadline), options)
@@ -174,7 +171,7 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
             begin = time.process_time()
             decision.generalise(decision.confined or _induction(exact, budget, known, decision))
             decision.add(Example(n, exact.batch, exact.seed) for n in decision.induction.lengths)
-            if decision.pasts is not None:  # lengths that are left have the time that they would have without
+            if decision.directions is not None:  # lengths that are left have the time that they would have without
                 budget = budget.more(time.process_time() - begin)
             decision.tell(_told(exact, decision.induction, budget))
         if decision.induction.holds:
@@ -193,13 +190,13 @@ def _induction(exact: FieldSession, budget: Budget, known: Induction | None, dec
     """For finite memory, along the state that the subject gives of its clip function, for caches that grow, or with one
     frame more.
     """
-    growth, pasts = decision.growth, decision.pasts
+    growth, directions = decision.growth, decision.directions
     if (why := not_for_all(exact)) is not None:
         return Induction(False, why)
     if exact.subject.clip_state is not None and exact.subject.window is None:
         return recurrence.induct(exact, budget, known)
-    if pasts is not None:
-        return one_more.induct(exact, budget.more(GRACE).half(), pasts)
+    if directions is not None:
+        return one_more.induct(exact, budget.more(GRACE).half(), directions)
     if growth is not None:
         return growing.induct(exact, budget, growth)
     return induction.induct(exact, budget, known)
@@ -216,11 +213,11 @@ def _growth(session: Session, budget: Budget) -> growing.Growth | None:
     return found if field is not None or not found.fails else None  # where the field is not known, it may be finite
 
 
-def _pasts(session: Session, budget: Budget, growth: growing.Growth | None) -> Pasts | None:
+def _directions(session: Session, draw: Draw, budget: Budget, growth: growing.Growth | None) -> Directions | None:
     """Of a memory of fixed size, where no cache grows; None: that is not where the proof goes."""
     if growth is None or not growth.fails:
         return None
-    found = pasts_of(session, budget.half())
+    found = directions_of(session, draw, budget.half())
     return None if found.grows else found
 
 
@@ -381,6 +378,10 @@ def _first(session: Session, draw: Draw, decision: Decision, effort: str, budget
     """The first draw: all lengths that there is time for, then the induction, if they agree."""
     examples = examples_of(session, effort) if decision.only is None else [decision.only]
     decision.begin()
+    if decision.only is None:
+        begun = time.process_time()
+        decision.move(_directions(session, draw, budget, decision.growth))
+        budget = budget.more(time.process_time() - begun)
 
     def run(exact: FieldSession) -> None:
         _all_that_there_is_time_for(exact, examples, decision, budget)

@@ -1,8 +1,7 @@
 """All lengths of a stream that remembers everything, of which nobody says how its clip function goes on: the premises of
 `proofs/theorems/one_more.py`, over a field.
 
-What floats showed of its memory (`pasts.py`) is met by what the memory is over a field: an affine space of as many
-dimensions.
+The memory moves in so many directions (`directions.py`), and lies in an affine space of as many dimensions.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ import torch
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.compare.relation import agree
-from coequal.equivalence.memory.walk import Cell, Unobservable
+from coequal.equivalence.memory.cell import Cell, Unobservable
+from coequal.equivalence.prove.directions import Directions
 from coequal.equivalence.prove.everything import Everything, is_data
-from coequal.equivalence.prove.pasts import Pasts
 from coequal.equivalence.prove.premises import Differs, Fails, Induction, passed, same_structure
-from coequal.equivalence.prove.remembered import Remembered, same
+from coequal.equivalence.prove.remembered import Kept, Remembered, same
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import Player
@@ -28,33 +27,33 @@ from coequal.proofs.theorems.one_more import dimension, rank
 
 Tensor = torch.Tensor
 BEYOND = 64  # frames that are compared after what is needed for two pasts
-SPARE = 2  # points more than an affine space has dimensions
-PLANES = 2  # primes modulo which a dimension is computed
+SPARE = 2  # points more than are needed
 ANALYTIC = {  # functions, where their argument is known to be positive if it must
     *("exp", "exp2", "expm1", "sigmoid", "special_expit", "softplus", "tanh", "sinh", "cosh", "erf", "erfc", "special_erf"),
     *("sin", "cos", "atan", "asinh", "rsqrt", "pow", "log", "log2", "log10", "log1p", INFINITE),
 }
 ORDERED = ("order, grouping and overlap of maxima", "order of minima", "order of the members")  # laws of an operation
 EARLY = (
-    "the clip function treats all lengths alike, and tells early: two pasts of {start} and {more} frames that its next"
-    " {ahead} frames do not tell apart, whatever these are, later ones do not either"
+    "the clip function treats all lengths alike, and tells early: what its next {ahead} frames tell of a past of {start} or"
+    " {more} frames says by one law, the same for both, what later ones do"
 )
+FINITE = "numbers stay finite at every length: what the stream remembers may grow with the number of frames, until it overflows"
 
 
-def induct(exact: FieldSession, budget: Budget, pasts: Pasts) -> Induction:
-    """All premises, where floats showed two pasts with one memory."""
+def induct(exact: FieldSession, budget: Budget, directions: Directions) -> Induction:
+    """All premises, where it is known in how many directions the memory moves."""
     search = OneMore(exact, budget, tried=1)
     try:
-        if pasts.fails:
-            raise Fails(pasts.fails)
-        ahead = search.check(pasts)
+        if directions.fails:
+            raise Fails(directions.fails)
+        ahead = search.check(directions)
     except (Fails, Unobservable) as error:
         return Induction(
             False, f"the stream remembers everything, and {error}", lengths=search.compared, globals=search.globals
         )
-    start = pasts.start
+    start = directions.start
     says = f"after {start} frames what the stream remembers moves freely, and each step is the same function of it"
-    assumptions = [*search.held(), EARLY.format(start=start, more=start + 1, ahead=ahead)]
+    assumptions = [*search.held(), EARLY.format(start=start, more=start + 1, ahead=ahead), FINITE]
     kept = (0, 0, 1, search.compared, search.globals, assumptions, search.counts, search.told)
     return Induction(True, says, start, 1, *kept)
 
@@ -63,20 +62,20 @@ def induct(exact: FieldSession, budget: Budget, pasts: Pasts) -> Induction:
 class OneMore(Everything):
     """The premises for one subject in one draw."""
 
-    def check(self, pasts: Pasts) -> int:
+    def check(self, directions: Directions) -> int:
         """All of them; how many frames were compared after two pasts."""
-        start, exact = pasts.start, self.exact
+        start, exact = directions.start, self.exact
         if exact.subject.ignore or exact.subject.warm_up:
             raise Fails("some of its emissions do not count")
         first = self._whatever_clips_ran(start)
         data = self._from_frames(first, start)
         paths = [first.cells[i].path for i in data]
-        if sorted(paths) != sorted(pasts.moves):
-            raise Fails(f"{min(set(paths) ^ set(pasts.moves))} depends on frames, and has no gradient")
+        if sorted(paths) != sorted(directions.moves):
+            raise Fails(f"{min(set(paths) ^ set(directions.moves))} depends on frames, and is not seen to move with them")
         self._same_in_other_chunks(start)
         passed(self._uses(first, start, 1, data))
         self._step(start, data)
-        self._plane(start, pasts)
+        self._plane(directions)
         self._every_length(start + 1)
         last = 2 * start + 2 + BEYOND
         self._one_long_clip(last)
@@ -117,36 +116,44 @@ class OneMore(Everything):
             raise Fails(f"{path} depends on what else the stream remembers")
 
     def _differs(self, here: Remembered, there: Remembered, but: list[str]) -> str | None:
+        """The first place that holds something else, or has another form; `but`: places that may hold something else."""
         same_structure(here, there)
-        pairs = zip(here.cells, there.cells, strict=True)
-        return next((a.path for a, b in pairs if a.path not in but and not same(self.exact, a.content, b.content)), None)
+        for a, b in zip(here.cells, there.cells, strict=True):
+            alike = a.path in but and isinstance(a.content, Kept) and isinstance(b.content, Kept)
+            if not (a.content.layout == b.content.layout if alike else same(self.exact, a.content, b.content)):
+                return a.path
+        return None
 
     # -- the plane -------------------------------------------------------------------------------------------------------
 
-    def _plane(self, start: int, pasts: Pasts) -> None:
-        """(L), of as many dimensions as there are directions in (P)."""
-        moves = pasts.moves
-        directions = rank(torch.cat(list(moves.values())))
-        bound = [path for path, rows in moves.items() if rank(rows) < len(rows)]
+    def _plane(self, directions: Directions) -> None:
+        """(L), of as many dimensions as there are directions in (D)."""
+        start, prime, moves = directions.start, directions.prime, directions.moves
+        every = rank(torch.cat(list(moves.values())), prime)
+        bound = [path for path, rows in moves.items() if rank(rows, prime) < len(rows)]
         numbers = sum(len(rows) for path, rows in moves.items() if path not in bound)
-        if directions != numbers + (rank(torch.cat([moves[path] for path in bound])) if bound else 0):
+        if every != numbers + (rank(torch.cat([moves[path] for path in bound]), prime) if bound else 0):
             bound, numbers = list(moves), 0  # places hold parts of one another
         if not bound:
             return
-        within = directions - numbers
-        points = [self._point(start + i % 2, bound, 71 + i) for i in range(within + 2 + SPARE)]
-        for plane, prime in enumerate(self.exact.numbers.over.field.primes[:PLANES]):
-            if dimension(torch.stack([point[plane] for point in points]), prime) > within:
+        within = every - numbers
+        points = [self._point(start, bound, 71 + i, within) for i in range(within + 1 + SPARE)]
+        points += [self._point(start + 1, bound, 70 - i, within) for i in range(1 + SPARE)]
+        for plane, p in enumerate(self.exact.numbers.over.field.primes[: len(points[0])]):
+            if dimension(torch.stack([point[plane] for point in points]), p) > within:
                 raise Fails("what the stream remembers moves in fewer directions than its numbers may")
 
-    def _point(self, length: int, paths: list[str], seed: int) -> Tensor:
+    def _point(self, length: int, paths: list[str], seed: int, within: int) -> Tensor:
         """What these places hold after other frames: residues, (primes, numbers)."""
         self._in_time()
         player = self._player(self._frames(length, seed))
         over = self.exact.numbers.over
         cells = self._held(player, paths)
         with over.suspended():
-            planes = torch.cat([over.store.read(cell.content).planes[:PLANES].flatten(1) for cell in cells], 1)
+            values = [over.store.read(cell.content) for cell in cells]
+            for value in values:  # a determinant of so many points is zero, or is not
+                over.field.account.compare(value.degree.to_the(within + 1))
+            planes = torch.cat([value.planes[: over.field.count].flatten(1) for value in values], 1)
             if not bool(planes.isfinite().all()):
                 raise Fails("what the stream remembers is no number everywhere")
             return planes.clone()
@@ -170,6 +177,8 @@ class OneMore(Everything):
         """(F), of all that was executed on data in this draw."""
         numbers = self.exact.numbers
         account = numbers.over.field.account
+        if account.undone:
+            raise Fails(f"{min(account.undone)}: no derivatives are known where functions undo one another")
         functions = {str(name[0] if isinstance(name, tuple) else name) for name in numbers.clip_functions | account.used}
         ordered = {name for name in numbers.over.executed if (known := MEANINGS.get(name)) and known.keeps in ORDERED}
         if corners := (functions - ANALYTIC) | ordered:

@@ -57,34 +57,33 @@ from __future__ import annotations
 import torch
 
 Tensor = torch.Tensor
-LEAST = 1e-8  # of the greatest singular value: what is smaller is no direction
+EXACT = 2**52  # whole numbers up to which float64 holds all
 
 
-def rank(rows: Tensor) -> int:
-    """In how many directions numbers move: singular values that are certainly none of a rounded zero.
+def rank(rows: Tensor, prime: int) -> int:
+    """In how many directions numbers move: the rank of a matrix of whole numbers, modulo a prime.
 
-    Args:
-        rows: Of one number each: how it moves. Rows are made equally long, since numbers may be of different sizes.
+    Entries are reduced where they are pivots alone: until then each step adds less than `prime^2` to them.
     """
-    length = rows.norm(dim=1, keepdim=True)
-    rows = rows[length[:, 0] > 0] / length[length[:, 0] > 0]
-    values = torch.linalg.svdvals(rows) if rows.numel() else rows.new_zeros(1)
-    return int((values > LEAST * values.max()).sum())
-
-
-def dimension(points: Tensor, prime: int) -> int:
-    """Of the affine space through some points, modulo a prime; (points, numbers), whole."""
-    rows = (points[1:] - points[:1]).to(torch.int64) % prime
+    rows = rows.to(torch.float64).remainder(prime)
+    if (min(rows.shape) + 1) * prime**2 >= EXACT:
+        raise ValueError(f"{tuple(rows.shape)} numbers are too many modulo {prime}")
     found = 0
     for column in range(rows.shape[1]):
-        left = rows[found:, column].nonzero()
+        if found == len(rows):
+            break
+        left = rows[found:, column].remainder_(prime).nonzero()
         if not len(left):
             continue
         at = found + int(left[0])
         rows[[found, at]] = rows[[at, found]]
-        row = rows[found] * pow(int(rows[found, column]), -1, prime) % prime
-        rows[found + 1 :] = (rows[found + 1 :] - rows[found + 1 :, column : column + 1] * row) % prime
+        row = rows[found].remainder_(prime)
+        row = (row * pow(int(row[column]), -1, prime)).remainder_(prime)
+        rows[found + 1 :].addr_(rows[found + 1 :, column].clone(), row, alpha=-1)
         found += 1
-        if found == len(rows):
-            break
     return found
+
+
+def dimension(points: Tensor, prime: int) -> int:
+    """Of the affine space through some points, modulo a prime; (points, numbers), whole."""
+    return rank(points[1:] - points[:1], prime)

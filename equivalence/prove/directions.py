@@ -16,6 +16,7 @@ import torch
 from coequal.equivalence.compare.field import Draw, FieldSession, computing
 from coequal.equivalence.memory.cell import Unobservable
 from coequal.equivalence.memory.walk import Memory, memory_of
+from coequal.equivalence.prove.analytic import is_analytic
 from coequal.equivalence.prove.premises import Fails
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player, StreamRaised
@@ -160,7 +161,9 @@ class _Search:
 
     # -- runs --------------------------------------------------------------------------------------------------------------
 
-    def _looks(self, chain: tuple[int, ...], first: int, count: int, lengths: range, enough: Enough | None = None) -> list[Look]:
+    def _looks(
+        self, chain: tuple[int, ...], first: int, count: int, lengths: range, enough: Enough | None = None
+    ) -> list[Look]:
         """After so many frames, until there are `enough`; directions from `first` on."""
         looks = list[Look]()
         with self._moving(chain, first, count) as exact:
@@ -173,6 +176,7 @@ class _Search:
                 if length not in lengths:
                     continue
                 look = self._moved(exact, player)
+                is_analytic(exact.numbers.over, exact.numbers.over.field.account.used)
                 with exact.numbers.suspended():
                     if enough is not None and enough(length, look):
                         break

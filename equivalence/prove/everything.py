@@ -55,9 +55,6 @@ class Everything(Premises):
         """What depends on no frame is the same a period later, or has grown: what is done with that is watched."""
         return self._watched(self._grown(first, self._after(start + period, 2), data), start, period)
 
-    def _alike(self, a: Tensor, b: Tensor) -> bool:
-        return a.shape == b.shape and bool(self.exact.numbers.over.same(a, b).all())
-
     def _fresh(self, state: Any) -> Any:
         """The same state with a fresh variable for every number."""
         symbols = self.exact.numbers.over.store.symbols
@@ -68,3 +65,9 @@ class Everything(Premises):
 def is_data(thing: Any) -> TypeGuard[Tensor]:
     """Whether something is a tensor of floats."""
     return isinstance(thing, Tensor) and thing.is_floating_point()
+
+
+def write(place: Tensor, values: Tensor) -> None:
+    """Into a tensor of the memory; into those that were made in inference mode only there."""
+    with torch.inference_mode(place.is_inference()):
+        place.copy_(values)

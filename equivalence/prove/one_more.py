@@ -14,30 +14,27 @@ from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.memory.cell import Cell, Unobservable
+from coequal.equivalence.prove.analytic import is_analytic
 from coequal.equivalence.prove.directions import Directions
-from coequal.equivalence.prove.everything import Everything, is_data
+from coequal.equivalence.prove.everything import Everything, is_data, write
 from coequal.equivalence.prove.premises import Differs, Fails, Induction, passed, same_structure
 from coequal.equivalence.prove.remembered import Kept, Remembered, same
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.examples import Example
 from coequal.equivalence.run.player import Player
-from coequal.proofs.field.arithmetic import INFINITE
-from coequal.proofs.field.semantics.table import MEANINGS
 from coequal.proofs.theorems.one_more import dimension, rank
 
 Tensor = torch.Tensor
 BEYOND = 64  # frames that are compared after what is needed for two pasts
 SPARE = 2  # points more than are needed
-ANALYTIC = {  # functions, where their argument is known to be positive if it must
-    *("exp", "exp2", "expm1", "sigmoid", "special_expit", "softplus", "tanh", "sinh", "cosh", "erf", "erfc", "special_erf"),
-    *("sin", "cos", "atan", "asinh", "rsqrt", "pow", "log", "log2", "log10", "log1p", INFINITE),
-}
-ORDERED = ("order, grouping and overlap of maxima", "order of minima", "order of the members")  # laws of an operation
+FEW = 32  # numbers that are remembered, of which it is seen that they fill a space
 EARLY = (
     "the clip function treats all lengths alike, and tells early: what its next {ahead} frames tell of a past of {start} or"
     " {more} frames says by one law, the same for both, what later ones do"
 )
-FINITE = "numbers stay finite at every length: what the stream remembers may grow with the number of frames, until it overflows"
+FINITE = (
+    "numbers stay finite at every length: what the stream remembers may grow with the number of frames, until it overflows"
+)
 
 
 def induct(exact: FieldSession, budget: Budget, directions: Directions) -> Induction:
@@ -72,6 +69,9 @@ class OneMore(Everything):
         paths = [first.cells[i].path for i in data]
         if sorted(paths) != sorted(directions.moves):
             raise Fails(f"{min(set(paths) ^ set(directions.moves))} depends on frames, and is not seen to move with them")
+        cells = self._held(self._fed(start, 0), paths)
+        if any(cell.content.numel() != len(directions.moves[cell.path]) for cell in cells):
+            raise Fails("what is remembered has another size")
         self._same_in_other_chunks(start)
         passed(self._uses(first, start, 1, data))
         self._step(start, data)
@@ -79,7 +79,8 @@ class OneMore(Everything):
         self._every_length(start + 1)
         last = 2 * start + 2 + BEYOND
         self._one_long_clip(last)
-        self._analytic()
+        numbers = exact.numbers
+        is_analytic(numbers.over, numbers.clip_functions | numbers.over.field.account.used)
         return last - start - 1
 
     def _held(self, player: Player, paths: list[str]) -> list[Cell]:
@@ -102,7 +103,7 @@ class OneMore(Everything):
             raise Fails("the stream does not emit a frame for each frame")
         paths = [self._memory(player.stream).cells[i].path for i in data]
         for cell in self._held(player, paths):
-            cell.content.copy_(self._fresh(cell.content))
+            write(cell.content, self._fresh(cell.content))
         x = self._frames(1, 41)
         self._guarded(lambda: player.feed(x, self.exact.plan_chunks(x)), "from a memory of variables")
         if len(player.trace.frames) != start + 1:
@@ -134,14 +135,19 @@ class OneMore(Everything):
         numbers = sum(len(rows) for path, rows in moves.items() if path not in bound)
         if every != numbers + (rank(torch.cat([moves[path] for path in bound]), prime) if bound else 0):
             bound, numbers = list(moves), 0  # places hold parts of one another
-        if not bound:
+        if not bound and numbers > FEW:
             return
+        if not bound:  # then it must fill the space
+            bound, numbers = list(moves), 0
         within = every - numbers
         points = [self._point(start, bound, 71 + i, within) for i in range(within + 1 + SPARE)]
         points += [self._point(start + 1, bound, 70 - i, within) for i in range(1 + SPARE)]
-        for plane, p in enumerate(self.exact.numbers.over.field.primes[: len(points[0])]):
-            if dimension(torch.stack([point[plane] for point in points]), p) > within:
-                raise Fails("what the stream remembers moves in fewer directions than its numbers may")
+        alone = len(points) - 1 - SPARE
+        planes = list(zip(torch.stack(points, 1), self.exact.numbers.over.field.primes, strict=False))
+        if any(dimension(plane, p) > within for plane, p in planes):
+            raise Fails("what the stream remembers moves in fewer directions than its numbers may")
+        if max(dimension(plane[:alone], p) for plane, p in planes) != within:
+            raise Fails("what the stream remembers lies in a smaller space than it moves in")
 
     def _point(self, length: int, paths: list[str], seed: int, within: int) -> Tensor:
         """What these places hold after other frames: residues, (primes, numbers)."""
@@ -172,17 +178,3 @@ class OneMore(Everything):
         except Mismatch as mismatch:
             raise Differs(Example(length, exact.batch, exact.seed + 67), mismatch) from None
         self.compared.append(length)
-
-    def _analytic(self) -> None:
-        """(F), of all that was executed on data in this draw."""
-        numbers = self.exact.numbers
-        account = numbers.over.field.account
-        if account.undone:
-            raise Fails(f"{min(account.undone)}: no derivatives are known where functions undo one another")
-        functions = {str(name[0] if isinstance(name, tuple) else name) for name in numbers.clip_functions | account.used}
-        ordered = {name for name in numbers.over.executed if (known := MEANINGS.get(name)) and known.keeps in ORDERED}
-        if corners := (functions - ANALYTIC) | ordered:
-            raise Fails(f"{min(corners)} is not analytic")
-        if account.poles or account.partial:
-            of = min(account.poles, default="a function")
-            raise Fails(f"{of} is taken of what is not known to be positive")

@@ -13,7 +13,7 @@ import torch
 
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.memory.cell import Unobservable
-from coequal.equivalence.prove.everything import Everything, is_data
+from coequal.equivalence.prove.everything import Everything, is_data, write
 from coequal.equivalence.prove.premises import MORE, Fails, Induction, Told, passed
 from coequal.equivalence.prove.remembered import Kept, same
 from coequal.equivalence.run.budget import Budget
@@ -185,7 +185,7 @@ class Recurrence(Everything):
         numbers = _numbers([leaf for _, leaf in leaves(state)])
         cells = self._memory(player.stream).cells
         for i, which in places.items():
-            cells[i].content.copy_(numbers[list(which)].reshape(cells[i].content.shape))
+            write(cells[i].content, numbers[list(which)].reshape(cells[i].content.shape))
         before = len(player.trace.frames)
         self._guarded(lambda: player.feed(x, exact.plan_chunks(x)), "from a memory of variables")
         want, after = self._continuation(x, copied(state))

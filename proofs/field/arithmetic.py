@@ -362,11 +362,14 @@ class Field:
             return self.inverse(self.power(a, -exponent))
         if exponent and exponent % 2 == 0:
             return self.power(self.squared(a), exponent // 2)
-        planes = torch.stack([to_the(plane, exponent, p) for plane, p in zip(a.planes, self.primes, strict=False)])
+        planes = self._to_the(a.planes, exponent)
         degree = Degree(sign=POSITIVE)
         for _ in range(exponent):
             degree = degree.times(a.degree)
         return Value(planes, degree)
+
+    def _to_the(self, planes: Tensor, exponent: int) -> Tensor:
+        return torch.stack([to_the(plane, exponent, p) for plane, p in zip(planes, self.primes, strict=False)])
 
     def scaled(self, a: Value, factor: float) -> Value:
         """Times a constant; minus infinity may only be made larger in magnitude."""

@@ -21,11 +21,23 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from coequal.proofs.field.arithmetic import EVEN, ODD, REFLECTED, Field, Value, aligned, known_of, powers, sign_of_all, to_the
-from coequal.proofs.field.degree import VARIABLE
+from coequal.proofs.field.arithmetic import (
+    EVEN,
+    ODD,
+    REFLECTED,
+    Field,
+    Value,
+    aligned,
+    known_of,
+    powers,
+    sign_of_all,
+    to_the,
+)
+from coequal.proofs.field.degree import CONSTANT, VARIABLE, Degree
 from coequal.proofs.field.errors import NotDecided, ZeroDivisor
 from coequal.proofs.field.numbers import hash as hashing
 from coequal.proofs.field.numbers.inverses import Inverses
+from coequal.proofs.field.numbers.known import Registry
 from coequal.proofs.field.numbers.primes import bits_for, is_prime, is_square, of_order, units
 from coequal.proofs.field.numbers.symbols import Symbols
 
@@ -58,11 +70,23 @@ def _chain(p: int, roots: tuple[int, ...], levels: int) -> tuple[int, ...]:
 class _Forgotten(Inverses):
     """Nothing is undone."""
 
-    def note(self, values: Tensor, arguments: Tensor, degree: object) -> None:
+    def note(self, values: Tensor, arguments: Tensor, degree: Degree) -> None:
         """Not kept."""
 
     def find(self, values: Tensor, seed: int) -> None:
         """None is."""
+
+
+@dataclass
+class _Once(Registry):
+    """Constants that were met, without directions."""
+
+    count: int = 1
+    base: Registry = field(default_factory=Registry)
+
+    def add(self, tensor: Tensor, planes: Tensor, degree: Degree = CONSTANT, *, computed: bool) -> None:
+        """Planes of a constant that does not move."""
+        self.base.add(tensor, torch.cat([planes[:1], planes[self.count :]]), degree, computed=computed)
 
 
 @dataclass
@@ -84,7 +108,8 @@ class Tangents(Field):
     def __post_init__(self) -> None:
         known = {"literal": self.literal, "near": self.near, "shadow": self.shadow, "low_masks": self.low_masks}
         moduli = (self.modulus, *self.chain[1:])
-        self.base = Field(moduli, self.seed, account=self.account, met=self.met, same=self.same, **known)  # type: ignore[arg-type]
+        self.base = Field(moduli, self.seed, account=self.account, met=self.met, **known)  # type: ignore[arg-type]
+        self.same = _Once(count=self.count, base=self.base.same)
         self.logarithms, self.exponentials, self.radicands = _Forgotten(), _Forgotten(), _Forgotten()
 
     @property
@@ -163,13 +188,10 @@ class Tangents(Field):
         others = [to_the(plane[None], p - 2, p) for plane, p in zip(planes[self.count :], self.chain[1:], strict=False)]
         return torch.cat([_reduced(left.mul_(first), self.modulus), *others])
 
-    def power(self, a: Value, exponent: int) -> Value:
-        """A whole power."""
-        first = to_the(a.planes[: self.count], abs(exponent), self.modulus)
-        others = zip(a.planes[self.count :], self.chain[1:], strict=False)
-        planes = torch.cat([first, *(to_the(plane[None], abs(exponent), p) for plane, p in others)])
-        found = Value(planes, a.degree.squared() if exponent % 2 == 0 else a.degree)  # of degrees, signs alone are asked for
-        return self.inverse(found) if exponent < 0 else found
+    def _to_the(self, planes: Tensor, exponent: int) -> Tensor:
+        others = zip(planes[self.count :], self.chain[1:], strict=False)
+        found = [to_the(plane[None], exponent, p) for plane, p in others]
+        return torch.cat([to_the(planes[: self.count], exponent, self.modulus), *found])
 
     # -- functions -----------------------------------------------------------------------------------------------------------
 

@@ -8,24 +8,29 @@ from coequal.proofs.theorems.one_more import dimension, rank
 PRIME = 1_048_573
 
 
-def test_directions_are_told_from_rounded_zeros() -> None:
+@pytest.mark.parametrize("size", [1, 2, 3, 40])
+def test_a_product_of_matrices_has_the_rank_of_the_smaller(size: int) -> None:
     seed = torch.Generator().manual_seed(1)
-    rows = torch.randn(5, 3, generator=seed, dtype=torch.float64) @ torch.randn(3, 8, generator=seed, dtype=torch.float64)
-    assert rank(rows) == 3
-    assert rank(rows[:2]) == 2
+    left, right = (torch.randint(0, PRIME, (50, size), generator=seed) for _ in range(2))
+    assert rank(left @ right.T % PRIME, PRIME) == size
 
 
-def test_numbers_of_other_sizes_move_no_less() -> None:
-    rows = torch.eye(3, dtype=torch.float64) * torch.tensor([1.0, 1e-30, 1e30], dtype=torch.float64)
-    assert rank(rows) == 3
+def test_rows_that_are_the_same_but_for_the_prime_are_one() -> None:
+    assert rank(torch.tensor([[1, 2], [PRIME + 1, 2 - PRIME], [2, 4]]), PRIME) == 1
+
+
+def test_a_trillionth_is_a_direction() -> None:
+    inverse = pow(10**12, -1, PRIME)
+    assert rank(torch.tensor([[1, 1], [1, 1 + inverse]]), PRIME) == 2
 
 
 def test_what_does_not_move_has_no_direction() -> None:
-    assert rank(torch.zeros(2, 4, dtype=torch.float64)) == 0
+    assert rank(torch.zeros(2, 4), PRIME) == 0
 
 
-def test_what_moves_by_a_trillionth_else_is_no_direction() -> None:
-    assert rank(torch.tensor([[1.0, 1.0], [1.0, 1.0 + 1e-12]], dtype=torch.float64)) == 1
+def test_more_numbers_than_float64_adds_up_exactly_are_refused() -> None:
+    with pytest.raises(ValueError, match="too many modulo"):
+        rank(torch.ones(5000, 5000), PRIME)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3])

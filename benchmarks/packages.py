@@ -73,6 +73,7 @@ ROWS = (
     *(f"transformers:{name}ForCausalLM" for name in TRANSFORMERS),
     *("transformers:LlamaForCausalLM[cache=static]", "transformers:LlamaForCausalLM[padding=left]"),
     *("transformers:BambaForCausalLM[positions=given]", "transformers:MambaForCausalLM[chunks=any]"),
+    *(f"transformers:{name}ForCausalLM[frames=embedded]" for name in ("Mamba", "Mamba2", "FalconMamba")),
     *("transformers:JambaForCausalLM[chunks=prompt]", "transformers:MistralForCausalLM[cache=static]"),
 )
 # a sentence for each row that is different, or not decided: why. FOUND.md repeats the differences without coequal

@@ -173,7 +173,14 @@ class FieldLimit:
 @contextlib.contextmanager
 def over_field(session: Session[Any], draw: Draw) -> Iterator[FieldSession]:
     """Within it, torch computes over a field, and the weights of the subject's modules are symbols."""
-    exact, module = Exact(draw.field()), None if session.facts.unread else session.subject.modules
+    with computing(session, Exact(draw.field())) as exact:
+        yield exact
+
+
+@contextlib.contextmanager
+def computing(session: Session[Any], exact: Exact) -> Iterator[FieldSession]:
+    """The same over a field that is given."""
+    module = None if session.facts.unread else session.subject.modules
     try:
         with borrowed(module, None), forgotten():
             if module is not None:

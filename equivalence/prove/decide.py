@@ -21,11 +21,12 @@ from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import Draw, FieldSession, over_field, redrawing
 from coequal.equivalence.compare.relation import agree
 from coequal.equivalence.options import BOUND
-from coequal.equivalence.prove import growing, induction, recurrence
+from coequal.equivalence.prove import growing, induction, one_more, recurrence
 from coequal.equivalence.prove.beginnings import begins_otherwise
 from coequal.equivalence.prove.conditions import elsewhere
 from coequal.equivalence.prove.decision import Decision
 from coequal.equivalence.prove.induction import CANDIDATES
+from coequal.equivalence.prove.directions import Directions, directions_of
 from coequal.equivalence.prove.premises import Cut, Differs, Induction
 from coequal.equivalence.prove.readings import MANY, Seen, other_readings
 from coequal.equivalence.run.budget import Budget
@@ -168,8 +169,11 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
         follows = known is not None or not later
         _acquaint(exact, 10 * exact.facts.reach + 64 if follows else max(e.length for e in examples))
         if follows:
-            decision.generalise(decision.confined or _induction(exact, budget, known, decision.growth))
+            begin = time.process_time()
+            decision.generalise(decision.confined or _induction(exact, budget, known, decision))
             decision.add(Example(n, exact.batch, exact.seed) for n in decision.induction.lengths)
+            if decision.directions is not None:  # lengths that are left have the time that they would have without
+                budget = budget.more(time.process_time() - begin)
             decision.tell(_told(exact, decision.induction, budget))
         if decision.induction.holds:
             _far(exact, decision, budget)
@@ -183,12 +187,17 @@ def _all_that_there_is_time_for(exact: FieldSession, examples: list[Example], de
         decision.differ(found, exact, _seen(exact))
 
 
-def _induction(exact: FieldSession, budget: Budget, known: Induction | None, growth: growing.Growth | None) -> Induction:
-    """For finite memory, along the state that the subject gives of its clip function, or for caches that grow."""
+def _induction(exact: FieldSession, budget: Budget, known: Induction | None, decision: Decision) -> Induction:
+    """For finite memory, along the state that the subject gives of its clip function, for caches that grow, or with one
+    frame more.
+    """
+    growth, directions = decision.growth, decision.directions
     if (why := not_for_all(exact)) is not None:
         return Induction(False, why)
     if exact.subject.clip_state is not None and exact.subject.window is None:
         return recurrence.induct(exact, budget, known)
+    if directions is not None:
+        return one_more.induct(exact, budget.more(GRACE).half(), directions)
     if growth is not None:
         return growing.induct(exact, budget, growth)
     return induction.induct(exact, budget, known)
@@ -209,6 +218,14 @@ def _of_positions(draw: Draw, decision: Decision) -> Draw:
     """Functions of positions are those of which nothing is known, and no constants as they are rounded."""
     growth = decision.growth
     return replace(draw, opaque=True) if growth is not None and growth.turns and not growth.fails else draw
+
+
+def _directions(session: Session, draw: Draw, budget: Budget, growth: growing.Growth | None) -> Directions | None:
+    """Of a memory of fixed size, where no cache grows; None: that is not where the proof goes."""
+    if growth is None or not growth.fails:
+        return None
+    found = directions_of(session, draw, budget.half())
+    return None if found.grows else found
 
 
 def _holds_positions(session: Session, decision: Decision) -> bool:
@@ -368,6 +385,10 @@ def _first(session: Session, draw: Draw, decision: Decision, effort: str, budget
     """The first draw: all lengths that there is time for, then the induction, if they agree."""
     examples = examples_of(session, effort) if decision.only is None else [decision.only]
     decision.begin()
+    if decision.only is None:
+        begun = time.process_time()
+        decision.move(_directions(session, draw, budget, decision.growth))
+        budget = budget.more(time.process_time() - begun)
 
     def run(exact: FieldSession) -> None:
         _all_that_there_is_time_for(exact, examples, decision, budget)

@@ -9,6 +9,7 @@ from typing import Any
 from coequal.equivalence.compare.difference import Mismatch
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.options import BOUND
+from coequal.equivalence.prove.directions import Directions
 from coequal.equivalence.prove.growing import Growth
 from coequal.equivalence.prove.premises import Differs, Induction
 from coequal.equivalence.prove.readings import HOMOMORPHISM, Reading, Seen
@@ -62,6 +63,7 @@ class Decision:
     levels: int = 1
     induction: Induction = field(default_factory=lambda: Induction(False, ""))
     growth: Growth | None = None  # of caches, where the clip function looks at all earlier frames
+    directions: Directions | None = None  # in which a memory of fixed size moves, where it does
     confined: Induction | None = None  # that fails under a condition which its runs do not meet
     told: str = ""  # of the chunks in which frames came, by the memory
     state: str = ""  # what was found out about the stream's memory
@@ -105,6 +107,10 @@ class Decision:
     def grow(self, found: Growth | None) -> None:
         """What is known of caches that grow."""
         self.growth = found
+
+    def move(self, found: Directions | None) -> None:
+        """What is known of a memory of fixed size."""
+        self.directions = found
 
     def generalise(self, found: Induction) -> None:
         """An induction over all lengths was tried."""

@@ -6,17 +6,16 @@ that state, number by number; then one step from a state of fresh variables is t
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any
 
 import torch
 
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.memory.cell import Unobservable
-from coequal.equivalence.memory.watched import Uses
-from coequal.equivalence.prove.premises import LONGEST, MORE, STEPS, Fails, Induction, Premises, Told, passed, same_structure
-from coequal.equivalence.prove.remembered import Kept, Remembered, same
+from coequal.equivalence.prove.everything import Everything, is_data, write
+from coequal.equivalence.prove.premises import MORE, Fails, Induction, Told, passed
+from coequal.equivalence.prove.remembered import Kept, same
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
@@ -55,15 +54,10 @@ def induct(exact: FieldSession, budget: Budget, known: Induction | None = None) 
 
 
 @dataclass
-class Recurrence(Premises):
+class Recurrence(Everything):
     """The premises for one subject in one draw."""
 
     continued: set[int] = field(default_factory=set)  # lengths at which the continuation was compared
-
-    @property
-    def unit(self) -> int:
-        """The fewest frames that can be fed."""
-        return self.exact.plan.unit
 
     def found(self) -> tuple[int, int]:
         """The first start and period that fit; Fails where none does."""
@@ -109,7 +103,7 @@ class Recurrence(Premises):
             output = self.exact.outputs.of_clip(whole)
         except BadSubject as error:
             raise Fails(f"clip_state's output is not the clip function's: {error}") from None
-        strange = [path for path, leaf in leaves(after) if not (leaf is None or _is_data(leaf))]
+        strange = [path for path, leaf in leaves(after) if not (leaf is None or is_data(leaf))]
         if strange:
             raise Fails(f"clip_state's {strange[0]} is no float tensor: what is done with it is not followed")
         return output, after
@@ -141,26 +135,10 @@ class Recurrence(Premises):
         if [path for path, _ in one] != [path for path, _ in other]:
             return False
         return all(
-            x is y or (_is_data(x) and _is_data(y) and self._alike(x, y)) for (_, x), (_, y) in zip(one, other, strict=True)
+            x is y or (is_data(x) and is_data(y) and self._alike(x, y)) for (_, x), (_, y) in zip(one, other, strict=True)
         )
 
-    def _fresh(self, state: Any) -> Any:
-        """The same state with a fresh variable for every number."""
-        symbols = self.exact.numbers.over.store.symbols
-        with self.exact.numbers.over.suspended():
-            return copied(state, lambda t: symbols.fresh(torch.randn(t.shape, dtype=t.dtype, device=t.device)))
-
     # -- the memory ------------------------------------------------------------------------------------------------------
-
-    def _seen(self, length: int, beginning: int) -> Tree:
-        return self._frames(length, 31 + beginning)
-
-    def _from_frames(self, first: Remembered, start: int) -> list[int]:
-        """Places whose content depends on frames."""
-        other = self._after(start, 1)
-        same_structure(first, other)
-        cells = enumerate(zip(first.cells, other.cells, strict=True))
-        return [i for i, (a, b) in cells if not same(self.exact, a.content, b.content)]
 
     def _places(self, length: int, beginning: int, data: list[int]) -> Found:
         """Which numbers of the clip function's state each of these places holds, after the same frames."""
@@ -171,13 +149,13 @@ class Recurrence(Premises):
 
     def _place(self, path: str, content: Any, state: list[Any]) -> tuple[int, ...]:
         """A part of the state as it is, or else its numbers one by one: of a layer, say, where all layers are one tensor."""
-        if not _is_data(content):
+        if not is_data(content):
             raise Fails(f"{path} depends on frames, and is no tensor of floats")
         with self.exact.numbers.over.suspended():
             if not content.is_contiguous() or content.untyped_storage().nbytes() != content.numel() * content.element_size():
                 raise Fails(f"{path} is a part of a larger tensor")
         first = 0
-        for leaf in filter(_is_data, state):
+        for leaf in filter(is_data, state):
             alike = leaf.numel() == content.numel() and leaf.dtype == content.dtype
             if alike and self._alike(leaf.reshape(-1), content.reshape(-1)):
                 return tuple(range(first, first + leaf.numel()))
@@ -196,25 +174,6 @@ class Recurrence(Premises):
         with over.suspended():
             return tuple(equal.to(torch.uint8).argmax(1).tolist()) if bool(equal.any(1).all()) else None
 
-    def _shortest_period(self, first: Remembered, start: int, data: list[int]) -> tuple[int, Uses]:
-        """One frame, or what the stream takes its frame number modulo of."""
-        self.tried += 1
-        uses = self._uses(first, start, self.unit, data)
-        if not uses.misfits:
-            return self.unit, uses
-        period = math.lcm(self.unit, *uses.moduli)
-        if period > LONGEST:
-            raise Fails(f"the stream takes a count modulo {max(uses.moduli)}")
-        steps = period * (start + period)  # each phase is reached from the beginning
-        if steps > STEPS:
-            raise Fails(f"a period of {period} frames would take {steps} steps: only some lengths were compared")
-        self.tried += 1
-        return period, self._uses(first, start, period, data)
-
-    def _uses(self, first: Remembered, start: int, period: int, data: list[int]) -> Uses:
-        """What depends on no frame is the same a period later, or has grown: what is done with that is watched."""
-        return self._watched(self._grown(first, self._after(start + period, 2), data), start, period)
-
     # -- the step ----------------------------------------------------------------------------------------------------------
 
     def _step(self, length: int, places: Found) -> None:
@@ -226,7 +185,7 @@ class Recurrence(Premises):
         numbers = _numbers([leaf for _, leaf in leaves(state)])
         cells = self._memory(player.stream).cells
         for i, which in places.items():
-            cells[i].content.copy_(numbers[list(which)].reshape(cells[i].content.shape))
+            write(cells[i].content, numbers[list(which)].reshape(cells[i].content.shape))
         before = len(player.trace.frames)
         self._guarded(lambda: player.feed(x, exact.plan_chunks(x)), "from a memory of variables")
         want, after = self._continuation(x, copied(state))
@@ -245,7 +204,7 @@ class Recurrence(Premises):
         cells, here, numbers = self._memory(player.stream).cells, self._remembered(player), _numbers(after)
         for i, which in places.items():
             content = cells[i].content if i < len(cells) else None
-            if not _is_data(content) or not self._alike(content.reshape(-1), numbers[list(which)]):
+            if not is_data(content) or not self._alike(content.reshape(-1), numbers[list(which)]):
                 raise Fails(f"from another memory than its own the stream leaves something else in place {i} of its memory")
         there = self._remembered(self._fed(length, 3))  # another stream: the module may hold its state now
         if there.paths != here.paths:
@@ -262,10 +221,6 @@ class Recurrence(Premises):
                 raise Fails(f"{a.path} depends on what else the stream remembers")
 
 
-def _is_data(thing: Any) -> TypeGuard[Tensor]:
-    return isinstance(thing, Tensor) and thing.is_floating_point()
-
-
 def _numbers(state: list[Any]) -> Tensor:
     """All numbers of a state in a row."""
-    return torch.cat([leaf.reshape(-1) for leaf in state if _is_data(leaf)])
+    return torch.cat([leaf.reshape(-1) for leaf in state if is_data(leaf)])

@@ -36,5 +36,10 @@ class Budget:
         other = self._until(seconds)
         return replace(self, work=max(self.work, other.work), clock=max(self.clock, other.clock))
 
+    def half(self) -> Budget:
+        """The same, but for half of what is left until the deadline."""
+        now = time.monotonic()
+        return replace(self, deadline=now + max(0.0, self.deadline - now) / 2)
+
     def _until(self, seconds: float) -> Budget:
         return replace(self, work=time.process_time() + seconds, clock=time.monotonic() + IDLE * seconds)

@@ -20,6 +20,8 @@ class Account:
     asked: set[tuple[str, str]] = field(default_factory=set)  # what a program asked of finite numbers, and where
     used: set[object] = field(default_factory=set)  # names of the free functions that a program applied, and INFINITE
     computed: set[str] = field(default_factory=set)  # what was computed of constants alone
+    poles: set[str] = field(default_factory=set)  # divisions, roots, logarithms of what may be zero
+    undone: set[str] = field(default_factory=set)  # functions whose inverse gave their argument back
     masks: set[float] = field(default_factory=set)  # finite numbers that stand for minus infinity
     low: set[float] = field(default_factory=set)  # finite constants that could be masks
     canaries: int = 0  # dot products compared with Python's integers

@@ -317,6 +317,7 @@ class Field:
         if not a.degree.constant:
             self.account.assume("divisors", DIVISORS)
             self.account.assumptions.pop("overflow", None)  # says so, too
+            self._pole("a division", a)
         if a.degree.may_vanish:
             self.account.doubt("divisors", OPEN)
             return self.free("reciprocal", a)
@@ -341,7 +342,7 @@ class Field:
             inverses = [[_inverse(int(a), p) for a in plane] for plane, p in zip(flat, self.primes, strict=False)]
             return torch.tensor(inverses, dtype=torch.float64).view(planes.shape)
         if planes.numel() > 1 << 12:
-            return torch.stack([_power(plane, p - 2, p) for plane, p in zip(planes, self.primes, strict=False)])
+            return torch.stack([to_the(plane, p - 2, p) for plane, p in zip(planes, self.primes, strict=False)])
         moduli = self.moduli(planes)
         exponents = moduli.to(torch.int64) - 2
         result = torch.ones_like(planes)
@@ -358,7 +359,7 @@ class Field:
     def squared(self, a: Value) -> Value:
         """The square; of a root that was taken of what is not negative that itself."""
         result = Value(self.reduce(a.planes * a.planes), a.degree.squared())
-        self._undone(self.radicands, a, result)
+        self._undone("a square root is squared", self.radicands, a, result)
         return result
 
     def power(self, a: Value, exponent: int) -> Value:
@@ -367,11 +368,14 @@ class Field:
             return self.inverse(self.power(a, -exponent))
         if exponent and exponent % 2 == 0:
             return self.power(self.squared(a), exponent // 2)
-        planes = torch.stack([_power(plane, exponent, p) for plane, p in zip(a.planes, self.primes, strict=False)])
+        planes = self._to_the(a.planes, exponent)
         degree = Degree(sign=POSITIVE)
         for _ in range(exponent):
             degree = degree.times(a.degree)
         return Value(planes, degree)
+
+    def _to_the(self, planes: Tensor, exponent: int) -> Tensor:
+        return torch.stack([to_the(plane, exponent, p) for plane, p in zip(planes, self.primes, strict=False)])
 
     def scaled(self, a: Value, factor: float) -> Value:
         """Times a constant; minus infinity may only be made larger in magnitude."""
@@ -430,7 +434,7 @@ class Field:
         self._defined(name, arguments[0])
         planes = torch.broadcast_tensors(*aligned(*(a.planes[: self.count] for a in arguments)))
         self.account.apply(planes[0][0].numel())
-        sign = _sign_of(planes[0]) if name in EVEN or name in ODD or name in REFLECTED else None
+        sign = sign_of_all(planes[0]) if name in EVEN or name in ODD or name in REFLECTED else None
         if sign is not None:  # an argument is told from others and from their negatives
             self.account.apply(planes[0][0].numel())
             planes = (planes[0] * sign,)
@@ -450,8 +454,15 @@ class Field:
         """Clip and stream are the same where both are defined: that they are is assumed, where it cannot be told."""
         kind = str(name[0] if isinstance(name, tuple) else name)
         pole = DOMAINS.get(kind) == LOGARITHMS and a.degree.may_vanish
+        if kind in DOMAINS and kind != "log1p":
+            self._pole(kind, a)
         if kind in DOMAINS and not a.degree.constant and (a.degree.sign == UNKNOWN or kind in BOUNDED or pole):
             self.account.assume(f"{DOMAIN}{DOMAINS[kind]}", DOMAINS[kind])
+
+    def _pole(self, kind: str, a: Value) -> None:
+        """Noted where this is not known to be positive."""
+        if not a.degree.constant and a.degree.sign < POSITIVE:
+            self.account.poles.add(kind)
 
     def turned(self, a: Value) -> tuple[Value, Value]:
         """Cosine and sine, by chains of the unit circle: of x modulo the next prime of the chain."""
@@ -475,17 +486,18 @@ class Field:
         image = self._power_of_generator(finite) if self.reaches(a) else self.free("exp", finite, at_zero=1.0)
         if a.masked:
             image.planes.masked_fill_(a.minus_infinity(), 0.0)
-        self._undone(self.logarithms, finite, image)
+        self._undone("an exponential is taken of a logarithm", self.logarithms, finite, image)
         if not a.masked:
             self.exponentials.note(image.planes[: self.count], a.planes, a.degree)
         image.degree = replace(image.degree, sign=NONNEGATIVE if a.masked else POSITIVE)
         return image
 
-    def _undone(self, met: Inverses, a: Value, image: Value) -> None:
+    def _undone(self, how: str, met: Inverses, a: Value, image: Value) -> None:
         """Where the argument is a value of the inverse function, its image is what that was taken of."""
         found = met.find(a.planes[: self.count], self.seed)
         if found is None:
             return
+        self.account.undone.add(how)
         where, arguments = found
         if arguments.shape[0] < image.planes.shape[0]:
             image.planes = image.planes[: arguments.shape[0]].clone()
@@ -498,7 +510,7 @@ class Field:
         result = self.free("log", a)
         if a.masked:
             return result
-        self._undone(self.exponentials, a, result)
+        self._undone("a logarithm is taken of an exponential", self.exponentials, a, result)
         if a.degree.sign >= POSITIVE:
             self.logarithms.note(result.planes[: self.count], a.planes, a.degree)
         return result
@@ -519,7 +531,7 @@ class Field:
         planes = torch.empty((known, *a.shape), dtype=torch.float64, device=a.planes.device)
         for i in range(known):
             p, q = self.primes[i], self.primes[i + self.count]
-            table = _powers(of_order(q, p), q, p).to(a.planes.device)
+            table = powers(of_order(q, p), q, p).to(a.planes.device)
             planes[i] = table[a.planes[i + self.count].to(torch.int64).remainder_(q)]
         return Value(planes, VARIABLE)
 
@@ -554,7 +566,7 @@ def _moduli(primes: tuple[int, ...], axes: int, device: torch.device) -> Tensor:
 
 
 @functools.lru_cache(maxsize=64)
-def _powers(g: int, q: int, p: int) -> Tensor:
+def powers(g: int, q: int, p: int) -> Tensor:
     """`g^0 ... g^(q-1) mod p`, centred."""
     table, power = torch.ones(1, dtype=torch.int64), g
     while table.numel() < q:  # twice as many at a time
@@ -590,7 +602,8 @@ def _centred(numbers: Tensor, p: int) -> Tensor:
     return torch.where(numbers > p // 2, numbers - p, numbers).to(torch.float64)
 
 
-def _power(x: Tensor, exponent: int, p: int) -> Tensor:
+def to_the(x: Tensor, exponent: int, p: int) -> Tensor:
+    """`x^n mod p`, centred."""
     result = torch.ones_like(x)
     while exponent:
         if exponent & 1:
@@ -601,7 +614,7 @@ def _power(x: Tensor, exponent: int, p: int) -> Tensor:
     return result
 
 
-def _sign_of(planes: Tensor) -> Tensor:
+def sign_of_all(planes: Tensor) -> Tensor:
     """Of all residues of an element jointly, that of the first which is not zero: `-x` has the other one."""
     sign = planes[0].sign()
     for plane in planes[1:]:

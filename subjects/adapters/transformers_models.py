@@ -13,6 +13,8 @@ What may be said of a stream, as options of `coequal.subject`, or behind a name 
 - `positions`: `counted` by the model, or `given` by the caller, as `generate` does;
 - `padding`: `none`, or `left`: rows begin with padding, and masks and positions are handed over. Where layers keep another
   state than keys and values, padding is fed in the first call, as `generate` does: nobody masks it later.
+- `frames`: `ids`, or `embedded`: what the table of embeddings holds for them. Numbers that can be moved a little, which the
+  proof for every length asks of a recurrence (Theorem 7).
 """
 
 # pyright: reportMissingImports=false
@@ -35,8 +37,10 @@ Tensor = torch.Tensor
 PACKAGE = "transformers"
 NAMES = CLASSES
 STATES = ("past_key_values", "cache_params", "state")
+LAYERED = ("past_key_values", "cache_params")  # states that keep the tensors of each layer
 PLANS = {"any": None, "prompt": Plan(maximum=1, prompt=True), "single": "single"}
 CACHES, POSITIONS, PADDINGS = ("dynamic", "static"), ("counted", "given"), ("none", "left")
+FRAMES = ("ids", "embedded")
 FIRST = 3  # ids below stand for padding, beginning and end
 PADDED = 3  # rows begin with fewer frames of padding
 ATTENTION = {"attention", "full_attention", "sliding_attention", "chunked_attention"}  # layers of keys and values
@@ -67,12 +71,13 @@ def subject(
     chunks: str | None = None,
     positions: str = "counted",
     padding: str = "none",
+    frames: str = "ids",
     **overrides: Any,
 ) -> Subject:
     """A Subject for a language model; `example` holds token ids, (B, T). BadSubject: it has no stream, or not such a one."""
     for name, value, known in (
         ("cache", cache, CACHES), ("chunks", chunks or "any", tuple(PLANS)),
-        ("positions", positions, POSITIONS), ("padding", padding, PADDINGS),
+        ("positions", positions, POSITIONS), ("padding", padding, PADDINGS), ("frames", frames, FRAMES),
     ):  # fmt: skip
         if value not in known:
             raise BadSubject(f"{name}={value!r}: a stream of {type(module).__name__} has {name} {', '.join(known)}")
@@ -85,7 +90,10 @@ def subject(
             " token, so that no stream computes it"
         )
     spoken = _Spoken(module, cache, positions)
-    fields = spoken.padded(example) if padding == "left" else spoken.fields(example)
+    if frames == "embedded":
+        fields = spoken.embedded(example, positions, padding)
+    else:
+        fields = spoken.padded(example) if padding == "left" else spoken.fields(example)
     plan = PLANS[chunks or ("any" if spoken.key == "past_key_values" else "prompt")]
     if padding == "left" and spoken.recurs():
         plan = Plan(first=PADDED, maximum=plan_of(plan).maximum)
@@ -152,8 +160,9 @@ class _Spoken:
         return StaticCache(config=self.config, max_cache_len=self.longest())
 
     def call(self, ids: Tensor, state: Any, **more: Any) -> tuple[Tensor, Any]:
-        """Some tokens, with a state."""
-        returned = self.module(**{str(_ids(self.module)): ids, self.key: state}, use_cache=True, **more)
+        """Some tokens, or what is embedded of them, with a state."""
+        name = "inputs_embeds" if ids.is_floating_point() else str(_ids(self.module))
+        returned = self.module(**{name: ids, self.key: state}, use_cache=True, **more)
         after = getattr(returned, self.key)
         return _output(returned), state if after is None else after
 
@@ -164,11 +173,20 @@ class _Spoken:
         if self.given:
             return {"clip": self._clip, "stream": lambda: _Counted(self), "example": example, "time": 1}
         stream = lambda: Carried(self.call, 1, self.begin)  # noqa: E731
-        memory = {"memory": layers_of_the_cache} if self.key == "past_key_values" else {}
-        return {"clip": self._clip, "stream": stream, "example": example, "time": 1} | memory
+        fields = {"clip": self._clip, "stream": stream, "example": example, "time": 1}
+        return fields | ({"memory": layers_of_the_cache} if self.key in LAYERED else {})
 
     def _clip(self, ids: Tensor) -> Tensor:
+        if ids.is_floating_point():
+            return _output(self.module(inputs_embeds=ids, use_cache=False))
         return _output(self.module(ids, use_cache=False))
+
+    def embedded(self, ids: Tensor, positions: str, padding: str) -> dict[str, Any]:
+        """Of frames that are rows of the table of embeddings."""
+        takes = "inputs_embeds" in inspect.signature(self.module.forward).parameters and not self._encodes()
+        if not takes or positions != "counted" or padding != "none":
+            raise BadSubject(f"{type(self.module).__name__} takes no embedded frames, or not with these options")
+        return self.fields(self.module.get_input_embeddings()(ids).detach())
 
     def _conditioned(self, example: Tensor) -> dict[str, Any]:
         """With an encoder: what it saw is an input that does not move with time."""

@@ -542,8 +542,7 @@ NOT_DECIDED = {
 # proved, but for the lengths that were compared alone: the memory has no end, cannot be seen, or nobody knows how long it is
 SOME_LENGTHS = {
     "complex state",
-    "bursts at the flush", "state as a dataclass", "state in buffers, tied weights", "state made on the first call",
-    "tokens", "growing cache", "whole history", "generator", "single precision only",
+    "bursts at the flush", "state as a dataclass", "tokens", "growing cache", "whole history", "generator",
 }  # fmt: skip
 
 

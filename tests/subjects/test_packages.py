@@ -197,6 +197,8 @@ REFUSED = [
     ("transformers:BertLMHeadModel[is_decoder=False]", "is not causal: its first output changes with the last token"),
     ("transformers:LlamaForCausalLM[cache=sliding]", "has cache dynamic, static"),
     ("transformers:MambaForCausalLM[cache=static]", "keeps a state of its own"),
+    ("transformers:MambaForCausalLM[frames=tokens]", "has frames ids, embedded"),
+    ("transformers:MambaForCausalLM[frames=embedded,padding=left]", "takes no embedded frames"),
     ("pytorch_tcn:TCN[causal=False]", "has no stream"),
     ("minGRU_pytorch:minLM[enable_conv=True]", "has no stream"),
     ("ncps:CfC[return_sequences=False]", "has no stream"),
@@ -225,6 +227,19 @@ def test_token_ids_are_drawn_where_a_shape_is_given():
     assert (ids.dtype, tuple(ids.shape), int(ids.min()) >= 3) == (torch.int64, (2, 24), True)
     with pytest.raises(coequal.BadSubject, match=r"takes token ids, whole numbers with axes \(B, T\); got float32"):
         coequal.subject(model, example=torch.randn(2, 24))
+
+
+def test_embedded_frames_are_rows_of_the_table():
+    pytest.importorskip("transformers")
+    seed_all(0)
+    named = built_by_an_adapter("transformers", "MambaForCausalLM")
+    assert named is not None
+    model: Any = named.module()
+    ids = clip_of(model, (2, 6), 0)
+    tokens, embedded = (coequal.subject(model, example=ids, frames=frames) for frames in ("ids", "embedded"))
+    assert example_of(embedded).shape == (2, 6, model.config.hidden_size)
+    assert torch.equal(tokens.clip(tokens.example), embedded.clip(embedded.example))
+    assert verdict_of(embedded, "values") == "tested"
 
 
 @pytest.mark.parametrize("package", ["transformers", "rwkv7_hf", "minGRU_pytorch"])

@@ -125,8 +125,10 @@ def prime_factors(n: int) -> tuple[int, ...]:
 
 @functools.lru_cache(maxsize=1_000_000)
 def modulo(number: Number, p: int) -> int:
-    """The number modulo p, centred. ZeroDivisor: its denominator is a multiple of p; NeedsRoot: the root does not exist."""
-    if number.rational.denominator % p == 0:
+    """The number modulo a prime or the square of one, centred. ZeroDivisor: its denominator has no inverse; NeedsRoot: the
+    root does not exist.
+    """
+    if math.gcd(number.rational.denominator, p) > 1:
         raise ZeroDivisor(f"the constant {number} has a denominator that is zero modulo {p}")
     root = 1
     for q in prime_factors(number.radicand):

@@ -226,16 +226,23 @@ def turned(point: tuple[int, int], exponent: int, p: int) -> tuple[int, int]:
     return result
 
 
+def units(p: int) -> int:
+    """How many numbers have an inverse modulo a prime, or the square of one."""
+    root = math.isqrt(p)
+    return root * (root - 1) if root * root == p else p - 1
+
+
 def is_square(a: int, p: int) -> bool:
-    """Euler's criterion; zero is a square."""
-    return a % p == 0 or pow(a, (p - 1) // 2, p) == 1
+    """Euler's criterion, modulo a prime or, of what is prime to it, its square; zero is a square."""
+    return a % p == 0 or pow(a, units(p) // 2, p) == 1
 
 
 def sqrt_mod(a: int, p: int) -> int:
-    """The principal square root of `a` modulo a prime `p = 3 mod 4`, the one that is a square itself; ValueError: none is.
+    """The principal square root of `a` modulo a prime that is 3 modulo 4, or the square of one: the root that is a square
+    itself; ValueError: none is.
 
     Principal roots behave as positive ones do: they have principal roots in turn, and their products are principal.
     """
     if not is_square(a, p):
         raise ValueError(f"{a} is not a square modulo {p}")
-    return pow(a, (p + 1) // 4, p)
+    return pow(a, (units(p) // 2 + 1) // 2, p)

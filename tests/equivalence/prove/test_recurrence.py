@@ -237,7 +237,6 @@ OPEN = {
     "the continuation goes on otherwise": (lambda: averages(clip_state=unlike), "something else for 1 and 4 frames"),
     "another continuation": (lambda: averages(clip_state=another), "another output than the clip function"),
     "the continuation raises": (lambda: averages(clip_state=lambda x, state: x[state]), "clip_state raises"),
-    "no continuation": (lambda: averages(clip_state=None), "remembers everything"),
 }
 
 

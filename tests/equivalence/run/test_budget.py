@@ -53,3 +53,12 @@ def test_it_can_be_longer_and_never_shorter(clocks):
 def test_one_without_an_end_is_never_spent(clocks):
     clocks["work"] = clocks["clock"] = 1e12
     assert not Budget().spent
+
+
+def test_half_of_what_is_left_until_a_deadline(clocks):
+    limit = Budget.of(1000.0, deadline=5020.0).half()
+    clocks["clock"] = 5009.0
+    assert not limit.spent
+    clocks["clock"] = 5011.0
+    assert limit.spent
+    assert not Budget().half().spent

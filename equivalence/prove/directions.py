@@ -186,7 +186,12 @@ class _Search:
     @contextlib.contextmanager
     def _moving(self, chain: tuple[int, ...], first: int, count: int) -> Iterator[FieldSession]:
         draw = self.draw
-        read: dict[str, Any] = {"literal": draw.literal, "near": draw.near, "shadow": draw.shadow, "low_masks": draw.low_masks}
+        read: dict[str, Any] = {
+            "literal": draw.literal,
+            "near": draw.near,
+            "shadow": draw.shadow,
+            "low_masks": draw.low_masks,
+        }
         read["definitions"] = DEFINITIONS if draw.definitions else {}
         tangents = Tangents.along(chain, count, draw.seed, **read)
         symbols = Moving(draw.seed)

@@ -58,6 +58,7 @@ ASKING = {
     "_version": "how often a tensor was written",
     "_base": "what a view is a view of",
     "data_ptr": "where a tensor lies",
+    "_use_count": "how many hold a tensor",
     "_autograd_function_id": "how many classes of functions there were",
 }
 LYING = {"storage_offset", "stride", "is_contiguous", "untyped_storage", "storage", "as_strided"}  # how frames lie in memory

@@ -106,9 +106,16 @@ def kept(exact: FieldSession, tensor: Tensor) -> Kept:
 def _layout(tensor: Tensor) -> tuple:
     """All that tells a tensor from others with the same storage; its shape, strides and offset are the third to fifth."""
     place = (tensor.shape, tensor.stride(), tensor.storage_offset())
-    flags = (tensor.is_conj(), tensor.is_neg(), tensor.is_inference(), tensor._is_view(), tensor.is_shared())
+    flags = (tensor.is_conj(), tensor.is_neg(), tensor.is_inference(), tensor.is_shared(), *_of_view(tensor))
     base = None if (of := tensor._base) is None else (of.shape, of.stride(), of.storage_offset())
     return (tensor.dtype, tuple(tensor.shape), *place, tensor.device, *flags, _copied_on_write(tensor), base, _rest(tensor))
+
+
+def _of_view(tensor: Tensor) -> tuple[bool, str, bool]:
+    """Whether it is a view, under which mode it was made one, and whether its memory may grow."""
+    made = str(torch._C._autograd._get_creation_meta(tensor)) if tensor._is_view() else ""  # type: ignore[attr-defined]
+    with torch._C.DisableTorchFunction():
+        return tensor._is_view(), made, tensor.untyped_storage().resizable()
 
 
 def _rest(tensor: Tensor) -> tuple[int, ...]:

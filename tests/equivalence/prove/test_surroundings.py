@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from coequal import Subject, verify
+from coequal.equivalence.prove.remembered import _layout
 
 Tensor = torch.Tensor
 MODES: dict[str, Callable[[], AbstractContextManager[object]]] = {
@@ -41,3 +42,23 @@ def test_modes_of_the_caller(mode: str) -> None:
         report = verify(subject(), effort="quick", checks="exact")
     assert report.verdict == "proved"
     assert report.horizon == "all", report.proof["state"]
+
+
+def under(mode: Callable[[], AbstractContextManager[object]]) -> Tensor:
+    with mode():
+        return torch.zeros(2)[:]
+
+
+def shown_as_an_array() -> Tensor:
+    tensor = torch.zeros(2)
+    tensor.numpy()
+    return tensor
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(lambda: under(torch.no_grad), lambda: under(torch.enable_grad)), (lambda: torch.zeros(2), shown_as_an_array)],
+)
+def test_what_decides_whether_a_write_raises_is_told(one: Callable[[], Tensor], other: Callable[[], Tensor]) -> None:
+    assert _layout(one()) == _layout(one())
+    assert _layout(one()) != _layout(other())

@@ -1,4 +1,4 @@
-"""Derivatives over a field: what a program's numbers do when its inputs move a little, exactly and in many directions at once.
+"""Derivatives over a field: what a program's numbers do when its inputs move a little, exactly, in many directions.
 
 Modulo `m = p^2` a number `a + p t` moves by t: sums and products of such numbers move as derivatives say, since `p^2 = 0`.
 
@@ -128,7 +128,7 @@ class Tangents(Field):
         return len(self.primes) - len(self.chain) + 1
 
     def moved(self, planes: Tensor) -> Tensor:
-        """How numbers move, modulo p: `(directions, *shape)`; NotDecided where something else than derivatives is in them."""
+        """How numbers move, modulo p: `(directions, *shape)`; NotDecided where they hold what is no derivative."""
         apart = (planes[1 : self.count] - planes[:1]).to(torch.int64)
         if not bool(planes.isfinite().all()) or bool((apart % self.prime).any()):
             raise NotDecided("no derivative is known of it")
@@ -138,7 +138,7 @@ class Tangents(Field):
         """Whether it is known modulo the next prime of the chain."""
         return a.planes.shape[0] > self.count
 
-    # -- constants do not move ---------------------------------------------------------------------------------------------
+    # -- constants do not move ----------------------------------------------------------------------------------------
 
     def _still(self, planes: Tensor) -> Tensor:
         first = planes[:1].repeat(self.count, *[1] * (planes.dim() - 1))
@@ -164,7 +164,7 @@ class Tangents(Field):
         """None."""
         raise NotDecided("a Fourier transform has no derivative here")
 
-    # -- the ring ------------------------------------------------------------------------------------------------------------
+    # -- the ring -------------------------------------------------------------------------------------------------------
 
     def reduce(self, x: Tensor) -> Tensor:
         """As in `Field`."""
@@ -193,7 +193,7 @@ class Tangents(Field):
         found = [to_the(plane[None], exponent, p) for plane, p in others]
         return torch.cat([to_the(planes[: self.count], exponent, self.modulus), *found])
 
-    # -- functions -----------------------------------------------------------------------------------------------------------
+    # -- functions ------------------------------------------------------------------------------------------------------
 
     def free(self, name: object, *arguments: Value, at_zero: float | None = None) -> Value:
         """A free function, and its derivative: another one, with respect to each argument."""

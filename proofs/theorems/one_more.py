@@ -8,9 +8,10 @@ frames, and frame t of it depends on frames 1 to t alone, for every T in the sam
 `u = x_1 ... x_t`; `z(u)` is what the stream remembers of it, as far as that depends on frames, k numbers; `u v` is a past
 and what comes after it, `f(u, v)` the last frame of the clip `u v`.
 
-Functions (exp, tanh, ...) are read as Theorem 1 reads them: any that have the signs, parities and values at zero which the
-arithmetic knows; in a reading where exponents add up the exponential is `exp(c x)`, c any number. *Analytic* is real analytic,
-and all functions are. What is equal for almost all such functions is equal for those that torch has, by continuity.
+Functions (exp, tanh, ...) are read as Theorem 1 reads them: any that have the signs, parities and values at zero which
+the arithmetic knows; in a reading where exponents add up the exponential is `exp(c x)`, c any number. *Analytic* is
+real analytic, and all functions are. What is equal for almost all such functions is equal for those that torch has, by
+continuity.
 
 Premises, for numbers n (start) and N (frames)
 ----------------------------------------------
@@ -22,24 +23,25 @@ Premises, for numbers n (start) and N (frames)
 (E) The stream is right at each length 1, 2, ..., n + 1, and in a clip of N > n + 1 frames.
 (F) Both programs are analytic in frames and weights, and the step in z: no greatest of several numbers, no magnitude, no
     division by what may be zero.
-(A) The clip function tells early. Let K = N - n - 1, and for a past u let `F_j(u)` be the function `v -> f(u, v)` of up to j
-    frames v. There is one law for pasts of n and of n + 1 frames, `F_{j+1}(u) = P_j(F_j(u))` for each j >= K, and it is analytic:
-    of functions `H_s` that depend analytically on the points s of a space, and are `F_j` of pasts for s in an open part of it,
-    it makes functions that depend analytically on s.
+(A) The clip function tells early. Let K = N - n - 1, and for a past u let `F_j(u)` be the function `v -> f(u, v)` of
+    up to j frames v. There is one law for pasts of n and of n + 1 frames, `F_{j+1}(u) = P_j(F_j(u))` for each j >= K,
+    and it is analytic: of functions `H_s` that depend analytically on the points s of a space, and are `F_j` of pasts
+    for s in an open part of it, it makes functions that depend analytically on s.
 (W) Closed world, as in Theorem 2.
 
 Theorem 7. Then the stream is right at every length.
 
-Proof. Let `g(z, v)` be the last frame that the stream emits from z where v comes, and `G_j(z)` the function `v -> g(z, v)` of
-up to j frames. By (C) and (W) g is the same after every past of n frames or more, by (F) it is analytic. By (D) and (F)
-the derivative of z has rank r for almost all frames and weights, so that the values of z after n frames contain an open
-part of L, by (L): (i) whatever is analytic on L, and zero for all z(u) of n frames, is zero on L.
-Claim, for every j >= K: `F_{j+1}(u) = G_{j+1}(z(u))` for all pasts u of n frames. For j = K it is (E), since N = n + K + 1
-and frames of a clip do not depend on later ones. Let it hold for j. Then it holds for pasts w of n + 1 frames with j in
-the place of j + 1: `F_j(w) = G_j(z(w))`, since w is a past of n frames and the first frame of what comes after it. Now
-`G_{j+1}(z(u)) = F_{j+1}(u) = P_j(F_j(u)) = P_j(G_j(z(u)))` for all u of n frames, by (A). Both ends are analytic functions of a
-point of L, since `G_j(z)` is one, so by (i) `G_{j+1}(z) = P_j(G_j(z))` for every z in L, and z(w) is one by (L). Hence `F_{j+1}(w) = P_j(F_j(w)) =
-P_j(G_j(z(w))) = G_{j+1}(z(w))`, which is the claim for j + 1, of pasts of n frames. Lengths up to n + 1 are (E).  []
+Proof. Let `g(z, v)` be the last frame that the stream emits from z where v comes, and `G_j(z)` the function `v -> g(z,
+v)` of up to j frames. By (C) and (W) g is the same after every past of n frames or more, by (F) it is analytic. By (D)
+and (F) the derivative of z has rank r for almost all frames and weights, so that the values of z after n frames
+contain an open part of L, by (L): (i) whatever is analytic on L, and zero for all z(u) of n frames, is zero on L.
+Claim, for every j >= K: `F_{j+1}(u) = G_{j+1}(z(u))` for all pasts u of n frames. For j = K it is (E), since N = n + K
++ 1 and frames of a clip do not depend on later ones. Let it hold for j. Then it holds for pasts w of n + 1 frames with
+j in the place of j + 1: `F_j(w) = G_j(z(w))`, since w is a past of n frames and the first frame of what comes after
+it. Now `G_{j+1}(z(u)) = F_{j+1}(u) = P_j(F_j(u)) = P_j(G_j(z(u)))` for all u of n frames, by (A). Both ends are
+analytic functions of a point of L, since `G_j(z)` is one, so by (i) `G_{j+1}(z) = P_j(G_j(z))` for every z in L, and
+z(w) is one by (L). Hence `F_{j+1}(w) = P_j(F_j(w)) = P_j(G_j(z(w))) = G_{j+1}(z(w))`, which is the claim for j + 1, of
+pasts of n frames. Lengths up to n + 1 are (E).  []
 
 Nothing is asked of the rank after n + 1 frames: it is enough that these leave the memory in L. Where the clip function of
 a stream that is right tells z from `G_K(z)`, analytically, the law of (A) is `G_{j+1}` after the inverse of `G_K`. How many

@@ -62,6 +62,9 @@ class OneMore(Everything):
     def check(self, directions: Directions) -> int:
         """All of them; how many frames were compared after two pasts."""
         start, exact = directions.start, self.exact
+        last = 2 * start + 2 + BEYOND
+        if exact.plan.legal(last) != last:
+            raise Fails(f"no stream of {last} frames may be fed")
         if exact.subject.ignore or exact.subject.warm_up:
             raise Fails("some of its emissions do not count")
         first = self._whatever_clips_ran(start)
@@ -77,7 +80,6 @@ class OneMore(Everything):
         self._step(start, data)
         self._plane(directions)
         self._every_length(start + 1)
-        last = 2 * start + 2 + BEYOND
         self._one_long_clip(last)
         numbers = exact.numbers
         is_analytic(numbers.over, numbers.clip_functions | numbers.over.field.account.used)
@@ -169,8 +171,6 @@ class OneMore(Everything):
     def _one_long_clip(self, length: int) -> None:
         """(E), of one clip of N frames."""
         exact = self.exact
-        if exact.plan.legal(length) != length:
-            raise Fails(f"no stream of {length} frames may be fed")
         x = exact.inputs(length, exact.batch, exact.seed + 67)
         try:
             if agree(exact, x, exact.play(x)) != length:

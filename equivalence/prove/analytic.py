@@ -1,4 +1,4 @@
-"""Whether what was executed is analytic, of functions whose derivatives are free: premise (F) of `proofs/theorems/one_more.py`."""
+"""Whether what was executed is analytic: premise (F) of `proofs/theorems/one_more.py`."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ from coequal.equivalence.prove import growing, induction, one_more, recurrence
 from coequal.equivalence.prove.beginnings import begins_otherwise
 from coequal.equivalence.prove.conditions import elsewhere
 from coequal.equivalence.prove.decision import Decision
-from coequal.equivalence.prove.induction import CANDIDATES
 from coequal.equivalence.prove.directions import Directions, directions_of
+from coequal.equivalence.prove.induction import CANDIDATES
 from coequal.equivalence.prove.premises import Cut, Differs, Induction
 from coequal.equivalence.prove.readings import MANY, Seen, other_readings
 from coequal.equivalence.run.budget import Budget

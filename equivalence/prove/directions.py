@@ -1,4 +1,4 @@
-"""In how many directions a stream's memory moves with its frames, over a field: premise (D) of `proofs/theorems/one_more.py`.
+"""In how many directions a stream's memory moves with its frames: premise (D) of `proofs/theorems/one_more.py`.
 
 A stream is fed frames that move in many directions at once (`proofs/field/tangents.py`); how its memory has moved after n of
 them is a matrix, of which the rank is computed modulo a prime. No float is looked at.
@@ -186,7 +186,12 @@ class _Search:
     @contextlib.contextmanager
     def _moving(self, chain: tuple[int, ...], first: int, count: int) -> Iterator[FieldSession]:
         draw = self.draw
-        read = {"literal": draw.literal, "near": draw.near, "shadow": draw.shadow, "low_masks": draw.low_masks}
+        read: dict[str, object] = {
+            "literal": draw.literal,
+            "near": draw.near,
+            "shadow": draw.shadow,
+            "low_masks": draw.low_masks,
+        }
         read["definitions"] = DEFINITIONS if draw.definitions else {}
         tangents = Tangents.along(chain, count, draw.seed, **read)
         symbols = Moving(draw.seed)

@@ -1,4 +1,4 @@
-"""Derivatives over a field: what a program's numbers do when its inputs move a little, exactly and in many directions at once.
+"""Derivatives over a field: how a program's numbers move with its inputs, exactly and in many directions at once.
 
 Modulo `m = p^2` a number `a + p t` moves by t: sums and products of such numbers move as derivatives say, since `p^2 = 0`.
 
@@ -164,7 +164,7 @@ class Tangents(Field):
         """None."""
         raise NotDecided("a Fourier transform has no derivative here")
 
-    # -- the ring ------------------------------------------------------------------------------------------------------------
+    # -- the ring ----------------------------------------------------------------------------------------------------------
 
     def reduce(self, x: Tensor) -> Tensor:
         """As in `Field`."""
@@ -193,7 +193,7 @@ class Tangents(Field):
         found = [to_the(plane[None], exponent, p) for plane, p in others]
         return torch.cat([to_the(planes[: self.count], exponent, self.modulus), *found])
 
-    # -- functions -----------------------------------------------------------------------------------------------------------
+    # -- functions ---------------------------------------------------------------------------------------------------------
 
     def free(self, name: object, *arguments: Value, at_zero: float | None = None) -> Value:
         """A free function, and its derivative: another one, with respect to each argument."""

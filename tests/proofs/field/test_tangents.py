@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -102,7 +103,7 @@ def test_the_exponential_is_its_own_derivative() -> None:
 
 def test_of_a_maximum_nothing_is_known() -> None:
     with pytest.raises(NotDecided):
-        moves(lambda x, y: torch.maximum(x, y))
+        moves(torch.maximum)
 
 
 @pytest.mark.parametrize("p", [983, 491])
@@ -117,5 +118,5 @@ def test_roots_exist_modulo_the_square_of_a_prime(p: int) -> None:
 def test_chains_divide_one_another(levels: int) -> None:
     for chain in chains_for(64, (), levels):
         assert len(chain) == levels
-        assert all((p - 1) % q == 0 for p, q in zip(chain, chain[1:], strict=False))
+        assert all((p - 1) % q == 0 for p, q in itertools.pairwise(chain))
         assert chain[0] ** 2 < 2**20

@@ -128,7 +128,7 @@ class Tangents(Field):
         return len(self.primes) - len(self.chain) + 1
 
     def moved(self, planes: Tensor) -> Tensor:
-        """How numbers move, modulo p: `(directions, *shape)`; NotDecided where something else than derivatives is in them."""
+        """How numbers move, modulo p: `(directions, *shape)`; NotDecided where more than derivatives is in them."""
         apart = (planes[1 : self.count] - planes[:1]).to(torch.int64)
         if not bool(planes.isfinite().all()) or bool((apart % self.prime).any()):
             raise NotDecided("no derivative is known of it")

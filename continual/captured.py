@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from coequal.continual.streaming import State, settled
 
@@ -34,7 +35,7 @@ class Recording(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         said = self._word([*args, *(kwargs or {}).items()])
         result = func(*args, **(kwargs or {}))
-        for tensor in leaves(result):
+        for tensor in tree_leaves(result):
             if isinstance(tensor, Tensor) and id(tensor) not in self.names:
                 self.names[id(tensor)] = f"%{len(self.kept)}"
                 self.kept.append(tensor)  # while it lives, no other has its id
@@ -57,7 +58,7 @@ class Captured:
 
     def __init__(self, module: Any, state: State, frame: Tensor, output: Tensor) -> None:
         self.module, self.state = module, part_by_part(settled(module, state), _fixed)
-        self.numbers = [x for x in leaves(self.state) if _whole(x)]  # as they would count on
+        self.numbers = [x for x in tree_leaves(self.state) if _whole(x)]  # as they would count on
         self.by = self._tried(frame)  # from step to step
         self.frame, self.output, self.graph = frame.clone(), output.clone(), None
         if frame.device.type == "cuda":
@@ -69,13 +70,13 @@ class Captured:
         counted = [self.numbers]
         for _ in range(2):
             named = {f"weight {name}": x for name, x in _held(self.module)}
-            named |= {f"state {i}": x for i, x in enumerate(leaves(state)) if isinstance(x, Tensor)}
+            named |= {f"state {i}": x for i, x in enumerate(tree_leaves(state)) if isinstance(x, Tensor)}
             with Recording({**named, "frame": frame}) as recording:
                 output, state = self.module.step(frame, state)
             if output is None:
                 raise ValueError("Stream(graph=True): its step does not emit for every frame")
             programs.append(recording.calls)
-            counted.append([x for x in leaves(state) if _whole(x)])
+            counted.append([x for x in tree_leaves(state) if _whole(x)])
         if programs[0] != programs[1]:
             raise ValueError(f"Stream(graph=True): two steps in a row are different programs: {_apart(*programs)}")
         return [after - before for before, after in zip(*counted[1:], strict=True)]
@@ -100,14 +101,14 @@ class Captured:
         output, after = self.module.step(self.frame, part_by_part(self.state))
         self.output.copy_(output)
         overwritten = list[Tensor]()
-        for old, new in zip(leaves(self.state), leaves(after), strict=True):
+        for old, new in zip(tree_leaves(self.state), tree_leaves(after), strict=True):
             if isinstance(old, Tensor) and new is not old:
                 old.copy_(new.clone() if any(_shared(new, other) for other in overwritten) else new)
                 overwritten.append(old)
 
     def _recorded(self) -> Any:
         """A CUDA graph of it; the runs that warm it up leave no trace in the memory."""
-        saved = [x.clone() if isinstance(x, Tensor) else x for x in leaves(self.state)]
+        saved = [x.clone() if isinstance(x, Tensor) else x for x in tree_leaves(self.state)]
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -121,7 +122,7 @@ class Captured:
         return graph
 
     def _put(self, values: list[Any]) -> None:
-        for leaf, value in zip(leaves(self.state), values, strict=True):
+        for leaf, value in zip(tree_leaves(self.state), values, strict=True):
             if isinstance(leaf, Tensor) and _dense(leaf):
                 leaf.copy_(value)
 
@@ -130,8 +131,8 @@ class Captured:
         state = settled(self.module, state)
         if _form(state) != _form(self.state):
             return False
-        self._put(leaves(state))
-        self.numbers = [x for x in leaves(state) if _whole(x)]
+        self._put(tree_leaves(state))
+        self.numbers = [x for x in tree_leaves(state) if _whole(x)]
         return True
 
     def now(self) -> State:
@@ -139,22 +140,16 @@ class Captured:
         return part_by_part(self.state, Tensor.clone, iter(self.numbers))
 
 
-def leaves(state: Any) -> list[Any]:
-    """What a state is made of, in order."""
-    if isinstance(state, dict):
-        return [leaf for part in state.values() for leaf in leaves(part)]
-    return [leaf for part in state for leaf in leaves(part)] if isinstance(state, (list, tuple)) else [state]
-
-
-def part_by_part(state: Any, of: Callable[[Tensor], Tensor] | None = None, numbers: Iterator[int] | None = None) -> Any:
+def part_by_part(state: State, of: Callable[[Tensor], Tensor] | None = None, numbers: Iterator[int] | None = None) -> State:
     """The same state in containers of its own, with other tensors, and other whole numbers, in order."""
-    if isinstance(state, dict):
-        return {key: part_by_part(part, of, numbers) for key, part in state.items()}
-    if isinstance(state, (list, tuple)):
-        return type(state)([part_by_part(part, of, numbers) for part in state])
-    if isinstance(state, Tensor):
-        return state if of is None else of(state)
-    return state if numbers is None or not _whole(state) else next(numbers)
+    held, spec = tree_flatten(state)
+    return tree_unflatten([_another(x, of, numbers) for x in held], spec)
+
+
+def _another(x: Any, of: Callable[[Tensor], Tensor] | None, numbers: Iterator[int] | None) -> Any:
+    if isinstance(x, Tensor):
+        return x if of is None else of(x)
+    return x if numbers is None or not _whole(x) else next(numbers)
 
 
 def _whole(x: Any) -> bool:
@@ -162,15 +157,10 @@ def _whole(x: Any) -> bool:
     return isinstance(x, int) and not isinstance(x, bool)
 
 
-def _form(state: Any) -> Any:
+def _form(state: State) -> Any:
     """A state without its numbers."""
-    if isinstance(state, dict):
-        return {key: _form(part) for key, part in state.items()}
-    if isinstance(state, (list, tuple)):
-        return [_form(part) for part in state]
-    if isinstance(state, Tensor):
-        return state.shape, state.dtype, state.device
-    return int if _whole(state) else state
+    held, spec = tree_flatten(state)
+    return spec, [(x.shape, x.dtype, x.device) if isinstance(x, Tensor) else int if _whole(x) else x for x in held]
 
 
 def _held(module: nn.Module) -> list[tuple[str, Tensor]]:

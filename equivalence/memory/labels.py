@@ -42,8 +42,7 @@ FROZEN = {name: vars(_Frozen)[name].__code__ for name in ("__setattr__", "__dela
 
 def labels_of(thing: Any) -> tuple[Any, ...]:
     """Names, texts and annotations of a function or a class, which can be changed, too."""
-    notes = vars(thing).get("__annotations__", {}) if isinstance(thing, type) else thing.__annotations__
-    held = ((name, _note(note)) for name, note in notes.items())
+    held = ((name, _note(note)) for name, note in _annotations(thing).items())
     return (thing.__name__, thing.__qualname__, thing.__module__, thing.__doc__, *held)
 
 
@@ -65,11 +64,15 @@ def is_pythons(name: str, value: Any) -> bool:
 
 
 def notes_of(thing: Any, *, whole: bool = False) -> Iterator[Part]:
-    """Those that may change: lists, say; `whole`: all."""
-    notes = vars(thing).get("__annotations__", {}) if isinstance(thing, type) else thing.__annotations__
-    for name, note in notes.items():
+    """Annotations that may change: lists, say; `whole`: all."""
+    for name, note in _annotations(thing).items():
         if whole or _may_change(note):
             yield f".__annotations__[{name!r}]", note, None
+
+
+def _annotations(thing: Any) -> dict[str, Any]:
+    """Of a function, or of a class and not of those that it is made from."""
+    return vars(thing).get("__annotations__", {}) if isinstance(thing, type) else thing.__annotations__  # type: ignore[no-any-return]
 
 
 def _may_change(note: Any) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import torch
 
 from coequal.equivalence.memory.watched import Uses
-from coequal.equivalence.prove.premises import LONGEST, STEPS, Fails, Premises, same_structure
+from coequal.equivalence.prove.premises import Premises, same_structure
 from coequal.equivalence.prove.remembered import Remembered, same
 from coequal.proofs.theorems.recurrence import copied
 from coequal.subjects.inputs import Tree
@@ -21,11 +20,6 @@ Tensor = torch.Tensor
 class Everything(Premises):
     """Premises on a memory of which no frame is forgotten."""
 
-    @property
-    def unit(self) -> int:
-        """The fewest frames that can be fed."""
-        return self.exact.plan.unit
-
     def _seen(self, length: int, beginning: int) -> Tree:
         return self._frames(length, 31 + beginning)
 
@@ -35,21 +29,6 @@ class Everything(Premises):
         same_structure(first, other)
         cells = enumerate(zip(first.cells, other.cells, strict=True))
         return [i for i, (a, b) in cells if not same(self.exact, a.content, b.content)]
-
-    def _shortest_period(self, first: Remembered, start: int, data: list[int]) -> tuple[int, Uses]:
-        """One frame, or what the stream takes its frame number modulo of."""
-        self.tried += 1
-        uses = self._uses(first, start, self.unit, data)
-        if not uses.misfits:
-            return self.unit, uses
-        period = math.lcm(self.unit, *uses.moduli)
-        if period > LONGEST:
-            raise Fails(f"the stream takes a count modulo {max(uses.moduli)}")
-        steps = period * (start + period)  # each phase is reached from the beginning
-        if steps > STEPS:
-            raise Fails(f"a period of {period} frames would take {steps} steps: only some lengths were compared")
-        self.tried += 1
-        return period, self._uses(first, start, period, data)
 
     def _uses(self, first: Remembered, start: int, period: int, data: list[int]) -> Uses:
         """What depends on no frame is the same a period later, or has grown: what is done with that is watched."""

@@ -6,6 +6,7 @@ that state, number by number; then one step from a state of fresh variables is t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +14,10 @@ import torch
 
 from coequal.equivalence.compare.field import FieldSession
 from coequal.equivalence.memory.cell import Unobservable
+from coequal.equivalence.memory.watched import Uses
 from coequal.equivalence.prove.everything import Everything, is_data, write
-from coequal.equivalence.prove.premises import MORE, Fails, Induction, Told, passed
-from coequal.equivalence.prove.remembered import Kept, same
+from coequal.equivalence.prove.premises import LONGEST, MORE, STEPS, Fails, Induction, Told, passed
+from coequal.equivalence.prove.remembered import Kept, Remembered, same
 from coequal.equivalence.run.budget import Budget
 from coequal.equivalence.run.player import Player
 from coequal.proofs.field.errors import NotDecided, NotExact, Redraw
@@ -58,6 +60,11 @@ class Recurrence(Everything):
     """The premises for one subject in one draw."""
 
     continued: set[int] = field(default_factory=set)  # lengths at which the continuation was compared
+
+    @property
+    def unit(self) -> int:
+        """The fewest frames that can be fed."""
+        return self.exact.plan.unit
 
     def found(self) -> tuple[int, int]:
         """The first start and period that fit; Fails where none does."""
@@ -173,6 +180,21 @@ class Recurrence(Everything):
         equal = over.same(content[:, None].expand(-1, len(numbers)), numbers.expand(len(content), -1))
         with over.suspended():
             return tuple(equal.to(torch.uint8).argmax(1).tolist()) if bool(equal.any(1).all()) else None
+
+    def _shortest_period(self, first: Remembered, start: int, data: list[int]) -> tuple[int, Uses]:
+        """One frame, or what the stream takes its frame number modulo of."""
+        self.tried += 1
+        uses = self._uses(first, start, self.unit, data)
+        if not uses.misfits:
+            return self.unit, uses
+        period = math.lcm(self.unit, *uses.moduli)
+        if period > LONGEST:
+            raise Fails(f"the stream takes a count modulo {max(uses.moduli)}")
+        steps = period * (start + period)  # each phase is reached from the beginning
+        if steps > STEPS:
+            raise Fails(f"a period of {period} frames would take {steps} steps: only some lengths were compared")
+        self.tried += 1
+        return period, self._uses(first, start, period, data)
 
     # -- the step ----------------------------------------------------------------------------------------------------------
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from coequal import continual, verify
-from coequal.continual.captured import leaves
 from coequal.continual.clip_modules import Residual
 from coequal.continual.conversion import convert
 from coequal.subjects.adapters import coequal_continual
@@ -100,7 +100,7 @@ def test_its_memory_stays_where_it_is_and_what_it_emitted_stays_what_it_was() ->
     assert captured is not None
 
     def addresses() -> list[int]:
-        return [x.data_ptr() for x in leaves(captured.state) if isinstance(x, Tensor)]
+        return [x.data_ptr() for x in tree_leaves(captured.state) if isinstance(x, Tensor)]
 
     at, emitted = addresses(), stream.push(clip[7])
     assert emitted is not None

@@ -12,7 +12,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
@@ -69,6 +69,7 @@ COMPUTED = {"add", "sub", "rsub", "mul", "div", "neg", "pow", "square", "sqrt", 
             "sin", "tanh", "sigmoid", "cumsum", "cumprod", "sum", "mean", "mm", "bmm", "addmm", "addcmul", "lerp", "expm1",
             "log1p", "softplus", "relu", "abs"}  # fmt: skip
 FREE = {"cos", "sin", "exp"}  # of positions: their values are variables, where they must be
+T = TypeVar("T")
 LANES = 64  # more than any vector unit has
 
 
@@ -477,13 +478,7 @@ def _owned(result: Any, given: list[Value]) -> Any:
 
 def _values(given: Iterable[Any]) -> list[Value]:
     """All values among arguments, in lists, too."""
-    found = list[Value]()
-    for x in given:
-        if isinstance(x, Value):
-            found.append(x)
-        elif isinstance(x, (list, tuple)):
-            found += _values(x)
-    return found
+    return _all_of(Value, given)
 
 
 def _as_torch_would(func: Any, args: tuple, kwargs: dict) -> None:
@@ -508,14 +503,18 @@ def _asks_for_complex(args: tuple, kwargs: dict) -> bool:
     return bool(others) and complex_numbers.is_complex(others, {})
 
 
-def _tensors(args: Iterable[Any]) -> list[Tensor]:
+def _tensors(given: Iterable[Any]) -> list[Tensor]:
     """All tensors among arguments, in lists, too."""
-    found = list[Tensor]()
-    for x in args:
-        if isinstance(x, Tensor):
+    return _all_of(Tensor, given)
+
+
+def _all_of(kind: type[T], given: Iterable[Any]) -> list[T]:
+    found = list[T]()
+    for x in given:
+        if isinstance(x, kind):
             found.append(x)
         elif isinstance(x, (list, tuple)):
-            found += _tensors(x)
+            found += _all_of(kind, x)
     return found
 
 

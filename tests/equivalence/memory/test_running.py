@@ -15,11 +15,10 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from coequal import Subject, verify
+from coequal import verify
 from coequal.equivalence.memory.running import Running
-from tests.equivalence.delayed import Delayed, report_of
+from tests.equivalence.delayed import Delayed, of_two_frames, report_of
 
 Tensor = torch.Tensor
 LATE = 1500
@@ -178,17 +177,7 @@ def test_methods_that_a_library_calls(kind: type[nn.Conv1d], every: bool) -> Non
     COUNTED.clear()
     right, conv = Standardized(2, 2, 2), kind(2, 2, 2)
     conv.load_state_dict(right.state_dict())
-
-    class Stream:
-        def __init__(self) -> None:
-            self.past = torch.zeros(())
-
-        def step(self, x: Tensor) -> Tensor:
-            past, self.past = self.past.to(x.dtype).expand(x.shape), x.clone()
-            return conv(torch.stack([past, x], -1))[..., 0]  # type: ignore[no-any-return]
-
-    subject = Subject(clip=lambda x: right(F.pad(x, (1, 0))), stream=Stream, example=torch.randn(1, 2, 10), modules=conv)
-    report = verify(dataclasses.replace(subject, modules=None), effort="quick", checks="exact")
+    report = verify(of_two_frames(conv, torch.randn(1, 2, 10), right), effort="quick", checks="exact")
     assert report.verdict == "proved"
     assert (report.horizon == "all") is every
 

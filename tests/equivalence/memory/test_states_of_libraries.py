@@ -20,7 +20,7 @@ from coequal import Subject, verify
 from coequal.equivalence.memory.cell import Unobservable
 from coequal.equivalence.memory.labels import FROZEN, runs_as
 from coequal.equivalence.memory.walk import cells
-from tests.equivalence.delayed import Delayed, delayed, report_of
+from tests.equivalence.delayed import Delayed, delayed, of_two_frames, report_of
 
 Tensor = torch.Tensor
 LATE = 2000
@@ -237,20 +237,7 @@ def test_the_norm_of_a_weight_that_hangs_on_a_module_is_followed() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         convolution = nn.utils.weight_norm(nn.Conv1d(1, 1, 2))
-
-    class Stream:
-        def __init__(self) -> None:
-            self.past = torch.zeros(())
-
-        def step(self, x: Tensor) -> Tensor:
-            past, self.past = self.past.to(x.dtype).expand(x.shape), x.clone()
-            return convolution(torch.stack([past, x], -1))[..., 0]
-
-    padded = nn.functional.pad
-    subject = Subject(
-        clip=lambda x: convolution(padded(x, (1, 0))), stream=Stream, example=torch.randn(1, 1, 6), modules=convolution
-    )
-    report = verify(subject, checks=["exact"], effort="quick")
+    report = verify(of_two_frames(convolution, torch.randn(1, 1, 6)), checks=["exact"], effort="quick")
     assert report.horizon == "all", report.proof
 
 

@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from coequal import Subject, verify
+from coequal import verify
 from coequal.equivalence.prove.remembered import _layout
+from tests.equivalence.delayed import of_two_frames
 
 Tensor = torch.Tensor
 MODES: dict[str, Callable[[], AbstractContextManager[object]]] = {
@@ -22,24 +22,10 @@ MODES: dict[str, Callable[[], AbstractContextManager[object]]] = {
 }
 
 
-def subject() -> Subject:
-    conv = nn.Conv1d(1, 2, 2)
-
-    class Stream:
-        def __init__(self) -> None:
-            self.before = torch.zeros(())
-
-        def step(self, x: Tensor) -> Tensor:
-            before, self.before = self.before.to(x.dtype).expand(x.shape), x.clone()
-            return conv(torch.stack([before, x], -1))[..., 0]  # type: ignore[no-any-return]
-
-    return Subject(clip=lambda x: conv(F.pad(x, (1, 0))), stream=Stream, example=torch.randn(2, 1, 8), modules=conv)
-
-
 @pytest.mark.parametrize("mode", MODES)
 def test_modes_of_the_caller(mode: str) -> None:
     with MODES[mode]():
-        report = verify(subject(), effort="quick", checks="exact")
+        report = verify(of_two_frames(nn.Conv1d(1, 2, 2), torch.randn(2, 1, 8)), effort="quick", checks="exact")
     assert report.verdict == "proved"
     assert report.horizon == "all", report.proof["state"]
 
